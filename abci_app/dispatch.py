@@ -1,0 +1,113 @@
+"""One framed ABCI request in, one framed reply out.
+
+The table of calls comes from the protobuf definition, so a call can neither be forgotten nor
+answered with another call's reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from tendermint.abci import types_pb2 as abci
+
+from abci_app.application import Application
+from abci_app.framing import FramingError, encode_uvarint
+
+# Protobuf's wire type of a field that is a message.
+LENGTH_DELIMITED = 2
+
+
+class CallFailed(Exception):  # noqa: N818, the name reads as the sentence does.
+    """The application raised while answering `call`: a promise of ours is broken."""
+
+    def __init__(self, call: str, cause: Exception) -> None:
+        super().__init__(f"{call} failed: {type(cause).__name__}: {cause}")
+        self.call = call
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Call:
+    """How one ABCI call is answered: the method, the type it must return, the reply's tag."""
+
+    method: Callable[[Any], Message]
+    reply_type: type[Message]
+    tag: bytes
+
+
+class Dispatcher:
+    """Answers requests with the methods of one application. Safe to use from several threads
+    if the application is.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._calls = {
+            field.name: Call(
+                method=getattr(application, field.name),
+                reply_type=type(getattr(abci.Response(), field.name)),
+                tag=get_tag(field.name),
+            )
+            for field in abci.Request.DESCRIPTOR.oneofs_by_name["value"].fields
+            if field.name not in ("echo", "flush")
+        }
+
+    def answer(self, frame: bytes) -> bytes:
+        """Gives the framed reply to a request without its length.
+
+        Errors: FramingError when the request cannot be read, CallFailed when the application
+        raises or returns something else than its call's reply.
+        """
+        try:
+            request = abci.Request.FromString(frame)
+        except DecodeError as error:
+            raise FramingError("A message is not an ABCI request of CometBFT 0.38.") from error
+        name = request.WhichOneof("value")
+        call = self._calls.get(name or "")
+        if call is not None:
+            return frame_message(call.tag, run_call(name, call, getattr(request, name)))
+        if name == "flush":
+            return FLUSH_REPLY
+        if name == "echo":
+            return frame_reply("echo", abci.ResponseEcho(message=request.echo.message))
+        raise FramingError("A request names no call of ABCI 2.0, which is all this node speaks.")
+
+
+def run_call(name: str, call: Call, request: Message) -> bytes:
+    """Lets the application answer, and gives the reply's bytes."""
+    try:
+        reply = call.method(request)
+        if type(reply) is not call.reply_type:
+            raise TypeError(f"{name} returned {type(reply).__name__}")
+        return reply.SerializeToString()
+    except Exception as error:
+        raise CallFailed(name, error) from error
+
+
+def make_exception_reply(text: str) -> bytes:
+    """Gives the framed reply that tells the peer why its request was not carried out."""
+    return frame_reply("exception", abci.ResponseException(error=text))
+
+
+def frame_reply(name: str, reply: Message) -> bytes:
+    """Wraps a reply as the field `name` of a Response, behind its length."""
+    return frame_message(get_tag(name), reply.SerializeToString())
+
+
+def frame_message(tag: bytes, payload: bytes) -> bytes:
+    """Wraps a reply that is already bytes. The Response around it is written by hand, because
+    a Response object would copy every result of a large block once more.
+    """
+    header = tag + encode_uvarint(len(payload))
+    return encode_uvarint(len(header) + len(payload)) + header + payload
+
+
+def get_tag(name: str) -> bytes:
+    """The protobuf tag of a Response's field."""
+    number: int = abci.Response.DESCRIPTOR.fields_by_name[name].number
+    return encode_uvarint(number << 3 | LENGTH_DELIMITED)
+
+
+FLUSH_REPLY = frame_reply("flush", abci.ResponseFlush())

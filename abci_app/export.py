@@ -1,0 +1,35 @@
+"""Writes a genesis document with which the same chain goes on from its last committed height."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from abci_app.node_state import NodeState
+from chain import app
+
+
+class ExportError(Exception):
+    """The state cannot be exported; the message says why."""
+
+
+def make_genesis(state: NodeState, genesis_file: Path) -> str:
+    """The genesis document as text.
+
+    Chain id, validators and consensus parameters are taken from the node's own genesis file;
+    state, time and first height from what is committed.
+    """
+    if not state.committed.height:
+        raise ExportError("there is no committed block; the genesis file itself is the state")
+    try:
+        document: dict[str, Any] = json.loads(genesis_file.read_text())
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{genesis_file} cannot be read: {error}") from None
+    time_s = datetime.fromtimestamp(state.committed.time_s, UTC)
+    document["genesis_time"] = time_s.strftime("%Y-%m-%dT%H:%M:%SZ")
+    document["initial_height"] = str(state.committed.height + 1)
+    document["app_hash"] = ""
+    document["app_state"] = app.export(state.reader)
+    return json.dumps(document, indent=1) + "\n"

@@ -1,0 +1,113 @@
+"""Opens LevelDB, and is the one place that knows which Python binding is installed.
+
+`plyvel` has wheels up to Python 3.12, its maintained fork `plyvel_next` from 3.12 on; both have
+the same interface and the same files.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+if sys.version_info >= (3, 12):
+    import plyvel_next as plyvel
+else:
+    import plyvel
+
+BLOCK_CACHE_BYTES = 64 * 1024 * 1024
+WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+# About one percent of the lookups of a key that is not there still reach the disk.
+BLOOM_FILTER_BITS = 10
+
+LevelDBError = plyvel.Error
+
+
+class DatabaseError(Exception):
+    """The database cannot be used. The text is a sentence that says what to do."""
+
+
+class Source(Protocol):
+    """What can be read from: the database as it is, or a snapshot of it."""
+
+    def get(self, key: bytes, *, verify_checksums: bool) -> bytes | None:
+        """The value of a key, or None."""
+
+    def iterator(
+        self, *, start: bytes | None, stop: bytes, reverse: bool, verify_checksums: bool
+    ) -> AbstractContextManager[Iterator[tuple[bytes, bytes]]]:
+        """Keys and values from `start` up to but not including `stop`."""
+
+    def close(self) -> None:
+        """Frees what LevelDB holds for it."""
+
+
+class Batch(Protocol):
+    """Writes that take effect together or not at all, and not before `write`."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Sets a key."""
+
+    def delete(self, key: bytes) -> None:
+        """Removes a key."""
+
+    def write(self) -> None:
+        """Returns when all of it is on disk, if the batch is synced."""
+
+
+class Handle(Source, Protocol):
+    """An open LevelDB."""
+
+    def write_batch(self, *, sync: bool) -> Batch:
+        """A new, empty batch."""
+
+    def snapshot(self) -> Source:
+        """The state of this moment, which later writes leave alone."""
+
+
+def open_leveldb(path: Path, *, create: bool) -> Handle:
+    """Opens the LevelDB in the folder `path`, or makes it there if `create` allows.
+
+    Errors: DatabaseError when it is missing, in use by another process, or damaged.
+    """
+    # LevelDB itself would leave an empty folder behind when it refuses.
+    if not create and not (path / "CURRENT").exists():
+        raise DatabaseError(f"There is no database in {path}; check the path of the node's home.")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle: Handle = plyvel.DB(
+            str(path),
+            create_if_missing=create,
+            # Without this LevelDB skips a damaged record of its log in silence, and the state
+            # would lack a block's writes and still bear a later height.
+            paranoid_checks=True,
+            lru_cache_size=BLOCK_CACHE_BYTES,
+            write_buffer_size=WRITE_BUFFER_BYTES,
+            bloom_filter_bits=BLOOM_FILTER_BITS,
+        )
+    except (plyvel.Error, OSError) as error:
+        raise DatabaseError(explain_open_error(path, error)) from error
+    return handle
+
+
+def explain_open_error(path: Path, error: Exception) -> str:
+    """Puts the reason why a database cannot be opened into a sentence."""
+    reason = describe_error(error)
+    if "LOCK: " in reason and "ermission" not in reason:
+        return f"The database in {path} is in use by another process; stop that one first."
+    if isinstance(error, plyvel.CorruptionError):
+        return (
+            f"The database in {path} is damaged ({reason}); restore the node's home from a backup, "
+            "or empty it and let the node fetch the chain again from the others."
+        )
+    return f"The database in {path} cannot be opened: {reason}."
+
+
+def describe_error(error: Exception) -> str:
+    """The reason that LevelDB or the system gives, as text."""
+    reason = error.args[0] if error.args else ""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -1,0 +1,196 @@
+"""The application of BlockEnergy: ABCI in, the rules of `chain.app` out.
+
+It carries bytes between CometBFT, the disk and the rules, and decides nothing about energy.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Sequence
+
+from tendermint.abci import types_pb2 as abci
+from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
+
+from abci_app.application import Application
+from abci_app.node_state import NodeState, NotReadyError
+from abci_app.results import make_check_result, make_events, make_exec_result
+from chain import app
+from chain.runtime.collections import GenesisError
+from chain.runtime.errors import ChainError, SdkError, require
+from chain.runtime.proofs import UnprovableError, build_proof_ops
+from chain.runtime.store import Overlay
+from chain.runtime.tx import TxCache
+from chain.transactions import MACHINE_FAULTS, TxResult, check_tx
+
+APP_VERSION = 1
+NAME = "blockenergy"
+
+log = logging.getLogger(__name__)
+
+
+class BrokenInvariantError(Exception):
+    """A promise of the chain does not hold after a block; the message names it."""
+
+
+class EnergyApplication(Application):
+    """One method per ABCI call. `check_invariants` runs every invariant after every block: for
+    test networks, where the state is small.
+    """
+
+    def __init__(self, state: NodeState, version: str, check_invariants: bool = False) -> None:
+        self._state = state
+        self._version = version
+        self._check_invariants = check_invariants
+        self._cache = TxCache(app.HANDLERS)
+        self._mempool = Overlay(state.reader)
+        self._mempool_lock = threading.Lock()
+        self._block_txs: Sequence[bytes] = ()
+
+    def info(self, request: abci.RequestInfo) -> abci.ResponseInfo:
+        committed = self._state.committed
+        return abci.ResponseInfo(
+            data=NAME,
+            version=self._version,
+            app_version=APP_VERSION,
+            last_block_height=committed.height,
+            last_block_app_hash=committed.app_hash,
+        )
+
+    def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
+        try:
+            changes = app.init_chain(json.loads(request.app_state_bytes or b"{}"))
+        except json.JSONDecodeError as error:
+            raise GenesisError(f"app_state is not JSON: {error}") from None
+        app_hash = self._state.begin_chain(request.chain_id, changes)
+        self._reset_mempool()
+        return abci.ResponseInitChain(app_hash=app_hash)
+
+    def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
+        committed = self._state.committed
+        with self._mempool_lock:
+            block = self._state.next_block(committed.height + 1, committed.time_s)
+            return make_check_result(check_tx(self._mempool, block, self._cache, request.tx))
+
+    def prepare_proposal(
+        self, request: abci.RequestPrepareProposal
+    ) -> abci.ResponsePrepareProposal:
+        block = self._state.next_block(request.height, request.time.seconds)
+        txs = app.prepare_proposal(
+            self._state.reader, block, self._cache, request.txs, request.max_tx_bytes
+        )
+        return abci.ResponsePrepareProposal(txs=txs)
+
+    def process_proposal(
+        self, request: abci.RequestProcessProposal
+    ) -> abci.ResponseProcessProposal:
+        block = self._state.next_block(request.height, request.time.seconds)
+        good = app.process_proposal(self._state.reader, block, self._cache, request.txs)
+        status = abci.ResponseProcessProposal.ProposalStatus
+        return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
+
+    def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
+        block = self._state.next_block(request.height, request.time.seconds)
+        result = app.finalize_block(self._state.reader, block, self._cache, request.txs)
+        for tx_result in result.tx_results:
+            _log_fault(request.height, tx_result)
+        for misbehavior in request.misbehavior:
+            log.error("evidence of misbehaviour at height %d: %s", request.height, misbehavior)
+        if self._check_invariants:
+            self._require_invariants(request.height, result)
+        app_hash = self._state.set_pending(block, result.changes)
+        self._block_txs = list(request.txs)
+        return abci.ResponseFinalizeBlock(
+            events=make_events(result.events),
+            tx_results=[make_exec_result(tx_result) for tx_result in result.tx_results],
+            app_hash=app_hash,
+        )
+
+    def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
+        self._state.commit()
+        self._reset_mempool()
+        for raw in self._block_txs:
+            self._cache.forget(raw)
+        return abci.ResponseCommit()
+
+    def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        try:
+            if request.path.startswith("/store/"):
+                return self._query_store(request)
+            return self._query_rules(request)
+        except ChainError as refusal:
+            return self._refuse(refusal)
+        except NotReadyError as error:
+            return self._refuse(ChainError(SdkError.INVALID_REQUEST, str(error)))
+        except MACHINE_FAULTS:
+            raise
+        except Exception:
+            log.exception("query %s failed", request.path)
+            return self._refuse(ChainError(SdkError.PANIC))
+
+    def _query_rules(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        require(not request.prove, SdkError.INVALID_REQUEST, "only /store/ has proofs")
+        with self._state.open_snapshot() as (snapshot, committed):
+            require(committed.height, SdkError.INVALID_REQUEST, "there is no block yet")
+            _require_height(request.height, committed.height)
+            block = self._state.next_block(committed.height, committed.time_s)
+            value = app.query(snapshot, block, request.path, request.data)
+            return abci.ResponseQuery(value=value, height=committed.height)
+
+    def _query_store(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        """Raw state: path /store/<module>/key, data = key in the module's tree."""
+        module, _, what = request.path.removeprefix("/store/").partition("/")
+        require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:200])
+        require(request.data, SdkError.INVALID_REQUEST, "no key")
+        app.store_key(module, b"")
+        with self._state.open_provable() as (snapshot, committed, commitment):
+            _require_height(request.height, committed.height)
+            value = snapshot.get(app.store_key(module, request.data))
+            response = abci.ResponseQuery(
+                key=request.data, value=value or b"", height=committed.height
+            )
+            if request.prove:
+                try:
+                    ops = build_proof_ops(
+                        commitment,
+                        module,
+                        request.data,
+                        lambda key: snapshot.get(app.store_key(module, key)),
+                    )
+                except UnprovableError as error:
+                    raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
+                response.proof_ops.CopyFrom(ProofOps(ops=[ProofOp(**op._asdict()) for op in ops]))
+            return response
+
+    def _refuse(self, refusal: ChainError) -> abci.ResponseQuery:
+        return abci.ResponseQuery(
+            code=refusal.error.code,
+            codespace=refusal.error.codespace,
+            log=refusal.log,
+            height=self._state.committed.height,
+        )
+
+    def _reset_mempool(self) -> None:
+        with self._mempool_lock:
+            self._mempool = Overlay(self._state.reader)
+
+    def _require_invariants(self, height: int, result: app.BlockResult) -> None:
+        after = Overlay(self._state.reader)
+        after.changes.update(result.changes)
+        problems = app.find_problems(after)
+        if problems:
+            raise BrokenInvariantError(f"height {height}: " + "; ".join(problems[:5]))
+
+
+def _require_height(asked: int, committed: int) -> None:
+    require(asked in (0, committed), SdkError.INVALID_HEIGHT, f"the latest is {committed}")
+
+
+def _log_fault(height: int, result: TxResult) -> None:
+    if result.fault is not None:
+        log.error(
+            "FAULT at height %d: a transaction hit an error of the chain and was refused",
+            height,
+            exc_info=result.fault,
+        )

@@ -1,0 +1,149 @@
+"""The state of a node: what is committed, and the block that is executed but not committed.
+
+Promises that readers see committed heights only, that executing a height again gives the same app
+hash, and that the tree in memory and the state on disk are of the same height whenever nothing is
+pending.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from abci_app.persistence import Database, Snapshot
+from chain import app
+from chain.runtime.commitment import Commitment
+from chain.runtime.context import BlockInfo
+from chain.runtime.store import MemoryStore, Reader
+
+# Records of the node itself. Module numbers begin with 1, so no module writes here, and the app
+# hash leaves it out.
+NODE_KEY = b"\x00"
+# Between FinalizeBlock and Commit there are milliseconds; after this the block is not coming.
+PROOF_WAIT_S = 5.0
+
+
+class NotReadyError(Exception):
+    """The state cannot be asked now; the message says why."""
+
+
+class Committed(NamedTuple):
+    """The last committed block."""
+
+    chain_id: str
+    height: int
+    time_s: int
+    app_hash: bytes
+
+
+class _Pending(NamedTuple):
+    block: BlockInfo
+    changes: Mapping[bytes, bytes | None]
+    app_hash: bytes
+
+
+class NodeState:
+    """State on disk, the tree over it, and the block in hand."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._commitment = Commitment(app.MODULE_NAMES.values())
+        self._genesis: MemoryStore | None = None
+        self._pending: _Pending | None = None
+        self._settled = threading.Condition()
+        self.committed = self._read_committed()
+        self._load_tree()
+
+    @property
+    def reader(self) -> Reader:
+        """The committed state; before the first commit, the state of genesis."""
+        return self._genesis or self._database
+
+    def begin_chain(self, chain_id: str, changes: Mapping[bytes, bytes | None]) -> bytes:
+        """Takes the state of genesis, in memory until the first commit; returns its app hash."""
+        self._commitment = Commitment(app.MODULE_NAMES.values())
+        self._genesis = MemoryStore()
+        self._genesis.apply(changes)
+        self.committed = Committed(chain_id, 0, 0, b"")
+        self._pending = None
+        return self._commitment.update(app.split_by_module(changes))
+
+    def next_block(self, height: int, time_s: int) -> BlockInfo:
+        """The block at a height."""
+        return BlockInfo(self.committed.chain_id, height, time_s)
+
+    def set_pending(self, block: BlockInfo, changes: Mapping[bytes, bytes | None]) -> bytes:
+        """Keeps an executed block for its commit; returns the new app hash. A block that was
+        pending before is forgotten: it was executed, but never committed.
+        """
+        with self._settled:
+            if self._pending is not None:
+                self._commitment.undo()
+            app_hash = self._commitment.update(app.split_by_module(changes))
+            self._pending = _Pending(block, changes, app_hash)
+            return app_hash
+
+    def commit(self) -> None:
+        """Puts the pending block on disk."""
+        with self._settled:
+            assert self._pending is not None, "there is no executed block to commit"
+            block, changes, app_hash = self._pending
+            record = {NODE_KEY: f"{block.time_s} {block.chain_id}".encode()}
+            first: Mapping[bytes, bytes | None] = self._genesis.data if self._genesis else {}
+            self._database.commit({**first, **changes, **record}, block.height, app_hash)
+            self.committed = Committed(block.chain_id, block.height, block.time_s, app_hash)
+            self._genesis = None
+            self._pending = None
+            self._settled.notify_all()
+
+    @contextmanager
+    def open_snapshot(self) -> Iterator[tuple[Snapshot, Committed]]:
+        """The last committed state, unchanging while it is open."""
+        snapshot = self._database.snapshot()
+        try:
+            yield snapshot, read_committed(snapshot)
+        finally:
+            snapshot.close()
+
+    @contextmanager
+    def open_provable(self) -> Iterator[tuple[Snapshot, Committed, Commitment]]:
+        """As `open_snapshot`, with the tree of the same height; holds up the next block meanwhile.
+
+        Errors: NotReadyError when a block is executed and its commit does not come.
+        """
+        deadline_s = time.monotonic() + PROOF_WAIT_S
+        with self._settled:
+            while self._pending is not None:
+                if not self._settled.wait(max(0.0, deadline_s - time.monotonic())):
+                    raise NotReadyError("a block is being committed; ask again")
+            with self.open_snapshot() as (snapshot, committed):
+                yield snapshot, committed, self._commitment
+
+    def _read_committed(self) -> Committed:
+        with self.open_snapshot() as (_, committed):
+            return committed
+
+    def _load_tree(self) -> None:
+        """Builds the tree from the state on disk and compares it with the app hash there."""
+        if not self.committed.height:
+            return
+        for number, name in app.MODULE_NAMES.items():
+            items = self._database.items(bytes([number]), bytes([number + 1]))
+            self._commitment.load(name, ((key[1:], value) for key, value in items))
+        assert self._commitment.app_hash == self.committed.app_hash, (
+            "the state on disk does not have the app hash that was committed with it"
+        )
+
+
+def read_committed(snapshot: Snapshot) -> Committed:
+    """Which block a snapshot is of; height 0 before the first commit."""
+    last = snapshot.last()
+    if last is None:
+        return Committed("", 0, 0, b"")
+    record = snapshot.get(NODE_KEY)
+    assert record is not None, "the record of the node is missing"
+    time_s, chain_id = record.decode().split(" ", 1)
+    return Committed(chain_id, last[0], int(time_s), last[1])

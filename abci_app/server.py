@@ -1,0 +1,226 @@
+"""The ABCI server: lets CometBFT drive an application over a unix socket or loopback TCP.
+
+It promises:
+
+- replies come in the order of the requests, each connection on a thread of its own, so that a
+  slow query never holds up consensus;
+- a message that is malformed or too large gets an exception reply and closes its connection,
+  and nothing else;
+- an exception of the application is a broken promise: the peer gets an exception reply (and
+  CometBFT then stops), the log says so loudly, `on_failure` is called, the connection closes;
+- CometBFT may go away and come back as often as it likes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from abci_app.application import Application
+from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
+from abci_app.framing import FrameReader, FramingError
+from abci_app.listener import AddressError, AddressInUse, Listener, open_listener
+
+__all__ = ["AddressError", "AddressInUse", "Application", "Server"]
+
+log = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+# CometBFT opens four; the rest is room for reconnects and for tools.
+MAX_CONNECTIONS = 16
+RECEIVE_BYTES = 128 * 1024
+# Replies that are waiting are sent at the latest when they reach this size.
+SEND_BYTES = 1024 * 1024
+# How long to wait before accepting again when the machine has run out of file descriptors.
+ACCEPT_PAUSE_S = 0.1
+# How long a thread may compute while another waits for the interpreter. With Python's 5 ms, each
+# read of LevelDB in FinalizeBlock, which lets the interpreter go, could wait that long for a query.
+SWITCH_INTERVAL_S = 0.0001
+# How long a refused peer may take to read why.
+LINGER_S = 5.0
+
+
+class Server:
+    """Serves `application` at `address`, `unix:///path` or `tcp://127.0.0.1:26658`.
+
+    `on_failure` is called with the name of the call and the exception when the application has
+    raised; it is the place to stop the process. Frames over `max_frame_bytes` and connections
+    over `max_connections` are refused.
+
+        with Server(application, "unix:///run/blockenergy.sock"):
+            stop_requested.wait()
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        address: str,
+        *,
+        on_failure: Callable[[str, Exception], None] | None = None,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self._dispatcher = Dispatcher(application)
+        self.address = address
+        self._on_failure = on_failure
+        self._max_frame_bytes = max_frame_bytes
+        self._max_connections = max_connections
+        self._listener: Listener | None = None
+        self._acceptor: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._accepted = 0
+
+    def start(self) -> None:
+        """Listens and returns; the work is done on other threads. With TCP port 0, `address` has
+        the port that was found. Python's switch interval is made short for the whole process.
+
+        Errors: AddressError, AddressInUse.
+        """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._listener = open_listener(self.address)
+        self.address = self._listener.address
+        self._acceptor = threading.Thread(
+            target=self._accept_connections, args=(self._listener,), name="abci-accept", daemon=True
+        )
+        self._acceptor.start()
+        log.info("listening for CometBFT at %s", self.address)
+
+    def stop(self, deadline_s: float = 10.0) -> bool:
+        """Accepts nothing more, lets the calls in progress finish and their replies go out.
+
+        Returns whether all of them did within `deadline_s`; the rest are cut off. May be called
+        from any thread, `on_failure`'s included, and more than once.
+        """
+        end_s = time.monotonic() + deadline_s
+        self._stopping.set()
+        with self._lock:
+            listener, self._listener = self._listener, None
+        if listener is not None and self._acceptor is not None:
+            listener.interrupt()
+            self._acceptor.join()
+            listener.close()
+        self._shut_connections(socket.SHUT_RD)
+        finished = self._join_connections(end_s)
+        self._shut_connections(socket.SHUT_RDWR)
+        return finished
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def _accept_connections(self, listener: Listener) -> None:
+        """Takes connections until the server stops."""
+        while not self._stopping.is_set():
+            try:
+                connection = listener.accept()
+                if connection is not None:
+                    self._start_connection(connection)
+            except (OSError, RuntimeError) as error:
+                # The machine has no descriptor or no thread left; the open connections go on.
+                log.error("cannot take a connection: %s", error)
+                self._stopping.wait(ACCEPT_PAUSE_S)
+
+    def _start_connection(self, connection: socket.socket) -> None:
+        """Gives a connection its thread, or refuses it when there are too many."""
+        with self._lock:
+            if len(self._connections) < self._max_connections:
+                self._accepted += 1
+                thread = threading.Thread(
+                    target=self._serve_connection,
+                    args=(connection,),
+                    name=f"abci-{self._accepted}",
+                    daemon=True,
+                )
+                thread.start()
+                self._connections[connection] = thread
+                return
+        log.warning("refused a connection: %d are open", self._max_connections)
+        text = f"This node already has {self._max_connections} ABCI connections, its limit."
+        with connection, contextlib.suppress(OSError):
+            connection.send(make_exception_reply(text))
+
+    def _serve_connection(self, connection: socket.socket) -> None:
+        """Answers one peer until it goes away, misbehaves or the server stops."""
+        try:
+            with connection:
+                self._answer_requests(connection)
+        except OSError as error:
+            log.warning("lost a connection: %s", error.strerror)
+        finally:
+            with self._lock:
+                del self._connections[connection]
+
+    def _answer_requests(self, connection: socket.socket) -> None:
+        """Reads what has arrived, answers all of it and sends the replies together."""
+        reader = FrameReader(self._max_frame_bytes)
+        answer = self._dispatcher.answer
+        replies = bytearray()
+        while not self._stopping.is_set() and (chunk := connection.recv(RECEIVE_BYTES)):
+            try:
+                for frame in reader.feed(chunk):
+                    replies += answer(frame)
+                    if len(replies) >= SEND_BYTES:
+                        connection.sendall(replies)
+                        replies.clear()
+            except (FramingError, CallFailed) as error:
+                self._refuse(connection, replies, error)
+                return
+            if replies:
+                connection.sendall(replies)
+                replies.clear()
+
+    def _refuse(
+        self, connection: socket.socket, replies: bytearray, error: FramingError | CallFailed
+    ) -> None:
+        """Sends the replies so far and the reason why there will be no more."""
+        if isinstance(error, CallFailed):
+            log.critical("the application broke: %s", error, exc_info=error.cause)
+        else:
+            log.warning("closed a connection: %s", error)
+        try:
+            connection.sendall(replies + make_exception_reply(str(error)))
+        finally:
+            if isinstance(error, CallFailed) and self._on_failure is not None:
+                self._on_failure(error.call, error.cause)
+        linger(connection)
+
+    def _shut_connections(self, how: int) -> None:
+        """Ends reading, or reading and writing, on every open connection."""
+        with self._lock:
+            open_connections = list(self._connections)
+        for connection in open_connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(how)
+
+    def _join_connections(self, end_s: float) -> bool:
+        """Waits for the connections' threads; returns whether all have ended in time."""
+        with self._lock:
+            threads = list(self._connections.values())
+        # A connection's own thread may stop the server, when the application has failed.
+        others = [thread for thread in threads if thread is not threading.current_thread()]
+        for thread in others:
+            thread.join(max(0.0, end_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in others)
+
+
+def linger(connection: socket.socket) -> None:
+    """Throws away what the peer still sends, for a moment: closing a TCP connection with unread
+    bytes would also throw away the reply that is on its way to the peer.
+    """
+    end_s = time.monotonic() + LINGER_S
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(LINGER_S)
+    with contextlib.suppress(TimeoutError):
+        while time.monotonic() < end_s and connection.recv(RECEIVE_BYTES):
+            pass

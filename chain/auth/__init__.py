@@ -1,0 +1,44 @@
+"""Accounts: every transaction is signed by one registered account, in its order.
+
+Promises that an account's sequence goes up by exactly one with each of its transactions that
+enters a block and passes its checks, so that no transaction is executed twice.
+"""
+
+from blockenergy.auth.v1 import query_pb2
+from cosmos.auth.v1beta1 import query_pb2 as cosmos_query_pb2
+
+from chain.auth import queries
+from chain.auth.genesis import validate_genesis
+from chain.auth.invariants import account_numbers
+from chain.auth.keeper import (
+    authenticate,
+    compute_gas,
+    create_account,
+    get_account,
+    get_params,
+    require_form,
+)
+from chain.auth.state import SCHEMA
+from chain.runtime.module import Module
+
+MODULE = Module(
+    name="auth",
+    schema=SCHEMA,
+    query_services=(
+        query_pb2.DESCRIPTOR.services_by_name["Query"],
+        cosmos_query_pb2.DESCRIPTOR.services_by_name["Query"],
+    ),
+    queries=queries,
+    invariants=(account_numbers,),
+    validate_genesis=validate_genesis,
+)
+
+__all__ = [
+    "MODULE",
+    "authenticate",
+    "compute_gas",
+    "create_account",
+    "get_account",
+    "get_params",
+    "require_form",
+]

@@ -1,0 +1,29 @@
+"""What a genesis document must promise about transactions."""
+
+from __future__ import annotations
+
+from chain.auth.state import ACCOUNTS, PARAMS
+from chain.runtime import bech32
+from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.signatures import SECP256K1_KEY_BYTES
+from chain.runtime.tx import TX_BYTES_CEILING
+
+
+def validate_genesis(state: HasStore) -> None:
+    """Raises GenesisError unless the parameters can work."""
+    params = PARAMS.get(state)
+    if not ACCOUNTS.has(state, bech32.decode(params.fee_collector)):
+        raise GenesisError("auth.params.fee_collector: the address has no account")
+    if not params.fee_denom:
+        raise GenesisError("auth.params.fee_denom: a denomination is expected")
+    if not 0 < params.tx_bytes_max <= TX_BYTES_CEILING:
+        raise GenesisError(f"auth.params.tx_bytes_max: 1 to {TX_BYTES_CEILING} is expected")
+    if not 0 < params.messages_per_tx_max <= 1000:
+        raise GenesisError("auth.params.messages_per_tx_max: 1 to 1000 is expected")
+    if params.memo_bytes_max > params.tx_bytes_max:
+        raise GenesisError("auth.params.memo_bytes_max: more than tx_bytes_max")
+    if not params.gas_per_tx <= params.gas_limit_max < 1 << 63:
+        raise GenesisError("auth.params.gas_limit_max: below gas_per_tx or above 2^63")
+    for address, account in ACCOUNTS.items(state):
+        if len(account.pub_key) not in (0, SECP256K1_KEY_BYTES):
+            raise GenesisError(f"auth.accounts {bech32.encode(address)}: not a public key")

@@ -1,0 +1,94 @@
+"""Who may send a transaction, and in which order."""
+
+from __future__ import annotations
+
+from blockenergy.auth.v1 import state_pb2
+
+from chain.auth.state import ACCOUNT_NUMBERS, ACCOUNTS, PARAMS
+from chain.runtime import tx as txs
+from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
+from chain.runtime.errors import SdkError, require
+from chain.runtime.units import ceil_div
+
+_MICRO = 1_000_000
+
+
+def create_account(ctx: Context, address: bytes) -> None:
+    """Gives a newly registered address its account; an address that has one keeps it."""
+    if not ACCOUNTS.has(ctx, address):
+        number = ACCOUNT_NUMBERS.next(ctx)
+        ACCOUNTS.set(ctx, address, state_pb2.Account(account_number=number))
+
+
+def get_account(state: HasStore, address: bytes) -> state_pb2.Account | None:
+    """The account of an address, or None."""
+    return ACCOUNTS.get(state, address)
+
+
+def get_params(state: HasStore) -> state_pb2.Params:
+    """The limits and prices of transactions."""
+    return PARAMS.get(state)
+
+
+def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> None:
+    """Refuses a transaction that breaks a limit or does not pay the minimum fee.
+
+    height: of the block that would hold it.
+    """
+    require(tx.size_bytes <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
+    require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
+    require(
+        len(tx.messages) <= params.messages_per_tx_max,
+        SdkError.INVALID_REQUEST,
+        f"more than {params.messages_per_tx_max} messages",
+    )
+    require(
+        not tx.timeout_height or height <= tx.timeout_height,
+        SdkError.TIMEOUT_HEIGHT,
+    )
+    require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
+    gas = compute_gas(tx, params)
+    require(gas <= tx.gas_limit, SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
+    _require_fee(tx, params)
+
+
+def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
+    """Gas that a transaction takes; it depends on its size only."""
+    return params.gas_per_tx + params.gas_per_byte * tx.size_bytes
+
+
+def authenticate(ctx: Context, tx: txs.DecodedTx) -> None:
+    """Checks sequence and signature of a transaction and counts its sequence up.
+
+    It fails if the signer has no account, if the sequence is not the next one, if no public key
+    is known, or if the signature does not fit.
+    """
+    account = ACCOUNTS.get(ctx, tx.signer)
+    if account is None:
+        require(False, SdkError.UNKNOWN_ADDRESS)
+        return
+    require(
+        tx.sequence == account.sequence,
+        SdkError.WRONG_SEQUENCE,
+        f"account sequence mismatch, expected {account.sequence}, got {tx.sequence}",
+    )
+    key = tx.pub_key or account.pub_key
+    require(key, SdkError.INVALID_PUB_KEY, "the first transaction must carry the public key")
+    good = txs.verify_signature(tx, ctx.block.chain_id, account.account_number, key)
+    require(good, SdkError.UNAUTHORIZED)
+    account.sequence += 1
+    account.pub_key = key
+    ACCOUNTS.set(ctx, tx.signer, account)
+
+
+def _require_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
+    wrong = [denom for denom, _ in tx.fee if denom != params.fee_denom]
+    require(not wrong, SdkError.INVALID_COINS, f"fees are paid in {params.fee_denom}")
+    minimum = ceil_div(tx.gas_limit * params.min_gas_price_micro, _MICRO)
+    paid = sum(amount for _, amount in tx.fee)
+    require(
+        paid >= minimum,
+        SdkError.INSUFFICIENT_FEE,
+        f"{paid}{params.fee_denom} of {minimum}{params.fee_denom}",
+    )

@@ -1,0 +1,13 @@
+"""Accounts and the parameters of transactions."""
+
+from __future__ import annotations
+
+from blockenergy.auth.v1 import state_pb2
+
+from chain.runtime.collections import Item, Map, Record, Schema, Sequence
+from chain.runtime.keys import ADDRESS
+
+SCHEMA = Schema(1, "auth")
+PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+ACCOUNTS = Map(SCHEMA, 1, "accounts", ADDRESS, Record(state_pb2.Account))
+ACCOUNT_NUMBERS = Sequence(SCHEMA, 2, "last_account_number")

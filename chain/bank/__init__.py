@@ -1,0 +1,60 @@
+"""Money: denominations, balances, transfers and holds.
+
+Promises that for each denomination the sum of all balances and holds is its supply, that only its
+issuer changes the supply, and that money on hold goes to the beneficiary or back to its owner.
+"""
+
+from blockenergy.bank.v1 import query_pb2, tx_pb2
+from cosmos.bank.v1beta1 import query_pb2 as cosmos_query_pb2
+from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
+
+from chain.bank import msgs, queries
+from chain.bank.block import end_block
+from chain.bank.genesis import validate_genesis
+from chain.bank.invariants import hold_ids, no_zero_balances, supply
+from chain.bank.keeper import (
+    BankError,
+    extend,
+    get_balance,
+    get_denom,
+    get_hold,
+    module_account,
+    post,
+    release,
+    reserve,
+    transfer,
+)
+from chain.bank.state import SCHEMA
+from chain.runtime.module import Module
+
+MODULE = Module(
+    name="bank",
+    schema=SCHEMA,
+    msg_services=(
+        tx_pb2.DESCRIPTOR.services_by_name["Msg"],
+        cosmos_tx_pb2.DESCRIPTOR.services_by_name["Msg"],
+    ),
+    msgs=msgs,
+    query_services=(
+        query_pb2.DESCRIPTOR.services_by_name["Query"],
+        cosmos_query_pb2.DESCRIPTOR.services_by_name["Query"],
+    ),
+    queries=queries,
+    end_block=end_block,
+    invariants=(supply, no_zero_balances, hold_ids),
+    validate_genesis=validate_genesis,
+)
+
+__all__ = [
+    "MODULE",
+    "BankError",
+    "extend",
+    "get_balance",
+    "get_denom",
+    "get_hold",
+    "module_account",
+    "post",
+    "release",
+    "reserve",
+    "transfer",
+]

@@ -1,0 +1,139 @@
+"""Moving money: the verbs that other modules use.
+
+Each verb keeps the sum of balances and holds equal to the supply. A verb refuses before it
+changes anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from blockenergy.bank.v1 import errors_pb2, state_pb2
+
+from chain.bank.state import BALANCES, DENOMS, HOLD_IDS, HOLDS
+from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
+from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
+from chain.runtime.units import AMOUNT_MAX
+
+BankError = ErrorCodes("bank", errors_pb2.Error.DESCRIPTOR)
+
+
+def module_account(name: str) -> bytes:
+    """The address of an account that belongs to a module and that nobody can sign for."""
+    return hashlib.sha256(f"blockenergy module account {name}".encode()).digest()[:20]
+
+
+def get_balance(state: HasStore, owner: bytes, denom: str) -> int:
+    """What an owner can spend of a denomination."""
+    return BALANCES.get(state, (owner, denom)) or 0
+
+
+def get_denom(state: HasStore, denom: str) -> state_pb2.Denom | None:
+    """A denomination, or None."""
+    return DENOMS.get(state, denom)
+
+
+def get_hold(state: HasStore, owner: bytes, hold_id: int) -> state_pb2.Hold | None:
+    """A hold, or None."""
+    return HOLDS.get(state, (owner, hold_id))
+
+
+def transfer(ctx: Context, source: bytes, target: bytes, denom: str, amount: int) -> None:
+    """Moves money; refuses if the balance does not cover it."""
+    _take(ctx, source, denom, amount)
+    _give(ctx, target, denom, amount)
+
+
+def reserve(
+    ctx: Context, owner: bytes, denom: str, amount: int, beneficiary: str = "", deadline_s: int = 0
+) -> int:
+    """Sets money aside and returns the id of the hold; refuses if the balance does not cover it."""
+    _take(ctx, owner, denom, amount)
+    hold_id = HOLD_IDS.next(ctx)
+    hold = state_pb2.Hold(
+        denom=denom, amount=amount, beneficiary=beneficiary, deadline_s=deadline_s
+    )
+    HOLDS.set(ctx, (owner, hold_id), hold)
+    return hold_id
+
+
+def extend(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
+    """Adds to a hold; refuses if the balance does not cover it."""
+    hold = _require_hold(ctx, owner, hold_id)
+    _take(ctx, owner, hold.denom, amount)
+    hold.amount += amount
+    HOLDS.set(ctx, (owner, hold_id), hold)
+
+
+def release(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
+    """Gives part of a hold back to its owner; the hold goes on, even if it is empty."""
+    hold = _require_hold(ctx, owner, hold_id)
+    require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
+    hold.amount -= amount
+    HOLDS.set(ctx, (owner, hold_id), hold)
+    _give(ctx, owner, hold.denom, amount)
+
+
+def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -> int:
+    """Pays from a hold and ends it; returns what flowed back to the owner."""
+    hold = _require_hold(ctx, owner, hold_id)
+    require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
+    rest = hold.amount - amount
+    HOLDS.delete(ctx, (owner, hold_id))
+    _give(ctx, target, hold.denom, amount)
+    _give(ctx, owner, hold.denom, rest)
+    return rest
+
+
+def mint(ctx: Context, target: bytes, denom: str, amount: int) -> None:
+    """Makes money; refuses if the supply would pass 2^63 - 1."""
+    info = require_denom(ctx, denom)
+    require(info.supply + amount <= AMOUNT_MAX, BankError.SUPPLY_TOO_LARGE)
+    info.supply += amount
+    DENOMS.set(ctx, denom, info)
+    _give(ctx, target, denom, amount)
+
+
+def burn(ctx: Context, source: bytes, denom: str, amount: int) -> None:
+    """Ends money; refuses if the balance does not cover it."""
+    info = require_denom(ctx, denom)
+    _take(ctx, source, denom, amount)
+    info.supply -= amount
+    DENOMS.set(ctx, denom, info)
+
+
+def require_denom(state: HasStore, denom: str) -> state_pb2.Denom:
+    """The denomination; refuses an unknown one."""
+    info = DENOMS.get(state, denom)
+    if info is None:
+        raise ChainError(BankError.DENOM_UNKNOWN)
+    return info
+
+
+def _require_hold(state: HasStore, owner: bytes, hold_id: int) -> state_pb2.Hold:
+    hold = HOLDS.get(state, (owner, hold_id))
+    if hold is None:
+        raise ChainError(BankError.HOLD_UNKNOWN)
+    return hold
+
+
+def _take(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
+    assert amount >= 0
+    if not amount:
+        return
+    balance = BALANCES.get(ctx, (owner, denom)) or 0
+    if balance < amount:
+        detail = f"{balance}{denom} is smaller than {amount}{denom}"
+        raise ChainError(SdkError.INSUFFICIENT_FUNDS, detail)
+    if balance == amount:
+        BALANCES.delete(ctx, (owner, denom))
+    else:
+        BALANCES.set(ctx, (owner, denom), balance - amount)
+
+
+def _give(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
+    assert amount >= 0
+    if amount:
+        balance = BALANCES.get(ctx, (owner, denom)) or 0
+        BALANCES.set(ctx, (owner, denom), balance + amount)

@@ -1,0 +1,138 @@
+"""What participants can do with money."""
+
+from __future__ import annotations
+
+import re
+
+from blockenergy.bank.v1 import events_pb2, state_pb2, tx_pb2
+from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
+
+from chain import registry
+from chain.bank import keeper
+from chain.bank.keeper import BankError
+from chain.bank.state import DENOMS, PARAMS
+from chain.runtime.context import Context, CosmosEvent
+from chain.runtime.errors import ChainError, require
+from chain.runtime.tx import decode_address, decode_amount, decode_coins
+
+_DENOM = re.compile(r"[a-zA-Z][a-zA-Z0-9/:._-]{2,127}")
+_SYMBOL = re.compile(r"[!-~]{1,16}")
+_DECIMALS_MAX = 18
+_SENT = cosmos_tx_pb2.MsgSendResponse()
+
+
+def send(ctx: Context, msg: cosmos_tx_pb2.MsgSend) -> cosmos_tx_pb2.MsgSendResponse:
+    """Sends coins to a registered participant."""
+    target = decode_address(msg.to_address)
+    registry.require_active(ctx, target)
+    coins = decode_coins(msg.amount)
+    require(coins, BankError.DENOM_UNKNOWN, "no coins")
+    for denom, amount in coins:
+        keeper.transfer(ctx, ctx.signer, target, denom, amount)
+    text = ",".join(f"{amount}{denom}" for denom, amount in coins)
+    ctx.emit(
+        CosmosEvent(
+            "transfer",
+            (("recipient", msg.to_address), ("sender", msg.from_address), ("amount", text)),
+        )
+    )
+    return _SENT
+
+
+def create_denom(ctx: Context, msg: tx_pb2.MsgCreateDenom) -> tx_pb2.MsgCreateDenomResponse:
+    """Creates a denomination; the signer becomes its one issuer."""
+    good = _DENOM.fullmatch(msg.denom) and _SYMBOL.fullmatch(msg.symbol)
+    require(good and msg.decimals <= _DECIMALS_MAX, BankError.DENOM_INVALID)
+    require(not DENOMS.has(ctx, msg.denom), BankError.DENOM_EXISTS)
+    denom = state_pb2.Denom(issuer=msg.issuer, symbol=msg.symbol, decimals=msg.decimals)
+    DENOMS.set(ctx, msg.denom, denom)
+    ctx.emit(events_pb2.EventDenomCreated(denom=msg.denom, issuer=msg.issuer))
+    return tx_pb2.MsgCreateDenomResponse()
+
+
+def mint(ctx: Context, msg: tx_pb2.MsgMint) -> tx_pb2.MsgMintResponse:
+    """Mints coins to a registered participant."""
+    amount = decode_amount(msg.amount)
+    _require_issuer(ctx, msg.issuer, msg.amount.denom)
+    recipient = decode_address(msg.recipient)
+    registry.require_active(ctx, recipient)
+    keeper.mint(ctx, recipient, msg.amount.denom, amount)
+    ctx.emit(events_pb2.EventMinted(denom=msg.amount.denom, recipient=msg.recipient, amount=amount))
+    return tx_pb2.MsgMintResponse()
+
+
+def burn(ctx: Context, msg: tx_pb2.MsgBurn) -> tx_pb2.MsgBurnResponse:
+    """Burns coins from the issuer's own balance."""
+    amount = decode_amount(msg.amount)
+    _require_issuer(ctx, msg.issuer, msg.amount.denom)
+    keeper.burn(ctx, ctx.signer, msg.amount.denom, amount)
+    ctx.emit(events_pb2.EventBurned(denom=msg.amount.denom, issuer=msg.issuer, amount=amount))
+    return tx_pb2.MsgBurnResponse()
+
+
+def reserve(ctx: Context, msg: tx_pb2.MsgReserve) -> tx_pb2.MsgReserveResponse:
+    """Sets money aside for a beneficiary until a deadline."""
+    amount = decode_amount(msg.amount)
+    keeper.require_denom(ctx, msg.amount.denom)
+    registry.require_active(ctx, decode_address(msg.beneficiary))
+    longest_s = PARAMS.get(ctx).hold_duration_max_s
+    ahead_s = msg.deadline_s - ctx.block.time_s
+    require(0 < ahead_s <= longest_s, BankError.DEADLINE_INVALID)
+    hold_id = keeper.reserve(
+        ctx, ctx.signer, msg.amount.denom, amount, msg.beneficiary, msg.deadline_s
+    )
+    ctx.emit(
+        events_pb2.EventReserved(
+            hold_id=hold_id,
+            owner=msg.owner,
+            beneficiary=msg.beneficiary,
+            denom=msg.amount.denom,
+            amount=amount,
+            deadline_s=msg.deadline_s,
+        )
+    )
+    return tx_pb2.MsgReserveResponse(hold_id=hold_id)
+
+
+def post_hold(ctx: Context, msg: tx_pb2.MsgPostHold) -> tx_pb2.MsgPostHoldResponse:
+    """Takes a hold, whole or in part; the rest flows back to its owner."""
+    amount = decode_amount(msg.amount)
+    hold = _require_own_hold(ctx, msg.owner, msg.hold_id, msg.beneficiary)
+    fits = hold.denom == msg.amount.denom and amount <= hold.amount
+    require(fits, BankError.HOLD_TOO_SMALL, f"{hold.amount}{hold.denom}")
+    _end_hold(ctx, msg.owner, msg.hold_id, hold, amount)
+    return tx_pb2.MsgPostHoldResponse()
+
+
+def void_hold(ctx: Context, msg: tx_pb2.MsgVoidHold) -> tx_pb2.MsgVoidHoldResponse:
+    """Gives a hold back to its owner."""
+    hold = _require_own_hold(ctx, msg.owner, msg.hold_id, msg.beneficiary)
+    _end_hold(ctx, msg.owner, msg.hold_id, hold, 0)
+    return tx_pb2.MsgVoidHoldResponse()
+
+
+def _require_issuer(ctx: Context, issuer: str, denom: str) -> None:
+    require(keeper.require_denom(ctx, denom).issuer == issuer, BankError.NOT_ISSUER)
+
+
+def _require_own_hold(ctx: Context, owner: str, hold_id: int, beneficiary: str) -> state_pb2.Hold:
+    hold = keeper.get_hold(ctx, decode_address(owner), hold_id)
+    # A hold whose deadline has come is void, even if its turn to be removed has not come yet.
+    if hold is None or (hold.deadline_s and hold.deadline_s <= ctx.block.time_s):
+        raise ChainError(BankError.HOLD_UNKNOWN)
+    require(hold.beneficiary == beneficiary, BankError.NOT_BENEFICIARY)
+    return hold
+
+
+def _end_hold(ctx: Context, owner: str, hold_id: int, hold: state_pb2.Hold, posted: int) -> None:
+    rest = keeper.post(ctx, decode_address(owner), hold_id, ctx.signer, posted)
+    ctx.emit(
+        events_pb2.EventHoldEnded(
+            hold_id=hold_id,
+            owner=owner,
+            beneficiary=hold.beneficiary,
+            denom=hold.denom,
+            posted=posted,
+            returned=rest,
+        )
+    )

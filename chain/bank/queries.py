@@ -1,0 +1,107 @@
+"""Reading balances, holds and denominations."""
+
+from __future__ import annotations
+
+from blockenergy.bank.v1 import query_pb2
+from cosmos.bank.v1beta1 import query_pb2 as cosmos_query_pb2
+from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest, PageResponse
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from chain.bank import keeper
+from chain.bank.state import BALANCES, DENOMS, HOLDS, PARAMS
+from chain.runtime.context import Context
+from chain.runtime.paging import get_page
+from chain.runtime.tx import decode_address
+
+
+def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
+    """The limits of holds."""
+    return query_pb2.QueryParamsResponse(params=PARAMS.get(ctx))
+
+
+def balance(
+    ctx: Context, request: cosmos_query_pb2.QueryBalanceRequest
+) -> cosmos_query_pb2.QueryBalanceResponse:
+    """The balance of one denomination."""
+    amount = keeper.get_balance(ctx, decode_address(request.address), request.denom)
+    return cosmos_query_pb2.QueryBalanceResponse(
+        balance=Coin(denom=request.denom, amount=str(amount))
+    )
+
+
+def all_balances(
+    ctx: Context, request: cosmos_query_pb2.QueryAllBalancesRequest
+) -> cosmos_query_pb2.QueryAllBalancesResponse:
+    """Every balance of an address."""
+    coins, page = _coins_of(ctx, request.address, request.pagination)
+    return cosmos_query_pb2.QueryAllBalancesResponse(balances=coins, pagination=page)
+
+
+def spendable_balances(
+    ctx: Context, request: cosmos_query_pb2.QuerySpendableBalancesRequest
+) -> cosmos_query_pb2.QuerySpendableBalancesResponse:
+    """Every balance that can be spent now."""
+    coins, page = _coins_of(ctx, request.address, request.pagination)
+    return cosmos_query_pb2.QuerySpendableBalancesResponse(balances=coins, pagination=page)
+
+
+def total_supply(
+    ctx: Context, request: cosmos_query_pb2.QueryTotalSupplyRequest
+) -> cosmos_query_pb2.QueryTotalSupplyResponse:
+    """The supply of every denomination."""
+    page, pagination = get_page(ctx, DENOMS, request.pagination)
+    coins = [Coin(denom=denom, amount=str(info.supply)) for denom, info in page]
+    return cosmos_query_pb2.QueryTotalSupplyResponse(supply=coins, pagination=pagination)
+
+
+def supply_of(
+    ctx: Context, request: cosmos_query_pb2.QuerySupplyOfRequest
+) -> cosmos_query_pb2.QuerySupplyOfResponse:
+    """The supply of one denomination."""
+    info = DENOMS.get(ctx, request.denom)
+    amount = str(info.supply if info else 0)
+    return cosmos_query_pb2.QuerySupplyOfResponse(amount=Coin(denom=request.denom, amount=amount))
+
+
+def denom(ctx: Context, request: query_pb2.QueryDenomRequest) -> query_pb2.QueryDenomResponse:
+    """One denomination."""
+    info = keeper.require_denom(ctx, request.denom)
+    return query_pb2.QueryDenomResponse(denom=request.denom, info=info)
+
+
+def denoms(ctx: Context, request: query_pb2.QueryDenomsRequest) -> query_pb2.QueryDenomsResponse:
+    """All denominations."""
+    page, pagination = get_page(ctx, DENOMS, request.pagination)
+    entries = [query_pb2.QueryDenomResponse(denom=name, info=info) for name, info in page]
+    return query_pb2.QueryDenomsResponse(denoms=entries, pagination=pagination)
+
+
+def balances(
+    ctx: Context, request: query_pb2.QueryBalancesRequest
+) -> query_pb2.QueryBalancesResponse:
+    """What an address has, free and on hold, per denomination; of at most 1,000 entries each."""
+    owner = decode_address(request.address)
+    free, _ = get_page(ctx, BALANCES, PageRequest(limit=1000), under=owner)
+    holds, _ = get_page(ctx, HOLDS, PageRequest(limit=1000), under=owner)
+    held: dict[str, int] = {}
+    for _, hold in holds:
+        held[hold.denom] = held.get(hold.denom, 0) + hold.amount
+    return query_pb2.QueryBalancesResponse(
+        free=[Coin(denom=name, amount=str(amount)) for (_, name), amount in free],
+        held=[Coin(denom=name, amount=str(held[name])) for name in sorted(held)],
+    )
+
+
+def holds(ctx: Context, request: query_pb2.QueryHoldsRequest) -> query_pb2.QueryHoldsResponse:
+    """The holds of an owner."""
+    owner = decode_address(request.owner)
+    page, pagination = get_page(ctx, HOLDS, request.pagination, under=owner)
+    entries = [query_pb2.OwnedHold(hold_id=hold_id, hold=hold) for (_, hold_id), hold in page]
+    return query_pb2.QueryHoldsResponse(holds=entries, pagination=pagination)
+
+
+def _coins_of(
+    ctx: Context, address: str, pagination: PageRequest
+) -> tuple[list[Coin], PageResponse]:
+    page, response = get_page(ctx, BALANCES, pagination, under=decode_address(address))
+    return [Coin(denom=name, amount=str(amount)) for (_, name), amount in page], response

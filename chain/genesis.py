@@ -1,0 +1,66 @@
+"""Genesis and export: the state as a document, one entry per module.
+
+Promises that `export(load(document)) == document` for every document that `export` wrote, and that
+a document is taken only if every module agrees with it and every invariant holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chain.runtime.bech32 import AddressError
+from chain.runtime.collections import GenesisError
+from chain.runtime.module import Module
+from chain.runtime.store import MemoryStore, Overlay, Reader
+
+_PROBLEMS_SHOWN = 5
+
+
+class _State(NamedTuple):
+    store: Overlay
+
+
+def load(modules: Sequence[Module], document: Any) -> Mapping[bytes, bytes | None]:
+    """The state of a document; raises GenesisError with the place and the reason if it is wrong."""
+    if not isinstance(document, dict):
+        raise GenesisError("app_state: an object is expected")
+    names = [module.name for module in modules]
+    for name in sorted(set(document) - set(names)):
+        raise GenesisError(f"app_state.{name}: there is no such module")
+    state = _State(Overlay(MemoryStore()))
+    for module in modules:
+        if module.name not in document:
+            raise GenesisError(f"app_state.{module.name} is missing")
+        module.schema.load(state, document[module.name])
+    _validate(modules, state)
+    return state.store.changes
+
+
+def export(modules: Sequence[Module], reader: Reader) -> dict[str, Any]:
+    """The document of a state."""
+    state = _State(Overlay(reader))
+    return {module.name: module.schema.export(state) for module in modules}
+
+
+def find_problems(modules: Sequence[Module], reader: Reader) -> list[str]:
+    """Every broken invariant, as `module.invariant: problem`."""
+    state = _State(Overlay(reader))
+    return [
+        f"{module.name}.{invariant.__name__}: {problem}"
+        for module in modules
+        for invariant in module.invariants
+        for problem in invariant(state)
+    ]
+
+
+def _validate(modules: Sequence[Module], state: _State) -> None:
+    for module in modules:
+        if module.validate_genesis:
+            try:
+                module.validate_genesis(state)
+            except (AddressError, AssertionError) as error:
+                raise GenesisError(f"{module.name}: {error}") from None
+    problems = find_problems(modules, state.store)
+    if problems:
+        raise GenesisError("; ".join(problems[:_PROBLEMS_SHOWN]))

@@ -1,0 +1,57 @@
+"""The market: energy of future slots, bought from and sold to the distribution network's pool.
+
+Promises that the price of a slot falls when more is produced than consumed in it and rises in the
+other case, that all orders of a block have one price, that no order is executed beyond its limit,
+and that the pool can never lose more than it was funded with.
+"""
+
+from blockenergy.market.v1 import query_pb2, tx_pb2
+
+from chain.market import msgs, queries
+from chain.market.block import begin_block, end_block
+from chain.market.genesis import validate_genesis
+from chain.market.invariants import no_orders_left, secured, slot_sums, solvency
+from chain.market.keeper import (
+    POOL,
+    MarketError,
+    get_curve,
+    get_first_slot_from,
+    get_net_wh,
+    get_params,
+    get_positions,
+    mark_settled,
+    remove_slot,
+    take_position,
+)
+from chain.market.rules import Curve, compute_close_cost
+from chain.market.state import SCHEMA
+from chain.runtime.module import Module
+
+MODULE = Module(
+    name="market",
+    schema=SCHEMA,
+    msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
+    msgs=msgs,
+    query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
+    queries=queries,
+    begin_block=begin_block,
+    end_block=end_block,
+    invariants=(no_orders_left, slot_sums, solvency, secured),
+    validate_genesis=validate_genesis,
+)
+
+__all__ = [
+    "MODULE",
+    "POOL",
+    "Curve",
+    "MarketError",
+    "compute_close_cost",
+    "get_curve",
+    "get_first_slot_from",
+    "get_net_wh",
+    "get_params",
+    "get_positions",
+    "mark_settled",
+    "remove_slot",
+    "take_position",
+]

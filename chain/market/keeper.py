@@ -1,0 +1,82 @@
+"""Slots and positions, as the market and the settlement use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blockenergy.market.v1 import errors_pb2, state_pb2
+
+from chain import bank, metering
+from chain.market import rules
+from chain.market.state import PARAMS, POSITIONS, SLOTS
+from chain.runtime import slots
+from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
+from chain.runtime.errors import ChainError, ErrorCodes, require
+
+MarketError = ErrorCodes("market", errors_pb2.Error.DESCRIPTOR)
+# Holds the funding of all slots that are not settled, and what comes in and goes out for them.
+POOL = bank.module_account("pool")
+
+
+def get_params(state: HasStore) -> state_pb2.Params:
+    """Prices, gate, horizon."""
+    return PARAMS.get(state)
+
+
+def get_curve(slot: state_pb2.Slot) -> rules.Curve:
+    """The price line of a slot."""
+    return rules.Curve(slot.price_low_per_kwh, slot.price_high_per_kwh, slot.depth_wh)
+
+
+def get_net_wh(slot: state_pb2.Slot) -> int:
+    """Net energy that the pool has sold in a slot."""
+    return slot.bought_wh - slot.sold_wh
+
+
+def get_gate_closure_s(slot_length_s: int, gate_closure_s: int, slot: int) -> int:
+    """From this block time on the slot takes no orders."""
+    return slots.start_s(slot, slot_length_s) - gate_closure_s
+
+
+def require_takes_orders(state: HasStore, slot: int, time_s: int) -> state_pb2.Slot:
+    """The slot; refuses one that takes no orders at this block time."""
+    length_s = metering.get_params(state).slot_length_s
+    gate_s = get_gate_closure_s(length_s, PARAMS.get(state).gate_closure_s, slot)
+    require(time_s < gate_s, MarketError.SLOT_PAST)
+    info = SLOTS.get(state, slot)
+    if info is None:
+        raise ChainError(MarketError.SLOT_NOT_OPEN)
+    require(info.status == state_pb2.SLOT_STATUS_OPEN, MarketError.SLOT_UNFUNDED)
+    return info
+
+
+def get_first_slot_from(state: HasStore, slot: int) -> tuple[int, state_pb2.Slot] | None:
+    """The first slot on record that is not before the given one."""
+    after = SLOTS.key.encode(slot - 1) if slot else None
+    return next(SLOTS.items(state, after=after), None)
+
+
+def get_positions(
+    state: HasStore, slot: int, after: bytes
+) -> Iterator[tuple[bytes, state_pb2.Position]]:
+    """Positions of a slot, owner by owner, behind the given owner."""
+    after_key = POSITIONS.key.encode((slot, after)) if after else None
+    for (_, owner), position in POSITIONS.items(state, POSITIONS.first(slot), after_key):
+        yield owner, position
+
+
+def take_position(ctx: Context, slot: int, owner: bytes) -> None:
+    """Removes a position that is settled."""
+    POSITIONS.delete(ctx, (slot, owner))
+
+
+def mark_settled(ctx: Context, slot: int, info: state_pb2.Slot) -> None:
+    """Notes that a slot is metered and paid."""
+    info.status = state_pb2.SLOT_STATUS_SETTLED
+    SLOTS.set(ctx, slot, info)
+
+
+def remove_slot(ctx: Context, slot: int) -> None:
+    """Forgets a settled slot."""
+    SLOTS.delete(ctx, slot)

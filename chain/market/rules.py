@@ -1,0 +1,179 @@
+"""The price rule: what a slot's energy costs, from the net energy that the pool has sold in it.
+
+The price is a straight line from price_low, where participants have sold the pool depth_wh more
+than they bought, through the middle at balance, to price_high at depth_wh the other way, and
+constant beyond. More production than consumption makes energy cheaper, the other case dearer.
+
+Costs are differences of a potential N, the area under the price line, held exactly as an integer:
+`cost = (N(after) - N(before)) / scale`. So the way from one state to another does not matter, a
+round trip cannot gain, and the pool's loss has a bound. Rounding is in the pool's favour, by less
+than one millionth of a token per order.
+
+Symbols: q net Wh sold by the pool; D depth; x = q + D; scale = 4000 D.
+  N(x) = 4 D low x                                for x < 0
+       = 4 D low x + (high - low) x^2             for 0 <= x <= 2 D
+       = N(2 D) + 4 D high (x - 2 D)              for x > 2 D
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
+
+
+class Curve(NamedTuple):
+    """Prices per kWh and the depth in Wh at which they are reached."""
+
+    price_low: int
+    price_high: int
+    depth_wh: int
+
+
+class Price(NamedTuple):
+    """An exact price: numerator / denominator per kWh."""
+
+    numerator: int
+    denominator: int
+
+    def ceil(self) -> int:
+        """The price per kWh, rounded up."""
+        return ceil_div(self.numerator, self.denominator)
+
+
+class MarketOrder(NamedTuple):
+    """An order to be executed whole or not at all; the limit is per kWh."""
+
+    is_buy: bool
+    quantity_wh: int
+    limit: int
+
+
+class Execution(NamedTuple):
+    """What a batch comes to: one price, and for each order its amount, or None if it lapses."""
+
+    price: Price
+    amounts: list[int | None]
+    bought_wh: int
+    sold_wh: int
+
+
+def compute_potential(curve: Curve, net_wh: int) -> int:
+    """N at a net energy sold by the pool, in units of 1 / (4000 D)."""
+    low, high, depth = curve
+    x = net_wh + depth
+    if x < 0:
+        return 4 * depth * low * x
+    inside = min(x, 2 * depth)
+    area = 4 * depth * low * inside + (high - low) * inside * inside
+    return area + 4 * depth * high * (x - inside)
+
+
+def compute_marginal_price(curve: Curve, net_wh: int) -> Price:
+    """The price of the next Wh."""
+    low, high, depth = curve
+    inside = min(max(net_wh + depth, 0), 2 * depth)
+    return Price(2 * depth * low + (high - low) * inside, 2 * depth)
+
+
+def compute_average_price(curve: Curve, net_wh: int, change_wh: int) -> Price:
+    """The price at which the pool moves by so many Wh; without a move, the marginal price."""
+    if not change_wh:
+        return compute_marginal_price(curve, net_wh)
+    area = compute_potential(curve, net_wh + change_wh) - compute_potential(curve, net_wh)
+    numerator, denominator = area, 4 * curve.depth_wh * change_wh
+    return Price(numerator, denominator) if change_wh > 0 else Price(-numerator, -denominator)
+
+
+def compute_buy_cost(curve: Curve, net_wh: int, quantity_wh: int) -> int:
+    """What one buyer alone pays for so many Wh; rounded up."""
+    return compute_payment(compute_average_price(curve, net_wh, quantity_wh), quantity_wh)
+
+
+def compute_sell_revenue(curve: Curve, net_wh: int, quantity_wh: int) -> int:
+    """What one seller alone receives for so many Wh; rounded down."""
+    return compute_receipt(compute_average_price(curve, net_wh, -quantity_wh), quantity_wh)
+
+
+def compute_payment(price: Price, quantity_wh: int) -> int:
+    """What a buyer pays; rounded up, the pool has the remainder."""
+    return ceil_div(quantity_wh * price.numerator, WH_PER_KWH * price.denominator)
+
+
+def compute_receipt(price: Price, quantity_wh: int) -> int:
+    """What a seller receives; rounded down, the pool has the remainder."""
+    return floor_div(quantity_wh * price.numerator, WH_PER_KWH * price.denominator)
+
+
+def compute_funding(curve: Curve) -> int:
+    """The pool's largest possible loss: the area between the price line and its bound on one side
+    of balance, (high - low) D / 4 per kWh; rounded up.
+    """
+    return ceil_div((curve.price_high - curve.price_low) * curve.depth_wh, 4 * WH_PER_KWH)
+
+
+def compute_close_cost(curve: Curve, net_wh: int) -> int:
+    """What closing the pool's position outside costs (negative: earns); rounded up."""
+    price = curve.price_high if net_wh > 0 else curve.price_low
+    return ceil_div(net_wh * price, WH_PER_KWH)
+
+
+def compute_reserve(
+    is_buy: bool, quantity_wh: int, limit: int, curve: Curve, cover_permille: int
+) -> int:
+    """What an order puts on hold: a buyer the most it can cost and a cover for using more; a
+    seller a bond for what not delivering costs beyond its revenue. Rounded up.
+    """
+    if is_buy:
+        cost = ceil_div(quantity_wh * limit, WH_PER_KWH)
+        return cost + _compute_cover(quantity_wh, curve.price_high, cover_permille)
+    return _compute_cover(quantity_wh, max(0, curve.price_high - limit), cover_permille)
+
+
+def execute_batch(curve: Curve, net_wh: int, orders: Sequence[MarketOrder]) -> Execution:
+    """Executes the orders of one block at one price.
+
+    While the price of what is left breaks somebody's limit, those who want the least acceptable
+    price leave: the buyers with the lowest limit, the sellers with the highest. So everybody who
+    is left is within their limit, nobody left while somebody with a worse limit stayed, and the
+    sequence of the orders does not matter.
+    """
+    buys, sells = _by_limit(orders, is_buy=True), _by_limit(orders, is_buy=False)
+    bought, sold = sum(wh for _, wh in buys), sum(wh for _, wh in sells)
+    while True:
+        price = compute_average_price(curve, net_wh, bought - sold)
+        if buys and buys[-1][0] * price.denominator < price.numerator:
+            bought -= buys.pop()[1]
+        elif sells and sells[-1][0] * price.denominator > price.numerator:
+            sold -= sells.pop()[1]
+        else:
+            break
+    accepted_buys = {limit for limit, _ in buys}
+    accepted_sells = {limit for limit, _ in sells}
+    amounts = [
+        _compute_amount(order, price)
+        if order.limit in (accepted_buys if order.is_buy else accepted_sells)
+        else None
+        for order in orders
+    ]
+    return Execution(price, amounts, bought, sold)
+
+
+def _by_limit(orders: Sequence[MarketOrder], is_buy: bool) -> list[tuple[int, int]]:
+    """Limits with their total quantities; the one that leaves first stands last."""
+    totals: dict[int, int] = {}
+    for order in orders:
+        if order.is_buy == is_buy:
+            totals[order.limit] = totals.get(order.limit, 0) + order.quantity_wh
+    return sorted(totals.items(), reverse=is_buy)
+
+
+def _compute_amount(order: MarketOrder, price: Price) -> int:
+    if order.is_buy:
+        return compute_payment(price, order.quantity_wh)
+    return compute_receipt(price, order.quantity_wh)
+
+
+def _compute_cover(quantity_wh: int, price: int, cover_permille: int) -> int:
+    return ceil_div(quantity_wh * price * cover_permille, WH_PER_KWH * PERMILLE)

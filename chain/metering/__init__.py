@@ -1,0 +1,45 @@
+"""Readings: one per meter and slot, signed by the meter, submitted by its bridge.
+
+Promises that a recorded reading never changes, that other content for the same meter and slot is
+put on record as a conflict, and that over time the energy settled for a meter is what its
+registers show: an estimate is made up for by the next reading.
+"""
+
+from blockenergy.metering.v1 import query_pb2, tx_pb2
+
+from chain.metering import msgs, queries
+from chain.metering.genesis import validate_genesis
+from chain.metering.invariants import baselines, conflicts, known_meters
+from chain.metering.keeper import (
+    SlotEnergy,
+    get_deadline_s,
+    get_params,
+    prune,
+    settle_estimate,
+    settle_reading,
+)
+from chain.metering.rules import reading_sign_bytes
+from chain.metering.state import SCHEMA
+from chain.runtime.module import Module
+
+MODULE = Module(
+    name="metering",
+    schema=SCHEMA,
+    msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
+    msgs=msgs,
+    query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
+    queries=queries,
+    invariants=(known_meters, conflicts, baselines),
+    validate_genesis=validate_genesis,
+)
+
+__all__ = [
+    "MODULE",
+    "SlotEnergy",
+    "get_deadline_s",
+    "get_params",
+    "prune",
+    "reading_sign_bytes",
+    "settle_estimate",
+    "settle_reading",
+]

@@ -1,0 +1,21 @@
+"""What a genesis document must promise about metering."""
+
+from __future__ import annotations
+
+from chain.metering.state import PARAMS
+from chain.runtime.collections import GenesisError, HasStore
+
+
+def validate_genesis(state: HasStore) -> None:
+    """Raises GenesisError unless slots and deadlines make sense."""
+    params = PARAMS.get(state)
+    if not 0 < params.slot_length_s <= 86_400:
+        raise GenesisError("metering.params.slot_length_s: 1 to 86400 is expected")
+    if not 0 < params.slot_stands_for_s <= 86_400:
+        raise GenesisError("metering.params.slot_stands_for_s: 1 to 86400 is expected")
+    if not 0 < params.reading_deadline_s <= 31 * 86_400:
+        raise GenesisError("metering.params.reading_deadline_s: 1 to 2678400 is expected")
+    if not 0 < params.readings_per_message_max <= 10_000:
+        raise GenesisError("metering.params.readings_per_message_max: 1 to 10000 is expected")
+    if params.capacity_tolerance_permille > 1000:
+        raise GenesisError("metering.params.capacity_tolerance_permille: at most 1000")

@@ -1,0 +1,196 @@
+"""Recording readings, and turning them into the energy of a slot."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import NamedTuple
+
+from blockenergy.metering.v1 import state_pb2
+from blockenergy.registry.v1 import state_pb2 as registry_pb2
+
+from chain import registry
+from chain.metering import rules
+from chain.metering.state import BASELINES, CONFLICTS, PARAMS, READINGS
+from chain.runtime import slots
+from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
+from chain.runtime.signatures import verify_ed25519
+
+_REGISTER_MAX_WH = 1 << 63
+
+
+class SlotEnergy(NamedTuple):
+    """What a meter measured in a slot; `estimated` if its reading was missing."""
+
+    import_wh: int
+    export_wh: int
+    estimated: bool
+
+
+def record(
+    ctx: Context, reading: state_pb2.Reading, bridge: str, params: state_pb2.Params
+) -> state_pb2.ReadingResult:
+    """Records a reading and says what became of it. Only a new, good reading changes the state;
+    a conflict is noted beside it.
+    """
+    meter = registry.get_meter(ctx, reading.meter_id)
+    if meter is None:
+        return state_pb2.READING_METER_UNKNOWN
+    if meter.bridge != bridge:
+        return state_pb2.READING_WRONG_BRIDGE
+    key = (reading.slot, reading.meter_id)
+    registers = state_pb2.Registers(
+        import_wh=reading.import_register_wh, export_wh=reading.export_register_wh
+    )
+    recorded = READINGS.get(ctx, key)
+    if recorded == registers:
+        return state_pb2.READING_ALREADY_RECORDED
+    refusal = _refusal(ctx, reading, meter, params)
+    if refusal:
+        return refusal
+    if recorded is not None:
+        _note_conflict(ctx, key, registers)
+        return state_pb2.READING_CONFLICT
+    if not _is_in_range(ctx, reading, registers, meter, params):
+        return state_pb2.READING_OUT_OF_RANGE
+    READINGS.set(ctx, key, registers)
+    return state_pb2.READING_RECORDED
+
+
+def get_params(state: HasStore) -> state_pb2.Params:
+    """Slot length, deadlines and limits."""
+    return PARAMS.get(state)
+
+
+def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
+    """From this block time on no reading of the slot is taken, and it is settled."""
+    return slots.end_s(slot, params.slot_length_s) + params.reading_deadline_s
+
+
+def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
+    """The energy of a meter in a slot, taken as settled; None if its reading is missing."""
+    registers = READINGS.get(ctx, (slot, meter_id))
+    if registers is None:
+        return None
+    baseline = _get_baseline(ctx, meter_id)
+    energy = SlotEnergy(
+        rules.compute_energy(registers.import_wh, baseline.settled_import_wh),
+        rules.compute_energy(registers.export_wh, baseline.settled_export_wh),
+        False,
+    )
+    BASELINES.set(
+        ctx,
+        meter_id,
+        state_pb2.Baseline(
+            slot=slot,
+            import_wh=registers.import_wh,
+            export_wh=registers.export_wh,
+            settled_import_wh=baseline.settled_import_wh + energy.import_wh,
+            settled_export_wh=baseline.settled_export_wh + energy.export_wh,
+        ),
+    )
+    return energy
+
+
+def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
+    """Takes an estimate of use as settled; the next reading makes up for what it missed."""
+    if import_wh:
+        baseline = _get_baseline(ctx, meter_id)
+        baseline.settled_import_wh += import_wh
+        BASELINES.set(ctx, meter_id, baseline)
+    return SlotEnergy(import_wh, 0, True)
+
+
+def prune(ctx: Context, slot: int, limit: int) -> int:
+    """Removes readings and conflicts of a slot, up to a limit; returns how many it removed."""
+    removed = 0
+    for collection in (READINGS, CONFLICTS):
+        under = collection.first(slot)
+        entries = list(islice(collection.items(ctx, under), limit - removed))
+        for key, _ in entries:
+            collection.delete(ctx, key)
+        removed += len(entries)
+    return removed
+
+
+def _refusal(
+    ctx: Context,
+    reading: state_pb2.Reading,
+    meter: registry_pb2.Meter,
+    params: state_pb2.Params,
+) -> state_pb2.ReadingResult:
+    if meter.status != registry_pb2.STATUS_ACTIVE:
+        return state_pb2.READING_METER_NOT_ACTIVE
+    if ctx.block.time_s < slots.end_s(reading.slot, params.slot_length_s):
+        return state_pb2.READING_TOO_EARLY
+    if ctx.block.time_s >= get_deadline_s(params, reading.slot):
+        return state_pb2.READING_TOO_LATE
+    content = rules.reading_sign_bytes(ctx.block.chain_id, reading)
+    if not verify_ed25519(meter.pub_key, content, reading.signature):
+        return state_pb2.READING_WRONG_SIGNATURE
+    return state_pb2.READING_RESULT_UNSPECIFIED
+
+
+def _note_conflict(ctx: Context, key: tuple[int, str], registers: state_pb2.Registers) -> None:
+    conflict = CONFLICTS.get(ctx, key) or state_pb2.Conflict(registers=registers)
+    conflict.count += 1
+    CONFLICTS.set(ctx, key, conflict)
+
+
+def _is_in_range(
+    ctx: Context,
+    reading: state_pb2.Reading,
+    registers: state_pb2.Registers,
+    meter: registry_pb2.Meter,
+    params: state_pb2.Params,
+) -> bool:
+    """Compares with the readings of the slots beside it, else with the last one settled."""
+    if max(registers.import_wh, registers.export_wh) >= _REGISTER_MAX_WH:
+        return False
+
+    def energy_max_wh(slot_count: int) -> int:
+        return rules.compute_energy_max_wh(
+            meter.capacity_w,
+            slot_count,
+            params.slot_stands_for_s,
+            params.capacity_tolerance_permille,
+        )
+
+    after = READINGS.get(ctx, (reading.slot + 1, reading.meter_id))
+    if after is not None and not rules.is_step_in_range(registers, after, energy_max_wh(1)):
+        return False
+    before, slot_before = _get_reading_before(ctx, reading, meter, params.slot_length_s)
+    steps = reading.slot - slot_before
+    return steps > 0 and rules.is_step_in_range(before, registers, energy_max_wh(steps))
+
+
+def _get_reading_before(
+    ctx: Context, reading: state_pb2.Reading, meter: registry_pb2.Meter, slot_length_s: int
+) -> tuple[state_pb2.Registers, int]:
+    """The nearest known registers before a reading, and the slot at whose end they stood."""
+    if reading.slot:
+        beside = READINGS.get(ctx, (reading.slot - 1, reading.meter_id))
+        if beside is not None:
+            return beside, reading.slot - 1
+    baseline = BASELINES.get(ctx, reading.meter_id)
+    if baseline is not None and baseline.slot:
+        settled = state_pb2.Registers(import_wh=baseline.import_wh, export_wh=baseline.export_wh)
+        return settled, baseline.slot
+    initial = state_pb2.Registers(
+        import_wh=meter.initial_import_wh, export_wh=meter.initial_export_wh
+    )
+    return initial, slots.slot_at(meter.added_at_s, slot_length_s) - 1
+
+
+def _get_baseline(ctx: Context, meter_id: str) -> state_pb2.Baseline:
+    baseline = BASELINES.get(ctx, meter_id)
+    if baseline is not None:
+        return baseline
+    meter = registry.get_meter(ctx, meter_id)
+    assert meter is not None, "a meter is settled that was never registered"
+    return state_pb2.Baseline(
+        import_wh=meter.initial_import_wh,
+        export_wh=meter.initial_export_wh,
+        settled_import_wh=meter.initial_import_wh,
+        settled_export_wh=meter.initial_export_wh,
+    )

@@ -1,0 +1,55 @@
+"""The arithmetic of registers and connections. Nothing here reads state."""
+
+from __future__ import annotations
+
+import hashlib
+
+from blockenergy.metering.v1 import state_pb2
+
+from chain.runtime import codec
+from chain.runtime.units import PERMILLE, ceil_div
+
+_DOMAIN = b"blockenergy/reading/v1"
+_SECONDS_PER_HOUR = 3600
+
+
+def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
+    """What a meter signs: domain, digest of the chain id, and the reading without its signature.
+
+    The domain and the chain id keep a signature from being good for anything else.
+    """
+    content = state_pb2.Reading(
+        meter_id=reading.meter_id,
+        slot=reading.slot,
+        import_register_wh=reading.import_register_wh,
+        export_register_wh=reading.export_register_wh,
+    )
+    return _DOMAIN + hashlib.sha256(chain_id.encode()).digest() + codec.encode(content)
+
+
+def compute_energy_max_wh(
+    capacity_w: int, slots: int, stands_for_s: int, tolerance_permille: int
+) -> int:
+    """The most that can flow through a connection in so many slots.
+
+    Rounded up: the doubt of less than one Wh goes to the meter.
+    """
+    watt_seconds = capacity_w * slots * stands_for_s * (PERMILLE + tolerance_permille)
+    return ceil_div(watt_seconds, _SECONDS_PER_HOUR * PERMILLE)
+
+
+def is_step_in_range(
+    before: state_pb2.Registers, after: state_pb2.Registers, energy_max_wh: int
+) -> bool:
+    """Whether registers can have moved from one state to the other."""
+    import_wh = after.import_wh - before.import_wh
+    export_wh = after.export_wh - before.export_wh
+    return import_wh >= 0 and export_wh >= 0 and import_wh + export_wh <= energy_max_wh
+
+
+def compute_energy(register_wh: int, settled_wh: int) -> int:
+    """Energy to settle: what the register shows beyond what is settled already.
+
+    After an estimate that was too high the register needs time to catch up; until then it is zero.
+    """
+    return max(0, register_wh - settled_wh)

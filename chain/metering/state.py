@@ -1,0 +1,16 @@
+"""Readings, conflicts, and up to where registers are settled."""
+
+from __future__ import annotations
+
+from blockenergy.metering.v1 import state_pb2
+
+from chain.runtime.collections import Item, Map, Record, Schema
+from chain.runtime.keys import TEXT, U64, Pair
+
+SCHEMA = Schema(4, "metering")
+PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+# (slot, meter id).
+READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Registers))
+CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict))
+# Meter id.
+BASELINES = Map(SCHEMA, 3, "baselines", TEXT, Record(state_pb2.Baseline))

@@ -1,0 +1,41 @@
+"""What a genesis document must promise about the registry."""
+
+from __future__ import annotations
+
+from blockenergy.registry.v1 import state_pb2
+
+from chain.registry.state import METERS, PARAMS, PARTICIPANTS
+from chain.runtime import bech32
+from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.signatures import ED25519_KEY_BYTES
+
+
+def validate_genesis(state: HasStore) -> None:
+    """Raises GenesisError unless registrar, participants and meters fit together."""
+    params = PARAMS.get(state)
+    registrar = PARTICIPANTS.get(state, bech32.decode(params.registrar))
+    if registrar is None or registrar.status != state_pb2.STATUS_ACTIVE:
+        raise GenesisError("registry.params.registrar: not an active participant")
+    if not 0 < params.meters_per_owner_max <= 100_000:
+        raise GenesisError("registry.params.meters_per_owner_max: 1 to 100000 is expected")
+    if not 0 < params.capacity_max_w < 1 << 40:
+        raise GenesisError("registry.params.capacity_max_w: 1 to 2^40 is expected")
+    for address, participant in PARTICIPANTS.items(state):
+        roles = list(participant.roles)
+        if not participant.status or not roles or roles != sorted(set(roles)):
+            name = bech32.encode(address)
+            raise GenesisError(f"registry.participants {name}: status or roles are wrong")
+    for meter_id, meter in METERS.items(state):
+        _validate_meter(state, meter_id, meter, params)
+
+
+def _validate_meter(
+    state: HasStore, meter_id: str, meter: state_pb2.Meter, params: state_pb2.Params
+) -> None:
+    for address in (meter.owner, meter.bridge):
+        if not PARTICIPANTS.has(state, bech32.decode(address)):
+            raise GenesisError(f"registry.meters {meter_id}: {address} is no participant")
+    if len(meter.pub_key) != ED25519_KEY_BYTES or not meter.status:
+        raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
+    if not 0 < meter.capacity_w <= params.capacity_max_w:
+        raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")

@@ -1,0 +1,58 @@
+"""What other modules ask the registry: who may act, and whose meter it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blockenergy.registry.v1 import errors_pb2, state_pb2
+from blockenergy.registry.v1.role_pb2 import Role
+
+from chain.registry.state import METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
+from chain.runtime.bech32 import ADDRESS_BYTES
+from chain.runtime.collections import HasStore
+from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
+
+RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
+
+
+def require_active(state: HasStore, address: bytes) -> state_pb2.Participant:
+    """The participant of an address; refuses one that is not registered or may not act."""
+    participant = PARTICIPANTS.get(state, address)
+    if participant is None:
+        raise ChainError(SdkError.UNKNOWN_ADDRESS)
+    require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
+    return participant
+
+
+def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> None:
+    """Refuses a participant that has none of the roles; no roles named means any participant."""
+    if roles and roles.isdisjoint(participant.roles):
+        names = ", ".join(Role.Name(role)[5:].lower() for role in sorted(roles))
+        raise ChainError(RegistryError.ROLE_MISSING, f"one of {names}")
+
+
+def is_participant(state: HasStore, address: bytes) -> bool:
+    """Whether the address was ever registered."""
+    return PARTICIPANTS.has(state, address)
+
+
+def get_meter(state: HasStore, meter_id: str) -> state_pb2.Meter | None:
+    """A meter, or None."""
+    return METERS.get(state, meter_id)
+
+
+def get_registrar(state: HasStore) -> str:
+    """The address that may change the registry."""
+    return PARAMS.get(state).registrar
+
+
+def get_meters_after(
+    state: HasStore, owner: bytes, meter_id: str = ""
+) -> Iterator[tuple[bytes, str]]:
+    """(owner, meter id) of all meters that are not removed, owner by owner.
+
+    Begins behind the given owner and meter; an empty owner begins at the first.
+    """
+    after = owner + (meter_id.encode() or b"\xff" * 64) if owner else None
+    for key, found in METERS_BY_OWNER.keys(state, after=after):
+        yield key[:ADDRESS_BYTES], found

@@ -1,0 +1,24 @@
+"""Participants, meters, and the parameters of the registry."""
+
+from __future__ import annotations
+
+from blockenergy.registry.v1 import state_pb2
+
+from chain.runtime import bech32
+from chain.runtime.collections import Index, Item, Map, Record, Schema
+from chain.runtime.keys import ADDRESS, TEXT
+
+SCHEMA = Schema(2, "registry")
+PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PARTICIPANTS = Map(SCHEMA, 1, "participants", ADDRESS, Record(state_pb2.Participant))
+METERS = Map(SCHEMA, 2, "meters", TEXT, Record(state_pb2.Meter))
+
+
+def _by_owner(meter_id: str, meter: state_pb2.Meter) -> bytes | None:
+    if meter.status == state_pb2.STATUS_REMOVED:
+        return None
+    return bech32.decode(meter.owner) + meter_id.encode()
+
+
+# Meters that are not removed, owner by owner.
+METERS_BY_OWNER = Index(SCHEMA, 3, METERS, _by_owner)

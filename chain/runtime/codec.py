@@ -1,0 +1,182 @@
+"""The one encoding of messages in state: for each content exactly one sequence of bytes.
+
+Protobuf does not promise that two releases of its library write the same bytes, and an app hash
+needs that. So this chain writes its records itself: protobuf wire format (any protobuf library
+reads it), fields in the order of their numbers, defaults left out, repeated numbers packed, and
+lengths and numbers in as few bytes as possible. Floats, maps and oneofs are not allowed.
+
+Strict decoding refuses everything that re-encodes to other bytes: unknown fields, fields given
+twice, and numbers written longer than necessary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+M = TypeVar("M", bound=Message)
+_Writer = Callable[[Any, bytearray], None]
+
+_VARINT_TYPES = {
+    FieldDescriptor.TYPE_UINT32,
+    FieldDescriptor.TYPE_UINT64,
+    FieldDescriptor.TYPE_INT32,
+    FieldDescriptor.TYPE_INT64,
+    FieldDescriptor.TYPE_BOOL,
+    FieldDescriptor.TYPE_ENUM,
+}
+_VARINT, _LENGTH_DELIMITED = 0, 2
+_ONE_BYTE = [bytes([number]) for number in range(128)]
+
+
+class EncodingError(ValueError):
+    """Bytes that are not the one encoding of a message."""
+
+
+def encode(message: Message) -> bytes:
+    """The canonical bytes of a message."""
+    out = bytearray()
+    for write in _field_writers(message.DESCRIPTOR):
+        write(message, out)
+    return bytes(out)
+
+
+def decode(kind: type[M], data: bytes) -> M:
+    """A message from bytes that this chain wrote itself."""
+    message = kind()
+    message.ParseFromString(data)
+    return message
+
+
+def decode_strictly(kind: type[M], data: bytes) -> M:
+    """A message from bytes of a stranger; raises EncodingError unless they are canonical."""
+    message = decode_leniently(kind, data)
+    # Unknown fields would be kept and written back: only without them is the comparison telling.
+    message.DiscardUnknownFields()  # type: ignore[attr-defined,unused-ignore]
+    if message.SerializeToString(deterministic=True) != data:
+        raise EncodingError(f"not the canonical encoding of a {kind.DESCRIPTOR.full_name}")
+    return message
+
+
+def decode_leniently(kind: type[M], data: bytes) -> M:
+    """A message from bytes of a stranger, in any encoding: for questions, which change nothing."""
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise EncodingError(f"not a {kind.DESCRIPTOR.full_name}") from None
+    return message
+
+
+def write_varint(number: int) -> bytes:
+    """A number below 2^64 in base 128, the least significant digits first."""
+    if number < 128:
+        return _ONE_BYTE[number]
+    out = bytearray()
+    while number >= 128:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+@cache
+def _field_writers(descriptor: Descriptor) -> tuple[_Writer, ...]:
+    if descriptor.oneofs:
+        raise TypeError(f"{descriptor.full_name}: a oneof has no canonical encoding here")
+    fields = sorted(descriptor.fields, key=lambda field: field.number)
+    return tuple(_field_writer(field) for field in fields)
+
+
+def _field_writer(field: FieldDescriptor) -> _Writer:
+    if field.type in _VARINT_TYPES:
+        return _packed_writer(field) if field.is_repeated else _number_writer(field)
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        return _messages_writer(field) if field.is_repeated else _message_writer(field)
+    if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+        return _texts_writer(field) if field.is_repeated else _text_writer(field)
+    raise TypeError(f"{field.full_name}: this type has no canonical encoding here")
+
+
+def _tag(field: FieldDescriptor, wire_type: int) -> bytes:
+    return write_varint(field.number << 3 | wire_type)
+
+
+def _number_writer(field: FieldDescriptor) -> _Writer:
+    name, tag = field.name, _tag(field, _VARINT)
+
+    def write(message: Any, out: bytearray) -> None:
+        number = getattr(message, name)
+        if number:
+            out += tag
+            out += write_varint(number & 0xFFFFFFFFFFFFFFFF)
+
+    return write
+
+
+def _packed_writer(field: FieldDescriptor) -> _Writer:
+    name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
+
+    def write(message: Any, out: bytearray) -> None:
+        body = b"".join(
+            write_varint(number & 0xFFFFFFFFFFFFFFFF) for number in getattr(message, name)
+        )
+        if body:
+            out += tag + write_varint(len(body)) + body
+
+    return write
+
+
+def _text_writer(field: FieldDescriptor) -> _Writer:
+    name, tag, as_bytes = field.name, _tag(field, _LENGTH_DELIMITED), _as_bytes(field)
+
+    def write(message: Any, out: bytearray) -> None:
+        value = getattr(message, name)
+        if value:
+            body = as_bytes(value)
+            out += tag
+            out += write_varint(len(body))
+            out += body
+
+    return write
+
+
+def _texts_writer(field: FieldDescriptor) -> _Writer:
+    name, tag, as_bytes = field.name, _tag(field, _LENGTH_DELIMITED), _as_bytes(field)
+
+    def write(message: Any, out: bytearray) -> None:
+        for value in getattr(message, name):
+            body = as_bytes(value)
+            out += tag + write_varint(len(body)) + body
+
+    return write
+
+
+def _message_writer(field: FieldDescriptor) -> _Writer:
+    name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
+
+    def write(message: Any, out: bytearray) -> None:
+        if message.HasField(name):
+            body = encode(getattr(message, name))
+            out += tag + write_varint(len(body)) + body
+
+    return write
+
+
+def _messages_writer(field: FieldDescriptor) -> _Writer:
+    name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
+
+    def write(message: Any, out: bytearray) -> None:
+        for item in getattr(message, name):
+            body = encode(item)
+            out += tag + write_varint(len(body)) + body
+
+    return write
+
+
+def _as_bytes(field: FieldDescriptor) -> Callable[[Any], bytes]:
+    return str.encode if field.type == FieldDescriptor.TYPE_STRING else bytes

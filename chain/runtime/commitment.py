@@ -1,0 +1,127 @@
+"""The app hash: one RFC-6962 root over the roots of all module stores.
+
+The formula is that of the multistore of the Cosmos SDK, and its proofs are those of the ICS-23
+`tendermintSpec`: the leaf of a store is sha256(0x00 || 1-byte length || name || 0x20 ||
+sha256(root of the store)), the leaves are in the order of the names, an inner node is
+sha256(0x01 || left || right), and the left part of n leaves is the largest power of two below n.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+
+from chain.runtime.merkle import LeafPath, SparseMerkleTree, prepare_changes
+from chain.runtime.merkle_hash import LEAF_PREFIX, Step, compute_inner_hash
+
+# Up to here the length of a name is one byte in the leaf.
+MAX_STORE_NAME_BYTES = 127
+
+
+class Commitment:
+    """The trees of all module stores, which are given by name once and for all.
+
+    Raises ValueError when there is no name, one is repeated, or one is not 1 to
+    MAX_STORE_NAME_BYTES printable ASCII characters.
+    """
+
+    def __init__(self, store_names: Iterable[str]) -> None:
+        names = sorted(store_names)
+        if not names or len(set(names)) < len(names):
+            raise ValueError("the stores of a commitment need distinct names, and at least one")
+        for name in names:
+            _require_store_name(name)
+        self._trees = {name: SparseMerkleTree() for name in names}
+        self._updated: list[SparseMerkleTree] | None = None
+        self._app_hash = self._previous_app_hash = self._compute_app_hash()
+
+    @property
+    def app_hash(self) -> bytes:
+        """The root over all stores, 32 bytes."""
+        return self._app_hash
+
+    def update(self, changes: Mapping[str, Mapping[bytes, bytes | None]]) -> bytes:
+        """Change keys of stores, None meaning delete; return the new app hash.
+
+        Raises KeyError for an unknown store and ValueError for a key that a tree refuses; then
+        nothing has changed.
+        """
+        prepared = [(self._trees[name], prepare_changes(store)) for name, store in changes.items()]
+        for tree, store_changes in prepared:
+            tree.apply(store_changes)
+        self._updated = [tree for tree, _ in prepared]
+        self._previous_app_hash = self._app_hash
+        self._app_hash = self._compute_app_hash()
+        return self._app_hash
+
+    def undo(self) -> None:
+        """Take back the last update exactly; RuntimeError when there is none to take back."""
+        if self._updated is None:
+            raise RuntimeError("there is no update to undo")
+        for tree in self._updated:
+            tree.undo()
+        self._updated = None
+        self._app_hash = self._compute_app_hash()
+        if self._app_hash != self._previous_app_hash:
+            raise RuntimeError("the app hash after an undo is not the one before the update")
+
+    def load(self, name: str, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Fill an empty store, with the errors of SparseMerkleTree.load; it cannot be undone."""
+        self._trees[name].load(items)
+        self._updated = None
+        self._app_hash = self._compute_app_hash()
+
+    def get_tree(self, name: str) -> SparseMerkleTree:
+        """The tree of a store, to read and to prove from; KeyError when the store is unknown."""
+        return self._trees[name]
+
+    def prove_store(self, name: str) -> LeafPath:
+        """The path from a store to the app hash; KeyError when the store is unknown."""
+        leaf = compute_store_hash(name, self._trees[name].root)
+        steps = _compute_steps(self._compute_leaves(), list(self._trees).index(name))
+        return LeafPath(name.encode(), leaf, tuple(steps))
+
+    def _compute_leaves(self) -> list[bytes]:
+        return [compute_store_hash(name, tree.root) for name, tree in self._trees.items()]
+
+    def _compute_app_hash(self) -> bytes:
+        return compute_root(self._compute_leaves())
+
+
+def compute_store_hash(name: str, root: bytes) -> bytes:
+    """The leaf hash of a store with a name and a root of 32 bytes."""
+    root_hash = sha256(root).digest()
+    return sha256(LEAF_PREFIX + _add_length(name.encode()) + _add_length(root_hash)).digest()
+
+
+def compute_root(leaves: Sequence[bytes]) -> bytes:
+    """The RFC-6962 root of one leaf hash or more."""
+    if len(leaves) == 1:
+        return leaves[0]
+    middle = _find_middle(len(leaves))
+    return compute_inner_hash(compute_root(leaves[:middle]), compute_root(leaves[middle:]))
+
+
+def _compute_steps(leaves: Sequence[bytes], index: int) -> list[Step]:
+    """The steps from the leaf at an index up to the root of the leaves."""
+    if len(leaves) == 1:
+        return []
+    middle = _find_middle(len(leaves))
+    left, right = leaves[:middle], leaves[middle:]
+    if index < middle:
+        return [*_compute_steps(left, index), Step(False, compute_root(right))]
+    return [*_compute_steps(right, index - middle), Step(True, compute_root(left))]
+
+
+def _find_middle(count: int) -> int:
+    """The largest power of two below a count of two or more."""
+    return 1 << (count - 1).bit_length() - 1
+
+
+def _add_length(data: bytes) -> bytes:
+    return bytes((len(data),)) + data
+
+
+def _require_store_name(name: str) -> None:
+    if not (0 < len(name) <= MAX_STORE_NAME_BYTES and name.isascii() and name.isprintable()):
+        raise ValueError(
+            f"a store's name is 1 to {MAX_STORE_NAME_BYTES} printable ASCII characters: {name!r}"
+        )

@@ -1,0 +1,49 @@
+"""What a rule may see and touch: the state, the block it runs in, and the list of events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from chain.runtime.store import Overlay
+
+
+class CosmosEvent(NamedTuple):
+    """An event in the form that Cosmos wallets and explorers look for."""
+
+    type: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+Event = Message | CosmosEvent
+
+
+@dataclass(frozen=True, slots=True)
+class BlockInfo:
+    """The block in which a rule runs. Its time is the only time there is."""
+
+    chain_id: str
+    height: int
+    time_s: int
+
+
+class Context:
+    """Handed to every rule.
+
+    `store` takes the changes, `block` says when, `events` collects what happened. `signer` is the
+    20-byte address that signed the transaction, empty outside transactions.
+    """
+
+    __slots__ = ("block", "events", "signer", "store")
+
+    def __init__(self, store: Overlay, block: BlockInfo, signer: bytes = b"") -> None:
+        self.store = store
+        self.block = block
+        self.signer = signer
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Announces that something happened."""
+        self.events.append(event)

@@ -1,0 +1,293 @@
+"""The root of a SparseMerkleTree depends on its content alone: never on the order, the batches or
+the history in which the content came.
+
+The hashes are those of chain.runtime.merkle_hash.
+
+How it is kept in memory: a complete binary tree in heap order (node n has the children 2n and
+2n + 1, node 1 is the root) whose bottom nodes are buckets of about one leaf each. The deeper part
+of a crowded bucket is computed when it is needed. As the leaves become more, buckets are split one
+at a time from left to right, so no single update pays for a doubling. Where the buckets end is
+bookkeeping and does not show in the root.
+
+Keys whose paths agree in many bits share a bucket, and a change there costs time in proportion to
+its leaves. To make m keys share one bucket of a tree of n leaves takes about m * n trial hashes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+from itertools import islice
+from typing import NamedTuple
+
+from chain.runtime.merkle_bucket import (
+    EMPTY,
+    HEAD_BYTES,
+    INNER,
+    LEAF,
+    Change,
+    build_change,
+    compute_steps,
+    compute_subtree,
+    divide_bucket,
+    exchange_record,
+    get_kind,
+    split_bucket,
+)
+from chain.runtime.merkle_hash import EMPTY_HASH, INNER_PREFIX, Step, compute_path
+
+# More leaves in a bucket save memory and cost time.
+_LEAVES_PER_BUCKET = 1
+_LOAD_CHUNK = 10_000
+
+
+class LeafPath(NamedTuple):
+    """A leaf and the steps from it up to the root."""
+
+    key: bytes
+    leaf_hash: bytes
+    steps: tuple[Step, ...]
+
+
+class AbsencePath(NamedTuple):
+    """The leaves next to an absent key in the order of sha256(key); None past either end."""
+
+    left: LeafPath | None
+    right: LeafPath | None
+
+
+class SparseMerkleTree:
+    """A sparse Merkle tree of key-value pairs that keeps keys and hashes but no values.
+
+    One thread at a time may use it. It does not give memory back when leaves are deleted.
+    """
+
+    _replaced: list[Change] | None
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def root(self) -> bytes:
+        """The root hash, 32 bytes; all zero when the tree is empty."""
+        return bytes(self._nodes[32:64])
+
+    def update(self, changes: Mapping[bytes, bytes | None]) -> bytes:
+        """Set each key to its new value, or delete it where the value is None; return the root.
+
+        Deleting an absent key changes nothing. Raises the ValueError of prepare_changes, before
+        anything has changed.
+        """
+        return self.apply(prepare_changes(changes))
+
+    def apply(self, changes: list[Change]) -> bytes:
+        """Make changes that prepare_changes has prepared; return the root."""
+        self._replaced = self._exchange_records(changes)
+        return self.root
+
+    def undo(self) -> None:
+        """Take back the last update exactly; RuntimeError when there is none to take back."""
+        if self._replaced is None:
+            raise RuntimeError("there is no update to undo")
+        self._exchange_records(self._replaced)
+        self._replaced = None
+
+    def load(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Fill an empty tree with distinct keys, which is faster than update; it has no undo.
+
+        Raises RuntimeError when the tree is not empty, and ValueError, with the tree left empty,
+        for a key that is repeated or that update would refuse.
+        """
+        if self._count:
+            raise RuntimeError("only an empty tree can be loaded")
+        self._clear()
+        try:
+            self._fill(build_change(key, value) for key, value in items)
+        except BaseException:
+            self._clear()
+            raise
+        bucket_count = len(self._buckets) >> 1
+        self._hash_buckets(range(bucket_count, 2 * bucket_count))
+        self._hash_nodes(range(bucket_count - 1, 0, -1))
+
+    def prove(self, key: bytes) -> LeafPath | AbsencePath:
+        """The path of a key that is there, or of both neighbours of one that is not."""
+        path = compute_path(key)
+        at = self._locate(path)
+        records = split_bucket(self._buckets[at])
+        left = [record for record in records if record[:32] < path]
+        right = [record for record in records if record[:32] > path]
+        if len(left) + len(right) < len(records):
+            return self._walk(at, path)
+        return AbsencePath(
+            self._walk(at, left[-1][:32]) if left else self._walk_beside(at, to_left=True),
+            self._walk(at, right[0][:32]) if right else self._walk_beside(at, to_left=False),
+        )
+
+    def _clear(self) -> None:
+        """Start with one empty bucket at position 1; position 0 of each list stays unused."""
+        self._nodes = bytearray(64)
+        self._kinds = bytearray(2)
+        self._buckets = [b"", b""]
+        self._count = 0
+        self._replaced = None
+
+    def _locate(self, path: bytes) -> int:
+        """The heap position of the bucket of a path."""
+        size = len(self._buckets)
+        at = (1 << 64 | int.from_bytes(path[:8], "big")) >> 65 - size.bit_length()
+        return at if at < size else at >> 1
+
+    def _fill(self, changes: Iterator[Change]) -> None:
+        while chunk := list(islice(changes, _LOAD_CHUNK)):
+            replaced, _ = self._place(chunk)
+            if any(record is not None for _, record in replaced):
+                raise ValueError("a key is loaded twice")
+
+    def _exchange_records(self, changes: list[Change]) -> list[Change]:
+        """Make the changes and rehash; return what takes them back when it is made."""
+        replaced, dirty = self._place(changes)
+        self._rehash(sorted(dirty))
+        return replaced
+
+    def _place(self, changes: list[Change]) -> tuple[list[Change], set[int]]:
+        """Make the changes; return what takes them back, and the buckets to hash again."""
+        replaced: list[Change] = []
+        dirty: set[int] = set()
+        while len(replaced) < len(changes):
+            # Splitting in between keeps the buckets small however many leaves come at once.
+            start, most = len(replaced), max(64, len(self._buckets))
+            replaced += self._place_chunk(changes[start : start + most], dirty)
+            self._split_buckets(dirty)
+        return replaced, dirty
+
+    def _place_chunk(self, changes: list[Change], dirty: set[int]) -> list[Change]:
+        """Make the changes in the buckets as they are; add the changed buckets to `dirty`."""
+        buckets = self._buckets
+        size = len(buckets)
+        shift = 65 - size.bit_length()
+        replaced: list[Change] = []
+        for path, record in changes:
+            at = (1 << 64 | int.from_bytes(path[:8], "big")) >> shift
+            if at >= size:
+                at >>= 1
+            bucket, old = buckets[at], None
+            if not bucket:
+                buckets[at] = record or b""
+            elif record and len(record) == len(bucket) and bucket.startswith(path):
+                buckets[at], old = record, bucket
+            else:
+                buckets[at], old = exchange_record(bucket, path, record)
+            self._count += (record is not None) - (old is not None)
+            replaced.append((path, old))
+            dirty.add(at)
+        return replaced
+
+    def _split_buckets(self, dirty: set[int]) -> None:
+        """Split buckets, from left to right, until there are enough for the leaves."""
+        buckets = self._buckets
+        missing = self._count // _LEAVES_PER_BUCKET - (len(buckets) >> 1)
+        if missing <= 0:
+            return
+        self._nodes += bytes(64 * missing)
+        for _ in range(missing):
+            at = len(buckets) >> 1
+            bucket = buckets[at]
+            halves = divide_bucket(bucket, at.bit_length() - 1)
+            # The halves come with their kinds, so the kind they add up to must be right as well.
+            self._set_kind(at, get_kind(bucket))
+            self._kinds += bytes(map(get_kind, halves))
+            buckets[at] = b""
+            buckets += halves
+            dirty.discard(at)
+            dirty.update((2 * at, 2 * at + 1))
+
+    def _rehash(self, dirty: list[int]) -> None:
+        """Hash the given buckets, in ascending order, and every node above them once."""
+        self._hash_buckets(dirty)
+        deepest = max(2, 1 << (len(self._kinds) - 1).bit_length() - 1)
+        level = self._hash_parents([at for at in dirty if at >= deepest])
+        level += [at for at in dirty if at < deepest]
+        while level and level[0] > 1:
+            level = self._hash_parents(level)
+
+    def _hash_parents(self, level: list[int]) -> list[int]:
+        parents = list(dict.fromkeys([at >> 1 for at in level]))
+        self._hash_nodes(parents)
+        return parents
+
+    def _hash_buckets(self, dirty: Iterable[int]) -> None:
+        nodes, kinds, buckets = self._nodes, self._kinds, self._buckets
+        for at in dirty:
+            bucket = buckets[at]
+            kind = get_kind(bucket)
+            if kind == LEAF:
+                node = bucket[32:64]
+            elif kind == INNER:
+                node = compute_subtree(split_bucket(bucket), at.bit_length() - 1)
+            else:
+                node = EMPTY_HASH
+            nodes[at << 5 : (at << 5) + 32] = node
+            if kinds[at] != kind:
+                self._set_kind(at, kind)
+
+    def _set_kind(self, at: int, kind: int) -> None:
+        """Note the kind of a bucket and what follows from it for the nodes above."""
+        kinds = self._kinds
+        while kinds[at] != kind:
+            kinds[at] = kind
+            at >>= 1
+            if not at:
+                return
+            kind = min(INNER, kinds[2 * at] + kinds[2 * at + 1])
+
+    def _hash_nodes(self, inner: Iterable[int]) -> None:
+        """Compute nodes above the buckets from their children, whose kinds are already known."""
+        kinds = self._kinds
+        # A slice of a memoryview is not copied: this loop takes most of the time of an update.
+        with memoryview(self._nodes) as nodes:
+            for at in inner:
+                start, children = at << 5, at << 6
+                if kinds[at] == INNER:
+                    pair = nodes[children : children + 64]
+                    nodes[start : start + 32] = sha256(INNER_PREFIX + pair).digest()
+                elif kinds[at] == LEAF:
+                    children += 0 if kinds[2 * at] else 32
+                    nodes[start : start + 32] = nodes[children : children + 32]
+                else:
+                    nodes[start : start + 32] = EMPTY_HASH
+
+    def _walk(self, at: int, path: bytes) -> LeafPath:
+        """The path of a leaf of the bucket at a heap position."""
+        records = split_bucket(self._buckets[at])
+        record = next(record for record in records if record.startswith(path))
+        steps = compute_steps(records, at.bit_length() - 1, path)
+        while at > 1:
+            beside = (at ^ 1) << 5
+            if self._kinds[at >> 1] == INNER:
+                steps.append(Step(at & 1 == 1, bytes(self._nodes[beside : beside + 32])))
+            at >>= 1
+        return LeafPath(record[HEAD_BYTES:], record[32:64], tuple(steps))
+
+    def _walk_beside(self, at: int, *, to_left: bool) -> LeafPath | None:
+        """The path of the nearest leaf outside the bucket on one side, if there is one."""
+        kinds = self._kinds
+        while at > 1 and (at & 1 != to_left or kinds[at ^ 1] == EMPTY):
+            at >>= 1
+        if at == 1:
+            return None
+        at ^= 1
+        while 2 * at < len(kinds):
+            nearest = 2 * at + to_left
+            at = nearest if kinds[nearest] != EMPTY else nearest ^ 1
+        record = split_bucket(self._buckets[at])[-1 if to_left else 0]
+        return self._walk(at, record[:32])
+
+
+def prepare_changes(changes: Mapping[bytes, bytes | None]) -> list[Change]:
+    """The changes with their leaf hashes; a value of None means delete.
+
+    Raises ValueError for a key of no bytes or of more than MAX_KEY_BYTES.
+    """
+    return [build_change(key, value) for key, value in changes.items()]

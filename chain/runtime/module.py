@@ -1,0 +1,118 @@
+"""Binds a module's definitions to its functions.
+
+Nothing is registered by hand: `rpc PlaceOrder` in tx.proto belongs to `place_order` in msgs.py,
+`rpc Slot` in query.proto to `slot` in queries.py. A function or rpc without its partner stops the
+program at its start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from blockenergy.options.v1 import options_pb2
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+
+from chain.runtime.collections import HasStore, Schema
+from chain.runtime.context import Context
+from chain.runtime.options import get_option
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How a message is executed."""
+
+    type_url: str
+    kind: type[Message]
+    signer_field: str
+    roles: frozenset[int]
+    run: Callable[[Context, Any], Message]
+    response_type_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """How a question is answered."""
+
+    path: str
+    request: type[Message]
+    run: Callable[[Context, Any], Message]
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module: its name, its state, and its functions by kind."""
+
+    name: str
+    schema: Schema
+    msg_services: Sequence[ServiceDescriptor] = ()
+    msgs: ModuleType | None = None
+    query_services: Sequence[ServiceDescriptor] = ()
+    queries: ModuleType | None = None
+    begin_block: Callable[[Context], None] | None = None
+    end_block: Callable[[Context], None] | None = None
+    # Each returns the problems it found; none means that it holds.
+    invariants: Sequence[Callable[[HasStore], list[str]]] = ()
+    # Checks parameters and other genesis content; raises GenesisError.
+    validate_genesis: Callable[[HasStore], None] | None = None
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    query_table: dict[str, Query] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for method in _methods(self.msg_services):
+            handler = _handler(method, _partner(self.msgs, method))
+            self.handlers[handler.type_url] = handler
+        for method in _methods(self.query_services):
+            path = f"/{method.containing_service.full_name}/{method.name}"
+            run = _partner(self.queries, method)
+            self.query_table[path] = Query(path, _class_of(method.input_type), run)
+        _require_no_extra(self.msgs, self.msg_services)
+        _require_no_extra(self.queries, self.query_services)
+
+
+def snake_case(name: str) -> str:
+    """`PlaceOrder` as `place_order`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -> Handler:
+    signer = get_option(method.input_type, options_pb2.signer)
+    assert signer in method.input_type.fields_by_name, f"{method.full_name} names no signer"
+    return Handler(
+        type_url=f"/{method.input_type.full_name}",
+        kind=_class_of(method.input_type),
+        signer_field=signer,
+        roles=frozenset(get_option(method.input_type, options_pb2.role)),
+        run=run,
+        response_type_url=f"/{method.output_type.full_name}",
+    )
+
+
+def _methods(services: Sequence[ServiceDescriptor]) -> list[MethodDescriptor]:
+    return [method for service in services for method in service.methods]
+
+
+def _class_of(descriptor: Any) -> type[Message]:
+    return message_factory.GetMessageClass(descriptor)
+
+
+def _partner(functions: ModuleType | None, method: MethodDescriptor) -> Any:
+    name = snake_case(method.name)
+    function = getattr(functions, name, None)
+    assert function is not None, f"{method.full_name} has no function {name}"
+    return function
+
+
+def _require_no_extra(functions: ModuleType | None, services: Sequence[ServiceDescriptor]) -> None:
+    if functions is None:
+        return
+    known = {snake_case(method.name) for method in _methods(services)}
+    for name, value in vars(functions).items():
+        own = getattr(value, "__module__", None) == functions.__name__
+        if own and callable(value) and not isinstance(value, type) and not name.startswith("_"):
+            assert name in known, f"{functions.__name__}.{name} has no rpc"

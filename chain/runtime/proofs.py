@@ -1,0 +1,118 @@
+"""Proofs that a key of a module store has a value, or that it has none, under an app hash.
+
+A proof is two operations, as Tendermint clients chain them: the first (`ics23:smt`, ICS-23
+`smtSpec`) leads from the key to the root of its store, the second (`ics23:simple`, ICS-23
+`tendermintSpec`) from the name and root of the store to the app hash. The data of each is an
+ICS-23 CommitmentProof.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cosmos.ics23.v1.proofs_pb2 import (
+    CommitmentProof,
+    ExistenceProof,
+    HashOp,
+    InnerOp,
+    LeafOp,
+    LengthOp,
+    NonExistenceProof,
+)
+
+from chain.runtime.commitment import Commitment
+from chain.runtime.merkle import AbsencePath, LeafPath
+from chain.runtime.merkle_hash import (
+    INNER_PREFIX,
+    LEAF_PREFIX,
+    Step,
+    compute_leaf_hash,
+    compute_path,
+)
+
+KEY_PROOF_TYPE = "ics23:smt"
+STORE_PROOF_TYPE = "ics23:simple"
+
+_KEY_LEAF = LeafOp(
+    hash=HashOp.SHA256,
+    prehash_key=HashOp.SHA256,
+    prehash_value=HashOp.SHA256,
+    length=LengthOp.NO_PREFIX,
+    prefix=LEAF_PREFIX,
+)
+_STORE_LEAF = LeafOp(
+    hash=HashOp.SHA256,
+    prehash_key=HashOp.NO_HASH,
+    prehash_value=HashOp.SHA256,
+    length=LengthOp.VAR_PROTO,
+    prefix=LEAF_PREFIX,
+)
+
+
+class ProofOp(NamedTuple):
+    """One operation of a proof: its type, what it is about, and a serialized CommitmentProof."""
+
+    type: str
+    key: bytes
+    data: bytes
+
+
+class UnprovableError(ValueError):
+    """What is asked for has no ICS-23 proof; the message says why."""
+
+
+def build_proof_ops(
+    commitment: Commitment, store_name: str, key: bytes, get_value: Callable[[bytes], bytes | None]
+) -> list[ProofOp]:
+    """The proof of what a store has under a key, or that it has nothing, up to the app hash.
+
+    `get_value` reads that store in the state of the commitment's last update. Raises KeyError for
+    an unknown store, UnprovableError for an absent key of an empty store and where the proof would
+    need an empty key or value, and RuntimeError when the values read are not those committed to.
+    """
+    if not key:
+        raise UnprovableError("an empty key has no proof: no store has one")
+    tree = commitment.get_tree(store_name)
+    path = tree.prove(key)
+    if isinstance(path, AbsencePath):
+        key_proof = CommitmentProof(nonexist=_build_absence_proof(key, path, get_value))
+    else:
+        key_proof = CommitmentProof(exist=_build_key_proof(path, get_value))
+    store = commitment.prove_store(store_name)
+    store_proof = CommitmentProof(exist=_build_existence_proof(store, tree.root, _STORE_LEAF))
+    return [
+        ProofOp(KEY_PROOF_TYPE, key, key_proof.SerializeToString()),
+        ProofOp(STORE_PROOF_TYPE, store.key, store_proof.SerializeToString()),
+    ]
+
+
+def _build_absence_proof(
+    key: bytes, path: AbsencePath, get_value: Callable[[bytes], bytes | None]
+) -> NonExistenceProof:
+    if path.left is None and path.right is None:
+        raise UnprovableError("the store is empty: a key without neighbours has no ICS-23 proof")
+    return NonExistenceProof(
+        key=key,
+        left=_build_key_proof(path.left, get_value) if path.left else None,
+        right=_build_key_proof(path.right, get_value) if path.right else None,
+    )
+
+
+def _build_key_proof(path: LeafPath, get_value: Callable[[bytes], bytes | None]) -> ExistenceProof:
+    value = get_value(path.key)
+    if value is None or compute_leaf_hash(compute_path(path.key), value) != path.leaf_hash:
+        raise RuntimeError(f"the state and its commitment disagree about key {path.key.hex()}")
+    if not value:
+        raise UnprovableError(f"key {path.key.hex()} has an empty value, which ICS-23 cannot prove")
+    return _build_existence_proof(path, value, _KEY_LEAF)
+
+
+def _build_existence_proof(path: LeafPath, value: bytes, leaf: LeafOp) -> ExistenceProof:
+    return ExistenceProof(
+        key=path.key, value=value, leaf=leaf, path=[_build_inner_op(step) for step in path.steps]
+    )
+
+
+def _build_inner_op(step: Step) -> InnerOp:
+    if step.sibling_is_left:
+        return InnerOp(hash=HashOp.SHA256, prefix=INNER_PREFIX + step.sibling)
+    return InnerOp(hash=HashOp.SHA256, prefix=INNER_PREFIX, suffix=step.sibling)

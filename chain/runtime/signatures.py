@@ -1,0 +1,47 @@
+"""The one place where signatures are checked.
+
+Promises that each scheme is one implementation on every node: libraries differ on edge cases, and
+a validator that accepts what another refuses would leave the chain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from coincurve import PublicKey
+from coincurve.ecdsa import cdata_to_der, deserialize_compact
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+SECP256K1_KEY_BYTES = 33
+ED25519_KEY_BYTES = 32
+
+_SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+def verify_secp256k1(pub_key: bytes, sign_bytes: bytes, signature: bytes) -> bool:
+    """Whether a 64-byte r||s signature over sha256(sign_bytes) fits a 33-byte public key.
+
+    A signature with s in the upper half of the group order is refused, so that nobody can change a
+    transaction's hash without its signer.
+    """
+    if len(signature) != 64 or int.from_bytes(signature[32:], "big") > _SECP256K1_HALF_ORDER:
+        return False
+    try:
+        return PublicKey(pub_key).verify(cdata_to_der(deserialize_compact(signature)), sign_bytes)
+    except ValueError:
+        return False
+
+
+def verify_ed25519(pub_key: bytes, content: bytes, signature: bytes) -> bool:
+    """Whether a 64-byte Ed25519 signature over the content fits a 32-byte public key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(pub_key).verify(signature, content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def address_of(pub_key: bytes) -> bytes:
+    """The account address of a 33-byte secp256k1 key: ripemd160(sha256(key))."""
+    return hashlib.new("ripemd160", hashlib.sha256(pub_key).digest()).digest()

@@ -1,0 +1,132 @@
+"""Reading and changing state: a reader below, overlays above.
+
+An overlay keeps changes to itself until they are merged into what lies below, so that a refused
+transaction leaves no trace. Nothing here knows where the lowest reader keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+
+class Reader(Protocol):
+    """State as of some height."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under a key, or None."""
+
+    def items(
+        self, start: bytes, end: bytes, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values with start <= key < end, in the order of their keys."""
+
+
+class MemoryStore:
+    """A reader over a mapping, for tests, genesis and what-if."""
+
+    def __init__(self, data: Mapping[bytes, bytes] | None = None) -> None:
+        self.data: dict[bytes, bytes] = dict(data or {})
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under a key, or None."""
+        return self.data.get(key)
+
+    def items(
+        self, start: bytes, end: bytes, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values with start <= key < end, in the order of their keys."""
+        for key in sorted((key for key in self.data if start <= key < end), reverse=reverse):
+            yield key, self.data[key]
+
+    def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Takes over the changes of an overlay."""
+        for key, value in changes.items():
+            if value is None:
+                self.data.pop(key, None)
+            else:
+                self.data[key] = value
+
+
+class Overlay:
+    """Changes on top of a reader. A value of None stands for a removed key."""
+
+    __slots__ = ("_below", "_sorted_keys", "changes")
+
+    def __init__(self, below: Reader) -> None:
+        self._below = below
+        self._sorted_keys: list[bytes] | None = None
+        self.changes: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under a key as changed here, else as it is below."""
+        if key in self.changes:
+            return self.changes[key]
+        return self._below.get(key)
+
+    def set(self, key: bytes, value: bytes) -> None:
+        """Puts a value under a key."""
+        if self._sorted_keys is not None and key not in self.changes:
+            self._sorted_keys = None
+        self.changes[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Removes a key; removing what is not there changes nothing."""
+        if self._sorted_keys is not None and key not in self.changes:
+            self._sorted_keys = None
+        self.changes[key] = None
+
+    def items(
+        self, start: bytes, end: bytes, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values with start <= key < end, changes merged with what lies below.
+
+        What is changed while the iteration runs is not seen by it.
+        """
+        changed = self._changed_between(start, end)
+        below = self._below.items(start, end, reverse)
+        if not changed:
+            return below
+        if reverse:
+            changed.reverse()
+        return self._merged(changed, below, reverse)
+
+    def merge_into(self, below: Overlay) -> None:
+        """Hands the changes down to the overlay below."""
+        for key, value in self.changes.items():
+            if value is None:
+                below.delete(key)
+            else:
+                below.set(key, value)
+
+    def _changed_between(self, start: bytes, end: bytes) -> list[tuple[bytes, bytes | None]]:
+        if self._sorted_keys is None:
+            self._sorted_keys = sorted(self.changes)
+        first = bisect_left(self._sorted_keys, start)
+        last = bisect_left(self._sorted_keys, end)
+        return [(key, self.changes[key]) for key in self._sorted_keys[first:last]]
+
+    @staticmethod
+    def _merged(
+        changed: list[tuple[bytes, bytes | None]],
+        below: Iterator[tuple[bytes, bytes]],
+        reverse: bool,
+    ) -> Iterator[tuple[bytes, bytes]]:
+        position = 0
+        for key, value in below:
+            while position < len(changed) and (
+                changed[position][0] > key if reverse else changed[position][0] < key
+            ):
+                if (new := changed[position][1]) is not None:
+                    yield changed[position][0], new
+                position += 1
+            if position < len(changed) and changed[position][0] == key:
+                if (new := changed[position][1]) is not None:
+                    yield key, new
+                position += 1
+            else:
+                yield key, value
+        for key, changed_value in changed[position:]:
+            if changed_value is not None:
+                yield key, changed_value

@@ -1,0 +1,218 @@
+"""Transactions as they come in: strict decoding, and signatures checked once.
+
+Promises that what is executed is exactly what was signed: the signature covers the bytes as they
+were sent, and a transaction that could be written in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from cosmos.crypto.secp256k1 import keys_pb2
+from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
+from cosmos.tx.v1beta1 import tx_pb2
+from google.protobuf.message import Message
+
+from chain.runtime import bech32, codec
+from chain.runtime.errors import SdkError, require
+from chain.runtime.module import Handler
+from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_secp256k1
+from chain.runtime.units import AMOUNT_MAX
+
+PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
+# A first bound, before any parameter is read; the parameter tx_bytes_max lies below it.
+TX_BYTES_CEILING = 1 << 20
+
+
+@dataclass(slots=True)
+class DecodedTx:
+    """A transaction of one signer, decoded and checked in its form."""
+
+    hash: bytes
+    size_bytes: int
+    messages: tuple[tuple[Handler, Message], ...]
+    signer: bytes
+    # 33 bytes, or empty if the transaction relies on the key of an earlier one.
+    pub_key: bytes
+    sequence: int
+    fee: tuple[tuple[str, int], ...]
+    gas_limit: int
+    memo_bytes: int
+    timeout_height: int
+    body_bytes: bytes
+    auth_info_bytes: bytes
+    signature: bytes
+    # Set by `verify_signature`: the chain, account number and key it was found good for.
+    verified_for: tuple[str, int, bytes] | None = None
+
+
+def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:
+    """Decodes a TxRaw; refuses everything that is not its one encoding.
+
+    With `signed` False, as for simulation, signature and sign mode may be missing.
+    """
+    require(len(raw) <= TX_BYTES_CEILING, SdkError.TX_TOO_LARGE)
+    tx = _strictly(tx_pb2.TxRaw, raw)
+    body = _strictly(tx_pb2.TxBody, tx.body_bytes)
+    auth_info = _strictly(tx_pb2.AuthInfo, tx.auth_info_bytes)
+    require(
+        not body.extension_options and not body.non_critical_extension_options,
+        SdkError.INVALID_REQUEST,
+        "extension options",
+    )
+    messages = tuple(_decode_message(item, handlers) for item in body.messages)
+    require(messages, SdkError.INVALID_REQUEST, "no messages")
+    signer = _one_signer(messages)
+    require(len(auth_info.signer_infos) == 1, SdkError.NO_SIGNATURES, "one signer is expected")
+    require(len(tx.signatures) == 1 or not signed, SdkError.NO_SIGNATURES)
+    info = auth_info.signer_infos[0]
+    require(
+        info.mode_info.single.mode == SIGN_MODE_DIRECT or not signed,
+        SdkError.INVALID_REQUEST,
+        "only SIGN_MODE_DIRECT is taken",
+    )
+    return DecodedTx(
+        hash=hashlib.sha256(raw).digest(),
+        size_bytes=len(raw),
+        messages=messages,
+        signer=signer,
+        pub_key=_decode_pub_key(info.public_key, signer),
+        sequence=info.sequence,
+        fee=_decode_fee(auth_info.fee, signer),
+        gas_limit=auth_info.fee.gas_limit,
+        memo_bytes=len(body.memo.encode()),
+        timeout_height=body.timeout_height,
+        body_bytes=tx.body_bytes,
+        auth_info_bytes=tx.auth_info_bytes,
+        signature=tx.signatures[0] if tx.signatures else b"",
+    )
+
+
+def sign_bytes(
+    body_bytes: bytes, auth_info_bytes: bytes, chain_id: str, account_number: int
+) -> bytes:
+    """What is signed in SIGN_MODE_DIRECT: the canonical bytes of the SignDoc."""
+    return codec.encode(
+        tx_pb2.SignDoc(
+            body_bytes=body_bytes,
+            auth_info_bytes=auth_info_bytes,
+            chain_id=chain_id,
+            account_number=account_number,
+        )
+    )
+
+
+def verify_signature(tx: DecodedTx, chain_id: str, account_number: int, pub_key: bytes) -> bool:
+    """Whether the signature is good; remembered, because it depends on nothing else."""
+    purpose = (chain_id, account_number, pub_key)
+    if tx.verified_for == purpose:
+        return True
+    content = sign_bytes(tx.body_bytes, tx.auth_info_bytes, chain_id, account_number)
+    if not verify_secp256k1(pub_key, content, tx.signature):
+        return False
+    tx.verified_for = purpose
+    return True
+
+
+def decode_coins(coins: Any) -> tuple[tuple[str, int], ...]:
+    """Coins as (denomination, amount): sorted, none twice, none zero; refuses anything else."""
+    amounts = tuple((coin.denom, decode_amount(coin)) for coin in coins)
+    names = [denom for denom, _ in amounts]
+    require(
+        len(amounts) == 1 or names == sorted(set(names)), SdkError.INVALID_COINS, "not in order"
+    )
+    return amounts
+
+
+def decode_amount(coin: Coin) -> int:
+    """The amount of one coin; refuses zero, signs, leading zeros and what passes 2^63 - 1."""
+    text = coin.amount
+    good = len(text) < 20 and text.isascii() and text.isdecimal() and text[0] != "0"
+    require(good and coin.denom, SdkError.INVALID_COINS, f"{text[:32]}{coin.denom[:128]}")
+    amount = int(text)
+    require(amount <= AMOUNT_MAX, SdkError.INVALID_COINS, "the amount is too large")
+    return amount
+
+
+def decode_address(text: str) -> bytes:
+    """The 20 bytes of an address; refuses anything else."""
+    try:
+        return bech32.decode(text)
+    except bech32.AddressError as error:
+        require(False, SdkError.INVALID_ADDRESS, f"{text[:100]!r}: {error}")
+        raise AssertionError from None
+
+
+class TxCache:
+    """Decoded transactions by their bytes, so that each is decoded and verified once.
+
+    A transaction passes CheckTx, PrepareProposal, ProcessProposal and FinalizeBlock. What is
+    remembered is a function of its bytes alone, so forgetting changes nothing but the time taken.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], entries_max: int = 100_000) -> None:
+        self._handlers = handlers
+        self._entries_max = entries_max
+        self._entries: dict[bytes, DecodedTx] = {}
+
+    def get(self, raw: bytes) -> DecodedTx:
+        """The decoded transaction; refuses as `decode` does."""
+        found = self._entries.get(raw)
+        if found is None:
+            found = decode(raw, self._handlers)
+            if len(self._entries) >= self._entries_max:
+                self._forget_oldest()
+            self._entries[raw] = found
+        return found
+
+    def forget(self, raw: bytes) -> None:
+        """Drops a transaction that has been committed."""
+        self._entries.pop(raw, None)
+
+    def _forget_oldest(self) -> None:
+        for raw in list(self._entries)[: self._entries_max // 10]:
+            self._entries.pop(raw, None)
+
+
+def _strictly(kind: type[codec.M], data: bytes) -> codec.M:
+    try:
+        return codec.decode_strictly(kind, data)
+    except codec.EncodingError as error:
+        require(False, SdkError.TX_PARSE, str(error))
+        raise AssertionError from None
+
+
+def _decode_message(item: Any, handlers: Mapping[str, Handler]) -> tuple[Handler, Message]:
+    handler = handlers.get(item.type_url)
+    if handler is None:
+        require(False, SdkError.UNKNOWN_REQUEST, item.type_url[:200])
+        raise AssertionError
+    return handler, _strictly(handler.kind, item.value)
+
+
+def _one_signer(messages: tuple[tuple[Handler, Message], ...]) -> bytes:
+    texts = {getattr(message, handler.signer_field) for handler, message in messages}
+    require(len(texts) == 1, SdkError.INVALID_REQUEST, "all messages need the same signer")
+    return decode_address(texts.pop())
+
+
+def _decode_pub_key(item: Any, signer: bytes) -> bytes:
+    if not item.type_url and not item.value:
+        return b""
+    require(item.type_url == PUB_KEY_TYPE_URL, SdkError.INVALID_PUB_KEY, item.type_url[:200])
+    key = _strictly(keys_pb2.PubKey, item.value).key
+    fits = len(key) == SECP256K1_KEY_BYTES and address_of(key) == signer
+    require(fits, SdkError.INVALID_PUB_KEY)
+    return bytes(key)
+
+
+def _decode_fee(fee: tx_pb2.Fee, signer: bytes) -> tuple[tuple[str, int], ...]:
+    require(not fee.granter, SdkError.INVALID_REQUEST, "fee granters are not supported")
+    payer_fits = not fee.payer or decode_address(fee.payer) == signer
+    require(payer_fits, SdkError.INVALID_REQUEST, "the fee payer must be the signer")
+    nonzero = [coin for coin in fee.amount if coin.amount != "0"]
+    return decode_coins(nonzero)

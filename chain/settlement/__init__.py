@@ -1,0 +1,30 @@
+"""Settlement: after its reading deadline every slot is paid by what the meters have shown.
+
+Promises that each account's slot is settled exactly once, that the lines of a slot and what the
+pool, the backstop, the fund and the treasury exchange add up to zero, that imbalance payments
+always cover what the energy costs outside, and that what cannot be collected is owed, not lost.
+"""
+
+from blockenergy.settlement.v1 import query_pb2, tx_pb2
+
+from chain.runtime.module import Module
+from chain.settlement import msgs, queries
+from chain.settlement.block import end_block
+from chain.settlement.genesis import validate_genesis
+from chain.settlement.invariants import deferred_sums, line_sums, pool_cash
+from chain.settlement.keeper import FUND
+from chain.settlement.state import SCHEMA
+
+MODULE = Module(
+    name="settlement",
+    schema=SCHEMA,
+    msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
+    msgs=msgs,
+    query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
+    queries=queries,
+    end_block=end_block,
+    invariants=(pool_cash, line_sums, deferred_sums),
+    validate_genesis=validate_genesis,
+)
+
+__all__ = ["FUND", "MODULE"]

@@ -1,0 +1,78 @@
+"""The arithmetic of a settlement with dual imbalance prices. Nothing here reads state.
+
+Whoever used more, or delivered less, than agreed pays the highest price there is for the
+difference; whoever used less, or delivered more, receives the lowest. Every trade was made between
+the two, so no deliberate deviation can gain.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from blockenergy.settlement.v1 import state_pb2
+
+from chain.market import Curve, compute_close_cost
+from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
+
+
+class Agreed(NamedTuple):
+    """What an account has bought and sold for a slot, and at what cost and revenue."""
+
+    bought_wh: int = 0
+    sold_wh: int = 0
+    cost: int = 0
+    revenue: int = 0
+
+
+class Metered(NamedTuple):
+    """What an account's meters measured in a slot."""
+
+    import_wh: int
+    export_wh: int
+    estimated: bool
+
+
+def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Line:
+    """Settles one account's slot: charges rounded up, credits rounded down."""
+    net_position_wh = agreed.bought_wh - agreed.sold_wh
+    excess_wh = metered.import_wh - metered.export_wh - net_position_wh
+    charge = ceil_div(max(0, excess_wh) * curve.price_high, WH_PER_KWH)
+    credit = floor_div(max(0, -excess_wh) * curve.price_low, WH_PER_KWH)
+    net = agreed.revenue + credit - agreed.cost - charge
+    return state_pb2.Line(
+        bought_wh=agreed.bought_wh,
+        sold_wh=agreed.sold_wh,
+        import_wh=metered.import_wh,
+        export_wh=metered.export_wh,
+        cost=agreed.cost,
+        revenue=agreed.revenue,
+        imbalance_charge=charge,
+        imbalance_credit=credit,
+        charged=max(0, -net),
+        credited=max(0, net),
+        estimated=metered.estimated,
+    )
+
+
+def compute_estimate_wh(net_position_wh: int, known_net_use_wh: int) -> int:
+    """Use assumed where a reading is missing: a buyer used all it bought, a seller delivered
+    nothing.
+    """
+    return max(0, net_position_wh - known_net_use_wh) if net_position_wh > 0 else 0
+
+
+def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:
+    """What the pool owes the backstop for the energy that flowed in from outside (negative: what
+    the backstop owes the pool for what flowed out). Rounded down: the pool has the remainder.
+    """
+    price = curve.price_high if net_use_wh > 0 else curve.price_low
+    return floor_div(net_use_wh * price, WH_PER_KWH)
+
+
+def compute_pool_result(agreed: Agreed, curve: Curve) -> int:
+    """What the pool has earned in a slot, its residual closed at the imbalance prices.
+
+    agreed: the sums of the slot. Never below minus its funding.
+    """
+    net_wh = agreed.bought_wh - agreed.sold_wh
+    return agreed.cost - agreed.revenue - compute_close_cost(curve, net_wh)

@@ -1,0 +1,19 @@
+"""Lines, results, arrears, and where the settlement stands."""
+
+from __future__ import annotations
+
+from blockenergy.settlement.v1 import state_pb2
+
+from chain.runtime.collections import Amount, Item, Map, Record, Schema
+from chain.runtime.keys import ADDRESS, U64, Pair
+
+SCHEMA = Schema(6, "settlement")
+PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PROGRESS = Item(SCHEMA, 1, "progress", Record(state_pb2.Progress))
+RESULTS = Map(SCHEMA, 2, "results", U64, Record(state_pb2.SlotResult))
+# (slot, owner).
+LINES = Map(SCHEMA, 3, "lines", Pair(U64, ADDRESS), Record(state_pb2.Line))
+# (slot, owner): credits that wait until the pool has the money.
+DEFERRED = Map(SCHEMA, 4, "deferred", Pair(U64, ADDRESS), Amount())
+# (debtor, creditor).
+ARREARS = Map(SCHEMA, 5, "arrears", Pair(ADDRESS, ADDRESS), Amount())

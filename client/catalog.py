@@ -1,0 +1,124 @@
+"""What can be asked of the chain: every message and every query, by module and name.
+
+A module is the second part of a package name, so `/cosmos.bank.v1beta1.MsgSend` stands with our
+own messages in module `bank`. Names are those of the rpc, in kebab case: `add-participant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+
+from client.definitions import (
+    get_comment,
+    get_files,
+    get_signer,
+    get_text,
+    to_kebab_case,
+)
+
+# The service of the bridge is not answered by the chain, and Simulate needs a whole transaction.
+_MSG_SERVICE, _QUERY_SERVICE = "Msg", "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A message that can be sent, or a query that can be asked."""
+
+    module: str
+    name: str
+    # The path of a query; for a message, where its handler is.
+    path: str
+    request: Descriptor
+    response: Descriptor
+    # What it does, for people.
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """A refusal that the definitions know."""
+
+    codespace: str
+    code: int
+    name: str
+    text: str
+
+
+@cache
+def get_messages() -> dict[str, dict[str, Operation]]:
+    """Messages by module and name."""
+    return _collect(_MSG_SERVICE, lambda method: get_comment(method.input_type.full_name))
+
+
+@cache
+def get_queries() -> dict[str, dict[str, Operation]]:
+    """Queries by module and name."""
+    return _collect(_QUERY_SERVICE, lambda method: get_comment(method.full_name))
+
+
+@cache
+def get_query_by_request() -> dict[str, Operation]:
+    """Queries by the full name of their request."""
+    return {
+        operation.request.full_name: operation
+        for operations in get_queries().values()
+        for operation in operations.values()
+    }
+
+
+@cache
+def get_errors() -> dict[tuple[str, int], ErrorInfo]:
+    """Refusals by codespace and code."""
+    return {
+        (codespace, value.number): ErrorInfo(codespace, value.number, value.name, get_text(value))
+        for file in get_files()
+        for enum in file.enum_types_by_name.values()
+        if enum.name == "Error" and (codespace := get_codespace(file.package))
+        for value in enum.values
+        if value.number
+    }
+
+
+def get_module(package: str) -> str:
+    """`blockenergy.market.v1` belongs to `market`, `cosmos.bank.v1beta1` to `bank`."""
+    return package.split(".")[1]
+
+
+def get_codespace(package: str) -> str:
+    """The codespace of a package's errors: wallets know those of transactions as `sdk`."""
+    module = get_module(package)
+    return "sdk" if module == "auth" else module
+
+
+def _collect(
+    service_name: str, describe: Callable[[MethodDescriptor], str]
+) -> dict[str, dict[str, Operation]]:
+    collected: dict[str, dict[str, Operation]] = {}
+    for method in _list_methods(service_name):
+        module = get_module(method.containing_service.file.package)
+        name = to_kebab_case(method.name)
+        operations = collected.setdefault(module, {})
+        assert name not in operations, f"two rpcs of module {module} are called {name}"
+        assert service_name != _MSG_SERVICE or get_signer(method.input_type), (
+            f"{method.input_type.full_name} names no signer"
+        )
+        operations[name] = Operation(
+            module=module,
+            name=name,
+            path=f"/{method.containing_service.full_name}/{method.name}",
+            request=method.input_type,
+            response=method.output_type,
+            comment=describe(method),
+        )
+    return dict(sorted(collected.items()))
+
+
+def _list_methods(service_name: str) -> Iterator[MethodDescriptor]:
+    for file in get_files():
+        service = file.services_by_name.get(service_name)
+        if service is not None:
+            yield from service.methods

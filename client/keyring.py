@@ -1,0 +1,222 @@
+"""A folder of keys, one file each: NAME.json, readable by its owner only.
+
+A file is written whole or not at all and never over another one. With a passphrase the secret is
+encrypted (scrypt, then AES-256-GCM, which also covers the readable part of the file); without one
+it lies there as it is, for tests and for machines that start unattended.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from chain.runtime import bech32
+from client.errors import MissingError, UsageError
+from client.keys import AccountKey, Key, MeterKey
+
+HOME_VARIABLE = "BLOCKENERGY_HOME"
+FILE_BYTES_MAX = 16 * 1024
+FILE_VERSION = 1
+# 128 MiB and about half a second per guess, as OWASP recommends for scrypt.
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 17, 8, 1
+# A file that asks for more was not written by us, and would exhaust the machine.
+SCRYPT_N_MAX = 1 << 20
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_KINDS: dict[str, type[AccountKey | MeterKey]] = {"account": AccountKey, "meter": MeterKey}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What can be known of a key without its passphrase."""
+
+    name: str
+    kind: str
+    # Empty for a meter, which has no account.
+    address: str
+    pub_key: bytes
+    is_encrypted: bool
+
+
+def get_home() -> Path:
+    """The folder of this user: $BLOCKENERGY_HOME, else ~/.blockenergy."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named) if named else Path.home() / ".blockenergy"
+
+
+class Keyring:
+    """The keys in a folder. Raises MissingError where a key or its file cannot be used."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or get_home() / "keys"
+
+    def add(self, name: str, key: Key, passphrase: str | None) -> KeyInfo:
+        """Stores a key, encrypted unless the passphrase is None; refuses a name in use."""
+        path = self._path(name)
+        self.require_new(name)
+        info = KeyInfo(name, key.kind, key.address, key.pub_key, passphrase is not None)
+        content = _to_json(info, key.secret, passphrase)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_new(path, json.dumps(content, indent=2) + "\n")
+        except FileExistsError:
+            raise UsageError(f"there is a key {name} in {self.folder}; take another name") from None
+        except OSError as error:
+            raise MissingError(f"{path} cannot be written: {error.strerror}") from error
+        return info
+
+    def require_new(self, name: str) -> None:
+        """Refuses a name that is in use or cannot be one."""
+        if self._path(name).exists():
+            raise UsageError(f"there is a key {name} in {self.folder}; take another name")
+
+    def load(self, name: str, ask_passphrase: Callable[[], str]) -> Key:
+        """The key of a name; the passphrase is asked for only if the key is encrypted."""
+        info, content = self._read(name)
+        sealed = content.get("encrypted_secret")
+        try:
+            if sealed is None:
+                secret = base64.b64decode(content["secret"], validate=True)
+            else:
+                secret = _decrypt(sealed, ask_passphrase(), _header(info))
+            key = _KINDS[info.kind](secret)
+        except InvalidTag:
+            raise MissingError(f"the passphrase of key {name} is wrong; try again") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(name) from error
+        if key.pub_key != info.pub_key:
+            raise self._damaged(name)
+        return key
+
+    def get(self, name: str) -> KeyInfo:
+        """What is known of a key without its passphrase."""
+        return self._read(name)[0]
+
+    def list_keys(self) -> list[KeyInfo]:
+        """All keys, by name."""
+        try:
+            names = sorted(path.stem for path in self.folder.glob("*.json"))
+        except OSError as error:
+            raise MissingError(f"{self.folder} cannot be read: {error.strerror}") from error
+        return [self.get(name) for name in names if _NAME.fullmatch(name)]
+
+    def resolve_address(self, text: str) -> str:
+        """The address that a text is, or that belongs to the key it names."""
+        if text.startswith(f"{bech32.PREFIX}1"):
+            try:
+                bech32.decode(text)
+            except bech32.AddressError as error:
+                raise UsageError(f"{text} is no address: {error}") from None
+            return text
+        info = self.get(text)
+        if not info.address:
+            raise UsageError(f"{text} is the key of a {info.kind} and has no address")
+        return info.address
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name) or name.startswith(f"{bech32.PREFIX}1"):
+            raise UsageError(
+                f"{name!r} cannot name a key; use up to 64 letters, digits or . _ -, "
+                f"and not the beginning of an address ({bech32.PREFIX}1)"
+            )
+        return self.folder / f"{name}.json"
+
+    def _read(self, name: str) -> tuple[KeyInfo, dict[str, Any]]:
+        path = self._path(name)
+        try:
+            with path.open("rb") as file:
+                content = json.loads(file.read(FILE_BYTES_MAX))
+            if content["version"] != FILE_VERSION or content["kind"] not in _KINDS:
+                raise self._damaged(name)
+            info = KeyInfo(
+                name=name,
+                kind=content["kind"],
+                address=content["address"],
+                pub_key=base64.b64decode(content["pub_key"], validate=True),
+                is_encrypted="encrypted_secret" in content,
+            )
+        except FileNotFoundError:
+            raise MissingError(
+                f"there is no key {name} in {self.folder}; see blockenergy keys list"
+            ) from None
+        except OSError as error:
+            raise MissingError(f"{path} cannot be read: {error.strerror}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(name) from error
+        return info, content
+
+    def _damaged(self, name: str) -> MissingError:
+        return MissingError(f"{self._path(name)} is damaged; restore it, or the key from its words")
+
+
+def _to_json(info: KeyInfo, secret: bytes, passphrase: str | None) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "version": FILE_VERSION,
+        "kind": info.kind,
+        "address": info.address,
+        "pub_key": _encode(info.pub_key),
+    }
+    if passphrase is None:
+        return content | {"secret": _encode(secret)}
+    return content | {"encrypted_secret": _encrypt(secret, passphrase, _header(info))}
+
+
+def _header(info: KeyInfo) -> bytes:
+    """What the encryption covers beside the secret, so that files cannot be patched together."""
+    return json.dumps([FILE_VERSION, info.kind, info.address, _encode(info.pub_key)]).encode()
+
+
+def _encrypt(secret: bytes, passphrase: str, header: bytes) -> dict[str, Any]:
+    salt, nonce = os.urandom(16), os.urandom(12)
+    cost = {"n": SCRYPT_N, "r": SCRYPT_R, "p": SCRYPT_P}
+    sealed = AESGCM(_stretch(passphrase, salt, **cost)).encrypt(nonce, secret, header)
+    return {
+        "kdf": "scrypt",
+        "cipher": "aes-256-gcm",
+        **cost,
+        "salt": _encode(salt),
+        "nonce": _encode(nonce),
+        "ciphertext": _encode(sealed),
+    }
+
+
+def _decrypt(sealed: dict[str, Any], passphrase: str, header: bytes) -> bytes:
+    salt, nonce, ciphertext = (
+        base64.b64decode(sealed[name], validate=True) for name in ("salt", "nonce", "ciphertext")
+    )
+    n, r, p = sealed["n"], sealed["r"], sealed["p"]
+    if not (0 < n <= SCRYPT_N_MAX and r == SCRYPT_R and p == SCRYPT_P):
+        raise ValueError("scrypt is asked for another cost than this program uses")
+    return AESGCM(_stretch(passphrase, salt, n, r, p)).decrypt(nonce, ciphertext, header)
+
+
+def _stretch(passphrase: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(passphrase.encode())
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read; it appears whole, or FileExistsError."""
+    draft = path.with_suffix(f".{os.getpid()}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink()
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,125 @@
+"""Keys and what they sign: accounts sign transactions, meters sign readings.
+
+An account key from a mnemonic is the key that Cosmos wallets derive from the same words: BIP-39
+with an empty passphrase, then BIP-32 along m/44'/118'/0'/0/0. Its signatures are deterministic
+(RFC 6979) and have a low S.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from coincurve import PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from chain.runtime import bech32
+from chain.runtime.signatures import address_of
+from client.errors import MissingError, UsageError
+
+if TYPE_CHECKING:
+    from mnemonic import Mnemonic
+
+SECRET_BYTES = 32
+MNEMONIC_BITS = 256
+_HARDENED = 1 << 31
+# m/44'/118'/0'/0/0: 118 is the coin type that Cosmos wallets use for every chain.
+COSMOS_PATH = (44 | _HARDENED, 118 | _HARDENED, _HARDENED, 0, 0)
+
+
+class AccountKey:
+    """A secp256k1 key that signs transactions; raises ValueError for an impossible secret."""
+
+    kind = "account"
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = PrivateKey(_require_secret(secret))
+        # Compressed, 33 bytes.
+        self.pub_key: bytes = self._key.public_key.format()
+        self.address: str = bech32.encode(address_of(self.pub_key))
+
+    @classmethod
+    def generate(cls) -> AccountKey:
+        """A new random key, without a mnemonic."""
+        return cls(PrivateKey().secret)
+
+    @classmethod
+    def from_mnemonic(cls, words: str) -> AccountKey:
+        """The key of 12 to 24 BIP-39 words; raises UsageError if they are not a mnemonic."""
+        words = " ".join(words.split()).lower()
+        library = _mnemonic_library()
+        if not library.check(words):
+            raise UsageError("these words are no BIP-39 mnemonic; check their spelling and order")
+        return cls(derive_secret(library.to_seed(words), COSMOS_PATH))
+
+    @property
+    def secret(self) -> bytes:
+        """The 32 bytes that make the key; whoever has them is the account."""
+        return bytes(self._key.secret)
+
+    def sign(self, content: bytes) -> bytes:
+        """The 64-byte r||s signature over sha256 of the content."""
+        return bytes(self._key.sign_recoverable(content)[:64])
+
+
+class MeterKey:
+    """An Ed25519 key that signs readings."""
+
+    kind = "meter"
+    address = ""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = _require_secret(secret)
+        self._key = Ed25519PrivateKey.from_private_bytes(secret)
+        # 32 bytes, as MsgAddMeter takes it.
+        self.pub_key = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @classmethod
+    def generate(cls) -> MeterKey:
+        """A new random key."""
+        return cls(Ed25519PrivateKey.generate().private_bytes_raw())
+
+    def sign(self, content: bytes) -> bytes:
+        """The 64-byte signature over the content."""
+        return self._key.sign(content)
+
+
+Key = AccountKey | MeterKey
+
+
+def make_mnemonic() -> str:
+    """24 new random BIP-39 words."""
+    return _mnemonic_library().generate(MNEMONIC_BITS)
+
+
+def derive_secret(seed: bytes, path: tuple[int, ...]) -> bytes:
+    """The private key at a path of a BIP-32 tree.
+
+    A child whose tweak is not a valid key does not exist: ValueError, with odds below 2^-127.
+    """
+    digest = hmac.digest(b"Bitcoin seed", seed, hashlib.sha512)
+    key, chain_code = PrivateKey(digest[:32]), digest[32:]
+    for index in path:
+        parent = b"\x00" + key.secret if index & _HARDENED else key.public_key.format()
+        digest = hmac.digest(chain_code, parent + index.to_bytes(4, "big"), hashlib.sha512)
+        key, chain_code = key.add(digest[:32]), digest[32:]
+    return bytes(key.secret)
+
+
+def _require_secret(secret: bytes) -> bytes:
+    # The library would take a shorter secret and fill it up.
+    if len(secret) != SECRET_BYTES:
+        raise ValueError(f"a secret has {SECRET_BYTES} bytes, not {len(secret)}")
+    return secret
+
+
+def _mnemonic_library() -> Mnemonic:
+    try:
+        from mnemonic import Mnemonic
+    except ImportError as error:
+        raise MissingError(
+            "mnemonics need the package mnemonic; install blockenergy[client]"
+        ) from error
+    return Mnemonic("english")

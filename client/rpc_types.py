@@ -1,0 +1,238 @@
+"""What a CometBFT node answers, as typed values: heights are ints, hashes and data are bytes.
+
+The `parse_` functions take the `result` of a JSON-RPC answer and raise KeyError, TypeError or
+ValueError where its form is not that of CometBFT 0.38.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tendermint.crypto import proof_pb2
+
+# An object of a JSON answer.
+Json = dict[str, Any]
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A node and the latest block that it has."""
+
+    chain_id: str
+    node_id: str
+    moniker: str
+    version: str
+    latest_height: int
+    latest_time_ns: int
+    # After the block before the latest one.
+    latest_app_hash: bytes
+    is_catching_up: bool
+    validator_address: bytes
+    voting_power: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The application's answer to a query."""
+
+    code: int
+    codespace: str
+    log: str
+    value: bytes
+    height: int
+    proof: proof_pb2.ProofOps
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastResult:
+    """What became of a transaction that was handed over: code 0 means taken into the mempool."""
+
+    hash: bytes
+    code: int
+    codespace: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An ABCI event as the node reports it."""
+
+    type: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """What a transaction resulted in; code 0 means that it was executed."""
+
+    code: int
+    codespace: str
+    log: str
+    # An encoded cosmos.base.abci.v1beta1.TxMsgData.
+    data: bytes
+    gas_wanted: int
+    gas_used: int
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TxResult:
+    """A transaction in a block."""
+
+    hash: bytes
+    height: int
+    index: int
+    tx: bytes
+    result: ExecutionResult
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block: its header in part, and its transactions."""
+
+    chain_id: str
+    height: int
+    time_ns: int
+    hash: bytes
+    # After the block before this one.
+    app_hash: bytes
+    proposer: bytes
+    txs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResults:
+    """What a block resulted in."""
+
+    height: int
+    app_hash: bytes
+    tx_results: tuple[ExecutionResult, ...]
+    # Of the block itself, outside any transaction.
+    block_events: tuple[Event, ...]
+
+
+def parse_status(result: Json) -> NodeStatus:
+    """The result of `status`."""
+    node, sync, validator = result["node_info"], result["sync_info"], result["validator_info"]
+    return NodeStatus(
+        chain_id=node["network"],
+        node_id=node["id"],
+        moniker=node["moniker"],
+        version=node["version"],
+        latest_height=int(sync["latest_block_height"]),
+        latest_time_ns=parse_time_ns(sync["latest_block_time"]),
+        latest_app_hash=bytes.fromhex(sync["latest_app_hash"]),
+        is_catching_up=sync["catching_up"],
+        validator_address=bytes.fromhex(validator["address"]),
+        voting_power=int(validator["voting_power"]),
+    )
+
+
+def parse_query_result(result: Json) -> QueryResult:
+    """The result of `abci_query`."""
+    response = result["response"]
+    ops = (response.get("proofOps") or {}).get("ops") or []
+    return QueryResult(
+        code=int(response.get("code", 0)),
+        codespace=response.get("codespace", ""),
+        log=response.get("log", ""),
+        value=_bytes(response.get("value")),
+        height=int(response.get("height", 0)),
+        proof=proof_pb2.ProofOps(
+            ops=[
+                proof_pb2.ProofOp(type=op["type"], key=_bytes(op["key"]), data=_bytes(op["data"]))
+                for op in ops
+            ]
+        ),
+    )
+
+
+def parse_broadcast_result(result: Json) -> BroadcastResult:
+    """The result of `broadcast_tx_sync` and `broadcast_tx_async`."""
+    return BroadcastResult(
+        hash=bytes.fromhex(result["hash"]),
+        code=int(result["code"]),
+        codespace=result["codespace"],
+        log=result["log"],
+    )
+
+
+def parse_tx_result(result: Json) -> TxResult:
+    """The result of `tx`."""
+    return TxResult(
+        hash=bytes.fromhex(result["hash"]),
+        height=int(result["height"]),
+        index=int(result["index"]),
+        tx=_bytes(result["tx"]),
+        result=parse_execution(result["tx_result"]),
+    )
+
+
+def parse_block(result: Json) -> Block:
+    """The result of `block`."""
+    header = result["block"]["header"]
+    return Block(
+        chain_id=header["chain_id"],
+        height=int(header["height"]),
+        time_ns=parse_time_ns(header["time"]),
+        hash=bytes.fromhex(result["block_id"]["hash"]),
+        app_hash=bytes.fromhex(header["app_hash"]),
+        proposer=bytes.fromhex(header["proposer_address"]),
+        txs=tuple(_bytes(tx) for tx in result["block"]["data"]["txs"] or ()),
+    )
+
+
+def parse_block_results(result: Json) -> BlockResults:
+    """The result of `block_results`."""
+    return BlockResults(
+        height=int(result["height"]),
+        app_hash=_bytes(result.get("app_hash")),
+        tx_results=tuple(parse_execution(one) for one in result["txs_results"] or ()),
+        block_events=_parse_events(result.get("finalize_block_events")),
+    )
+
+
+def parse_execution(result: Json) -> ExecutionResult:
+    """The result of one transaction, as `tx` and `block_results` give it."""
+    return ExecutionResult(
+        code=int(result.get("code", 0)),
+        codespace=result.get("codespace", ""),
+        log=result.get("log", ""),
+        data=_bytes(result.get("data")),
+        gas_wanted=int(result.get("gas_wanted", 0)),
+        gas_used=int(result.get("gas_used", 0)),
+        events=_parse_events(result.get("events")),
+    )
+
+
+def parse_time_ns(text: str) -> int:
+    """A time such as `2026-10-01T12:00:00.123456789Z` in nanoseconds since 1970."""
+    found = _TIME.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is no UTC time")
+    # A node without any block reports the year 1; nothing here is older than 1970.
+    seconds = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
+    return max(0, seconds) * 1_000_000_000 + int((found[2] or "").ljust(9, "0"))
+
+
+def _parse_events(events: list[Json] | None) -> tuple[Event, ...]:
+    return tuple(
+        Event(
+            type=event["type"],
+            attributes=tuple(
+                (attribute["key"], attribute.get("value", ""))
+                for attribute in event.get("attributes") or ()
+            ),
+        )
+        for event in events or ()
+    )
+
+
+def _bytes(text: str | None) -> bytes:
+    return base64.b64decode(text, validate=True) if text else b""

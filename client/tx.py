@@ -1,0 +1,114 @@
+"""Transactions in the Cosmos format: built, signed (SIGN_MODE_DIRECT) and read.
+
+The bytes that `sign` returns are final: the signature covers the body and the authentication info
+exactly as they stand in the TxRaw, and the transaction's hash is sha256 of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from cosmos.crypto.secp256k1.keys_pb2 import PubKey
+from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
+from cosmos.tx.v1beta1.tx_pb2 import AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, Tx, TxBody, TxRaw
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError, Message
+
+from client.definitions import get_message_class
+from client.errors import UsageError
+from client.keys import AccountKey
+
+_DIRECT = ModeInfo(single=ModeInfo.Single(mode=SIGN_MODE_DIRECT))
+_SIGNATURE_BYTES = 64
+_UINT64_MAX = (1 << 64) - 1
+
+
+def sign(
+    messages: Sequence[Message],
+    key: AccountKey,
+    chain_id: str,
+    account_number: int,
+    sequence: int,
+    fee: Iterable[Coin],
+    gas_limit: int,
+    memo: str = "",
+    timeout_height: int = 0,
+) -> bytes:
+    """The bytes of a signed transaction, ready to be broadcast."""
+    body = _make_body(messages, memo, timeout_height)
+    auth_info = _make_auth_info(key.pub_key, sequence, fee, gas_limit)
+    doc = SignDoc(
+        body_bytes=body,
+        auth_info_bytes=auth_info,
+        chain_id=chain_id,
+        account_number=account_number,
+    )
+    signature = key.sign(doc.SerializeToString())
+    raw = TxRaw(body_bytes=body, auth_info_bytes=auth_info, signatures=[signature])
+    return raw.SerializeToString()
+
+
+def compute_size_max(
+    messages: Sequence[Message],
+    pub_key: bytes,
+    fee: Iterable[Coin],
+    memo: str = "",
+    timeout_height: int = 0,
+) -> int:
+    """The bytes that a transaction takes at the most, whatever its sequence and gas limit are."""
+    raw = TxRaw(
+        body_bytes=_make_body(messages, memo, timeout_height),
+        auth_info_bytes=_make_auth_info(pub_key, _UINT64_MAX, fee, _UINT64_MAX),
+        signatures=[bytes(_SIGNATURE_BYTES)],
+    )
+    return raw.ByteSize()
+
+
+def compute_hash(tx: bytes) -> bytes:
+    """The hash under which nodes know a transaction."""
+    return hashlib.sha256(tx).digest()
+
+
+def decode(tx: bytes) -> Tx:
+    """A transaction that was read from a block; raises UsageError if it is none."""
+    try:
+        raw = TxRaw.FromString(tx)
+        return Tx(
+            body=TxBody.FromString(raw.body_bytes),
+            auth_info=AuthInfo.FromString(raw.auth_info_bytes),
+            signatures=raw.signatures,
+        )
+    except DecodeError as error:
+        raise UsageError("these bytes are no transaction") from error
+
+
+def pack(message: Message) -> AnyMessage:
+    """A message with its type, as transactions carry it."""
+    return AnyMessage(
+        type_url=f"/{message.DESCRIPTOR.full_name}", value=message.SerializeToString()
+    )
+
+
+def unpack(packed: AnyMessage) -> Message:
+    """The message inside; the packed message itself if its type or content is not known."""
+    kind = get_message_class(packed.type_url.rpartition("/")[2])
+    if kind is None:
+        return packed
+    try:
+        return kind.FromString(packed.value)
+    except DecodeError:
+        return packed
+
+
+def _make_body(messages: Sequence[Message], memo: str, timeout_height: int) -> bytes:
+    packed = [pack(message) for message in messages]
+    return TxBody(messages=packed, memo=memo, timeout_height=timeout_height).SerializeToString()
+
+
+def _make_auth_info(pub_key: bytes, sequence: int, fee: Iterable[Coin], gas_limit: int) -> bytes:
+    signer = SignerInfo(public_key=pack(PubKey(key=pub_key)), mode_info=_DIRECT, sequence=sequence)
+    return AuthInfo(
+        signer_infos=[signer], fee=Fee(amount=fee, gas_limit=gas_limit)
+    ).SerializeToString()

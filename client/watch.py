@@ -1,0 +1,107 @@
+"""Events as typed messages again, and blocks as they come.
+
+`decode_event` is the inverse of what a node does with the events of the chain: the type of an ABCI
+event is the full name of a message, each attribute is a field with its value as JSON text, texts
+without quotes. Polling only: no block is left out, and none comes twice.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from client.definitions import get_fields, get_message_class
+from client.errors import RpcError
+from client.rpc import Rpc
+from client.rpc_types import Event
+
+DEFAULT_INTERVAL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedBlock:
+    """The typed events of a block: of the block itself, and of each transaction in order."""
+
+    height: int
+    app_hash: bytes
+    # Codes of the transactions; those with another code than 0 changed nothing.
+    tx_codes: tuple[int, ...]
+    tx_events: tuple[tuple[Message, ...], ...]
+    block_events: tuple[Message, ...]
+
+    @property
+    def events(self) -> Iterator[Message]:
+        """All typed events in the order in which they happened."""
+        for events in self.tx_events:
+            yield from events
+        yield from self.block_events
+
+
+def get_block(rpc: Rpc, height: int) -> WatchedBlock:
+    """The events of one block."""
+    results = rpc.block_results(height)
+    return WatchedBlock(
+        height=results.height,
+        app_hash=results.app_hash,
+        tx_codes=tuple(result.code for result in results.tx_results),
+        tx_events=tuple(decode_events(result.events) for result in results.tx_results),
+        block_events=decode_events(results.block_events),
+    )
+
+
+def watch_blocks(
+    rpc: Rpc,
+    first_height: int = 0,
+    *,
+    stop: threading.Event | None = None,
+    interval_s: float = DEFAULT_INTERVAL_S,
+) -> Iterator[WatchedBlock]:
+    """Every block from a height on (0: after the latest one), until `stop` is set.
+
+    Raises RpcError when the node fails; go on from the height after the last block that came.
+    """
+    stop = stop or threading.Event()
+    height = first_height or rpc.status().latest_height + 1
+    while not stop.is_set():
+        latest = rpc.status().latest_height
+        while height <= latest and not stop.is_set():
+            yield get_block(rpc, height)
+            height += 1
+        stop.wait(interval_s)
+
+
+def decode_events(events: Iterable[Event]) -> tuple[Message, ...]:
+    """The typed events among ABCI events, in their order."""
+    decoded = (decode_event(event) for event in events)
+    return tuple(event for event in decoded if event is not None)
+
+
+def decode_event(event: Event) -> Message | None:
+    """The message that an ABCI event stands for; None for events of another kind.
+
+    Raises RpcError if the values do not fit the definition of the event.
+    """
+    kind = get_message_class(event.type)
+    if kind is None:
+        return None
+    fields = get_fields(kind)
+    try:
+        content = {
+            key: _read_value(fields[key], value) for key, value in event.attributes if key in fields
+        }
+        return json_format.ParseDict(content, kind())
+    except (json_format.ParseError, ValueError) as error:
+        raise RpcError(f"event {event.type} cannot be read: {error}") from error
+
+
+def _read_value(field: FieldDescriptor, value: str) -> object:
+    """What the protobuf JSON parser takes: it reads numbers, enums and bytes from texts itself."""
+    if field.is_repeated or field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BOOL):
+        return json.loads(value)
+    return value

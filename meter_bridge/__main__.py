@@ -1,0 +1,195 @@
+"""Runs a meter bridge: `python -m meter_bridge --home DIR --key NAME`.
+
+Exit codes: 0 stopped as asked; 1 the spool failed, or the address cannot be listened at; 2 wrong
+usage; 4 a file or key is missing or cannot be used; 70 a fault of this program. Every failure is
+one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from client.cli_common import Parser, add_keyring_option, add_node_option
+from client.errors import ClientError, UsageError
+from client.rpc import Rpc
+from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
+from meter_bridge.chain_client import NodeChain
+from meter_bridge.keys import HELP, load_account_key
+from meter_bridge.options import add_local_time_option
+from meter_bridge.server import ListenError, ServerLimits
+from meter_bridge.spool import SpoolBrokenError, SpoolLimits
+from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
+
+DAY_S = 86_400
+NUMBER_MAX = 100_000_000
+EXIT_FAILED, EXIT_USAGE, EXIT_MISSING, EXIT_FAULT = 1, 2, 4, 70
+
+log = logging.getLogger("meter_bridge")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a bridge until it is told to stop; gives the exit code."""
+    try:
+        args = make_parser().parse_args(arguments)
+        set_up_log(args.log_format)
+        return run(args)
+    except ClientError as error:
+        return complain(error, error.exit_code)
+    except MissingFileError as error:
+        return complain(error, EXIT_MISSING)
+    except TlsError as error:
+        return complain(error, EXIT_USAGE)
+    except (SpoolBrokenError, ListenError) as error:
+        return complain(error, EXIT_FAILED)
+    except Exception as error:
+        log.critical("a fault of this program", exc_info=error)
+        return complain(error, EXIT_FAULT)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves until SIGTERM or SIGINT, or until the bridge cannot go on."""
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        failures.append(error)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    key = load_account_key(args.key, args.keyring)
+    bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key), fail)
+    with bridge:
+        host = args.listen.rpartition(":")[0]
+        log.info("listening at %s:%d as bridge %s", host, bridge.port, key.address)
+        stop.wait()
+        log.info("stopping")
+    for error in failures:
+        return complain(error, EXIT_FAILED if isinstance(error, SpoolBrokenError) else EXIT_FAULT)
+    return 0
+
+
+def complain(error: Exception, exit_code: int) -> int:
+    """One sentence on standard error."""
+    print(f"meter_bridge: {error}", file=sys.stderr)
+    return exit_code
+
+
+def make_settings(args: argparse.Namespace) -> Settings:
+    """The settings that the options stand for; errors: UsageError."""
+    given = [path for path in (args.tls_cert, args.tls_key, args.tls_client_ca) if path is not None]
+    if len(given) not in (0, 3):
+        raise UsageError(
+            "--tls-cert, --tls-key and --tls-client-ca belong together; give all or none"
+        )
+    return Settings(
+        home=args.home,
+        listen=args.listen,
+        tls=TlsFiles(*given) if given else None,
+        local_time=args.local_time,
+        tolerance_s=args.tolerance_s,
+        spool_limits=SpoolLimits(
+            backlog_max=args.backlog_max,
+            decided_max=args.decided_max,
+            retention_s=args.retention_days * DAY_S,
+        ),
+        server_limits=ServerLimits(streams_max=args.streams_max),
+    )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = Parser(
+        prog="python -m meter_bridge",
+        description="Takes in signed meter readings over gRPC and submits them to the chain.",
+    )
+    parser.add_argument(
+        "--home", metavar="DIR", type=Path, required=True, help="folder of the spool"
+    )
+    parser.add_argument(
+        "--key", metavar="KEY", required=True, help=f"the bridge's account: {HELP})"
+    )
+    add_keyring_option(parser)
+    add_node_option(parser)
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default=DEFAULT_LISTEN,
+        help=f"where meters connect; port 0 takes a free one (default: {DEFAULT_LISTEN})",
+    )
+    tls = parser.add_argument_group("TLS, needed where the address is not loopback")
+    tls.add_argument("--tls-cert", metavar="FILE", type=Path, help="the bridge's certificate, PEM")
+    tls.add_argument("--tls-key", metavar="FILE", type=Path, help="its key, PEM")
+    tls.add_argument(
+        "--tls-client-ca", metavar="FILE", type=Path, help="authority of the clients, PEM"
+    )
+    add_local_time_option(parser)
+    add_limits(parser)
+    parser.add_argument(
+        "--log-format",
+        choices=("plain", "json"),
+        default="plain",
+        help="lines on standard error (default: plain)",
+    )
+    return parser
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Numbers that few have to change."""
+    spool, server = SpoolLimits(), ServerLimits()
+    limits = parser.add_argument_group("limits")
+    numbers = {
+        "--tolerance-s": (None, "seconds off the end of a slot (default: a tenth, at most 60)"),
+        "--backlog-max": (spool.backlog_max, "readings that may wait for the chain"),
+        "--decided-max": (spool.decided_max, "answered readings that are kept"),
+        "--retention-days": (spool.retention_s // DAY_S, "days that they are kept"),
+        "--streams-max": (server.streams_max, "streams at once"),
+    }
+    for option, (default, text) in numbers.items():
+        shown = f"{text} (default: {default})" if default is not None else text
+        limits.add_argument(option, metavar="N", type=parse_number, default=default, help=shown)
+
+
+def parse_number(text: str) -> int:
+    """A whole number that is not absurd."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= NUMBER_MAX):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {NUMBER_MAX}")
+    return int(text)
+
+
+def set_up_log(form: str) -> None:
+    """Lines for people, or JSON objects for programs, on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        JsonFormatter()
+        if form == "json"
+        else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "name": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The parts of a meter bridge, put together, started and stopped in the right order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from blockenergy.bridge.v1.bridge_pb2 import HealthResponse
+
+from meter_bridge.chain import Chain, ChainView
+from meter_bridge.intake import Intake
+from meter_bridge.server import ServerLimits, Service, make_server
+from meter_bridge.spool import Spool, SpoolLimits
+from meter_bridge.submit import POLL_S, Submitter
+from meter_bridge.telegram import CENTRAL_EUROPE, LocalTime
+from meter_bridge.tls import TlsFiles, require_server_credentials
+
+log = logging.getLogger(__name__)
+
+DEFAULT_LISTEN = "127.0.0.1:26690"
+STOP_S = 10.0
+REFUSALS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a bridge is run."""
+
+    # Holds the spool; made if it is missing.
+    home: Path
+    listen: str = DEFAULT_LISTEN
+    # None for plain text, on loopback only.
+    tls: TlsFiles | None = None
+    local_time: LocalTime = CENTRAL_EUROPE
+    # How far from the end of its slot a telegram may be taken; None for the rule in readings.
+    tolerance_s: int | None = None
+    poll_s: float = POLL_S
+    spool_limits: SpoolLimits = field(default_factory=SpoolLimits)
+    server_limits: ServerLimits = field(default_factory=ServerLimits)
+
+
+class Bridge:
+    """A meter bridge that submits to `chain`.
+
+    `on_failure` is called when it cannot go on: the process is to be stopped. `clock` gives the
+    time in seconds since 1970.
+
+        with Bridge(settings, chain, stop_process) as bridge:
+            stop_requested.wait()
+
+    Errors: SpoolBrokenError, TlsError, ListenError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        chain: Chain,
+        on_failure: Callable[[Exception], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        credentials = require_server_credentials(settings.listen, settings.tls)
+        self._clock = clock
+        self._chain = chain
+        self._backlog_max = settings.spool_limits.backlog_max
+        self._spool = Spool(settings.home, clock, settings.spool_limits, on_failure)
+        try:
+            self._view = ChainView(chain)
+            intake = Intake(
+                self._view, self._spool, clock, settings.local_time, settings.tolerance_s
+            )
+            limits = settings.server_limits
+            service = Service(intake, self._spool, self.get_health, limits.streams_max)
+            self._server, self.port = make_server(service, settings.listen, credentials, limits)
+        except BaseException:
+            self._spool.close()
+            raise
+        self._submitter = Submitter(chain, self._view, self._spool, on_failure, settings.poll_s)
+
+    def start(self) -> None:
+        """Begins to take in readings and to submit them."""
+        self._submitter.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """Takes in nothing more, answers what it has, and leaves the rest on disk."""
+        self._server.stop(STOP_S / 2).wait(STOP_S)
+        if not self._submitter.stop(STOP_S):
+            log.warning("a submission has no answer yet; the next start submits it again")
+        self._spool.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def get_health(self) -> HealthResponse:
+        """Whether the bridge works, and how much waits."""
+        counts = self._spool.count()
+        params, head = self._view.params, self._view.head
+        problem = self._submitter.problem
+        if counts.backlog >= self._backlog_max:
+            problem = f"The bridge has {counts.backlog} readings waiting, its limit. {problem}"
+        since_s = counts.backlog_since_s or int(self._clock())
+        return HealthResponse(
+            healthy=not problem,
+            detail=problem.strip(),
+            backlog=counts.backlog,
+            backlog_age_s=max(0, int(self._clock()) - since_s),
+            done=counts.done,
+            refused=counts.refused,
+            chain_height=head.height if head else 0,
+            chain_time_s=head.time_s if head else 0,
+            chain_id=params.chain_id if params else "",
+            slot_length_s=params.slot_length_s if params else 0,
+            bridge=self._chain.bridge,
+            conflicts=counts.conflicts,
+            recent_refusals=self._spool.list_refusals(REFUSALS_SHOWN),
+        )

@@ -1,0 +1,251 @@
+"""What must hold before a reading is accepted, and the acceptance itself.
+
+A reading is accepted when its form is right, its slot has ended, its meter is registered to this
+bridge, the meter's key has signed it for this chain, and its deadline has not passed. The chain
+checks all of it again: what is refused here would be refused there, later and for a fee.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from blockenergy.bridge.v1 import bridge_pb2
+from blockenergy.bridge.v1.bridge_pb2 import (
+    PushReadingRequest,
+    PushRequest,
+    PushResponse,
+    PushResult,
+    PushTelegramRequest,
+)
+from blockenergy.metering.v1.state_pb2 import Reading
+
+from chain.metering import reading_sign_bytes
+from chain.runtime.signatures import verify_ed25519
+from meter_bridge import readings
+from meter_bridge.chain import ChainUnreachableError, ChainView, Params
+from meter_bridge.spool import Outcome, Spool, SpoolFullError
+from meter_bridge.telegram import METER_ID, METER_ID_FORM, LocalTime, TelegramError
+
+log = logging.getLogger(__name__)
+
+# The chain takes no larger register, and the spool can keep no larger number.
+NUMBER_MAX = (1 << 63) - 1
+SIGNATURE_BYTES = 64
+# A disk that has not answered after so long is not going to.
+SPOOL_WAIT_S = 30.0
+
+RESULTS = {
+    Outcome.ACCEPTED: bridge_pb2.PUSH_ACCEPTED,
+    Outcome.DUPLICATE: bridge_pb2.PUSH_DUPLICATE,
+    Outcome.CONFLICT: bridge_pb2.PUSH_CONFLICT,
+}
+
+
+class PushRefusedError(Exception):
+    """A reading is not accepted. The text is one sentence."""
+
+    def __init__(self, result: PushResult, detail: str) -> None:
+        super().__init__(detail)
+        self.result = result
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An answer on its way: final, or as soon as the spool has the reading on disk."""
+
+    response: PushResponse
+    outcome: Future[Outcome] | None = None
+
+    def wait(self) -> PushResponse:
+        """The answer.
+
+        Errors: SpoolBrokenError, or TimeoutError if the disk does not answer.
+        """
+        if self.outcome is not None:
+            try:
+                self.response.result = RESULTS[self.outcome.result(SPOOL_WAIT_S)]
+            except SpoolFullError as error:
+                self.response.result = bridge_pb2.PUSH_SPOOL_FULL
+                self.response.detail = str(error)
+        if self.response.result == bridge_pb2.PUSH_CONFLICT:
+            log.error(
+                "conflict: meter %s signed two readings for slot %d",
+                self.response.meter_id,
+                self.response.slot,
+            )
+        return self.response
+
+
+class Intake:
+    """Takes in what meters push.
+
+    `clock` gives the time in seconds since 1970. `local_time` is that of the meters' clocks.
+    `tolerance_s` is how far from the end of its slot a telegram may be taken, and how far a
+    meter's clock may be ahead of ours; None for a tenth of a slot, at most a minute.
+    """
+
+    def __init__(
+        self,
+        view: ChainView,
+        spool: Spool,
+        clock: Callable[[], float],
+        local_time: LocalTime,
+        tolerance_s: int | None = None,
+    ) -> None:
+        self._view = view
+        self._spool = spool
+        self._clock = clock
+        self._local_time = local_time
+        self._tolerance_s = tolerance_s
+
+    def push(self, request: PushRequest) -> Pending:
+        """Takes in a reading or a telegram."""
+        match request.WhichOneof("item"):
+            case "reading":
+                return self.push_reading(request.reading)
+            case "telegram":
+                return self.push_telegram(request.telegram)
+            case _:
+                return refuse(
+                    Reading(), bridge_pb2.PUSH_MALFORMED, "The request has no reading or telegram."
+                )
+
+    def push_reading(self, request: PushReadingRequest) -> Pending:
+        """Takes in a signed reading."""
+        try:
+            return self._accept(request.reading, self._require_params())
+        except PushRefusedError as error:
+            return refuse(request.reading, error.result, str(error))
+
+    def push_telegram(self, request: PushTelegramRequest) -> Pending:
+        """Takes in a telegram with the signature of the reading that it stands for."""
+        reading = Reading()
+        try:
+            params = self._require_params()
+            reading = self._read(request, params)
+            return self._accept(reading, params)
+        except PushRefusedError as error:
+            return refuse(reading, error.result, str(error))
+        except TelegramError as error:
+            return refuse(reading, bridge_pb2.PUSH_MALFORMED, str(error))
+        except readings.NotAtSlotEndError as error:
+            return refuse(reading, bridge_pb2.PUSH_NOT_AT_SLOT_END, str(error))
+
+    def _read(self, request: PushTelegramRequest, params: Params) -> Reading:
+        """The reading that a telegram stands for, with the signature that came beside it."""
+        telegram = readings.parse_telegram(request.format, request.telegram, self._local_time)
+        reading = readings.compute_reading(telegram, params.slot_length_s)
+        readings.require_at_slot_end(
+            telegram, reading.slot, params.slot_length_s, self._get_tolerance_s(params)
+        )
+        reading.signature = request.signature
+        return reading
+
+    def _accept(self, reading: Reading, params: Params) -> Pending:
+        """Hands a reading to the spool if everything holds; errors: PushRefusedError."""
+        require_form(reading)
+        self._require_ended(reading, params)
+        self._require_signed(reading, params)
+        self._require_in_time(reading, params)
+        response = PushResponse(meter_id=reading.meter_id, slot=reading.slot)
+        return Pending(response, self._spool.add(reading))
+
+    def _require_params(self) -> Params:
+        params = self._view.params
+        if params is None:
+            raise PushRefusedError(
+                bridge_pb2.PUSH_CHAIN_UNREACHABLE,
+                "The bridge has not reached the chain since it started; push again later.",
+            )
+        return params
+
+    def _require_ended(self, reading: Reading, params: Params) -> None:
+        """A meter's clock may be a little ahead; the chain's time counts where ours is behind."""
+        head = self._view.head
+        now_s = max(int(self._clock()), head.time_s if head else 0)
+        early_s = compute_end_s(reading, params) - now_s - self._get_tolerance_s(params)
+        if early_s > 0:
+            raise PushRefusedError(
+                bridge_pb2.PUSH_TOO_EARLY,
+                f"Slot {reading.slot} has not ended; push the reading again in {early_s} s.",
+            )
+
+    def _require_signed(self, reading: Reading, params: Params) -> None:
+        try:
+            meter = self._view.find_meter(reading.meter_id)
+        except ChainUnreachableError as error:
+            raise PushRefusedError(
+                bridge_pb2.PUSH_CHAIN_UNREACHABLE,
+                f"Meter {reading.meter_id} cannot be looked up: {error} Push again later.",
+            ) from error
+        if meter is None:
+            raise PushRefusedError(
+                bridge_pb2.PUSH_METER_UNKNOWN,
+                f"Meter {reading.meter_id} is not an active meter of this bridge; "
+                "ask the registrar.",
+            )
+        content = reading_sign_bytes(params.chain_id, reading)
+        if not verify_ed25519(meter.pub_key, content, reading.signature):
+            raise PushRefusedError(
+                bridge_pb2.PUSH_WRONG_SIGNATURE,
+                f"The signature is not one by meter {reading.meter_id} over this reading "
+                f"for chain {params.chain_id}; sign it again.",
+            )
+
+    def _require_in_time(self, reading: Reading, params: Params) -> None:
+        """Only the chain's own time makes a reading late, because it never runs ahead.
+
+        What was accepted in time may be pushed again at any time: the spool knows it.
+        """
+        head = self._view.head
+        late_s = (head.time_s if head else 0) - compute_end_s(reading, params)
+        is_late = late_s >= params.reading_deadline_s
+        if is_late and self._spool.find(reading.meter_id, reading.slot) is None:
+            raise PushRefusedError(
+                bridge_pb2.PUSH_TOO_LATE,
+                f"Slot {reading.slot} ended {late_s} s ago and readings are taken for "
+                f"{params.reading_deadline_s} s; the next reading makes up for it.",
+            )
+
+    def _get_tolerance_s(self, params: Params) -> int:
+        if self._tolerance_s is None:
+            return readings.compute_tolerance_s(params.slot_length_s)
+        return self._tolerance_s
+
+
+def require_form(reading: Reading) -> None:
+    """Errors: PushRefusedError if a reading could not be one, whoever sent it."""
+    if METER_ID.fullmatch(reading.meter_id) is None:
+        raise malformed(f"The meter id has to be {METER_ID_FORM}.")
+    if max(reading.slot, reading.import_register_wh, reading.export_register_wh) > NUMBER_MAX:
+        raise malformed("The slot or a register is larger than 2^63 - 1.")
+    if len(reading.signature) != SIGNATURE_BYTES:
+        raise malformed(
+            f"The signature has {len(reading.signature)} bytes; Ed25519 has {SIGNATURE_BYTES}."
+        )
+
+
+def malformed(detail: str) -> PushRefusedError:
+    """A refusal for the form."""
+    return PushRefusedError(bridge_pb2.PUSH_MALFORMED, detail)
+
+
+def refuse(reading: Reading, result: PushResult, detail: str) -> Pending:
+    """The answer that nothing was accepted, with as much as was understood."""
+    has_id = METER_ID.fullmatch(reading.meter_id) is not None
+    return Pending(
+        PushResponse(
+            result=result,
+            detail=detail,
+            meter_id=reading.meter_id if has_id else "",
+            slot=reading.slot,
+        )
+    )
+
+
+def compute_end_s(reading: Reading, params: Params) -> int:
+    """When the slot of a reading ends, in seconds since 1970."""
+    return (reading.slot + 1) * params.slot_length_s

@@ -1,0 +1,55 @@
+"""Finds the keys that a bridge or a gateway is told to use: by name, or as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from client.cli_common import ask_passphrase
+from client.errors import MissingError
+from client.keyring import Keyring
+from client.keys import AccountKey, Key, MeterKey
+from meter_bridge.tls import MissingFileError, TlsError, read
+
+HELP = "name of a key in the keyring, or a key file with its path (NAME.json"
+
+
+def load_account_key(text: str, keyring: Path | None) -> AccountKey:
+    """The key of an account; errors: ClientError."""
+    key = load_key(text, keyring)
+    if not isinstance(key, AccountKey):
+        raise MissingError(f"{text} is the key of a {key.kind}; a bridge needs that of an account")
+    return key
+
+
+def load_meter_key(text: str, keyring: Path | None) -> MeterKey:
+    """The key of a meter, from the keyring or from a PEM file; errors: ClientError."""
+    if text.endswith(".pem"):
+        return load_pem(Path(text))
+    key = load_key(text, keyring)
+    if not isinstance(key, MeterKey):
+        raise MissingError(f"{text} is the key of an {key.kind}; readings need that of a meter")
+    return key
+
+
+def load_key(text: str, keyring: Path | None) -> Key:
+    """A key by its name in the keyring, or by the path of its file."""
+    path = Path(text)
+    if path.suffix == ".json" or path.name != text:
+        return Keyring(path.parent).load(path.name.removesuffix(".json"), ask_passphrase)
+    return Keyring(keyring).load(text, ask_passphrase)
+
+
+def load_pem(path: Path) -> MeterKey:
+    """An Ed25519 key that a device or another program has made."""
+    try:
+        key = load_pem_private_key(read(path), None)
+    except (MissingFileError, TlsError) as error:
+        raise MissingError(str(error)) from error
+    except (ValueError, TypeError) as error:
+        raise MissingError(f"{path} is not a private key in PEM without a passphrase") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise MissingError(f"{path} is not an Ed25519 key")
+    return MeterKey(key.private_bytes_raw())

@@ -1,0 +1,267 @@
+"""The spool's tables in SQLite: one row per meter and slot, in the state that it has reached.
+
+    waiting -> submitted -> done | refused        submitted -> submitted, by submitting again
+
+Every function works inside the transaction that its caller has begun; none of them commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from blockenergy.bridge.v1.bridge_pb2 import (
+    SPOOL_DONE,
+    SPOOL_REFUSED,
+    SPOOL_SUBMITTED,
+    SPOOL_WAITING,
+    Refusal,
+    SpoolState,
+)
+from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE readings (
+    meter_id TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    import_wh INTEGER NOT NULL,
+    export_wh INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    accepted_s INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    result INTEGER NOT NULL DEFAULT 0,
+    height INTEGER NOT NULL DEFAULT 0,
+    decided_s INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (meter_id, slot)
+) WITHOUT ROWID;
+CREATE INDEX undecided_by_slot ON readings (slot, meter_id) WHERE state <= 2;
+CREATE INDEX undecided_by_age ON readings (accepted_s) WHERE state <= 2;
+CREATE INDEX decided_by_age ON readings (decided_s) WHERE state >= 3;
+CREATE INDEX refused_by_age ON readings (decided_s) WHERE state = 4;
+CREATE TABLE owner (chain_id TEXT NOT NULL, bridge TEXT NOT NULL);
+CREATE TABLE conflicts (
+    meter_id TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    import_wh INTEGER NOT NULL,
+    export_wh INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    first_s INTEGER NOT NULL,
+    pushes INTEGER NOT NULL,
+    PRIMARY KEY (meter_id, slot)
+) WITHOUT ROWID;
+CREATE INDEX conflicts_by_age ON conflicts (first_s);
+"""
+# The numbers that stand in the statements: undecided is state <= 2, decided is state >= 3.
+assert (SPOOL_WAITING, SPOOL_SUBMITTED, SPOOL_DONE, SPOOL_REFUSED) == (1, 2, 3, 4)
+
+
+class Outcome(IntEnum):
+    """What came of handing a reading over."""
+
+    ACCEPTED = 1
+    # The same content is there already.
+    DUPLICATE = 2
+    # Other content is there; it stays, and the new content is kept as evidence.
+    CONFLICT = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An accepted reading and what has become of it."""
+
+    reading: Reading
+    state: SpoolState
+    result: ReadingResult
+    height: int
+    # How often other content came for the same meter and slot.
+    conflicts: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the chain answered for one reading, and the state that this leads to."""
+
+    meter_id: str
+    slot: int
+    state: SpoolState
+    result: ReadingResult
+    height: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many readings are in which state."""
+
+    backlog: int
+    # When the oldest of the backlog was accepted; 0 if there is none.
+    backlog_since_s: int
+    done: int
+    refused: int
+    conflicts: int
+
+
+def open_tables(path: Path) -> sqlite3.Connection:
+    """Opens the file, makes it if it is missing, and checks that it is whole.
+
+    The file is locked: SQLite refuses it to every other process until the connection is closed
+    or the process ends. A commit returns after the disk has everything (synchronous = FULL).
+
+    Errors: sqlite3.Error.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    (damage,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+    if damage != "ok":
+        raise sqlite3.DatabaseError(f"the file is damaged ({damage})")
+    if version == 0 and tables == 0:
+        db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    elif version != SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"its tables have version {version}, not {SCHEMA_VERSION}")
+    return db
+
+
+def bind(db: sqlite3.Connection, chain_id: str, bridge: str) -> tuple[str, str]:
+    """The chain and bridge that the spool belongs to: these, if it had no owner before."""
+    db.execute(
+        "INSERT INTO owner SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM owner)", (chain_id, bridge)
+    )
+    owner: tuple[str, str] = db.execute("SELECT chain_id, bridge FROM owner").fetchone()
+    return owner
+
+
+def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> Outcome:
+    """Accepts a reading, or says what was accepted before it."""
+    key = (reading.meter_id, reading.slot)
+    registers = (reading.import_register_wh, reading.export_register_wh)
+    found = db.execute(
+        "SELECT import_wh, export_wh FROM readings WHERE meter_id = ? AND slot = ?", key
+    ).fetchone()
+    if found is None:
+        db.execute(
+            "INSERT INTO readings (meter_id, slot, import_wh, export_wh, signature, accepted_s,"
+            " state) VALUES (?, ?, ?, ?, ?, ?, 1)",
+            (*key, *registers, reading.signature, now_s),
+        )
+        return Outcome.ACCEPTED
+    if found == registers:
+        return Outcome.DUPLICATE
+    db.execute(
+        "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?, ?, 1)"
+        " ON CONFLICT DO UPDATE SET pushes = pushes + 1",
+        (*key, *registers, reading.signature, now_s),
+    )
+    return Outcome.CONFLICT
+
+
+def find(db: sqlite3.Connection, meter_id: str, slot: int) -> Entry | None:
+    """The entry of a meter and slot, if there is one."""
+    row = db.execute(
+        "SELECT meter_id, slot, import_wh, export_wh, signature, state, result, height,"
+        " (SELECT pushes FROM conflicts c WHERE c.meter_id = r.meter_id AND c.slot = r.slot)"
+        " FROM readings r WHERE meter_id = ? AND slot = ?",
+        (meter_id, slot),
+    ).fetchone()
+    if row is None:
+        return None
+    return Entry(make_reading(row[:5]), row[5], row[6], row[7], row[8] or 0)
+
+
+def take_due(
+    db: sqlite3.Connection, first_open_slot: int, last_ended_slot: int, count_max: int
+) -> list[Reading]:
+    """Marks readings as submitted and gives them: the oldest that are in time, then late ones.
+
+    Late readings wait until nothing else is due, so that a long outage does not make the readings
+    late that are still in time.
+    """
+    query = (
+        "SELECT meter_id, slot, import_wh, export_wh, signature FROM readings"
+        " WHERE state <= 2 AND slot BETWEEN ? AND ? ORDER BY slot, meter_id LIMIT ?"
+    )
+    rows = db.execute(query, (first_open_slot, last_ended_slot, count_max)).fetchall()
+    late_max = min(first_open_slot - 1, last_ended_slot)
+    rows += db.execute(query, (0, late_max, count_max - len(rows))).fetchall()
+    db.executemany(
+        "UPDATE readings SET state = 2 WHERE meter_id = ? AND slot = ? AND state = 1",
+        (row[:2] for row in rows),
+    )
+    return [make_reading(row) for row in rows]
+
+
+def record(db: sqlite3.Connection, verdicts: Iterable[Verdict], now_s: int) -> int:
+    """Writes down what the chain answered; what is decided already stays as it is.
+
+    Returns how many readings were decided by it.
+    """
+    changed = db.executemany(
+        "UPDATE readings SET state = ?, result = ?, height = ?, decided_s = ?"
+        " WHERE meter_id = ? AND slot = ? AND state <= 2",
+        ((v.state, v.result, v.height, now_s, v.meter_id, v.slot) for v in verdicts),
+    )
+    return changed.rowcount
+
+
+def prune(db: sqlite3.Connection, before_s: int, keep_max: int, count_max: int) -> int:
+    """Removes up to `count_max` decided readings, and as many conflicts: those decided before a
+    time, and the oldest beyond `keep_max`. Returns how many readings went.
+    """
+    (decided,) = db.execute("SELECT COUNT(*) FROM readings WHERE state >= 3").fetchone()
+    rows = db.execute(
+        "SELECT meter_id, slot, decided_s FROM readings WHERE state >= 3"
+        " ORDER BY decided_s LIMIT ?",
+        (count_max,),
+    ).fetchall()
+    old = [row[:2] for i, row in enumerate(rows) if row[2] < before_s or i < decided - keep_max]
+    db.executemany("DELETE FROM readings WHERE meter_id = ? AND slot = ?", old)
+    db.execute(
+        "DELETE FROM conflicts WHERE (meter_id, slot) IN (SELECT meter_id, slot FROM conflicts"
+        " WHERE first_s < ? ORDER BY first_s LIMIT ?)",
+        (before_s, count_max),
+    )
+    return len(old)
+
+
+def count_backlog(db: sqlite3.Connection) -> int:
+    """How many readings the chain has not decided."""
+    (backlog,) = db.execute("SELECT COUNT(*) FROM readings WHERE state <= 2").fetchone()
+    return int(backlog)
+
+
+def count(db: sqlite3.Connection) -> Counts:
+    """All the numbers that health reports."""
+    (since_s,) = db.execute("SELECT MIN(accepted_s) FROM readings WHERE state <= 2").fetchone()
+    (decided,) = db.execute("SELECT COUNT(*) FROM readings WHERE state >= 3").fetchone()
+    (refused,) = db.execute("SELECT COUNT(*) FROM readings WHERE state = 4").fetchone()
+    (conflicts,) = db.execute("SELECT COUNT(*) FROM conflicts").fetchone()
+    return Counts(count_backlog(db), since_s or 0, decided - refused, refused, conflicts)
+
+
+def list_refusals(db: sqlite3.Connection, count_max: int) -> list[Refusal]:
+    """The latest refusals, newest first."""
+    rows: Sequence[tuple[str, int, ReadingResult]] = db.execute(
+        "SELECT meter_id, slot, result FROM readings WHERE state = 4"
+        " ORDER BY decided_s DESC LIMIT ?",
+        (count_max,),
+    ).fetchall()
+    return [Refusal(meter_id=row[0], slot=row[1], result=row[2]) for row in rows]
+
+
+def make_reading(row: tuple[str, int, int, int, bytes]) -> Reading:
+    """The reading as the meter signed it."""
+    return Reading(
+        meter_id=row[0],
+        slot=row[1],
+        import_register_wh=row[2],
+        export_register_wh=row[3],
+        signature=row[4],
+    )

@@ -1,0 +1,69 @@
+"""A process that commits heights to a database until it is killed; the tests kill it.
+
+Run `python -m tests.node.state_writer FOLDER [BYTES]`. Each line of its output is a height that
+`commit` has promised to be on disk. No file may grow over BYTES, as on a disk that is full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import sys
+from collections.abc import Mapping
+
+from abci_app.persistence import Database, DatabaseError
+
+KEYS = 400
+
+
+def main() -> int:
+    """Goes on from the last height that the database has."""
+    if len(sys.argv) > 2:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+    try:
+        with Database.open(sys.argv[1], create=True) as database:
+            last = database.last()
+            height = last[0] if last else 0
+            while True:
+                height += 1
+                database.commit(make_changes(height), height, make_app_hash(height))
+                sys.stdout.write(f"{height}\n")
+                sys.stdout.flush()
+    except DatabaseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def make_changes(height: int) -> Mapping[bytes, bytes | None]:
+    """Writes and deletes that depend on the height alone; every tenth height is a large one."""
+    count = 200 if height % 10 == 0 else 12
+    changes: dict[bytes, bytes | None] = {}
+    for number in range(count):
+        key = make_key(height, number)
+        changes[key] = make_app_hash(height) * (1 + number % 40)
+    changes[make_key(height, 1)] = None
+    return changes
+
+
+def make_key(height: int, number: int) -> bytes:
+    return b"key %d" % ((height * 31 + number * 7) % KEYS)
+
+
+def make_app_hash(height: int) -> bytes:
+    return hashlib.sha256(b"%d" % height).digest()
+
+
+def compute_state(height: int) -> dict[bytes, bytes]:
+    """The state that all heights up to this one leave."""
+    state: dict[bytes, bytes] = {}
+    for each in range(1, height + 1):
+        for key, value in make_changes(each).items():
+            if value is None:
+                state.pop(key, None)
+            else:
+                state[key] = value
+    return state
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The DSMR reader takes what genuine meters sent, and nothing that was changed on the way."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meter_bridge.dsmr import compute_crc16, format_telegram, is_summer_time, parse
+from meter_bridge.telegram import LocalTime, Telegram, TelegramError
+
+VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "meter_telegrams.json"
+
+# 2027-01-15 12:00:00 UTC, a Friday in winter; the home drew 1,234,567 Wh and fed in 89 Wh.
+OURS = (
+    b"/BEN5BLOCKENERGY\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0(270115130000W)\r\n"
+    b"0-0:96.1.1(484F4D452D3037)\r\n1-0:1.8.1(001000.500*kWh)\r\n1-0:1.8.2(000234.067*kWh)\r\n"
+    b"1-0:2.8.1(000000.089*kWh)\r\n1-0:1.7.0(00.420*kW)\r\n1-0:2.7.0(00.000*kW)\r\n!34DE\r\n"
+)
+OURS_READ = Telegram("HOME-07", 1_800_014_400, 1_234_567, 89)
+
+# The same moment from a meter that counts all tariffs in one register and cannot feed in.
+ONE_REGISTER = (
+    b"/BEN5BLOCKENERGY\r\n\r\n0-0:1.0.0(270115130000W)\r\n0-0:96.1.1(484F4D452D3038)\r\n"
+    b"1-0:1.8.0(00000007.5*kWh)\r\n!"
+)
+
+
+def sealed(content: bytes) -> bytes:
+    """The content, which ends in `!`, with the checksum that fits it."""
+    return content + f"{compute_crc16(content):04X}\r\n".encode()
+
+
+def changed(old: bytes, new: bytes) -> bytes:
+    """Our telegram with one text replaced and a fitting checksum."""
+    assert old in OURS
+    return sealed(OURS[: OURS.index(b"!") + 1].replace(old, new))
+
+
+def read_genuine() -> list[dict[str, object]]:
+    if not VECTORS.exists():
+        return []
+    found = json.loads(VECTORS.read_text("utf-8"))
+    rows = found if isinstance(found, list) else found["vectors"]
+    return [row for row in rows if "P1" in row["protocol"]]
+
+
+GENUINE = read_genuine()
+EXPECTED = {
+    "dsmr5_iskra_mt382": Telegram("K8EG004046395507", 1_483_381_202, 6_825, 2_444),
+    "lg_e350_zcf100_p1": Telegram("E0031003277898816", 1_479_323_435, 159_880, 0),
+}
+
+
+@pytest.mark.skipif(not GENUINE, reason="the genuine telegrams of ../shared are not here")
+@pytest.mark.parametrize("row", GENUINE, ids=lambda row: row["id"])
+def test_genuine_telegram_is_read(row: dict[str, str]) -> None:
+    assert parse(row["text"].encode()) == EXPECTED[row["id"]]
+
+
+@pytest.mark.skipif(not GENUINE, reason="the genuine telegrams of ../shared are not here")
+@pytest.mark.parametrize("row", GENUINE, ids=lambda row: row["id"])
+def test_no_changed_bit_of_a_genuine_telegram_passes(row: dict[str, str]) -> None:
+    assert_every_changed_bit_is_refused(row["text"].encode())
+
+
+def test_no_changed_bit_of_our_telegram_passes() -> None:
+    assert_every_changed_bit_is_refused(OURS)
+
+
+def assert_every_changed_bit_is_refused(raw: bytes) -> None:
+    for position in range(len(raw)):
+        for bit in range(8):
+            tampered = bytearray(raw)
+            tampered[position] ^= 1 << bit
+            with pytest.raises(TelegramError):
+                parse(bytes(tampered))
+
+
+def test_our_telegram_is_read_and_written() -> None:
+    assert parse(OURS) == OURS_READ
+    written = format_telegram(
+        "HOME-07", 1_800_014_400, (1_000_500, 234_067), (89,), import_power_w=420
+    )
+    assert written == OURS
+
+
+def test_total_register_and_a_meter_without_export() -> None:
+    assert parse(sealed(ONE_REGISTER)) == Telegram("HOME-08", 1_800_014_400, 7_500, 0)
+
+
+def test_total_register_goes_before_tariffs() -> None:
+    raw = changed(b"1-0:1.7.0", b"1-0:1.8.0(001234.568*kWh)\r\n1-0:1.7.0")
+    assert parse(raw).import_register_wh == 1_234_568
+
+
+def test_line_end_of_one_character_or_none_is_read() -> None:
+    assert parse(OURS[:-2]) == OURS_READ
+    assert parse(OURS[:-2] + b"\n") == OURS_READ
+
+
+def test_both_hours_of_the_night_that_has_one_twice() -> None:
+    summer = changed(b"270115130000W", b"261025023000S")
+    winter = changed(b"270115130000W", b"261025023000W")
+    assert parse(winter).time_s - parse(summer).time_s == 3600
+
+
+def test_another_time_zone() -> None:
+    assert parse(OURS, LocalTime(0, 3600)).time_s == OURS_READ.time_s + 3600
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "does not run from / to !"),
+        (b"hello", "does not run from / to !"),
+        (OURS[: OURS.index(b"!") + 1] + b"\r\n", "has no checksum"),
+        (OURS[: OURS.index(b"!")], "does not run from / to !"),
+        (OURS + OURS, "does not run from / to !"),
+        (OURS.replace(b"00.420", b"09.420"), "was changed on the way"),
+        (OURS.replace(b"!34DE", b"!34de"), "does not run from / to !"),
+        (OURS[:1] + b"x" * 4096 + OURS[1:], "at most 4096"),
+        (changed(b"1-3:0.2.8(50)", b"1-3:0.2.8(\xff)"), "printable"),
+        (changed(b"1-0:1.8.2", b"1-0:1.8.1"), "1-0:1.8.1 twice"),
+        (changed(b"1-0:1.8.2", b"1-0:1.8.3"), "a tariff is missing"),
+        (changed(b"1-0:1.8.", b"1-0:9.8."), "no register 1-0:1.8.0"),
+        (changed(b"001000.500*kWh", b"001000.5001*kWh"), "not of the form"),
+        (changed(b"001000.500*kWh", b"-01000.500*kWh"), "not of the form"),
+        (changed(b"001000.500*kWh", b"0010000000*kWh"), "not of the form"),
+        (changed(b"001000.500*kWh", b"001000.500*MWh"), "not of the form"),
+        (changed(b"270115130000W", b"270115130000"), "no time"),
+        (changed(b"270115130000W", b"270230130000W"), "not in the calendar"),
+        (changed(b"270115130000W", b"270115246000W"), "not in the calendar"),
+        (changed(b"484F4D452D3037", b""), "no equipment identifier"),
+        (changed(b"484F4D452D3037", b"484"), "no equipment identifier"),
+        (changed(b"484F4D452D3037", b"484F20"), "not a meter id"),
+        (changed(b"484F4D452D3037", b"FFFF"), "not a meter id"),
+    ],
+)
+def test_malformed_telegram_gives_one_sentence(raw: bytes, why: str) -> None:
+    with pytest.raises(TelegramError, match=why) as refused:
+        parse(raw)
+    assert str(refused.value).endswith(".")
+    assert "\n" not in str(refused.value)
+
+
+registers_wh = st.lists(st.integers(0, 10**12 - 1), min_size=1, max_size=9)
+
+
+@given(
+    meter_id=st.from_regex(r"[A-Za-z0-9._-]{1,48}", fullmatch=True),
+    # 2000 to 2099, the years that two digits can say.
+    time_s=st.integers(946_684_800, 4_102_444_800 - 7_201),
+    import_registers_wh=registers_wh,
+    export_registers_wh=registers_wh,
+)
+def test_what_is_written_is_read(
+    meter_id: str, time_s: int, import_registers_wh: list[int], export_registers_wh: list[int]
+) -> None:
+    raw = format_telegram(meter_id, time_s, import_registers_wh, export_registers_wh)
+    assert parse(raw) == Telegram(
+        meter_id, time_s, sum(import_registers_wh), sum(export_registers_wh)
+    )
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda middle: sealed(middle + b"!")))
+def test_noise_is_refused_and_nothing_else_happens(raw: bytes) -> None:
+    with pytest.raises(TelegramError):
+        parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("time_s", "summer"),
+    [
+        (1_774_745_999, False),  # 2026-03-29 00:59:59 UTC
+        (1_774_746_000, True),
+        (1_792_889_999, True),  # 2026-10-25 00:59:59 UTC
+        (1_792_890_000, False),
+    ],
+)
+def test_summer_time_of_the_eu(time_s: int, summer: bool) -> None:
+    assert is_summer_time(time_s) is summer
+
+
+def test_checksum_has_the_check_value_of_its_catalogue_entry() -> None:
+    assert compute_crc16(b"123456789") == 0xBB3D
