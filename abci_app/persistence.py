@@ -59,7 +59,8 @@ class Database:
         self._failed = False
         self._cache_entries = cache_entries
         self._cache: dict[bytes, bytes | None] = {}
-        self._commits = 0
+        # Even between commits, odd during one.
+        self._commit_phase = 0
         self._cache_lock = threading.Lock()
 
     @classmethod
@@ -90,18 +91,18 @@ class Database:
     def get(self, key: bytes) -> bytes | None:
         """The value of a state key after the last commit, or None.
 
-        While a commit runs, the value before or after it. Readers that need several values of one
-        height take a snapshot.
+        While a commit runs it is the value before or after, and once after, always after. Readers
+        that need several values of one height take a snapshot.
         """
         value = self._cache.get(key, MISSING)
         if not isinstance(value, Missing):
             return value
-        commits = self._commits
+        phase = self._commit_phase
         read = read_state(self._handle, key)
         if read is None or len(read) <= MAX_CACHED_BYTES:
             with self._cache_lock:
-                # After a commit in between, what was read may be out of date.
-                if commits == self._commits:
+                # When a commit has begun in between, what was read may be out of date.
+                if phase == self._commit_phase and phase % 2 == 0:
                     self._make_room()
                     self._cache[key] = read
         return read
@@ -134,6 +135,8 @@ class Database:
                 batch.put(STATE + key, value)
         batch.put(LAST_KEY, height.to_bytes(HEIGHT_BYTES) + app_hash)
         self._failed = True
+        with self._cache_lock:
+            self._commit_phase += 1
         try:
             batch.write()
         except LevelDBError as error:
@@ -158,7 +161,7 @@ class Database:
     def _update_cache(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Makes the cache agree with the disk after a commit."""
         with self._cache_lock:
-            self._commits += 1
+            self._commit_phase += 1
             for key, value in changes.items():
                 if value is None or len(value) <= MAX_CACHED_BYTES:
                     self._make_room()

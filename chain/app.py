@@ -105,10 +105,7 @@ def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
     found = QUERIES.get(path)
     if found is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, path[:200])
-    try:
-        request = codec.decode_leniently(found.request, data)
-    except codec.EncodingError as error:
-        raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
+    request = _decode_request(found.request, data)
     return codec.encode(found.run(Context(Overlay(reader), block), request))
 
 
@@ -139,7 +136,7 @@ def store_key(module: str, key: bytes) -> bytes:
 
 
 def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
-    request = codec.decode_leniently(service_pb2.SimulateRequest, data)
+    request = _decode_request(service_pb2.SimulateRequest, data)
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")
     tx = decode(raw, HANDLERS, signed=False)
@@ -150,6 +147,13 @@ def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
             result=Result(data=result.data),
         )
     )
+
+
+def _decode_request(kind: type[codec.M], data: bytes) -> codec.M:
+    try:
+        return codec.decode_leniently(kind, data)
+    except codec.EncodingError as error:
+        raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
 
 
 def _size_in_block(raw: bytes) -> int:

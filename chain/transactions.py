@@ -82,7 +82,7 @@ def deliver_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> 
 def simulate_tx(store: Overlay, block: BlockInfo, tx: DecodedTx) -> TxResult:
     """Executes a transaction without its signature and fee, for its gas and its outcome."""
     ctx = Context(Overlay(store), block, tx.signer)
-    registry.require_active(ctx, tx.signer)
+    _require_permission(ctx, tx)
     data = execute(ctx, tx)
     gas = auth.compute_gas(tx, auth.get_params(ctx))
     return TxResult(data=data, gas_wanted=gas, gas_used=gas, events=ctx.events)
@@ -95,9 +95,7 @@ def admit(ctx: Context, tx: DecodedTx) -> int:
     """
     params = auth.get_params(ctx)
     auth.require_form(tx, params, ctx.block.height)
-    participant = registry.require_active(ctx, tx.signer)
-    for handler, _ in tx.messages:
-        registry.require_role(participant, handler.roles)
+    _require_permission(ctx, tx)
     for denom, amount in tx.fee:
         if bank.get_balance(ctx, tx.signer, denom) < amount:
             raise ChainError(SdkError.INSUFFICIENT_FUNDS, f"the fee is {amount}{denom}")
@@ -116,6 +114,12 @@ def execute(ctx: Context, tx: DecodedTx) -> bytes:
             AnyMessage(type_url=handler.response_type_url, value=codec.encode(response))
         )
     return codec.encode(TxMsgData(msg_responses=responses))
+
+
+def _require_permission(ctx: Context, tx: DecodedTx) -> None:
+    participant = registry.require_active(ctx, tx.signer)
+    for handler, _ in tx.messages:
+        registry.require_role(participant, handler.roles)
 
 
 def _take_fee(ctx: Context, tx: DecodedTx, params: auth_pb2.Params) -> None:

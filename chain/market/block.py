@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blockenergy.market.v1 import events_pb2, state_pb2
+from blockenergy.metering.v1 import state_pb2 as metering_pb2
 
 from chain import bank, metering
 from chain.market import rules
@@ -18,15 +19,12 @@ def begin_block(ctx: Context) -> None:
     A slot that cannot be funded waits, and the slots behind it, until its gate closes; then it is
     recorded as unfunded.
     """
-    params = PARAMS.get(ctx)
-    length_s = metering.get_params(ctx).slot_length_s
-    now = ctx.block.time_s
-    last = slots.slot_at(now, length_s) + params.horizon_slots
-    # The chain begins with the first slot whose gate is open.
-    first = slots.slot_at(now + params.gate_closure_s, length_s) + 1
-    slot = LAST_SLOT.last(ctx) + 1 if LAST_SLOT.last(ctx) else first
+    params, metering_params = PARAMS.get(ctx), metering.get_params(ctx)
+    length_s, now_s = metering_params.slot_length_s, ctx.block.time_s
+    last = slots.slot_at(now_s, length_s) + params.horizon_slots
+    slot = _get_next_slot(ctx, params, metering_params)
     for _ in range(params.slots_opened_per_block_max):
-        gate_open = now < get_gate_closure_s(length_s, params.gate_closure_s, slot)
+        gate_open = now_s < get_gate_closure_s(length_s, params.gate_closure_s, slot)
         if slot > last or not _open_slot(ctx, slot, params, gate_open):
             break
         LAST_SLOT.set(ctx, slot)
@@ -40,6 +38,22 @@ def end_block(ctx: Context) -> None:
         by_slot.setdefault(slot, []).append((order_id, order))
     for slot in sorted(by_slot):
         _execute_slot(ctx, slot, by_slot[slot])
+
+
+def _get_next_slot(
+    ctx: Context, params: state_pb2.Params, metering_params: metering_pb2.Params
+) -> int:
+    """The slot to open next.
+
+    The chain begins with the first slot whose gate is open. After a halt of the chain the slots
+    whose readings nobody can submit any more are passed over.
+    """
+    length_s, now_s = metering_params.slot_length_s, ctx.block.time_s
+    opened = LAST_SLOT.last(ctx)
+    if not opened:
+        return slots.slot_at(now_s + params.gate_closure_s, length_s) + 1
+    still_metered_s = max(0, now_s - metering_params.reading_deadline_s)
+    return max(opened + 1, slots.slot_at(still_metered_s, length_s))
 
 
 def _open_slot(ctx: Context, slot: int, params: state_pb2.Params, gate_open: bool) -> bool:
@@ -92,6 +106,8 @@ def _execute_slot(ctx: Context, slot: int, orders: list[tuple[int, state_pb2.Ord
                 info.cost += amount
             else:
                 info.revenue += amount
+    for owner in sorted({order.owner for _, order in orders}):
+        _remove_if_empty(ctx, slot, bech32.decode(owner))
     info.bought_wh += batch.bought_wh
     info.sold_wh += batch.sold_wh
     SLOTS.set(ctx, slot, info)
@@ -134,14 +150,18 @@ def _execute(ctx: Context, slot: int, order_id: int, order: state_pb2.Order, amo
 
 
 def _lapse(ctx: Context, slot: int, order_id: int, order: state_pb2.Order) -> None:
-    """Frees the money of an order; a position that nothing is left of goes with it."""
+    """Frees the money of an order."""
     owner = bech32.decode(order.owner)
     position = POSITIONS.get(ctx, (slot, owner))
     assert position is not None, "an order was taken without a position to secure it"
     bank.release(ctx, owner, position.hold_id, order.reserved)
-    hold = bank.get_hold(ctx, owner, position.hold_id)
-    assert hold is not None, "a position has lost its hold"
-    if not (hold.amount or position.bought_wh or position.sold_wh):
+    ctx.emit(events_pb2.EventOrderLapsed(order_id=order_id, slot=slot, owner=order.owner))
+
+
+def _remove_if_empty(ctx: Context, slot: int, owner: bytes) -> None:
+    """Removes the position, and the hold, of an owner all of whose orders have lapsed."""
+    position = POSITIONS.get(ctx, (slot, owner))
+    assert position is not None, "a position was removed while its owner had orders"
+    if not position.bought_wh and not position.sold_wh:
         bank.post(ctx, owner, position.hold_id, owner, 0)
         POSITIONS.delete(ctx, (slot, owner))
-    ctx.emit(events_pb2.EventOrderLapsed(order_id=order_id, slot=slot, owner=order.owner))

@@ -48,6 +48,8 @@ def slots(ctx: Context, request: query_pb2.QuerySlotsRequest) -> query_pb2.Query
 def quote(ctx: Context, request: query_pb2.QueryQuoteRequest) -> query_pb2.QueryQuoteResponse:
     """What an order would cost or earn now, were it the only one in its block."""
     require(request.quantity_wh, MarketError.QUANTITY_ZERO)
+    largest_wh = PARAMS.get(ctx).order_max_wh
+    require(request.quantity_wh <= largest_wh, MarketError.QUANTITY_TOO_LARGE, f"{largest_wh} Wh")
     info = require_takes_orders(ctx, request.slot, ctx.block.time_s)
     curve, net_wh = get_curve(info), get_net_wh(info)
     if request.side == state_pb2.SIDE_SELL:

@@ -104,7 +104,8 @@ def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
 def prune(ctx: Context, slot: int, limit: int) -> int:
     """Removes readings and conflicts of a slot, up to a limit; returns how many it removed."""
     removed = 0
-    for collection in (READINGS, CONFLICTS):
+    # A conflict never stands without its reading.
+    for collection in (CONFLICTS, READINGS):
         under = collection.first(slot)
         entries = list(islice(collection.items(ctx, under), limit - removed))
         for key, _ in entries:

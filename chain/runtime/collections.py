@@ -111,7 +111,10 @@ class Schema:
         for name in sorted(set(document) - names):
             raise GenesisError(f"{self.name}.{name}: there is no such collection")
         for collection in self.collections:
-            if collection.name in document:
+            if collection.name not in document:
+                if isinstance(collection, Item):
+                    raise GenesisError(f"{self.name}.{collection.name} is missing")
+            else:
                 try:
                     collection.load(state, document[collection.name])
                 except ValueError as error:

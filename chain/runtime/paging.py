@@ -30,9 +30,7 @@ def get_page(
     `under` keeps to keys with this beginning; the first page begins behind `first_after`.
     It refuses an offset that is too large, or one together with a key.
     """
-    require(not (request.key and request.offset), SdkError.INVALID_REQUEST, "key and offset")
-    require(request.offset <= OFFSET_MAX, SdkError.INVALID_REQUEST, "the offset is too large")
-    limit = min(request.limit or PAGE_DEFAULT, PAGE_MAX)
+    limit = _require_form(request, under)
     after = request.key or first_after
     entries = collection.items(state, under, after, request.reverse)
     page = list(islice(entries, request.offset, request.offset + limit + 1))
@@ -51,9 +49,7 @@ def get_index_page(
 ) -> tuple[list[tuple[K, V]], pagination_pb2.PageResponse]:
     """As `get_page`, in the order of an index and among the index keys with a beginning."""
     require(not request.reverse, SdkError.INVALID_REQUEST, "reverse is not supported here")
-    require(not (request.key and request.offset), SdkError.INVALID_REQUEST, "key and offset")
-    require(request.offset <= OFFSET_MAX, SdkError.INVALID_REQUEST, "the offset is too large")
-    limit = min(request.limit or PAGE_DEFAULT, PAGE_MAX)
+    limit = _require_form(request, under)
     found = index.keys(state, under, request.key or None)
     page = list(islice(found, request.offset, request.offset + limit + 1))
     next_key = page[limit - 1][0] if len(page) > limit else b""
@@ -62,3 +58,12 @@ def get_index_page(
         [(key, value) for key, value in entries if value is not None],
         pagination_pb2.PageResponse(next_key=next_key),
     )
+
+
+def _require_form(request: pagination_pb2.PageRequest, under: bytes) -> int:
+    """Refuses a request that makes no sense; returns the entries to give."""
+    require(not (request.key and request.offset), SdkError.INVALID_REQUEST, "key and offset")
+    require(request.offset <= OFFSET_MAX, SdkError.INVALID_REQUEST, "the offset is too large")
+    fits = not request.key or request.key.startswith(under)
+    require(fits, SdkError.INVALID_REQUEST, "the key is of another list")
+    return min(request.limit or PAGE_DEFAULT, PAGE_MAX)
