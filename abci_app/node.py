@@ -47,6 +47,7 @@ class EnergyApplication(Application):
         self._mempool = Overlay(state.reader)
         self._mempool_lock = threading.Lock()
         self._block_txs: Sequence[bytes] = ()
+        self._prepared: tuple[int, list[bytes]] = (0, [])
 
     def info(self, request: abci.RequestInfo) -> abci.ResponseInfo:
         committed = self._state.committed
@@ -80,13 +81,18 @@ class EnergyApplication(Application):
         txs = app.prepare_proposal(
             self._state.reader, block, self._cache, request.txs, request.max_tx_bytes
         )
+        self._prepared = request.height, txs
         return abci.ResponsePrepareProposal(txs=txs)
 
     def process_proposal(
         self, request: abci.RequestProcessProposal
     ) -> abci.ResponseProcessProposal:
         block = self._state.next_block(request.height, request.time.seconds)
-        good = app.process_proposal(self._state.reader, block, self._cache, request.txs)
+        txs = list(request.txs)
+        # A proposer is asked about its own proposal as well; it has just checked it.
+        good = (request.height, txs) == self._prepared or app.process_proposal(
+            self._state.reader, block, self._cache, txs
+        )
         status = abci.ResponseProcessProposal.ProposalStatus
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 

@@ -19,13 +19,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from abci_app.application import Application
 from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
 from abci_app.framing import FrameReader, FramingError
 from abci_app.listener import AddressError, AddressInUse, Listener, open_listener
+from abci_app.readahead import ReadAhead
 
 __all__ = ["AddressError", "AddressInUse", "Application", "Server"]
 
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 # CometBFT opens four; the rest is room for reconnects and for tools.
 MAX_CONNECTIONS = 16
-RECEIVE_BYTES = 128 * 1024
+# How much of a peer's messages may wait in memory while earlier ones are answered.
+READ_AHEAD_BYTES = 16 * 1024 * 1024
 # Replies that are waiting are sent at the latest when they reach this size.
 SEND_BYTES = 1024 * 1024
 # How long to wait before accepting again when the machine has run out of file descriptors.
@@ -163,22 +165,35 @@ class Server:
 
     def _answer_requests(self, connection: socket.socket) -> None:
         """Reads what has arrived, answers all of it and sends the replies together."""
+        name = f"{threading.current_thread().name}-receive"
+        ahead = ReadAhead(connection, READ_AHEAD_BYTES, name)
         reader = FrameReader(self._max_frame_bytes)
-        answer = self._dispatcher.answer
         replies = bytearray()
-        while not self._stopping.is_set() and (chunk := connection.recv(RECEIVE_BYTES)):
-            try:
-                for frame in reader.feed(chunk):
-                    replies += answer(frame)
-                    if len(replies) >= SEND_BYTES:
-                        connection.sendall(replies)
-                        replies.clear()
-            except (FramingError, CallFailed) as error:
-                self._refuse(connection, replies, error)
-                return
-            if replies:
+        try:
+            while not self._stopping.is_set() and (chunk := ahead.take()):
+                self._answer_frames(connection, reader.feed(chunk), replies)
+        except (FramingError, CallFailed) as error:
+            self._refuse(connection, replies, error)
+            # Closing a TCP connection with unread bytes would also throw away the reply that is
+            # on its way to the peer.
+            ahead.discard(LINGER_S)
+        finally:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            ahead.stop()
+
+    def _answer_frames(
+        self, connection: socket.socket, frames: Iterable[bytes], replies: bytearray
+    ) -> None:
+        """Answers frames; on an error, `replies` has the answers that were not sent yet."""
+        for frame in frames:
+            replies += self._dispatcher.answer(frame)
+            if len(replies) >= SEND_BYTES:
                 connection.sendall(replies)
                 replies.clear()
+        if replies:
+            connection.sendall(replies)
+            replies.clear()
 
     def _refuse(
         self, connection: socket.socket, replies: bytearray, error: FramingError | CallFailed
@@ -193,7 +208,7 @@ class Server:
         finally:
             if isinstance(error, CallFailed) and self._on_failure is not None:
                 self._on_failure(error.call, error.cause)
-        linger(connection)
+        connection.shutdown(socket.SHUT_WR)
 
     def _shut_connections(self, how: int) -> None:
         """Ends reading, or reading and writing, on every open connection."""
@@ -212,15 +227,3 @@ class Server:
         for thread in others:
             thread.join(max(0.0, end_s - time.monotonic()))
         return not any(thread.is_alive() for thread in others)
-
-
-def linger(connection: socket.socket) -> None:
-    """Throws away what the peer still sends, for a moment: closing a TCP connection with unread
-    bytes would also throw away the reply that is on its way to the peer.
-    """
-    end_s = time.monotonic() + LINGER_S
-    connection.shutdown(socket.SHUT_WR)
-    connection.settimeout(LINGER_S)
-    with contextlib.suppress(TimeoutError):
-        while time.monotonic() < end_s and connection.recv(RECEIVE_BYTES):
-            pass

@@ -73,7 +73,7 @@ def _fill_status(parser: argparse.ArgumentParser) -> None:
 def _show_status(args: argparse.Namespace) -> int:
     status = asdict(Rpc(args.node).status())
     moment = datetime.fromtimestamp(status.pop("latest_time_ns") / 1e9, UTC)
-    status["latest_time"] = moment.isoformat(timespec="milliseconds")
+    status["latest_time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     shown = {
         name: value.hex().upper() if isinstance(value, bytes) else value
         for name, value in status.items()
@@ -119,9 +119,8 @@ def _report(error: ClientError, *, as_json: bool) -> None:
         if error.tx_hash:
             content |= {"hash": error.tx_hash.hex().upper(), "height": str(error.height)}
         text = f"refused ({error.codespace} {error.code}{name and f', {name}'}): {text}"
-    print(
-        display.to_json({"error": content}) if as_json else f"blockenergy: {text}", file=sys.stderr
-    )
+    shown = f"blockenergy: {display.to_printable(text)}"
+    print(display.to_json({"error": content}) if as_json else shown, file=sys.stderr)
 
 
 def _report_fault(error: Exception) -> None:

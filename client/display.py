@@ -23,7 +23,8 @@ from client import units
 from client.definitions import get_fields, get_kind, get_short_name, get_unit, is_of_kind
 from client.tx import unpack
 
-_Row = tuple[str, str]
+# A value with its name; the name of a field inside another message follows that one's.
+_Cell = tuple[tuple[str, ...], str]
 _UNIT_SUFFIXES: dict[int, str] = {
     options.UNIT_WH: "_wh",
     options.UNIT_W: "_w",
@@ -48,14 +49,18 @@ def to_json(content: object) -> str:
 
 def to_text(message: Message) -> str:
     """The message as one table of its plain fields and one table per list of messages in it."""
-    parts = [format_rows(_list_rows(message))]
-    for field in get_fields(message).values():
-        if field.is_repeated and _is_record(field):
-            parts.append(_format_list(field, getattr(message, field.name), titled=len(parts) > 1))
+    cells = list(_list_cells(message))
+    rows = zip(_shorten([name for name, _ in cells]), [value for _, value in cells], strict=True)
+    lists = [
+        field for field in get_fields(message).values() if field.is_repeated and _is_record(field)
+    ]
+    titled = bool(cells) or len(lists) > 1
+    parts = [format_rows(rows)] if cells else []
+    parts += [_format_list(field, getattr(message, field.name), titled=titled) for field in lists]
     next_key = _get_next_key(message)
     if next_key:
         parts.append(f"There is more: repeat with --page-key {base64.b64encode(next_key).decode()}")
-    return "\n\n".join(part for part in parts if part) or "none"
+    return "\n\n".join(parts) or "none"
 
 
 def to_cells(values: Mapping[str, object]) -> dict[str, str]:
@@ -68,12 +73,20 @@ def to_cells(values: Mapping[str, object]) -> dict[str, str]:
     }
 
 
+def to_printable(text: str) -> str:
+    """A text of somebody else, with what a terminal would obey written out."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def get_plain_name(field: FieldDescriptor) -> str:
     """The field's name without its unit, which is said by the value: `quantity_wh`, `quantity`."""
     return field.name.removesuffix(_UNIT_SUFFIXES.get(get_unit(field), ""))
 
 
-def format_rows(rows: Iterable[_Row]) -> str:
+def format_rows(rows: Iterable[tuple[str, str]]) -> str:
     """Names and values in two aligned columns."""
     return format_table((), rows)
 
@@ -90,40 +103,46 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _format_list(field: FieldDescriptor, items: Iterable[Message], *, titled: bool) -> str:
     """A list of messages as a table with one line each."""
-    header = [name for name, _ in _list_columns(get_kind(field))]
+    header = _shorten([name for name, _ in _list_columns(get_kind(field))])
     rows = [[value for _, value in _list_columns(get_kind(field), item)] for item in items]
     table = format_table(header, rows) if rows else "none"
-    return f"{field.name.replace('_', ' ')}:\n{table}" if titled or not rows else table
+    return f"{field.name.replace('_', ' ')}:\n{table}" if titled else table
 
 
-def _list_rows(message: Message, prefix: str = "") -> Iterator[_Row]:
-    """Names and values of the plain fields, those of messages inside with a prefix."""
+def _shorten(names: list[tuple[str, ...]]) -> list[str]:
+    """The last parts of the names; the whole names where two would be the same."""
+    short = [name[-1] for name in names]
+    return short if len(set(short)) == len(short) else [" ".join(name) for name in names]
+
+
+def _list_cells(message: Message, outer: tuple[str, ...] = ()) -> Iterator[_Cell]:
+    """The plain fields of a message and of those inside it."""
     for field in get_fields(message).values():
-        name = prefix + get_plain_name(field).replace("_", " ")
+        name = (*outer, get_plain_name(field).replace("_", " "))
         value = getattr(message, field.name)
         if not _is_record(field):
             yield name, format_field(field, value)
         elif not field.is_repeated and not isinstance(value, PageResponse):
             inner = unpack(value) if isinstance(value, AnyMessage) else value
             if message.HasField(field.name):
-                yield from _list_rows(inner, f"{name} ")
+                yield from _list_cells(inner, name)
             else:
                 yield name, "-"
 
 
-def _list_columns(kind: Descriptor, message: Message | None = None) -> Iterator[_Row]:
+def _list_columns(
+    kind: Descriptor, message: Message | None = None, outer: tuple[str, ...] = ()
+) -> Iterator[_Cell]:
     """The same columns for every message of a kind; `-` where a message inside is not set."""
     for field in get_fields(kind).values():
-        name = get_plain_name(field).replace("_", " ")
+        name = (*outer, get_plain_name(field).replace("_", " "))
         if not _is_record(field):
-            yield (
-                name,
-                format_field(field, getattr(message, field.name)) if message is not None else "-",
-            )
+            is_set = message is not None
+            yield name, format_field(field, getattr(message, field.name)) if is_set else "-"
         elif not field.is_repeated:
             is_set = message is not None and message.HasField(field.name)
             inner = getattr(message, field.name) if is_set else None
-            yield from _list_columns(get_kind(field), inner)
+            yield from _list_columns(get_kind(field), inner, name)
 
 
 def format_field(field: FieldDescriptor, value: Any) -> str:
@@ -145,7 +164,7 @@ def _format_value(field: FieldDescriptor, value: Any) -> str:
         return get_short_name(known) if known else str(value)
     if isinstance(value, int):
         return units.format_value(get_unit(field), value)
-    return str(value) or "-"
+    return to_printable(str(value)) or "-"
 
 
 def _format_bool(value: bool) -> str:

@@ -94,7 +94,7 @@ class Keyring:
             raise MissingError(f"the passphrase of key {name} is wrong; try again") from None
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(name) from error
-        if key.pub_key != info.pub_key:
+        if (key.pub_key, key.address) != (info.pub_key, info.address):
             raise self._damaged(name)
         return key
 

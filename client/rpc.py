@@ -12,6 +12,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import select
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -116,8 +117,9 @@ class Rpc:
 
     def call(self, method: str, params: Mapping[str, object]) -> Json:
         """Any method of the node; gives the `result` of its answer."""
+        is_repeatable = not method.startswith("broadcast_")
         body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        answer = self._parse(self._post(json.dumps(body).encode()))
+        answer = self._parse(self._post(json.dumps(body).encode(), is_repeatable=is_repeatable))
         error = answer.get("error")
         if error:
             detail = f"{error.get('data') or error.get('message') or error}"
@@ -144,35 +146,46 @@ class Rpc:
                 f"({type(error).__name__}: {error}); is it a CometBFT 0.38 node?"
             ) from error
 
-    def _post(self, body: bytes) -> bytes:
-        """Sends a request; once more if the node has closed a connection that was kept open.
+    def _post(self, body: bytes, *, is_repeatable: bool) -> bytes:
+        """Sends a request; once more if the node closes a connection that was kept open.
 
-        Sending twice is harmless: queries change nothing, and a transaction has effect once.
+        A request that changes something is never sent twice here: whether the node got it the first
+        time is for the caller to find out.
         """
-        is_fresh = getattr(self._local, "connection", None) is None
+        connection = self._get_kept_connection()
         try:
-            return self._post_once(body)
-        except (http.client.RemoteDisconnected, ConnectionError) as error:
-            self.close()
-            if is_fresh:
-                raise self._describe(error) from error
+            return self._post_once(connection or self._open_connection(), body)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise self._describe(error) from error
-        return self._post(body)
+            is_closed = isinstance(error, http.client.RemoteDisconnected | ConnectionError)
+            if not (connection and is_closed and is_repeatable):
+                raise self._describe(error) from error
+        return self._post(body, is_repeatable=False)
 
-    def _post_once(self, body: bytes) -> bytes:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
-            connection = kind(self._host, self._port, timeout=self._timeout_s)
-            self._local.connection = connection
+    def _post_once(self, connection: http.client.HTTPConnection, body: bytes) -> bytes:
         connection.request("POST", self._path, body, {"Content-Type": "application/json"})
         answer: bytes = connection.getresponse().read(ANSWER_BYTES_MAX + 1)
         if len(answer) > ANSWER_BYTES_MAX:
             self.close()
             raise RpcError(f"the answer of {self.node} is larger than {ANSWER_BYTES_MAX} bytes")
         return answer
+
+    def _get_kept_connection(self) -> http.client.HTTPConnection | None:
+        """This thread's connection, unless the node has closed it since its last answer."""
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.sock is None:
+            return None
+        # Nothing is due from the node now: what can be read is the end of the connection.
+        if select.select([connection.sock], [], [], 0)[0]:
+            self.close()
+            return None
+        return connection
+
+    def _open_connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=self._timeout_s)
+        self._local.connection = connection
+        return connection
 
     def _describe(self, error: Exception) -> RpcError:
         if isinstance(error, TimeoutError):

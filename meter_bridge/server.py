@@ -206,7 +206,7 @@ def make_server(
             # Streams of clients that have vanished end after a minute and a half.
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 30_000),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ],
     )
     bridge_pb2_grpc.add_MeterBridgeServicer_to_server(service, server)  # type: ignore[no-untyped-call]

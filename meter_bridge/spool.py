@@ -71,6 +71,8 @@ class SpoolLimits:
     # Decided readings that are kept for ReadingStatus, and for how long.
     decided_max: int = 1_000_000
     retention_s: int = 7 * 86_400
+    # Size of the file from which on nothing new is accepted; what is in it can still be decided.
+    file_bytes_max: int = 2 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -227,13 +229,21 @@ class Spool:
 
     def _add(self, db: sqlite3.Connection, reading: Reading) -> Outcome:
         """Accepts a reading if there is room; what was accepted before needs none."""
-        is_full = self._backlog >= self._limits.backlog_max
-        if is_full and spool_table.find(db, reading.meter_id, reading.slot) is None:
-            raise SpoolFullError(f"The bridge has {self._backlog} readings waiting, its limit.")
+        full = self._explain_full(db)
+        if full and spool_table.find(db, reading.meter_id, reading.slot) is None:
+            raise SpoolFullError(full)
         outcome = spool_table.add(db, reading, int(self._clock()))
         if outcome is Outcome.ACCEPTED:
             self._backlog += 1
         return outcome
+
+    def _explain_full(self, db: sqlite3.Connection) -> str:
+        """Why there is no room for another reading; empty if there is."""
+        if self._backlog >= self._limits.backlog_max:
+            return f"The bridge has {self._backlog} readings waiting, its limit."
+        if spool_table.measure_bytes(db) >= self._limits.file_bytes_max:
+            return f"The bridge's spool has {self._limits.file_bytes_max} bytes, its limit."
+        return ""
 
     def _record(self, db: sqlite3.Connection, verdicts: list[Verdict]) -> None:
         """Writes verdicts down and keeps count of the backlog."""

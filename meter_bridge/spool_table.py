@@ -231,6 +231,15 @@ def prune(db: sqlite3.Connection, before_s: int, keep_max: int, count_max: int) 
     return len(old)
 
 
+def measure_bytes(db: sqlite3.Connection) -> int:
+    """How much of the file is in use; pages that pruning has freed are not."""
+    page_bytes, pages, free = (
+        db.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_size", "page_count", "freelist_count")
+    )
+    return int(page_bytes * (pages - free))
+
+
 def count_backlog(db: sqlite3.Connection) -> int:
     """How many readings the chain has not decided."""
     (backlog,) = db.execute("SELECT COUNT(*) FROM readings WHERE state <= 2").fetchone()

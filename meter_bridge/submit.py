@@ -39,9 +39,9 @@ from meter_bridge.spool import Spool, SpoolFullError, Verdict, WrongOwnerError
 
 log = logging.getLogger(__name__)
 
-POLL_S = 1.0
+POLL_S = 0.5
 BACKOFF_MIN_S = 0.5
-BACKOFF_MAX_S = 10.0
+BACKOFF_MAX_S = 5.0
 PRUNE_S = 60.0
 
 RECORDED = {READING_RECORDED, READING_ALREADY_RECORDED}

@@ -8,7 +8,7 @@ from chain.auth.state import ACCOUNT_NUMBERS, ACCOUNTS, PARAMS
 from chain.runtime import tx as txs
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
-from chain.runtime.errors import SdkError, require
+from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.units import ceil_div
 
 _MICRO = 1_000_000
@@ -38,19 +38,16 @@ def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> No
     """
     require(tx.size_bytes <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
     require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
-    require(
-        len(tx.messages) <= params.messages_per_tx_max,
-        SdkError.INVALID_REQUEST,
-        f"more than {params.messages_per_tx_max} messages",
-    )
-    require(
-        not tx.timeout_height or height <= tx.timeout_height,
-        SdkError.TIMEOUT_HEIGHT,
-    )
+    if len(tx.messages) > params.messages_per_tx_max:
+        detail = f"more than {params.messages_per_tx_max} messages"
+        raise ChainError(SdkError.INVALID_REQUEST, detail)
+    require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
     gas = compute_gas(tx, params)
-    require(gas <= tx.gas_limit, SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
-    _require_fee(tx, params)
+    if gas > tx.gas_limit:
+        raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
+    if tx.fee or params.min_gas_price_micro:
+        _require_fee(tx, params)
 
 
 def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
@@ -66,13 +63,10 @@ def authenticate(ctx: Context, tx: txs.DecodedTx) -> None:
     """
     account = ACCOUNTS.get(ctx, tx.signer)
     if account is None:
-        require(False, SdkError.UNKNOWN_ADDRESS)
-        return
-    require(
-        tx.sequence == account.sequence,
-        SdkError.WRONG_SEQUENCE,
-        f"account sequence mismatch, expected {account.sequence}, got {tx.sequence}",
-    )
+        raise ChainError(SdkError.UNKNOWN_ADDRESS)
+    if tx.sequence != account.sequence:
+        detail = f"account sequence mismatch, expected {account.sequence}, got {tx.sequence}"
+        raise ChainError(SdkError.WRONG_SEQUENCE, detail)
     key = tx.pub_key or account.pub_key
     require(key, SdkError.INVALID_PUB_KEY, "the first transaction must carry the public key")
     good = txs.verify_signature(tx, ctx.block.chain_id, account.account_number, key)

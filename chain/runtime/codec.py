@@ -54,7 +54,11 @@ def decode(kind: type[M], data: bytes) -> M:
 
 def decode_strictly(kind: type[M], data: bytes) -> M:
     """A message from bytes of a stranger; raises EncodingError unless they are canonical."""
-    message = decode_leniently(kind, data)
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise EncodingError(f"not a {kind.DESCRIPTOR.full_name}") from None
     # Unknown fields would be kept and written back: only without them is the comparison telling.
     message.DiscardUnknownFields()  # type: ignore[attr-defined,unused-ignore]
     if message.SerializeToString(deterministic=True) != data:

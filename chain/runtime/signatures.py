@@ -7,6 +7,7 @@ a validator that accepts what another refuses would leave the chain.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from coincurve import PublicKey
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
@@ -16,7 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 SECP256K1_KEY_BYTES = 33
 ED25519_KEY_BYTES = 32
 
-_SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+# The same accounts come back: taking a point from its bytes costs a square root each time.
+_CACHED_KEYS = 1 << 16
+_SECP256K1_HALF_ORDER = bytes.fromhex(
+    "7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0"
+)
 
 
 def verify_secp256k1(pub_key: bytes, sign_bytes: bytes, signature: bytes) -> bool:
@@ -25,10 +30,11 @@ def verify_secp256k1(pub_key: bytes, sign_bytes: bytes, signature: bytes) -> boo
     A signature with s in the upper half of the group order is refused, so that nobody can change a
     transaction's hash without its signer.
     """
-    if len(signature) != 64 or int.from_bytes(signature[32:], "big") > _SECP256K1_HALF_ORDER:
+    if len(signature) != 64 or signature[32:] > _SECP256K1_HALF_ORDER:
         return False
     try:
-        return PublicKey(pub_key).verify(cdata_to_der(deserialize_compact(signature)), sign_bytes)
+        key = _parse_secp256k1_key(pub_key)
+        return key.verify(cdata_to_der(deserialize_compact(signature)), sign_bytes)
     except ValueError:
         return False
 
@@ -42,6 +48,12 @@ def verify_ed25519(pub_key: bytes, content: bytes, signature: bytes) -> bool:
     return True
 
 
+@lru_cache(maxsize=_CACHED_KEYS)
+def _parse_secp256k1_key(pub_key: bytes) -> PublicKey:
+    return PublicKey(pub_key)
+
+
+@lru_cache(maxsize=_CACHED_KEYS)
 def address_of(pub_key: bytes) -> bytes:
     """The account address of a 33-byte secp256k1 key: ripemd160(sha256(key))."""
     return hashlib.new("ripemd160", hashlib.sha256(pub_key).digest()).digest()

@@ -18,7 +18,7 @@ from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
 from chain.runtime import bech32, codec
-from chain.runtime.errors import SdkError, require
+from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler
 from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_secp256k1
 from chain.runtime.units import AMOUNT_MAX
@@ -96,14 +96,22 @@ def sign_bytes(
     body_bytes: bytes, auth_info_bytes: bytes, chain_id: str, account_number: int
 ) -> bytes:
     """What is signed in SIGN_MODE_DIRECT: the canonical bytes of the SignDoc."""
-    return codec.encode(
-        tx_pb2.SignDoc(
-            body_bytes=body_bytes,
-            auth_info_bytes=auth_info_bytes,
-            chain_id=chain_id,
-            account_number=account_number,
-        )
-    )
+    # Written out because it is done for every transaction; a test compares it with the codec.
+    chain = chain_id.encode()
+    document = [
+        b"\x0a",
+        codec.write_varint(len(body_bytes)),
+        body_bytes,
+        b"\x12",
+        codec.write_varint(len(auth_info_bytes)),
+        auth_info_bytes,
+        b"\x1a",
+        codec.write_varint(len(chain)),
+        chain,
+    ]
+    if account_number:
+        document += b"\x20", codec.write_varint(account_number)
+    return b"".join(document)
 
 
 def verify_signature(tx: DecodedTx, chain_id: str, account_number: int, pub_key: bytes) -> bool:
@@ -120,11 +128,10 @@ def verify_signature(tx: DecodedTx, chain_id: str, account_number: int, pub_key:
 
 def decode_coins(coins: Any) -> tuple[tuple[str, int], ...]:
     """Coins as (denomination, amount): sorted, none twice, none zero; refuses anything else."""
-    amounts = tuple((coin.denom, decode_amount(coin)) for coin in coins)
-    names = [denom for denom, _ in amounts]
-    require(
-        len(amounts) == 1 or names == sorted(set(names)), SdkError.INVALID_COINS, "not in order"
-    )
+    amounts = tuple([(coin.denom, decode_amount(coin)) for coin in coins])
+    if len(amounts) > 1:
+        names = [denom for denom, _ in amounts]
+        require(names == sorted(set(names)), SdkError.INVALID_COINS, "not in order")
     return amounts
 
 
@@ -132,9 +139,11 @@ def decode_amount(coin: Coin) -> int:
     """The amount of one coin; refuses zero, signs, leading zeros and what passes 2^63 - 1."""
     text = coin.amount
     good = len(text) < 20 and text.isascii() and text.isdecimal() and text[0] != "0"
-    require(good and coin.denom, SdkError.INVALID_COINS, f"{text[:32]}{coin.denom[:128]}")
+    if not (good and coin.denom):
+        raise ChainError(SdkError.INVALID_COINS, f"{text[:32]}{coin.denom[:128]}")
     amount = int(text)
-    require(amount <= AMOUNT_MAX, SdkError.INVALID_COINS, "the amount is too large")
+    if amount > AMOUNT_MAX:
+        raise ChainError(SdkError.INVALID_COINS, "the amount is too large")
     return amount
 
 
@@ -143,8 +152,7 @@ def decode_address(text: str) -> bytes:
     try:
         return bech32.decode(text)
     except bech32.AddressError as error:
-        require(False, SdkError.INVALID_ADDRESS, f"{text[:100]!r}: {error}")
-        raise AssertionError from None
+        raise ChainError(SdkError.INVALID_ADDRESS, f"{text[:100]!r}: {error}") from None
 
 
 class TxCache:
@@ -182,22 +190,23 @@ def _strictly(kind: type[codec.M], data: bytes) -> codec.M:
     try:
         return codec.decode_strictly(kind, data)
     except codec.EncodingError as error:
-        require(False, SdkError.TX_PARSE, str(error))
-        raise AssertionError from None
+        raise ChainError(SdkError.TX_PARSE, str(error)) from None
 
 
 def _decode_message(item: Any, handlers: Mapping[str, Handler]) -> tuple[Handler, Message]:
     handler = handlers.get(item.type_url)
     if handler is None:
-        require(False, SdkError.UNKNOWN_REQUEST, item.type_url[:200])
-        raise AssertionError
+        raise ChainError(SdkError.UNKNOWN_REQUEST, item.type_url[:200])
     return handler, _strictly(handler.kind, item.value)
 
 
 def _one_signer(messages: tuple[tuple[Handler, Message], ...]) -> bytes:
-    texts = {getattr(message, handler.signer_field) for handler, message in messages}
-    require(len(texts) == 1, SdkError.INVALID_REQUEST, "all messages need the same signer")
-    return decode_address(texts.pop())
+    handler, message = messages[0]
+    text = getattr(message, handler.signer_field)
+    for handler, message in messages[1:]:
+        same = getattr(message, handler.signer_field) == text
+        require(same, SdkError.INVALID_REQUEST, "all messages need the same signer")
+    return decode_address(text)
 
 
 def _decode_pub_key(item: Any, signer: bytes) -> bytes:
@@ -214,5 +223,4 @@ def _decode_fee(fee: tx_pb2.Fee, signer: bytes) -> tuple[tuple[str, int], ...]:
     require(not fee.granter, SdkError.INVALID_REQUEST, "fee granters are not supported")
     payer_fits = not fee.payer or decode_address(fee.payer) == signer
     require(payer_fits, SdkError.INVALID_REQUEST, "the fee payer must be the signer")
-    nonzero = [coin for coin in fee.amount if coin.amount != "0"]
-    return decode_coins(nonzero)
+    return decode_coins([coin for coin in fee.amount if coin.amount != "0"])

@@ -214,12 +214,12 @@ def test_the_failure_callback_may_stop_the_server(address: str) -> None:
     stopped = threading.Event()
 
     def stop(call: str, error: Exception) -> None:
-        assert server.stop(DEADLINE_S)
+        assert running.stop(DEADLINE_S)
         stopped.set()
 
-    server = Server(Gated(), address, on_failure=stop)
-    server.start()
-    with Client(server.address) as client, Client(server.address) as other:
+    running = Server(Gated(), address, on_failure=stop)
+    running.start()
+    with Client(running.address) as client, Client(running.address) as other:
         other.call(ECHO())
         client.send(abci.RequestQuery(data=b"bug"))
         assert client.receive(1)[0].exception.error

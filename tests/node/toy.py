@@ -99,7 +99,7 @@ class Client:
         self.socket = connect(address)
         self.reader = FrameReader(MAX_REPLY_BYTES)
 
-    def send(self, *requests: Message | abci.Request) -> None:
+    def send(self, *requests: Message) -> None:
         self.socket.sendall(b"".join(map(frame_request, requests)))
 
     def receive(self, count: int) -> list[abci.Response]:
@@ -142,9 +142,9 @@ def connect(address: str) -> socket.socket:
 
 def frame_request(request: Message) -> bytes:
     """Wraps a call's request as a Request behind its length."""
-    payload = request.SerializeToString()
-    if not isinstance(request, abci.Request):
-        payload = abci.Request(**{get_call_name(request): request}).SerializeToString()
+    wrapped = abci.Request()
+    getattr(wrapped, get_call_name(request)).CopyFrom(request)
+    payload = wrapped.SerializeToString()
     return encode_uvarint(len(payload)) + payload
 
 

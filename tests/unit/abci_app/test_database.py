@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abci_app.leveldb import Handle, open_leveldb
+from abci_app.leveldb import Batch, Handle, open_leveldb
 from abci_app.persistence import (
     FORMAT_KEY,
     LAST_KEY,
@@ -162,6 +163,23 @@ class Interrupted:
         return getattr(self.handle, name)
 
 
+class PausedBatch:
+    """A batch that is on disk while its `write` has not yet returned."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.written = threading.Event()
+        self.may_return = threading.Event()
+
+    def write(self) -> None:
+        self.batch.write()
+        self.written.set()
+        assert self.may_return.wait(CHILD_DEADLINE_S)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.batch, name)
+
+
 @pytest.mark.parametrize("new_value", [b"new", None, b"n" * (MAX_CACHED_BYTES + 1)])
 def test_a_commit_during_a_read_leaves_nothing_out_of_date_in_the_cache(
     path: Path, new_value: bytes | None
@@ -175,6 +193,27 @@ def test_a_commit_during_a_read_leaves_nothing_out_of_date_in_the_cache(
     handle.interruption = lambda: database.commit({b"key": new_value}, 2, b"")
     assert database.get(b"key") == b"old"
     assert database.get(b"key") == new_value
+    database.close()
+
+
+def test_a_value_does_not_go_back_while_a_commit_runs(path: Path) -> None:
+    with Database.open(path, create=True) as database:
+        database.commit({b"key": b"old"}, 1, b"")
+    handle = Interrupted(open_leveldb(path, create=False))
+    database = Database(handle, path, cache_entries=100)  # type: ignore[arg-type]
+    paused = PausedBatch(handle.handle.write_batch(sync=True))
+    handle.write_batch = lambda sync: paused  # type: ignore[attr-defined]
+    writer = threading.Thread(target=database.commit, args=({b"key": b"new"}, 2, b""))
+
+    def begin_commit() -> None:
+        writer.start()
+        assert paused.written.wait(CHILD_DEADLINE_S)
+
+    handle.interruption = begin_commit
+    assert [database.get(b"key") for _ in range(3)] == [b"old", b"new", b"new"]
+    paused.may_return.set()
+    writer.join(CHILD_DEADLINE_S)
+    assert database.get(b"key") == b"new"
     database.close()
 
 
@@ -291,8 +330,8 @@ def test_a_log_cut_off_anywhere_leaves_exactly_one_height(path: Path, tmp_path: 
         with get_log(copy).open("r+b") as file:
             file.truncate(size)
         with Database.open(copy, create=True) as database:
-            height = database.last()[0] if database.last() else 0
-            assert database.last() == ((height, b"hash %d" % height) if height else None)
+            height, app_hash = database.last() or (0, b"hash 0")
+            assert app_hash == b"hash %d" % height
             assert dict(database.items()) == states[height]
         found.add(height)
         shutil.rmtree(copy)

@@ -1,0 +1,46 @@
+"""Where a process listens on this machine."""
+
+from __future__ import annotations
+
+import socket
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+
+class Address(NamedTuple):
+    """A host and port."""
+
+    host: str
+    port: int
+    # What listens there and where that is written, for sentences.
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def is_free(self) -> bool:
+        """Whether a process could listen there now."""
+        with socket.socket() as probe:
+            # A port whose last connection has just closed can be taken again at once.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError:
+                return False
+        return True
+
+
+def parse_url(url: str, owner: str) -> Address:
+    """The address of `tcp://127.0.0.1:26657`; ValueError for another form."""
+    parts = urlsplit(url)
+    if parts.scheme != "tcp":
+        raise ValueError(f"{url} does not begin with tcp://")
+    return parse_address(parts.netloc, owner)
+
+
+def parse_address(text: str, owner: str) -> Address:
+    """The address of `127.0.0.1:26690`; ValueError for another form."""
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return Address(host, int(port), owner)

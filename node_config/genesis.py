@@ -1,0 +1,229 @@
+"""The genesis document of a new network: who is registered, who owns what, which rules hold.
+
+Nothing here is known better than the chain knows it: a document is handed out only after
+`chain.app.init_chain` has accepted its state, and the supply is the sum of the balances.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from blockenergy.registry.v1.role_pb2 import (
+    ROLE_BRIDGE,
+    ROLE_DISTRIBUTOR,
+    ROLE_ISSUER,
+    Role,
+)
+
+from chain import app
+from chain.runtime import bech32
+from chain.runtime.collections import GenesisError
+from client.errors import UsageError
+from node_config.accounts import GenesisAccount
+from node_config.preset import Preset
+
+STATUS_ACTIVE = "STATUS_ACTIVE"
+# What an operator's account may do, by the first part of its name.
+OPERATOR_ROLES: Mapping[str, Role] = {
+    "registrar": ROLE_DISTRIBUTOR,
+    "treasury": ROLE_DISTRIBUTOR,
+    "backstop": ROLE_DISTRIBUTOR,
+    "distributor": ROLE_DISTRIBUTOR,
+    "issuer": ROLE_ISSUER,
+    "bridge": ROLE_BRIDGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GenesisMeter:
+    """A meter that is registered from the beginning, to the bridge of the network."""
+
+    meter_id: str
+    owner: str
+    feeder: str
+    capacity_w: int
+    # Ed25519, 32 bytes.
+    pub_key: bytes
+    initial_import_wh: int = 0
+    initial_export_wh: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GenesisValidator:
+    """A validator that takes part from the first block on."""
+
+    name: str
+    # The first 20 bytes of sha256 of the key, in hexadecimal.
+    address: str
+    # Ed25519, 32 bytes.
+    pub_key: bytes
+
+
+def make_operator_accounts(preset: Preset, addresses: Mapping[str, str]) -> list[GenesisAccount]:
+    """The accounts of the operators; `addresses` are by name, such as `distributor0`."""
+    accounts = []
+    for name, address in addresses.items():
+        kind = name.rstrip("0123456789")
+        accounts.append(
+            GenesisAccount(address, (OPERATOR_ROLES[kind],), preset.balances[kind], name)
+        )
+    return accounts
+
+
+def make_app_state(
+    preset: Preset,
+    operators: Mapping[str, str],
+    accounts: Sequence[GenesisAccount],
+    meters: Sequence[GenesisMeter],
+    genesis_time_s: int,
+) -> dict[str, Any]:
+    """The chain's state at its beginning; raises UsageError if the chain would not take it."""
+    everybody = [*make_operator_accounts(preset, operators), *accounts]
+    denom = preset.denom
+    state = {
+        "auth": _make_auth(everybody)
+        | _params(preset, "auth", fee_denom=denom.name, fee_collector=operators["treasury"]),
+        "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
+        | _params(preset, "registry", registrar=operators["registrar"]),
+        "bank": _make_bank(preset, operators["issuer"], everybody)
+        | _params(preset, "bank")
+        | {"holds": [], "last_hold_id": "0"},
+        "metering": _params(preset, "metering"),
+        "market": _params(
+            preset, "market", settlement_denom=denom.name, treasury=operators["treasury"]
+        )
+        | {"last_order_id": "0", "last_slot": "0"},
+        "settlement": _params(preset, "settlement", backstop=operators["backstop"])
+        | {"progress": {}},
+    }
+    require_valid(state)
+    return state
+
+
+def make_document(
+    preset: Preset,
+    chain_id: str,
+    genesis_time_s: int,
+    validators: Sequence[GenesisValidator],
+    app_state: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What stands in genesis.json, in the form of CometBFT 0.38."""
+    moment = datetime.fromtimestamp(genesis_time_s, UTC)
+    return {
+        "genesis_time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "chain_id": chain_id,
+        "initial_height": "1",
+        "consensus_params": preset.consensus_params,
+        "validators": [
+            {
+                "address": validator.address,
+                "pub_key": {
+                    "type": "tendermint/PubKeyEd25519",
+                    "value": base64.b64encode(validator.pub_key).decode(),
+                },
+                "power": "10",
+                "name": validator.name,
+            }
+            for validator in validators
+        ],
+        "app_hash": "",
+        "app_state": app_state,
+    }
+
+
+def require_valid(app_state: Any) -> None:
+    """Raises UsageError with the place and the reason unless the chain takes the state."""
+    try:
+        app.init_chain(app_state)
+    except GenesisError as error:
+        raise UsageError(f"the chain does not take this genesis state: {error}") from error
+
+
+def _params(preset: Preset, module: str, **names: str) -> dict[str, Any]:
+    # The JSON of protobuf writes numbers of 64 bits as texts.
+    numbers = {key: str(value) for key, value in preset.params[module].items()}
+    return {"params": numbers | names}
+
+
+def _make_auth(accounts: Sequence[GenesisAccount]) -> dict[str, Any]:
+    return {
+        "accounts": [
+            {"key": account.address, "value": {"account_number": str(number)}}
+            for number, account in enumerate(accounts, start=1)
+        ],
+        "last_account_number": str(len(accounts)),
+    }
+
+
+def _make_registry(
+    accounts: Sequence[GenesisAccount],
+    meters: Sequence[GenesisMeter],
+    bridge: str,
+    genesis_time_s: int,
+) -> dict[str, Any]:
+    owned: dict[str, int] = {}
+    for meter in meters:
+        owned[meter.owner] = owned.get(meter.owner, 0) + 1
+    return {
+        "participants": [
+            {
+                "key": account.address,
+                "value": {
+                    "roles": [Role.Name(role) for role in account.roles],
+                    "status": STATUS_ACTIVE,
+                    "label": account.label,
+                    "meters": str(owned.get(account.address, 0)),
+                },
+            }
+            for account in _by_address(accounts)
+        ],
+        "meters": [_make_meter(meter, bridge, genesis_time_s) for meter in meters],
+    }
+
+
+def _make_meter(meter: GenesisMeter, bridge: str, genesis_time_s: int) -> dict[str, Any]:
+    return {
+        "key": meter.meter_id,
+        "value": {
+            "owner": meter.owner,
+            "bridge": bridge,
+            "feeder": meter.feeder,
+            "capacity_w": str(meter.capacity_w),
+            "pub_key": base64.b64encode(meter.pub_key).decode(),
+            "status": STATUS_ACTIVE,
+            "initial_import_wh": str(meter.initial_import_wh),
+            "initial_export_wh": str(meter.initial_export_wh),
+            "added_at_s": str(genesis_time_s),
+        },
+    }
+
+
+def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) -> dict[str, Any]:
+    denom = preset.denom
+    return {
+        "denoms": [
+            {
+                "key": denom.name,
+                "value": {
+                    "issuer": issuer,
+                    "symbol": denom.symbol,
+                    "decimals": denom.decimals,
+                    "supply": str(sum(account.amount for account in accounts)),
+                },
+            }
+        ],
+        "balances": [
+            {"key": [account.address, denom.name], "value": str(account.amount)}
+            for account in _by_address(accounts)
+            if account.amount
+        ],
+    }
+
+
+def _by_address(accounts: Sequence[GenesisAccount]) -> list[GenesisAccount]:
+    """In the order in which the chain exports them."""
+    return sorted(accounts, key=lambda account: bech32.decode(account.address))

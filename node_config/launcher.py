@@ -1,0 +1,27 @@
+"""Becomes another program that ends with the one that started it, whatever ended that one.
+
+    python launcher.py PARENT_PID PROGRAM ARGUMENT…
+
+Linux sends the signal when the thread that started this process ends, even by kill -9. It runs
+before anything else of a process, so it imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(parent: int, command: list[str]) -> None:
+    """Asks for the signal, makes sure that it was not too late, and becomes the program."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() == parent:
+        os.execv(command[0], command)  # noqa: S606 - no shell is wanted.
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,71 @@
+"""Presets: all numbers of a new network in one TOML file, to be chosen by name or by path.
+
+A preset says what the chain's parameters, the agreed consensus parameters and the node settings
+are; who the accounts are, and which ports are used, is decided when a network is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from client.errors import MissingError, UsageError
+from node_config.money import Denom
+from node_config.toml import read_toml
+
+FOLDER = Path(__file__).resolve().parent / "presets"
+MODULES = ("auth", "registry", "bank", "metering", "market", "settlement")
+BALANCES = ("treasury", "backstop", "distributor", "registrar", "issuer", "bridge")
+_TABLES = ("chain", "settlement_denom", "balances", "params", "consensus_params", "cometbft")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """The settings of a kind of network."""
+
+    chain_id: str
+    denom: Denom
+    # What each operator's account begins with, in smallest units.
+    balances: Mapping[str, int]
+    # Per module, without the addresses and denominations, which genesis puts in.
+    params: Mapping[str, Mapping[str, Any]]
+    consensus_params: Mapping[str, Any]
+    # Per section of config.toml; `base` is what stands before the first section.
+    cometbft: Mapping[str, Mapping[str, Any]]
+
+
+def load_preset(name: str) -> Preset:
+    """The preset of a name, or of a path that ends with .toml.
+
+    Raises MissingError if there is none, and UsageError if it lacks something.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.toml")))
+        raise MissingError(f"there is no preset {name}; take one of {known}, or name a .toml file")
+    content = read_toml(path)
+    _require_names(path, "", content, _TABLES)
+    _require_names(path, "params.", content["params"], MODULES)
+    _require_names(path, "balances.", content["balances"], BALANCES)
+    try:
+        denom = Denom(**content["settlement_denom"])
+        return Preset(
+            chain_id=content["chain"]["id"],
+            denom=denom,
+            balances={role: denom.parse(text) for role, text in content["balances"].items()},
+            params=content["params"],
+            consensus_params=content["consensus_params"],
+            cometbft=content["cometbft"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: {error}; compare it with {FOLDER / 'localnet.toml'}") from error
+
+
+def _require_names(
+    path: Path, place: str, table: Mapping[str, Any], names: tuple[str, ...]
+) -> None:
+    for name in sorted(set(names) ^ set(table)):
+        fault = "is missing" if name in names else "is not known"
+        raise UsageError(f"{path}: {place}{name} {fault}")

@@ -1,0 +1,41 @@
+"""TOML files: read with a sentence for every fault, and written for people to edit."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from client.errors import MissingError
+
+FILE_BYTES_MAX = 1 << 20
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a file; raises MissingError with one sentence."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+        if len(content) > FILE_BYTES_MAX:
+            raise MissingError(f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right one?")
+        return tomllib.loads(content.decode())
+    except OSError as error:
+        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise MissingError(f"{path} is no TOML: {error}") from error
+
+
+def format_toml(comment: str, content: Mapping[str, Any]) -> str:
+    """Values, and tables of values, behind a comment; tables in tables are not needed here."""
+    values = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    parts = ["\n".join(f"# {line}".rstrip() for line in comment.splitlines()), _format(values)]
+    parts += [f"[{name}]\n{_format(table)}" for name, table in tables.items()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _format(values: Mapping[str, Any]) -> str:
+    # JSON's texts, numbers, booleans and lists are written alike in TOML.
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())

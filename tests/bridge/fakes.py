@@ -1,0 +1,136 @@
+"""A chain, a clock and meters, to be passed to a bridge in place of real ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from blockenergy.metering.v1 import state_pb2
+from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
+
+from client.keys import MeterKey
+from meter_bridge.chain import (
+    Answer,
+    ChainRefusedError,
+    ChainUnreachableError,
+    Head,
+    Meter,
+    Params,
+)
+from meter_bridge.connection import sign_reading
+
+CHAIN_ID = "street-1"
+SLOT_LENGTH_S = 60
+DEADLINE_S = 120
+BRIDGE = "energy1bridge"
+PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, DEADLINE_S, readings_max=50)
+# Of a chain that takes readings for years.
+PATIENT_PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, 10**8, readings_max=1_000)
+# The slot that has just ended when a test begins, and the time at which it ended.
+SLOT = 30_000_000
+NOW_S = (SLOT + 1) * SLOT_LENGTH_S
+
+
+@dataclass
+class Clock:
+    """A clock that stands until a test moves it."""
+
+    now_s: float = NOW_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def make_key(meter_id: str) -> MeterKey:
+    """The key of a meter, the same in every process."""
+    return MeterKey(meter_id.encode().rjust(32, b"."))
+
+
+def make_reading(
+    meter_id: str = "HOME-07", slot: int = SLOT, import_wh: int = 1_000, export_wh: int = 0
+) -> Reading:
+    """A signed reading."""
+    reading = Reading(
+        meter_id=meter_id, slot=slot, import_register_wh=import_wh, export_register_wh=export_wh
+    )
+    return sign_reading(make_key(meter_id), CHAIN_ID, reading)
+
+
+@dataclass
+class FakeChain:
+    """One reading per meter and slot, in time; does what a test asks for beside that."""
+
+    bridge: str = BRIDGE
+    head: Head = field(default_factory=lambda: Head(100, NOW_S))
+    params: Params = PARAMS
+    meters: dict[str, Meter] = field(default_factory=dict)
+    recorded: dict[tuple[str, int], Reading] = field(default_factory=dict)
+    # One entry per submission: how many readings it had.
+    submissions: list[int] = field(default_factory=list)
+    look_ups: int = 0
+    # What a test makes happen.
+    is_reachable: bool = True
+    takes_submissions: bool = True
+    # Records the readings of a submission, and then loses the answer; so many times.
+    answers_to_lose: int = 0
+    # Refuses whole submissions with this sentence.
+    refusal: str = ""
+    # The result for readings of a meter, whatever they say.
+    results: dict[str, ReadingResult] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add_meter(self, meter_id: str = "HOME-07", bridge: str = BRIDGE) -> None:
+        """Registers a meter."""
+        self.meters[meter_id] = Meter(bridge, make_key(meter_id).pub_key, is_active=True)
+
+    def pass_time(self, seconds: int) -> None:
+        """Makes a block that is so much later than the one before."""
+        self.head = Head(self.head.height + 1, self.head.time_s + seconds)
+
+    def get_head(self) -> Head:
+        self._require_reachable()
+        return self.head
+
+    def get_params(self) -> Params:
+        self._require_reachable()
+        return self.params
+
+    def get_meter(self, meter_id: str) -> Meter | None:
+        self.look_ups += 1
+        self._require_reachable()
+        return self.meters.get(meter_id)
+
+    def submit(self, readings: Sequence[Reading]) -> Sequence[Answer]:
+        self._require_reachable()
+        if not self.takes_submissions:
+            raise ChainUnreachableError("The chain makes no blocks.")
+        if self.refusal:
+            raise ChainRefusedError(self.refusal)
+        assert 0 < len(readings) <= self.params.readings_max
+        with self.lock:
+            self.submissions.append(len(readings))
+            answers = [Answer(self._record(reading), self.head.height) for reading in readings]
+            if self.answers_to_lose:
+                self.answers_to_lose -= 1
+                raise ChainUnreachableError("The answer was lost.")
+        return answers
+
+    def _record(self, reading: Reading) -> ReadingResult:
+        if reading.meter_id in self.results:
+            return self.results[reading.meter_id]
+        before = self.recorded.get((reading.meter_id, reading.slot))
+        if before is not None:
+            is_same = before == reading
+            return state_pb2.READING_ALREADY_RECORDED if is_same else state_pb2.READING_CONFLICT
+        age_s = self.head.time_s - (reading.slot + 1) * self.params.slot_length_s
+        if age_s < 0:
+            return state_pb2.READING_TOO_EARLY
+        if age_s >= self.params.reading_deadline_s:
+            return state_pb2.READING_TOO_LATE
+        self.recorded[reading.meter_id, reading.slot] = reading
+        return state_pb2.READING_RECORDED
+
+    def _require_reachable(self) -> None:
+        if not self.is_reachable:
+            raise ChainUnreachableError("The chain is away.")

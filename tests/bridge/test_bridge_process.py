@@ -1,0 +1,256 @@
+"""`python -m meter_bridge` and `blockenergy meter` as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.keyring import Keyring
+from client.keys import MeterKey
+from meter_bridge.client import MeterClient
+from meter_bridge.dsmr import format_telegram
+from tests.bridge.processes import DEADLINE_S, child, get
+from tests.bridge.waiting import wait_until
+from tests.bridge.world_node import WorldNode, make_bridge_key
+from tests.support import cast
+from tests.support.world import FIRST_SLOT, World
+
+AWAY = "tcp://127.0.0.1:1"
+
+
+class Operator:
+    """A folder with keys and a bridge's home, and the commands that are run there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = folder / "keys"
+        keyring = Keyring(self.keys)
+        keyring.add("bridge", make_bridge_key(), None)
+        secret = cast.meter_key("meter-anna").private_bytes_raw()
+        keyring.add("anna", MeterKey(secret), None)
+
+    @contextmanager
+    def running(
+        self, node: str, *options: str, listen: str = "127.0.0.1:0"
+    ) -> Iterator[tuple[subprocess.Popen[str], str]]:
+        """A bridge and the address that it listens at."""
+        arguments = ["--home", str(self.folder / "home"), "--node", node, "--listen", listen]
+        key = ["--key", "bridge", "--keyring", str(self.keys), "--log-format", "json"]
+        with child("-m", "meter_bridge", *arguments, *key, *options) as process:
+            yield process, read_address(process)
+
+    def meter(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output and errors of `blockenergy meter`."""
+        with child("-m", "client.cli", "meter", *arguments) as process:
+            output, errors = process.communicate(timeout=DEADLINE_S)
+            return process.returncode, output, errors
+
+    def push(self, bridge: str, file: Path, *options: str) -> tuple[int, Any]:
+        """Exit code and JSON output of `blockenergy meter push`."""
+        key = ["--meter-key", "anna", "--keyring", str(self.keys), "-o", "json"]
+        code, output, errors = self.meter("push", str(file), "--bridge", bridge, *key, *options)
+        return code, json.loads(output or errors)
+
+
+def read_address(process: subprocess.Popen[str]) -> str:
+    """What the log says about where the bridge listens."""
+    while line := get(process.stderr).readline():
+        message: str = json.loads(line)["message"]
+        if message.startswith("listening at "):
+            return message.split()[2]
+    raise AssertionError("the bridge ended before it listened")
+
+
+def run_bridge(*arguments: str) -> tuple[int, str]:
+    """Exit code and errors of a bridge that cannot start."""
+    with child("-m", "meter_bridge", *arguments) as process:
+        _, errors = process.communicate(timeout=DEADLINE_S)
+        return process.returncode, errors
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+@pytest.fixture
+def node() -> Iterator[WorldNode]:
+    with WorldNode(World()).running() as node:
+        node.make_block(node.world.end_s(FIRST_SLOT))
+        yield node
+
+
+def test_telegrams_from_a_file_reach_the_chain(
+    operator: Operator, node: WorldNode, tmp_path: Path
+) -> None:
+    end_s = node.world.end_s(FIRST_SLOT)
+    good = format_telegram("meter-anna", end_s + 2, (1_500, 500), (30,))
+    file = tmp_path / "telegrams.txt"
+    file.write_bytes(
+        b"half a telegram\r\n"
+        + good
+        + b"\r\n"
+        + good.replace(b"001.5", b"009.5")
+        + format_telegram("meter-anna", end_s + 30, (1_600,), ())
+        + format_telegram("meter-ben", end_s, (1_600,), ())
+    )
+    with operator.running(node.url) as (process, address):
+        with MeterClient(address) as client:
+            wait_until(lambda: client.health().healthy)
+            code, responses = operator.push(address, file)
+            assert code == 1
+            assert [response["result"] for response in responses] == [
+                "PUSH_ACCEPTED",
+                "PUSH_MALFORMED",
+                "PUSH_NOT_AT_SLOT_END",
+                "PUSH_WRONG_SIGNATURE",
+            ]
+            wait_until(lambda: client.health().done == 1)
+        file.write_bytes(good)
+        code, responses = operator.push(address, file, "--chain-id", "street-1")
+        assert (code, responses[0]["result"]) == (0, "PUSH_DUPLICATE")
+        code, output, _ = operator.meter(
+            "status", "meter-anna", str(FIRST_SLOT), "--bridge", address, "-o", "json"
+        )
+        assert (code, json.loads(output)["result"]) == (0, "READING_RECORDED")
+        code, output, _ = operator.meter("health", "--bridge", address)
+        assert code == 0
+        assert "street-1" in output
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_S) == 0
+    recorded = node.world.short()[f"metering.readings[{FIRST_SLOT}, meter-anna]"]
+    assert {name: int(value) for name, value in recorded.items()} == {
+        "import_wh": 2_000,
+        "export_wh": 30,
+    }
+
+
+def test_killed_bridge_goes_on_with_its_spool(
+    operator: Operator, node: WorldNode, tmp_path: Path
+) -> None:
+    file = tmp_path / "telegram.txt"
+    end_s = node.world.end_s(FIRST_SLOT + 1)
+    file.write_bytes(format_telegram("meter-anna", end_s, (2_000,), (30,)))
+    # The meter's clock is ahead: accepted, but due only when the chain has passed the slot's end.
+    node.make_block(end_s - 5)
+    with operator.running(node.url) as (process, address):
+        with MeterClient(address) as client:
+            wait_until(lambda: client.health().healthy)
+        code, responses = operator.push(address, file)
+        assert (code, responses[0]["result"]) == (0, "PUSH_ACCEPTED")
+        process.kill()
+    node.make_block(end_s)
+    with operator.running(node.url) as (_, address), MeterClient(address) as client:
+        wait_until(lambda: client.health().done == 1)
+    assert f"metering.readings[{FIRST_SLOT + 1}, meter-anna]" in node.world.short()
+
+
+def test_bridge_starts_without_a_node_and_says_so(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "telegram.txt"
+    file.write_bytes(format_telegram("meter-anna", 1_800_000_060, (2_000,), ()))
+    with operator.running(AWAY) as (process, address):
+        code, answer = operator.push(address, file)
+        assert code == 3
+        assert "cannot be reached" in answer["error"]["sentence"]
+        code, output, _ = operator.meter("health", "--bridge", address, "-o", "json")
+        assert (code, json.loads(output)["healthy"]) == (1, False)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 0
+
+
+def test_taken_port_and_home(operator: Operator) -> None:
+    keys = ["--key", "bridge", "--keyring", str(operator.keys), "--node", AWAY]
+    home = str(operator.folder / "home")
+    with operator.running(AWAY) as (_, address):
+        code, errors = run_bridge("--home", home + "2", "--listen", address, *keys)
+        assert code == 1
+        assert last_line(errors).startswith("meter_bridge: The bridge cannot listen at 127.0.0.1")
+        code, errors = run_bridge("--home", home, "--listen", "127.0.0.1:0", *keys)
+        assert code == 1
+        assert "Another bridge uses" in last_line(errors)
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (["--listen", "0.0.0.0:26690"], 2, "plain text is for loopback only"),
+        (["--listen", "somewhere"], 2, "is not an address"),
+        (["--tls-cert", "x.pem"], 2, "belong together"),
+        (
+            ["--tls-cert", "x.pem", "--tls-key", "x.key", "--tls-client-ca", "ca.pem"],
+            4,
+            "x.pem cannot be read",
+        ),
+        (["--key", "nobody"], 4, "there is no key nobody"),
+        (["--key", "anna"], 4, "needs that of an account"),
+        (["--node", "nowhere"], 2, "is not the address of a node"),
+        (["--backlog-max", "0"], 2, "is not a number"),
+        (["--utc-offsets", "1"], 2, "is not two offsets"),
+        (["--nonsense"], 2, "--nonsense"),
+    ],
+)
+def test_wrong_option_is_one_sentence(
+    operator: Operator, options: list[str], code: int, sentence: str
+) -> None:
+    base = ["--home", str(operator.folder / "home"), "--listen", "127.0.0.1:0", "--node", AWAY]
+    keys = ["--key", "bridge", "--keyring", str(operator.keys)]
+    found, errors = run_bridge(*base, *keys, *options)
+    assert found == code
+    assert sentence in errors
+    assert len(errors.splitlines()) == 1
+
+
+def last_line(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["push", "missing.txt", "--meter-key", "anna"], 4, "missing.txt cannot be read"),
+        (["push", "empty.txt", "--meter-key", "anna"], 2, "has no telegram"),
+        (["push", "one.txt", "--meter-key", "bridge"], 4, "need that of a meter"),
+        (["push", "one.txt", "--meter-key", "nobody"], 4, "there is no key nobody"),
+        (["push", "one.txt", "--meter-key", "missing.pem"], 4, "cannot be read"),
+        (["push", "one.txt"], 2, "--meter-key"),
+        (["push", "one.txt", "--meter-key", "anna"], 3, "cannot be reached"),
+        (["push", "one.txt", "--meter-key", "anna", "--bridge", "192.0.2.1:1"], 2, "loopback"),
+        (["push", "one.txt", "--meter-key", "anna", "--tls-ca", "x"], 2, "belong together"),
+        (["health"], 3, "cannot be reached"),
+        (["status", "meter-anna", "-1"], 2, "-1"),
+        (["status", "meter-anna", "x"], 2, "is not the number of a slot"),
+    ],
+)
+def test_wrong_command_is_one_sentence(
+    operator: Operator, arguments: list[str], code: int, sentence: str
+) -> None:
+    (operator.folder / "empty.txt").touch()
+    (operator.folder / "one.txt").write_bytes(format_telegram("meter-anna", 10**9, (1,), ()))
+    paths = [
+        str(operator.folder / one) if one.endswith((".txt", ".pem")) else one for one in arguments
+    ]
+    if "--bridge" not in paths:
+        paths += ["--bridge", find_silent_address()]
+    if paths[0] == "push":
+        paths += ["--keyring", str(operator.keys)]
+    found, _, errors = operator.meter(*paths)
+    assert found == code, errors
+    assert sentence in errors
+    assert len([line for line in errors.splitlines() if line.startswith("blockenergy:")]) == 1
+    assert "Traceback" not in errors
+
+
+def find_silent_address() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"

@@ -1,0 +1,225 @@
+"""The command line: help from the definitions, exit codes, one sentence per failure."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from loopback_node import LoopbackNode
+
+from client.catalog import get_messages, get_queries
+from client.definitions import get_first_sentence
+from client.keyring import Keyring
+from client.keys import AccountKey, MeterKey
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 60
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run_command(
+        *arguments: str, stdin: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("BLOCKENERGY_")
+        } | {
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
+            "BLOCKENERGY_HOME": str(tmp_path / "home"),
+            "BLOCKENERGY_NODE": f"tcp://127.0.0.1:{get_closed_port()}",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "client.cli", *arguments],
+            input=stdin,
+            env=environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run_command
+
+
+def get_closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / "home" / "keys")
+    keyring.add("alice", AccountKey.generate(), None)
+    keyring.add("meter", MeterKey.generate(), None)
+    keyring.add("locked", AccountKey.generate(), "correct horse")
+
+
+BUY = ("tx", "market", "buy", "--slot", "5", "--quantity", "5kWh", "--price-limit", "0.24")
+
+
+def test_help_names_every_command(run: Run) -> None:
+    top = run("--help")
+    assert top.returncode == 0
+    for name in ("keys", "tx", "query", "status", "localnet", "meter"):
+        assert f"  {name} " in top.stdout
+    for command, table in (("tx", get_messages()), ("query", get_queries())):
+        for module, operations in table.items():
+            text = " ".join(run(command, module, "--help").stdout.split())
+            for operation in operations.values():
+                assert f"{operation.name} {get_first_sentence(operation.comment)}" in text
+
+
+def test_help_of_a_message_comes_from_its_definition(run: Run) -> None:
+    text = " ".join(run("tx", "market", "buy", "--help").stdout.split())
+    operation = get_messages()["market"]["buy"]
+    assert operation.comment in text
+    assert "The buyer signs, as a consumer or prosumer." in text
+    assert "--price-limit PRICE The most to pay. (0.24, in the settlement token per kWh)" in text
+    assert "--quantity ENERGY (5kWh, 250Wh or 1.2MWh)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ((), "COMMAND"),
+        (("fly",), "fly"),
+        (("tx", "market"), "COMMAND"),
+        (("tx", "market", "bid"), "bid"),
+        (("tx", "market", "buy", "--slot", "5"), "--quantity"),
+        ((*BUY, "--from", "alice", "--colour", "red"), "--colour"),
+        ((*BUY[:-1], "0.2x", "--from", "alice", "--yes"), "--price-limit"),
+        ((*BUY, "--from", "alice"), "--yes"),
+        ((*BUY, "--from", "alice", "--yes", "--gas", "much"), "--gas"),
+        ((*BUY, "--from", "alice", "--yes", "--node", "localhost"), "tcp://"),
+        ((*BUY, "--from", "meter", "--yes"), "meter"),
+        (("keys", "add", "bob"), "passphrase"),
+        (("keys", "add", "alice", "--no-passphrase"), "another name"),
+        (("keys", "add", "a/b", "--no-passphrase"), "a/b"),
+        (("keys", "add", "bob", "--type", "meter", "--recover", "--no-passphrase"), "--recover"),
+        (("keys", "add", "bob", "--recover", "--no-passphrase"), "mnemonic"),
+    ],
+)
+@pytest.mark.usefixtures("keys")
+def test_wrong_usage_ends_with_2_and_one_sentence(
+    run: Run, arguments: tuple[str, ...], part: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("query", "market", "params"),
+        ("query", "bank", "balances", "--address", "alice"),
+        (*BUY, "--from", "alice", "--yes"),
+        ("tx", "bank", "send", "--to-address", "alice", "--amount", "12.5 EUR", "--from", "alice",
+         "--yes"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("keys")
+def test_a_node_that_is_not_there_ends_with_3(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 3
+    assert "cannot be reached" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "show", "bob"),
+        (*BUY, "--from", "bob", "--yes"),
+        (*BUY, "--from", "locked", "--yes"),
+        ("query", "bank", "balances", "--address", "bob"),
+        ("tx", "metering", "submit-readings", "--readings", "@no.json", "--from", "alice"),
+    ],
+)
+@pytest.mark.usefixtures("keys")
+def test_a_missing_file_or_key_ends_with_4(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+
+
+def test_errors_as_json(run: Run) -> None:
+    for arguments, code in ((("status", "-o", "json"), 3), (("fly", "--output=json"), 2)):
+        done = run(*arguments)
+        assert done.returncode == code
+        error = json.loads(done.stderr)["error"]
+        assert error["exit_code"] == code
+        assert error["sentence"]
+
+
+def test_a_fault_of_the_program_ends_with_70() -> None:
+    code = (
+        "import sys, client.cli as cli\n"
+        "def fail(args): raise ZeroDivisionError('oops')\n"
+        "cli._show_status = fail\n"
+        "sys.exit(cli.main(['status']))\n"
+    )
+    for debug, expected in (("", False), ("1", True)):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
+                "BLOCKENERGY_DEBUG": debug,
+            },
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 70
+        assert "ZeroDivisionError" in done.stderr
+        assert ("Traceback" in done.stderr) is expected
+
+
+def test_keys_from_words_and_back(run: Run) -> None:
+    made = json.loads(run("keys", "add", "alice", "--no-passphrase", "-o", "json").stdout)
+    assert len(made["mnemonic"].split()) == 24
+    again = run("keys", "add", "again", "--recover", "--no-passphrase", stdin=made["mnemonic"])
+    assert made["address"] in again.stdout
+    assert made["mnemonic"] not in again.stdout
+    shown = json.loads(run("keys", "show", "again", "-o", "json").stdout)
+    assert shown["address"] == made["address"]
+    listed = json.loads(run("keys", "list", "-o", "json").stdout)
+    assert [key["name"] for key in listed] == ["again", "alice"]
+
+
+def test_keys_of_another_folder(run: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "other")
+    assert run("keys", "add", "alice", "--no-passphrase", "--keyring", folder).returncode == 0
+    assert run("keys", "list").stdout == "none\n"
+    assert "alice" in run("keys", "list", "--keyring", folder).stdout
+
+
+def test_a_refusal_of_the_chain_ends_with_1(run: Run) -> None:
+    log = "The chain keeps nothing about this slot; check its number."
+    refusal = {"code": 8, "codespace": "market", "log": log, "height": "5"}
+    with LoopbackNode().running() as node:
+        node.answers["abci_query"] = lambda _: {"response": refusal}
+        text = run("query", "market", "slot", "--slot", "5", "--node", node.url)
+        as_json = run("query", "market", "slot", "--slot", "5", "--node", node.url, "-o", "json")
+    assert (text.returncode, as_json.returncode) == (1, 1)
+    assert text.stderr == f"blockenergy: refused (market 8, SLOT_UNKNOWN): {log}\n"
+    error = json.loads(as_json.stderr)["error"]
+    assert error == {
+        "sentence": log,
+        "exit_code": 1,
+        "codespace": "market",
+        "code": 8,
+        "name": "SLOT_UNKNOWN",
+    }

@@ -1,0 +1,93 @@
+"""Messages for people: units, short names, aligned tables."""
+
+from blockenergy.bank.v1.query_pb2 import QueryBalancesResponse
+from blockenergy.market.v1.query_pb2 import (
+    QueryPositionResponse,
+    QueryPositionsResponse,
+    QuerySlotResponse,
+)
+from blockenergy.market.v1.state_pb2 import SLOT_STATUS_OPEN, Position, Slot
+from blockenergy.metering.v1.query_pb2 import QueryReadingResponse
+from blockenergy.metering.v1.state_pb2 import Conflict, Registers
+from cosmos.auth.v1beta1.auth_pb2 import BaseAccount
+from cosmos.auth.v1beta1.query_pb2 import QueryAccountResponse
+from cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from client import display
+from client.tx import pack
+
+
+def split(text: str) -> list[list[str]]:
+    """Cells of a table; they are at least two spaces apart."""
+    return [[cell.strip() for cell in line.split("  ") if cell] for line in text.splitlines()]
+
+
+def test_one_record() -> None:
+    slot = QuerySlotResponse(
+        slot=4711,
+        info=Slot(status=SLOT_STATUS_OPEN, bought_wh=5_250),
+        price_per_kwh=240_000,
+        delivery_start_s=1_790_856_000,
+        takes_orders=True,
+    )
+    rows = dict(split(display.to_text(slot)))
+    assert rows["slot"] == "4711"
+    assert rows["status"] == "open"
+    assert rows["bought"] == "5.25 kWh"
+    assert rows["price"] == "0.24/kWh"
+    assert rows["delivery start"] == "2026-10-01T12:00:00Z"
+    assert rows["takes orders"] == "yes"
+
+
+def test_a_record_that_is_not_set() -> None:
+    assert dict(split(display.to_text(QuerySlotResponse(slot=1))))["info"] == "-"
+
+
+def test_a_list_with_more_to_come() -> None:
+    answer = QueryPositionsResponse(
+        positions=[
+            QueryPositionResponse(owner="energy1a", position=Position(sold_wh=250)),
+            QueryPositionResponse(owner="energy1b"),
+        ],
+        pagination=PageResponse(next_key=b"\x01\x02"),
+    )
+    header, first, second, *rest = split(display.to_text(answer))
+    assert dict(zip(header, first, strict=True))["sold"] == "250 Wh"
+    assert set(second[2:]) == {"-"}
+    assert rest[-1] == ["There is more: repeat with --page-key AQI="]
+
+
+def test_names_that_two_messages_inside_share_are_written_out() -> None:
+    answer = QueryReadingResponse(
+        registers=Registers(import_wh=5), conflict=Conflict(registers=Registers(import_wh=6))
+    )
+    rows = dict(split(display.to_text(answer)))
+    assert (rows["registers import"], rows["conflict registers import"]) == ("5 Wh", "6 Wh")
+
+
+def test_texts_of_others_cannot_command_the_terminal() -> None:
+    answer = QueryPositionResponse(owner="\x1b[2Jgrün\n")
+    assert dict(split(display.to_text(answer)))["owner"] == "\\x1b[2Jgrün\\n"
+
+
+def test_an_empty_list() -> None:
+    assert display.to_text(QueryPositionsResponse()) == "none"
+
+
+def test_coins() -> None:
+    answer = QueryBalancesResponse(free=[Coin(denom="ueur", amount="7")])
+    assert split(display.to_text(answer)) == [["free", "7ueur"], ["held", "-"]]
+
+
+def test_a_packed_message_is_shown_unpacked() -> None:
+    answer = QueryAccountResponse(account=pack(BaseAccount(address="energy1a", sequence=7)))
+    rows = dict(split(display.to_text(answer)))
+    assert (rows["address"], rows["sequence"]) == ("energy1a", "7")
+
+
+def test_json_has_the_names_of_the_definitions_and_every_field() -> None:
+    content = display.to_dict(QuerySlotResponse(slot=4711))
+    assert content["slot"] == "4711"
+    assert content["price_per_kwh"] == "0"
+    assert content["takes_orders"] is False

@@ -1,0 +1,234 @@
+"""The files of a network: what `init` writes, what `start` reads, and what is said of faults."""
+
+import json
+import re
+import socket
+import stat
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chain import app
+from chain.runtime.store import MemoryStore
+from client.errors import MissingError, UsageError
+from client.keyring import Keyring
+from client.keys import AccountKey
+from node_config import localnet
+from node_config.layout import Layout, load_layout, require_startable
+from node_config.network import Network
+from node_config.ports import find_free_ports
+from node_config.preset import load_preset
+
+ALICE = AccountKey(b"a" * 32).address
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A new network of two validators and one participant."""
+    accounts = tmp_path / "accounts.csv"
+    accounts.write_text(f"address,roles,amount\n{ALICE},prosumer+producer,12.5EUR\n")
+    home = tmp_path / "net"
+    localnet.init(home, 2, accounts, base_port=find_free_ports(2).base)
+    return home
+
+
+def read_genesis(home: Path, node: str = "node0") -> Any:
+    return json.loads((home / node / "config" / "genesis.json").read_text())
+
+
+def change(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def test_the_chain_takes_the_genesis_and_exports_it_again(home: Path) -> None:
+    document = read_genesis(home)
+    store = MemoryStore()
+    store.apply(app.init_chain(document["app_state"]))
+    again = MemoryStore()
+    again.apply(app.init_chain(app.export(store)))
+    assert again.data == store.data
+    assert document["initial_height"] == "1"
+    assert document["chain_id"] == "blockenergy-localnet"
+
+
+def test_supply_is_what_all_have_together(home: Path) -> None:
+    bank = read_genesis(home)["app_state"]["bank"]
+    amounts = [int(balance["value"]) for balance in bank["balances"]]
+    assert str(sum(amounts)) == bank["denoms"][0]["value"]["supply"]
+    # Treasury, backstop, registrar, issuer, bridge, a distributor per validator, and the CSV.
+    preset = load_preset("localnet")
+    operators = sum(preset.balances.values()) + preset.balances["distributor"]
+    assert sum(amounts) == operators + 12_500_000
+
+
+def test_an_account_of_the_csv_is_registered(home: Path) -> None:
+    state = read_genesis(home)["app_state"]
+    participants = {entry["key"]: entry["value"] for entry in state["registry"]["participants"]}
+    assert participants[ALICE]["roles"] == ["ROLE_PRODUCER", "ROLE_PROSUMER"]
+    accounts = [entry["key"] for entry in state["auth"]["accounts"]]
+    assert ALICE in accounts
+    assert len(accounts) == len(participants) == 8
+
+
+def test_keys_belong_to_the_genesis_and_to_their_owner_alone(home: Path) -> None:
+    state = read_genesis(home)["app_state"]
+    addresses = {info.name: info.address for info in Keyring(home / "keys").list_keys()}
+    assert sorted(addresses) == [
+        *["backstop", "bridge", "distributor0", "distributor1"],
+        *["issuer", "registrar", "treasury"],
+    ]
+    assert state["registry"]["params"]["registrar"] == addresses["registrar"]
+    assert state["market"]["params"]["treasury"] == addresses["treasury"]
+    assert state["settlement"]["params"]["backstop"] == addresses["backstop"]
+    secrets = [
+        *(home / "keys").iterdir(),
+        *home.glob("node*/config/*key.json"),
+    ]
+    assert len(secrets) == 7 + 4
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in secrets)
+
+
+def test_validators_of_the_genesis_have_their_keys(home: Path) -> None:
+    for number, validator in enumerate(read_genesis(home)["validators"]):
+        key = json.loads((home / f"node{number}/config/priv_validator_key.json").read_text())
+        assert validator["name"] == f"node{number}"
+        assert validator["address"] == key["address"]
+        assert validator["pub_key"] == key["pub_key"]
+    assert (home / "node0/config/genesis.json").read_bytes() == (
+        home / "node1/config/genesis.json"
+    ).read_bytes()
+
+
+def test_settings_of_a_private_network(home: Path) -> None:
+    config = tomllib.loads((home / "node0/config/config.toml").read_text())
+    assert config["p2p"]["pex"] is False
+    assert config["p2p"]["flush_throttle_timeout"] == "10ms"
+    assert config["consensus"]["create_empty_blocks_interval"] == "1s"
+    assert config["rpc"]["laddr"].startswith("tcp://127.0.0.1:")
+    assert re.fullmatch(r"[0-9a-f]{40}@127\.0\.0\.1:\d+", config["p2p"]["persistent_peers"])
+
+
+def test_an_existing_folder_is_left_alone(home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    with pytest.raises(UsageError, match="exists already; start it, or remove it first"):
+        localnet.init(home)
+    assert sorted(home.rglob("*")) == before
+
+
+def test_nothing_is_written_for_a_wrong_csv(tmp_path: Path) -> None:
+    accounts = tmp_path / "accounts.csv"
+    accounts.write_text(f"{ALICE},consumer,1\n{ALICE},consumer,1\n")
+    with pytest.raises(UsageError, match=r"accounts\.csv: line 2: .* stands in line 1 too"):
+        localnet.init(tmp_path / "net", accounts_csv=accounts)
+    assert [path.name for path in tmp_path.iterdir()] == ["accounts.csv"]
+
+
+def test_parameters_that_the_chain_refuses(tmp_path: Path) -> None:
+    preset = load_preset("localnet")
+    market = {**preset.params["market"], "price_low_per_kwh": 300_000}
+    wrong = replace(preset, params={**preset.params, "market": market})
+    with pytest.raises(UsageError, match="price_low_per_kwh is not below price_high_per_kwh"):
+        localnet.init(tmp_path / "net", preset=wrong)
+    unknown = replace(preset, params={**preset.params, "market": {**market, "dept_wh": 1}})
+    with pytest.raises(UsageError, match="dept_wh"):
+        localnet.init(tmp_path / "net", preset=unknown)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"validators": 0}, "0 validators cannot be; take 1 to 100"),
+        ({"validators": 101}, "101 validators cannot be"),
+        ({"base_port": 80}, "the ports 80 to"),
+        ({"base_port": 65_530}, "the ports 65530 to"),
+        ({"chain_id": "a b"}, "'a b' is no chain id"),
+        ({"preset": "huge"}, "there is no preset huge"),
+    ],
+)
+def test_wrong_arguments(tmp_path: Path, arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises((UsageError, MissingError), match=sentence):
+        localnet.init(tmp_path / "net", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_start_reads_what_was_edited(home: Path) -> None:
+    before = load_layout(home)
+    require_startable(before)
+    port = find_free_ports(1).rpc(0)
+    change(home / "node1/config/config.toml", str(before.nodes[1].rpc.port), str(port))
+    change(home / "localnet.toml", str(before.bridge.listen), "127.0.0.1:1234")
+    after = load_layout(home)
+    assert after.nodes[1].rpc.port == port
+    assert after.nodes[0] == before.nodes[0]
+    assert after.bridge.listen.port == 1234
+
+
+def spoil_state(layout: Layout) -> None:
+    for node in layout.nodes:
+        change(node.genesis, '"depth_wh": "50000"', '"depth_wh": "0"')
+
+
+def spoil_one(layout: Layout) -> None:
+    change(layout.nodes[1].genesis, '"depth_wh": "50000"', '"depth_wh": "1"')
+
+
+def spoil_json(layout: Layout) -> None:
+    for node in layout.nodes:
+        node.genesis.write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (spoil_state, r"node0/config/genesis.json: .* market.params.depth_wh: 1 to"),
+        (spoil_one, r"node1/config/genesis.json differs from .*node0/config/genesis.json"),
+        (spoil_json, r"node0/config/genesis.json is no genesis document"),
+    ],
+)
+def test_a_spoilt_genesis_starts_nothing(
+    home: Path, spoil: Callable[[Layout], None], sentence: str
+) -> None:
+    spoil(load_layout(home))
+    network = Network(home)
+    with pytest.raises(UsageError, match=sentence):
+        network.start()
+    assert not network.get_pids()
+
+
+def test_a_taken_port_starts_nothing(home: Path) -> None:
+    network = Network(home)
+    node = network.layout.nodes[1]
+    with (
+        socket.create_server(("127.0.0.1", node.rpc.port)),
+        pytest.raises(UsageError, match=rf"port {node.rpc.port} is taken; .*node1/config/config"),
+    ):
+        network.start()
+    assert not network.get_pids()
+
+
+def test_missing_and_broken_files(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="holds no network; make one with: blockenergy localnet"):
+        load_layout(tmp_path / "nowhere")
+    change(home / "node1/config/config.toml", "laddr", "address")
+    with pytest.raises(UsageError, match=r"node1/config/config\.toml cannot be used: .*laddr"):
+        load_layout(home)
+    change(home / "localnet.toml", '"node1"', '"node7"')
+    with pytest.raises(MissingError, match=r"node7/config/config\.toml cannot be read"):
+        load_layout(home)
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = str(tmp_path / "net")
+    assert localnet.main(["init", "--home", home, "--validators", "1"]) == 0
+    assert "Wrote a network of 1 validators" in capsys.readouterr().out
+    assert localnet.main(["init", "--home", home]) == 2
+    assert capsys.readouterr().err.startswith(f"blockenergy: {home} exists already")
+    assert localnet.main(["start", "--home", str(tmp_path / "nowhere")]) == 4
+    assert localnet.main(["init", "--validators", "many"]) == 2

@@ -1,0 +1,162 @@
+"""Genesis documents in the short form that tests and vectors use, and back.
+
+The short form has one line per entry, with names for addresses and for keys of meters:
+
+    "market.params": {"gate_closure_s": 20}
+    "bank.balances[anna, ueur]": 100000000
+    "registry.meters[meter-anna]": {"owner": "anna", "pub_key": "meter-anna", …}
+
+Numbers may stand without quotes, and fields with their defaults are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support import cast
+
+Short = dict[str, Any]
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+_ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")
+
+
+def street() -> Short:
+    """The five households and the grid around them, as every test finds them."""
+    document: Short = json.loads((VECTORS / "street.json").read_text())
+    return patch({}, document)
+
+
+def patch(short: Mapping[str, Any], changes: Mapping[str, Any]) -> Short:
+    """The short form with changes: fields are merged, None removes an entry."""
+    result = dict(short)
+    for path, value in changes.items():
+        assert _ENTRY.fullmatch(path), f"{path} is no place in a genesis document"
+        if value is None:
+            assert result.pop(path, None) is not None, f"{path} is not there to be removed"
+        elif isinstance(value, dict):
+            result[path] = normalize({**result.get(path, {}), **value})
+        else:
+            result[path] = normalize(value)
+    return result
+
+
+def complete(short: Mapping[str, Any]) -> Short:
+    """Adds what follows from the rest, where it is not given: accounts, supply, meter counts."""
+    result = dict(short)
+    names = sorted(_keys_of(short, "registry.participants"))
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    for name, number in numbers.items():
+        account = {"account_number": str(number), **result.get(f"auth.accounts[{name}]", {})}
+        result[f"auth.accounts[{name}]"] = account
+        owned = sum(
+            meter["owner"] == name and meter["status"] != "STATUS_REMOVED"
+            for meter in _values_of(short, "registry.meters")
+        )
+        entry = f"registry.participants[{name}]"
+        result[entry] = normalize({"meters": str(owned), **result[entry]})
+    result.setdefault("auth.last_account_number", str(len(numbers)))
+    for denom in _keys_of(short, "bank.denoms"):
+        entry = f"bank.denoms[{denom}]"
+        result[entry] = {"supply": str(_supply(short, denom)), **result[entry]}
+    for path in ("bank.last_hold_id", "market.last_order_id", "market.last_slot"):
+        result.setdefault(path, "0")
+    result.setdefault("settlement.progress", {})
+    return result
+
+
+def expand(short: Mapping[str, Any]) -> dict[str, Any]:
+    """The genesis document of a short form."""
+    document: dict[str, Any] = {}
+    for path, value in short.items():
+        found = _ENTRY.fullmatch(path)
+        assert found is not None
+        module = document.setdefault(found["module"], {})
+        if found["key"] is None:
+            module[found["collection"]] = resolve(value)
+        else:
+            entry = {"key": _key_to_json(found["key"]), "value": resolve(value)}
+            module.setdefault(found["collection"], []).append(entry)
+    return document
+
+
+def shorten(document: Mapping[str, Any]) -> Short:
+    """The short form of a genesis document."""
+    short: Short = {}
+    for module, collections in document.items():
+        for collection, content in collections.items():
+            if isinstance(content, list):
+                for entry in content:
+                    path = f"{module}.{collection}[{_key_to_text(entry['key'])}]"
+                    short[path] = normalize(to_names(entry["value"]))
+            else:
+                short[f"{module}.{collection}"] = normalize(to_names(content))
+    return short
+
+
+def resolve(value: Any) -> Any:
+    """Any JSON with names, with addresses and the keys of meters instead."""
+    if isinstance(value, dict) and value.get("pub_key", "").startswith(cast.METER_PREFIX):
+        value = {**value, "pub_key": cast.meter_pub_key(value["pub_key"])}
+    return _map_texts(value, cast.address_text)
+
+
+def to_names(value: Any) -> Any:
+    """Any JSON with addresses and keys of meters, with names instead."""
+    return _map_texts(value, cast.name_of)
+
+
+def normalize(value: Any) -> Any:
+    """Numbers as texts, and without fields that have their defaults."""
+    if isinstance(value, dict):
+        items = {key: normalize(item) for key, item in value.items() if item is not None}
+        return {key: item for key, item in items.items() if not _is_default(item)}
+    if isinstance(value, list):
+        return [normalize(item) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _supply(short: Mapping[str, Any], denom: str) -> int:
+    free = sum(
+        int(value)
+        for path, value in short.items()
+        if path.startswith("bank.balances[") and path.endswith(f", {denom}]")
+    )
+    held = [hold for hold in _values_of(short, "bank.holds") if hold["denom"] == denom]
+    return free + sum(int(hold.get("amount", 0)) for hold in held)
+
+
+def _keys_of(short: Mapping[str, Any], collection: str) -> list[str]:
+    start = f"{collection}["
+    return [path[len(start) : -1] for path in short if path.startswith(start)]
+
+
+def _values_of(short: Mapping[str, Any], collection: str) -> list[Any]:
+    return [value for path, value in short.items() if path.startswith(f"{collection}[")]
+
+
+def _key_to_json(text: str) -> Any:
+    parts = [cast.address_text(part) for part in text.split(", ")]
+    return parts[0] if len(parts) == 1 else parts
+
+
+def _key_to_text(key: Any) -> str:
+    parts = key if isinstance(key, list) else [key]
+    return ", ".join(cast.name_of(part) for part in parts)
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _map_texts(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _is_default(value: Any) -> bool:
+    unspecified = isinstance(value, str) and value.endswith("_UNSPECIFIED")
+    return unspecified or value in ("0", "", False, []) or value is None

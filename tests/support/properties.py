@@ -1,0 +1,41 @@
+"""Property tests: the same examples on every machine, and as many as each test can afford."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from chain.market.rules import Curve, MarketOrder
+
+
+def examples(count: int) -> settings:
+    """Settings of a property test that tries so many examples."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+@st.composite
+def curves(draw: st.DrawFn) -> Curve:
+    """Price lines: from realistic ones to those with tiny depths and odd prices."""
+    low = draw(st.integers(0, 400_000))
+    high = draw(st.integers(low + 1, 1_000_000))
+    depth = draw(st.one_of(st.integers(1, 20), st.integers(1, 1_000_000)))
+    return Curve(low, high, depth)
+
+
+# Net Wh sold by the pool; beyond the depth of most curves, in both directions.
+net_energies = st.one_of(st.integers(-40, 40), st.integers(-2_000_000, 2_000_000))
+quantities = st.one_of(st.integers(1, 40), st.integers(1, 2_000_000))
+
+
+@st.composite
+def curves_with_orders(draw: st.DrawFn) -> tuple[Curve, int, list[MarketOrder]]:
+    """A price line, where it stands, and the orders of one block."""
+    curve = draw(curves())
+    limits = st.integers(curve.price_low, curve.price_high)
+    order = st.builds(MarketOrder, st.booleans(), quantities, limits)
+    return curve, draw(net_energies), draw(st.lists(order, max_size=8))

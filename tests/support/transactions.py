@@ -1,0 +1,106 @@
+"""Signing transactions as a wallet does, with every part open to be made wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from cosmos.crypto.secp256k1.keys_pb2 import PubKey
+from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
+from cosmos.tx.v1beta1 import tx_pb2
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+
+from chain.runtime import codec
+from chain.runtime.tx import PUB_KEY_TYPE_URL, sign_bytes
+from tests.support.cast import Wallet
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+@dataclass
+class Envelope:
+    """All of a transaction but its messages; the defaults make a good one."""
+
+    chain_id: str
+    account_number: int
+    sequence: int
+    gas_limit: int = 1_000_000
+    fee: Sequence[tuple[str, int]] = ()
+    fee_payer: str = ""
+    fee_granter: str = ""
+    memo: str = ""
+    timeout_height: int = 0
+    sign_mode: int = SIGN_MODE_DIRECT
+    # Whose public key it carries; the signer's own if None, none at all if empty.
+    pub_key_of: Wallet | None = None
+    with_pub_key: bool = True
+    extension_option: bool = False
+    signers: int = 1
+    signatures: int = 1
+    high_s: bool = False
+
+
+def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> bytes:
+    """The bytes of a TxRaw."""
+    body = make_body(messages, envelope).SerializeToString(deterministic=True)
+    auth_info = make_auth_info(signer, envelope).SerializeToString(deterministic=True)
+    content = sign_bytes(body, auth_info, envelope.chain_id, envelope.account_number)
+    signature = sign_content(signer, content)
+    if envelope.high_s:
+        signature = flip_s(signature)
+    raw = tx_pb2.TxRaw(
+        body_bytes=body,
+        auth_info_bytes=auth_info,
+        signatures=[signature] * envelope.signatures,
+    )
+    return raw.SerializeToString(deterministic=True)
+
+
+def make_body(messages: Sequence[Message], envelope: Envelope) -> tx_pb2.TxBody:
+    body = tx_pb2.TxBody(
+        messages=[pack(message) for message in messages],
+        memo=envelope.memo,
+        timeout_height=envelope.timeout_height,
+    )
+    if envelope.extension_option:
+        body.extension_options.add(type_url="/example.v1.Option")
+    return body
+
+
+def make_auth_info(signer: Wallet, envelope: Envelope) -> tx_pb2.AuthInfo:
+    auth_info = tx_pb2.AuthInfo(
+        fee=tx_pb2.Fee(
+            amount=[Coin(denom=denom, amount=str(amount)) for denom, amount in envelope.fee],
+            gas_limit=envelope.gas_limit,
+            payer=envelope.fee_payer,
+            granter=envelope.fee_granter,
+        )
+    )
+    for _ in range(envelope.signers):
+        info = auth_info.signer_infos.add(sequence=envelope.sequence)
+        info.mode_info.single.mode = envelope.sign_mode
+        if envelope.with_pub_key:
+            key = PubKey(key=(envelope.pub_key_of or signer).pub_key)
+            info.public_key.CopyFrom(
+                AnyMessage(type_url=PUB_KEY_TYPE_URL, value=codec.encode(key))
+            )
+    return auth_info
+
+
+def pack(message: Message) -> AnyMessage:
+    """A message with its type, as a transaction carries it."""
+    url = f"/{message.DESCRIPTOR.full_name}"
+    return AnyMessage(type_url=url, value=message.SerializeToString(deterministic=True))
+
+
+def sign_content(signer: Wallet, content: bytes) -> bytes:
+    """64 bytes r||s, with s in the lower half."""
+    return signer.key.sign_recoverable(content)[:64]
+
+
+def flip_s(signature: bytes) -> bytes:
+    """The other signature that fits the same content: s in the upper half."""
+    s = _ORDER - int.from_bytes(signature[32:], "big")
+    return signature[:32] + s.to_bytes(32, "big")

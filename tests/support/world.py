@@ -1,0 +1,212 @@
+"""A chain in memory, with named people, driven through `chain.app` alone.
+
+    world = World()
+    slot = world.slot_ahead(2)
+    world.block(world.buy("ben", slot, 5_000, 240_000), world.sell("anna", slot, 2_000, 100_000))
+    world.block(at=world.end_s(slot))
+
+After every block all invariants are checked. Money is in millionths of the settlement token.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
+from blockenergy.metering.v1 import state_pb2 as metering_pb2
+from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
+from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
+from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from google.protobuf.message import Message
+
+from chain import app, auth
+from chain.metering import reading_sign_bytes
+from chain.runtime.context import BlockInfo
+from chain.runtime.store import Overlay
+from chain.runtime.tx import TxCache
+from chain.transactions import TxResult
+from tests.support import cast, documents
+from tests.support.store import SortedStore
+from tests.support.transactions import Envelope, sign
+
+M = TypeVar("M", bound=Message)
+
+CHAIN_ID = "street-1"
+# Slots last 60 s; this is the beginning of slot 30,000,000.
+START_S = 1_800_000_000
+SLOT_LENGTH_S = 60
+FIRST_SLOT = START_S // SLOT_LENGTH_S
+DENOM = "ueur"
+
+
+class State:
+    """A store in the form that collections and keepers read."""
+
+    def __init__(self, store: SortedStore) -> None:
+        self.store = Overlay(store)
+
+
+class World:
+    """A street and its chain. `changes` patch the genesis document in its short form."""
+
+    def __init__(
+        self, changes: Mapping[str, Any] | None = None, base: documents.Short | None = None
+    ) -> None:
+        short = documents.street() if base is None else base
+        completed = documents.complete(documents.patch(short, changes or {}))
+        self._start(documents.expand(completed))
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> World:
+        """A world that begins with a genesis document, as `export` writes it."""
+        world = cls.__new__(cls)
+        world._start(document)
+        return world
+
+    def _start(self, document: dict[str, Any]) -> None:
+        self.genesis = document
+        self.store = SortedStore()
+        self.store.apply(app.init_chain(self.genesis))
+        self.cache = TxCache(app.HANDLERS)
+        self.height = 0
+        self.time_s = START_S
+        self.results: list[TxResult] = []
+        self._pending: Counter[str] = Counter()
+
+    def block(self, *txs: bytes, at: int | None = None) -> app.BlockResult:
+        """Executes a block of transactions; checks that every invariant holds after it."""
+        result = self.block_unchecked(*txs, at=at)
+        assert not (problems := app.find_problems(self.store)), problems
+        return result
+
+    def block_unchecked(self, *txs: bytes, at: int | None = None) -> app.BlockResult:
+        """Executes a block of transactions."""
+        self.height += 1
+        self.time_s = self.time_s if at is None else at
+        result = app.finalize_block(self.store, self.block_info, self.cache, txs)
+        for tx_result in result.tx_results:
+            if tx_result.fault:
+                raise tx_result.fault
+        self.store.apply(result.changes)
+        self.results = result.tx_results
+        self._pending.clear()
+        return result
+
+    def run_until(self, time_s: int, step_s: int = SLOT_LENGTH_S) -> None:
+        """Empty blocks at regular times, the last one at the given time."""
+        while self.time_s < time_s:
+            self.block(at=min(self.time_s + step_s, time_s))
+
+    @property
+    def block_info(self) -> BlockInfo:
+        return BlockInfo(CHAIN_ID, self.height, self.time_s)
+
+    @property
+    def state(self) -> State:
+        return State(self.store)
+
+    # Transactions. Each gets the sequence behind those signed before it for the same block.
+
+    def sign(self, signer: str, *messages: Message, **changes: Any) -> bytes:
+        """Signs messages; `changes` make parts of the envelope other than they should be."""
+        envelope = replace(self.envelope(signer), **changes)
+        self._pending[signer] += 1
+        return sign(cast.wallet(signer), messages, envelope)
+
+    def envelope(self, signer: str) -> Envelope:
+        """What is around the next messages of a signer."""
+        account = auth.get_account(self.state, cast.wallet(signer).address)
+        number, sequence = (account.account_number, account.sequence) if account else (0, 0)
+        return Envelope(CHAIN_ID, number, sequence + self._pending[signer])
+
+    def send(self, source: str, target: str, amount: int, denom: str = DENOM) -> bytes:
+        message = cosmos_tx_pb2.MsgSend(
+            from_address=cast.address_text(source),
+            to_address=cast.address_text(target),
+            amount=[Coin(denom=denom, amount=str(amount))],
+        )
+        return self.sign(source, message)
+
+    def buy(self, buyer: str, slot: int, quantity_wh: int, limit: int) -> bytes:
+        message = market_tx_pb2.MsgBuy(
+            buyer=cast.address_text(buyer),
+            slot=slot,
+            quantity_wh=quantity_wh,
+            price_limit_per_kwh=limit,
+        )
+        return self.sign(buyer, message)
+
+    def sell(self, seller: str, slot: int, quantity_wh: int, limit: int) -> bytes:
+        message = market_tx_pb2.MsgSell(
+            seller=cast.address_text(seller),
+            slot=slot,
+            quantity_wh=quantity_wh,
+            price_limit_per_kwh=limit,
+        )
+        return self.sign(seller, message)
+
+    def submit(self, *readings: metering_pb2.Reading, bridge: str = "bridge") -> bytes:
+        message = metering_tx_pb2.MsgSubmitReadings(
+            bridge=cast.address_text(bridge), readings=readings
+        )
+        return self.sign(bridge, message)
+
+    # Asking.
+
+    def query(self, path: str, request: Message, answer: type[M]) -> M:
+        """The answer to a question about the state after the last block."""
+        data = app.query(self.store, self.block_info, path, request.SerializeToString())
+        return answer.FromString(data)
+
+    def balance(self, name: str, denom: str = DENOM) -> int:
+        """What somebody can spend."""
+        return int(self.short().get(f"bank.balances[{name}, {denom}]", 0))
+
+    def short(self) -> documents.Short:
+        """The state as a genesis document in its short form."""
+        return documents.shorten(app.export(self.store))
+
+    # Times.
+
+    def slot_ahead(self, count: int) -> int:
+        """The slot so many after the one in delivery."""
+        return self.time_s // SLOT_LENGTH_S + count
+
+    def end_s(self, slot: int) -> int:
+        """When the delivery of a slot ends: from then on its readings are taken."""
+        return (slot + 1) * SLOT_LENGTH_S
+
+    def deadline_s(self, slot: int) -> int:
+        """When the readings of a slot are no longer taken, and it is settled."""
+        return self.end_s(slot) + int(self.genesis["metering"]["params"]["reading_deadline_s"])
+
+
+def reading(
+    meter_id: str,
+    slot: int,
+    import_wh: int = 0,
+    export_wh: int = 0,
+    *,
+    signed_by: str | None = None,
+    chain_id: str = CHAIN_ID,
+) -> metering_pb2.Reading:
+    """What the registers of a meter show at the end of a slot, signed by the meter."""
+    content = metering_pb2.Reading(
+        meter_id=meter_id,
+        slot=slot,
+        import_register_wh=import_wh,
+        export_register_wh=export_wh,
+    )
+    key = cast.meter_key(signed_by or meter_id)
+    content.signature = key.sign(reading_sign_bytes(chain_id, content))
+    return content
+
+
+def response(result: TxResult, kind: type[M], index: int = 0) -> M:
+    """The response to one message of a transaction that was executed."""
+    assert result.code == 0, result.log
+    return kind.FromString(TxMsgData.FromString(result.data).msg_responses[index].value)

@@ -1,0 +1,212 @@
+"""Accepted readings are submitted until the chain has answered for each of them."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blockenergy.bridge.v1.bridge_pb2 import (
+    SPOOL_DONE,
+    SPOOL_REFUSED,
+    SPOOL_SUBMITTED,
+    SPOOL_WAITING,
+)
+from blockenergy.metering.v1 import state_pb2
+from blockenergy.metering.v1.state_pb2 import Reading
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meter_bridge.chain import ChainRefusedError, ChainUnreachableError, ChainView, Head, Params
+from meter_bridge.spool import Entry, Spool, WrongOwnerError
+from meter_bridge.submit import Submitter, compute_due_slots
+from tests.bridge.fakes import (
+    CHAIN_ID,
+    SLOT,
+    SLOT_LENGTH_S,
+    Clock,
+    FakeChain,
+    make_reading,
+)
+from tests.bridge.waiting import wait_until
+
+WAIT_S = 20
+
+
+class Desk:
+    """A submitter with a spool and a chain."""
+
+    def __init__(self, folder: Path) -> None:
+        self.chain = FakeChain()
+        self.spool = Spool(folder, Clock())
+        self.failures: list[Exception] = []
+        self.view = ChainView(self.chain)
+        self.submitter = Submitter(
+            self.chain, self.view, self.spool, self.failures.append, poll_s=0.01, backoff_max_s=0.02
+        )
+
+    def add(self, *readings: Reading) -> None:
+        for future in [self.spool.add(reading) for reading in readings]:
+            future.result(WAIT_S)
+
+    def find(self, reading: Reading) -> Entry:
+        entry = self.spool.find(reading.meter_id, reading.slot)
+        assert entry is not None
+        return entry
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.spool.close()
+    assert desk.failures == []
+
+
+def test_due_readings_go_in_one_submission(desk: Desk) -> None:
+    readings = [make_reading(f"HOME-{number}") for number in range(10)]
+    desk.add(*readings)
+    assert desk.submitter.run_once() is False
+    assert desk.chain.submissions == [10]
+    assert desk.chain.recorded == {(one.meter_id, one.slot): one for one in readings}
+    for reading in readings:
+        entry = desk.find(reading)
+        assert (entry.state, entry.result, entry.height) == (
+            SPOOL_DONE,
+            state_pb2.READING_RECORDED,
+            desk.chain.head.height,
+        )
+    desk.submitter.run_once()
+    assert desk.chain.submissions == [10]
+
+
+def test_submissions_are_no_larger_than_the_chain_takes(desk: Desk) -> None:
+    desk.add(*(make_reading(f"HOME-{number}") for number in range(120)))
+    assert [desk.submitter.run_once() for _ in range(3)] == [True, True, False]
+    assert desk.chain.submissions == [50, 50, 20]
+
+
+def test_reading_waits_until_block_time_has_passed_its_slot(desk: Desk) -> None:
+    reading = make_reading(slot=SLOT + 1)
+    desk.add(reading)
+    desk.chain.pass_time(SLOT_LENGTH_S - 1)
+    desk.submitter.run_once()
+    assert desk.find(reading).state == SPOOL_WAITING
+    desk.chain.pass_time(1)
+    desk.submitter.run_once()
+    assert desk.find(reading).state == SPOOL_DONE
+
+
+def test_lost_answer_is_asked_for_again_with_the_same_content(desk: Desk) -> None:
+    reading = make_reading()
+    desk.add(reading)
+    desk.chain.answers_to_lose = 1
+    with pytest.raises(ChainUnreachableError):
+        desk.submitter.run_once()
+    assert desk.find(reading).state == SPOOL_SUBMITTED
+    desk.submitter.run_once()
+    entry = desk.find(reading)
+    assert (entry.state, entry.result) == (SPOOL_DONE, state_pb2.READING_ALREADY_RECORDED)
+
+
+def test_too_early_is_submitted_again(desk: Desk) -> None:
+    reading = make_reading()
+    desk.add(reading)
+    desk.chain.results["HOME-07"] = state_pb2.READING_TOO_EARLY
+    assert desk.submitter.run_once() is False
+    assert desk.find(reading).state == SPOOL_SUBMITTED
+    desk.chain.results.clear()
+    desk.submitter.run_once()
+    assert desk.find(reading).state == SPOOL_DONE
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        state_pb2.READING_CONFLICT,
+        state_pb2.READING_METER_UNKNOWN,
+        state_pb2.READING_METER_NOT_ACTIVE,
+        state_pb2.READING_WRONG_BRIDGE,
+        state_pb2.READING_WRONG_SIGNATURE,
+        state_pb2.READING_TOO_LATE,
+        state_pb2.READING_OUT_OF_RANGE,
+    ],
+)
+def test_refusal_is_final_and_raises_an_alarm(
+    desk: Desk, result: state_pb2.ReadingResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused, good = make_reading(), make_reading("HOME-08")
+    desk.add(refused, good)
+    desk.chain.results["HOME-07"] = result
+    with caplog.at_level(logging.ERROR):
+        desk.submitter.run_once()
+    entry = desk.find(refused)
+    assert (entry.state, entry.result) == (SPOOL_REFUSED, result)
+    assert desk.find(good).state == SPOOL_DONE
+    assert state_pb2.ReadingResult.Name(result) in caplog.text
+    assert "HOME-07" in caplog.text
+    assert "HOME-08" not in caplog.text
+    desk.submitter.run_once()
+    assert desk.chain.submissions == [2]
+
+
+def test_refused_submission_keeps_all_its_readings(desk: Desk) -> None:
+    reading = make_reading()
+    desk.add(reading)
+    desk.chain.refusal = "The participant lacks the role that this needs."
+    with pytest.raises(ChainRefusedError):
+        desk.submitter.run_once()
+    assert desk.find(reading).state == SPOOL_SUBMITTED
+    desk.chain.refusal = ""
+    desk.submitter.run_once()
+    assert desk.find(reading).state == SPOOL_DONE
+
+
+def test_spool_of_another_chain_is_not_submitted(desk: Desk) -> None:
+    desk.spool.require_owner("street-2", desk.chain.bridge)
+    desk.add(make_reading())
+    with pytest.raises(WrongOwnerError, match="street-2"):
+        desk.submitter.run_once()
+    assert desk.chain.submissions == []
+    assert desk.view.params is None
+
+
+def test_thread_goes_on_through_failures_and_says_what_is_wrong(desk: Desk) -> None:
+    reading = make_reading()
+    desk.add(reading)
+    desk.chain.is_reachable = False
+    desk.submitter.start()
+    try:
+        wait_until(lambda: desk.submitter.problem == "The chain is away.")
+        desk.chain.refusal = "No fee."
+        desk.chain.is_reachable = True
+        wait_until(lambda: desk.submitter.problem == "No fee.")
+        desk.chain.refusal = ""
+        wait_until(lambda: desk.find(reading).state == SPOOL_DONE)
+        wait_until(lambda: desk.submitter.problem == "")
+    finally:
+        assert desk.submitter.stop(WAIT_S)
+
+
+def test_unexpected_failure_is_reported(desk: Desk) -> None:
+    desk.chain.head = None  # type: ignore[assignment]
+    desk.submitter.start()
+    wait_until(lambda: desk.failures != [])
+    assert desk.submitter.stop(WAIT_S)
+    desk.failures.clear()
+
+
+@given(
+    slot=st.integers(1_000, 10**9),
+    slot_length_s=st.integers(1, 3_600),
+    deadline_s=st.integers(1, 10**5),
+    off_s=st.integers(-(2 * 10**5), 2 * 10**5),
+)
+def test_due_slots_are_those_that_the_next_block_may_take(
+    slot: int, slot_length_s: int, deadline_s: int, off_s: int
+) -> None:
+    time_s = max(0, slot * slot_length_s + off_s)
+    params = Params(CHAIN_ID, slot_length_s, deadline_s, 50)
+    first_open, last_ended = compute_due_slots(params, Head(1, time_s))
+    ends_s = (slot + 1) * slot_length_s
+    assert (slot <= last_ended) == (time_s >= ends_s)
+    assert (slot >= first_open) == (time_s < ends_s + deadline_s)

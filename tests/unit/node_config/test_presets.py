@@ -1,0 +1,60 @@
+"""Presets: those that we have, and what is said of one that lacks something."""
+
+from pathlib import Path
+
+import pytest
+
+from client.errors import MissingError, UsageError
+from node_config.preset import FOLDER, load_preset
+
+NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def test_names() -> None:
+    assert NAMES == ["demo", "localnet"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slots_can_be_traded_and_metered(name: str) -> None:
+    params = load_preset(name).params
+    market, metering = params["market"], params["metering"]
+    length_s = metering["slot_length_s"]
+    assert market["gate_closure_s"] < length_s
+    assert market["horizon_slots"] > 1
+    assert metering["reading_deadline_s"] <= params["settlement"]["history_slots"] * length_s
+
+
+def test_demo_is_an_hour_per_slot() -> None:
+    metering = load_preset("demo").params["metering"]
+    assert (metering["slot_length_s"], metering["slot_stands_for_s"]) == (10, 3600)
+
+
+def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = (FOLDER / "localnet.toml").read_text()
+    path.write_text(text.replace("depth_wh = 50_000", "depth_wh = 7"))
+    assert load_preset(str(path)).params["market"]["depth_wh"] == 7
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("[params.bank]", "[params.banc]", "params.banc is not known"),
+        ('issuer = "1000EUR"', 'issuer = "1000GBP"', "'1000GBP' is not in EUR or ueur"),
+        ('issuer = "1000EUR"', "", "balances.issuer is missing"),
+        ("decimals = 6", "digits = 6", "digits"),
+        ("[chain]", "[chain", "is no TOML"),
+    ],
+)
+def test_faults(tmp_path: Path, before: str, after: str, sentence: str) -> None:
+    path = tmp_path / "mine.toml"
+    text = (FOLDER / "localnet.toml").read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises((UsageError, MissingError), match=sentence):
+        load_preset(str(path))
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(MissingError, match="there is no preset huge; take one of demo, localnet"):
+        load_preset("huge")

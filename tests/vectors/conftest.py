@@ -1,0 +1,7 @@
+"""Failures inside the vector runner show what differs, as those inside tests do."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("tests.support.vectors", "tests.support.world")

@@ -1,0 +1,95 @@
+"""Nothing a user can send, ask or be refused with is without a vector."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from blockenergy.metering.v1 import state_pb2
+from google.protobuf import descriptor_pool
+
+from chain import app
+from chain.runtime.module import snake_case
+from tests.support import vectors
+
+VECTORS = vectors.load_all()
+# Refusals that no transaction or query can bring about by itself.
+BEYOND_VECTORS = {
+    ("sdk", "PANIC"): "a fault of the chain; tests/unit/chain/test_transactions.py makes one",
+    ("sdk", "INVALID_HEIGHT"): "heights of queries are the node's business",
+}
+
+
+def _folders() -> list[str]:
+    return [
+        f"{module.name}/{snake_case(url.rpartition('.Msg')[2])}"
+        for module in app.MODULES
+        for url in module.handlers
+    ]
+
+
+@pytest.mark.parametrize("folder", _folders())
+def test_every_message_has_successes_and_as_many_refusals(folder: str) -> None:
+    refused = ["refused" in vector.content for vector in VECTORS if vector.folder == folder]
+    successes, refusals = refused.count(False), refused.count(True)
+    assert successes >= 1, f"tests/vectors/{folder} has no success"
+    assert refusals >= successes, f"tests/vectors/{folder} has more successes than refusals"
+
+
+def test_a_vector_lies_in_the_folder_of_its_message() -> None:
+    urls = {
+        f"{module.name}/{snake_case(url.rpartition('.Msg')[2])}": url
+        for module in app.MODULES
+        for url in module.handlers
+    }
+    for vector in VECTORS:
+        if vector.folder in urls:
+            assert vector["message"]["@type"] == urls[vector.folder], vector.name
+        else:
+            kind = vector.folder.partition("/")[2]
+            assert kind in ("block", "query", "transaction"), f"{vector.name}: no such message"
+
+
+@pytest.mark.parametrize("path", sorted(app.QUERIES))
+def test_every_query_has_a_vector(path: str) -> None:
+    assert any(vector.get("query") == path for vector in VECTORS), f"no vector asks {path}"
+
+
+@pytest.mark.parametrize("codespace", sorted(vectors.ERRORS))
+def test_every_refusal_is_reached(codespace: str) -> None:
+    reached = {
+        (vector["refused"]["codespace"], vector["refused"]["code"])
+        for vector in VECTORS
+        if "refused" in vector.content
+    }
+    declared = {
+        (codespace, value.name)
+        for value in vectors.ERRORS[codespace].DESCRIPTOR.values
+        if value.number
+    }
+    missing = sorted(declared - reached - BEYOND_VECTORS.keys())
+    assert not missing, f"no vector is refused with {missing}"
+    assert not reached & BEYOND_VECTORS.keys()
+
+
+def test_every_result_of_a_reading_is_reached() -> None:
+    reached = Counter(
+        result for vector in VECTORS for result in vector.get("response", {}).get("results", [])
+    )
+    declared = set(state_pb2.ReadingResult.keys()) - {"READING_RESULT_UNSPECIFIED"}
+    assert declared == set(reached)
+
+
+def test_every_event_is_announced() -> None:
+    reached = {name for vector in VECTORS for event in vector.get("events", []) for name in event}
+    declared = {
+        name
+        for module in ("bank", "registry", "metering", "market", "settlement")
+        for name in _events_of(module)
+    }
+    assert not declared - reached, f"no vector announces {sorted(declared - reached)}"
+
+
+def _events_of(module: str) -> list[str]:
+    path = f"blockenergy/{module}/v1/events.proto"
+    return list(descriptor_pool.Default().FindFileByName(path).message_types_by_name)
