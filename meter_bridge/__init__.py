@@ -10,5 +10,10 @@ meter, because the bridge can check a signature but never make one.
     submit                      from the spool to the chain, and the answers back
     chain, chain_client         what the bridge needs of the chain, and the node that gives it
     server, tls, bridge         gRPC, and the parts put together
-    client, push                for meters, gateways and `blockenergy meter push`
+    connection, commands        for gateways, and as `blockenergy meter`; client has both
 """
+
+import os
+
+# What gRPC's core writes on standard error is for its developers; our own sentences say it all.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

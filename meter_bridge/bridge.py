@@ -23,7 +23,9 @@ from meter_bridge.tls import TlsFiles, require_server_credentials
 log = logging.getLogger(__name__)
 
 DEFAULT_LISTEN = "127.0.0.1:26690"
-STOP_S = 10.0
+# Streams stay open for ever, so that a stop always takes this long when there are any.
+GRACE_S = 2.0
+STOP_S = 8.0
 REFUSALS_SHOWN = 10
 
 
@@ -88,7 +90,8 @@ class Bridge:
 
     def stop(self) -> None:
         """Takes in nothing more, answers what it has, and leaves the rest on disk."""
-        self._server.stop(STOP_S / 2).wait(STOP_S)
+        self._submitter.ask_to_stop()
+        self._server.stop(GRACE_S).wait(GRACE_S + STOP_S)
         if not self._submitter.stop(STOP_S):
             log.warning("a submission has no answer yet; the next start submits it again")
         self._spool.close()

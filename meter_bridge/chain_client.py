@@ -48,6 +48,8 @@ READING_BYTES_MAX = 168
 # A transaction without its messages, and a message without its readings, at the most.
 TX_BYTES_MAX = 512
 MESSAGE_BYTES_MAX = 160
+# The least time that a submission is given to get into a block.
+WAIT_MIN_S = 5.0
 METER_UNKNOWN = ("registry", registry_errors.METER_UNKNOWN)
 
 
@@ -86,7 +88,13 @@ class NodeChain:
         self._readings_per_message = metering.readings_per_message_max
         self._readings_per_tx = compute_readings_per_tx(auth, metering.readings_per_message_max)
         # A signer reads gas and fees from the chain once; this one does so again.
-        self._signer = Signer(self._rpc, self._key, chain_id=chain_id, wait_s=self._wait_s)
+        self._signer = Signer(
+            self._rpc,
+            self._key,
+            chain_id=chain_id,
+            # Soon enough to submit once more before the deadline of the readings.
+            wait_s=max(WAIT_MIN_S, min(self._wait_s, metering.reading_deadline_s / 2)),
+        )
         self._chain_id = chain_id
         return Params(
             chain_id=chain_id,

@@ -79,12 +79,16 @@ class Submitter:
         """Begins to submit."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Has no further submission begin."""
+        self._stopping.set()
+
     def stop(self, wait_s: float) -> bool:
         """Lets the submission in progress finish; returns whether it did within `wait_s`.
 
         One that did not is submitted again by the next process, with the same content.
         """
-        self._stopping.set()
+        self.ask_to_stop()
         self._thread.join(wait_s)
         return not self._thread.is_alive()
 

@@ -12,7 +12,7 @@ from chain.bank import keeper
 from chain.bank.keeper import BankError
 from chain.bank.state import DENOMS, PARAMS
 from chain.runtime.context import Context, CosmosEvent
-from chain.runtime.errors import ChainError, require
+from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.tx import decode_address, decode_amount, decode_coins
 
 _DENOM = re.compile(r"[a-zA-Z][a-zA-Z0-9/:._-]{2,127}")
@@ -26,7 +26,7 @@ def send(ctx: Context, msg: cosmos_tx_pb2.MsgSend) -> cosmos_tx_pb2.MsgSendRespo
     target = decode_address(msg.to_address)
     registry.require_active(ctx, target)
     coins = decode_coins(msg.amount)
-    require(coins, BankError.DENOM_UNKNOWN, "no coins")
+    require(coins, SdkError.INVALID_COINS, "no coins")
     for denom, amount in coins:
         keeper.transfer(ctx, ctx.signer, target, denom, amount)
     text = ",".join(f"{amount}{denom}" for denom, amount in coins)

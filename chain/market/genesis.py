@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chain import bank, metering, registry
-from chain.market.state import PARAMS, SLOTS
+from chain.market.state import LAST_SLOT, PARAMS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 
@@ -38,3 +38,5 @@ def validate_genesis(state: HasStore) -> None:
     for slot, info in SLOTS.items(state):
         if not info.status or not info.depth_wh:
             raise GenesisError(f"market.slots {slot}: status or depth is missing")
+        if slot > LAST_SLOT.last(state):
+            raise GenesisError(f"market.slots {slot}: behind last_slot, it would be opened again")

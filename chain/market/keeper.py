@@ -41,13 +41,14 @@ def get_gate_closure_s(slot_length_s: int, gate_closure_s: int, slot: int) -> in
 
 def require_takes_orders(state: HasStore, slot: int, time_s: int) -> state_pb2.Slot:
     """The slot; refuses one that takes no orders at this block time."""
-    length_s = metering.get_params(state).slot_length_s
-    gate_s = get_gate_closure_s(length_s, PARAMS.get(state).gate_closure_s, slot)
+    length_s, params = metering.get_params(state).slot_length_s, PARAMS.get(state)
+    gate_s = get_gate_closure_s(length_s, params.gate_closure_s, slot)
     require(time_s < gate_s, MarketError.SLOT_PAST)
+    within = slot <= slots.slot_at(time_s, length_s) + params.horizon_slots
+    require(within, MarketError.SLOT_NOT_OPEN)
     info = SLOTS.get(state, slot)
-    if info is None:
-        raise ChainError(MarketError.SLOT_NOT_OPEN)
-    require(info.status == state_pb2.SLOT_STATUS_OPEN, MarketError.SLOT_UNFUNDED)
+    if info is None or info.status != state_pb2.SLOT_STATUS_OPEN:
+        raise ChainError(MarketError.SLOT_UNFUNDED)
     return info
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import NamedTuple
 
 from blockenergy.metering.v1 import state_pb2
@@ -14,6 +13,7 @@ from chain.metering.state import BASELINES, CONFLICTS, PARAMS, READINGS
 from chain.runtime import slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
+from chain.runtime.keys import U64
 from chain.runtime.signatures import verify_ed25519
 
 _REGISTER_MAX_WH = 1 << 63
@@ -101,17 +101,11 @@ def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
     return SlotEnergy(import_wh, 0, True)
 
 
-def prune(ctx: Context, slot: int, limit: int) -> int:
-    """Removes readings and conflicts of a slot, up to a limit; returns how many it removed."""
-    removed = 0
+def prune(ctx: Context, before: int, limit: int) -> int:
+    """Removes readings and conflicts of slots before a slot, up to a limit; returns how many."""
     # A conflict never stands without its reading.
-    for collection in (CONFLICTS, READINGS):
-        under = collection.first(slot)
-        entries = list(islice(collection.items(ctx, under), limit - removed))
-        for key, _ in entries:
-            collection.delete(ctx, key)
-        removed += len(entries)
-    return removed
+    removed = CONFLICTS.prune(ctx, U64.encode(before), limit)
+    return removed + READINGS.prune(ctx, U64.encode(before), limit - removed)
 
 
 def _refusal(

@@ -11,6 +11,7 @@ from chain.registry.genesis import validate_genesis
 from chain.registry.invariants import accounts, owners
 from chain.registry.keeper import (
     RegistryError,
+    close_if_removed,
     get_meter,
     get_meters_after,
     get_registrar,
@@ -35,6 +36,7 @@ MODULE = Module(
 __all__ = [
     "MODULE",
     "RegistryError",
+    "close_if_removed",
     "get_meter",
     "get_meters_after",
     "get_registrar",

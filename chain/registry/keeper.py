@@ -10,6 +10,7 @@ from blockenergy.registry.v1.role_pb2 import Role
 from chain.registry.state import METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
 from chain.runtime.bech32 import ADDRESS_BYTES
 from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
 
 RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
@@ -41,6 +42,17 @@ def get_meter(state: HasStore, meter_id: str) -> state_pb2.Meter | None:
     return METERS.get(state, meter_id)
 
 
+def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
+    """Closes a meter that was removed before the end of a slot; returns whether it is closed."""
+    meter = METERS.get(ctx, meter_id)
+    assert meter is not None, "an index points to a meter that is not there"
+    if meter.status != state_pb2.STATUS_REMOVED or slot_end_s <= meter.removed_at_s:
+        return False
+    meter.closed = True
+    METERS.set(ctx, meter_id, meter)
+    return True
+
+
 def get_registrar(state: HasStore) -> str:
     """The address that may change the registry."""
     return PARAMS.get(state).registrar
@@ -49,7 +61,7 @@ def get_registrar(state: HasStore) -> str:
 def get_meters_after(
     state: HasStore, owner: bytes, meter_id: str = ""
 ) -> Iterator[tuple[bytes, str]]:
-    """(owner, meter id) of all meters that are not removed, owner by owner.
+    """(owner, meter id) of all meters that are not closed, owner by owner.
 
     Begins behind the given owner and meter; an empty owner begins at the first.
     """

@@ -136,6 +136,7 @@ def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMe
     owner = _require_participant(ctx, meter.owner)
     owner.meters -= 1
     PARTICIPANTS.set(ctx, decode_address(meter.owner), owner)
+    meter.removed_at_s = ctx.block.time_s
     _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_REMOVED, msg.reason)
     return tx_pb2.MsgRemoveMeterResponse()
 

@@ -15,10 +15,10 @@ METERS = Map(SCHEMA, 2, "meters", TEXT, Record(state_pb2.Meter))
 
 
 def _by_owner(meter_id: str, meter: state_pb2.Meter) -> bytes | None:
-    if meter.status == state_pb2.STATUS_REMOVED:
+    if meter.closed:
         return None
     return bech32.decode(meter.owner) + meter_id.encode()
 
 
-# Meters that are not removed, owner by owner.
+# Meters that have slots to settle, owner by owner.
 METERS_BY_OWNER = Index(SCHEMA, 3, METERS, _by_owner)

@@ -8,6 +8,7 @@ collections of a module, so genesis and export need no code of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf import json_format
@@ -172,6 +173,17 @@ class Map(Generic[K, V]):
         cut = len(self.prefix)
         for key, data in state.store.items(start, end, reverse):
             yield self.key.decode(key[cut:]), self.value.decode(data)
+
+    def prune(self, state: HasStore, before: bytes, limit: int) -> int:
+        """Removes entries whose key is below these bytes, the lowest first, up to a limit.
+
+        Returns how many it removed.
+        """
+        start, end = self.prefix, self.prefix + before
+        keys = [key for key, _ in islice(state.store.items(start, end), limit)]
+        for key in keys:
+            self.delete(state, self.key.decode(key[len(start) :]))
+        return len(keys)
 
     def first(self, part: Any) -> bytes:
         """The bytes with which all keys of a pair begin that have this first part."""

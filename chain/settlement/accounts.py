@@ -9,6 +9,7 @@ from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering, registry
+from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.settlement import keeper, rules
 from chain.settlement.state import LINES
@@ -78,10 +79,12 @@ def _meter(ctx: Context, slot: int, meter_ids: list[str], agreed: rules.Agreed) 
     """The energy of an account's meters; what is missing is estimated from its position."""
     import_wh, export_wh = 0, 0
     missing = []
+    slot_end_s = slots.end_s(slot, metering.get_params(ctx).slot_length_s)
     for meter_id in meter_ids:
         energy = metering.settle_reading(ctx, slot, meter_id)
         if energy is None:
-            missing.append(meter_id)
+            if not registry.close_if_removed(ctx, meter_id, slot_end_s):
+                missing.append(meter_id)
         else:
             import_wh += energy.import_wh
             export_wh += energy.export_wh

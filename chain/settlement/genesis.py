@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from chain import registry
+from blockenergy.settlement.v1 import state_pb2
+
+from chain import market, registry
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
-from chain.settlement.state import PARAMS
+from chain.settlement.state import PARAMS, PROGRESS, RESULTS
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -19,3 +21,14 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("settlement.params.pruned_per_block_max: 1 to 1000000 is expected")
     if not 0 < params.history_slots <= 1_000_000:
         raise GenesisError("settlement.params.history_slots: 1 to 1000000 is expected")
+    _validate_progress(state)
+
+
+def _validate_progress(state: HasStore) -> None:
+    progress = PROGRESS.get(state)
+    if progress.owner:
+        bech32.decode(progress.owner)
+    if progress.stage != state_pb2.STAGE_UNSPECIFIED:
+        found = market.get_first_slot_from(state, progress.slot)
+        if found is None or found[0] != progress.slot or not RESULTS.has(state, progress.slot):
+            raise GenesisError("settlement.progress: the slot in settlement has no result")

@@ -142,5 +142,5 @@ def _split(quarters: Sequence[int]) -> tuple[PerHour, ...]:
 
 
 def _derive_secret(seed: int, name: str, purpose: str) -> bytes:
-    """A key that everybody can guess: good for a demonstration on this machine, and nothing else."""
+    """A key that everybody can guess: good for a demonstration, and for nothing else."""
     return hashlib.sha256(f"blockenergy demo {seed} {name} {purpose}".encode()).digest()

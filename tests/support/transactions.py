@@ -83,9 +83,7 @@ def make_auth_info(signer: Wallet, envelope: Envelope) -> tx_pb2.AuthInfo:
         info.mode_info.single.mode = envelope.sign_mode
         if envelope.with_pub_key:
             key = PubKey(key=(envelope.pub_key_of or signer).pub_key)
-            info.public_key.CopyFrom(
-                AnyMessage(type_url=PUB_KEY_TYPE_URL, value=codec.encode(key))
-            )
+            info.public_key.CopyFrom(AnyMessage(type_url=PUB_KEY_TYPE_URL, value=codec.encode(key)))
     return auth_info
 
 

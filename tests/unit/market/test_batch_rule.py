@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,8 +61,8 @@ class TestByExample:
 
 
 @given(curves_with_orders(), st.randoms(use_true_random=False))
-@examples(500)
-def test_the_order_of_the_orders_does_not_matter(given_batch: Batch, random: st.random) -> None:  # type: ignore[name-defined]
+@examples(250)
+def test_the_order_of_the_orders_does_not_matter(given_batch: Batch, random: Random) -> None:
     curve, net_wh, orders = given_batch
     places = list(range(len(orders)))
     random.shuffle(places)
@@ -73,7 +74,7 @@ def test_the_order_of_the_orders_does_not_matter(given_batch: Batch, random: st.
 
 
 @given(curves_with_orders())
-@examples(500)
+@examples(250)
 def test_everybody_is_within_the_limit_and_the_price_within_the_bounds(given_batch: Batch) -> None:
     curve, net_wh, orders = given_batch
     batch = rules.execute_batch(curve, net_wh, orders)
@@ -92,7 +93,7 @@ def test_everybody_is_within_the_limit_and_the_price_within_the_bounds(given_bat
 
 
 @given(curves_with_orders())
-@examples(500)
+@examples(250)
 def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch: Batch) -> None:
     curve, net_wh, orders = given_batch
     batch = rules.execute_batch(curve, net_wh, orders)
@@ -106,7 +107,7 @@ def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch
 
 
 @given(curves_with_orders())
-@examples(500)
+@examples(250)
 def test_who_lapses_alone_could_not_have_been_executed_as_well(given_batch: Batch) -> None:
     """Taking one lapsed limit in again would break the limit of somebody who is in."""
     curve, net_wh, orders = given_batch
@@ -124,7 +125,7 @@ def test_who_lapses_alone_could_not_have_been_executed_as_well(given_batch: Batc
 
 
 @given(curves_with_orders())
-@examples(500)
+@examples(250)
 def test_the_pool_earns_at_least_the_area_of_its_curve(given_batch: Batch) -> None:
     curve, net_wh, orders = given_batch
     batch = rules.execute_batch(curve, net_wh, orders)
