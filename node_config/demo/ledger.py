@@ -5,8 +5,7 @@ It is fed with every block in order, so that what it shows is what the chain did
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blockenergy.market.v1 import events_pb2 as market
 from blockenergy.market.v1.state_pb2 import SIDE_BUY
@@ -50,9 +49,7 @@ class Ledger:
     readings_refused: int = 0
     slots: dict[int, SlotRecord] = field(default_factory=dict)
     # Net energy bought, by owner and slot.
-    positions_wh: defaultdict[tuple[str, int], int] = field(
-        default_factory=lambda: defaultdict(int)
-    )
+    positions_wh: dict[tuple[str, int], int] = field(default_factory=dict)
     # Ids of orders that were not executed.
     lapsed: set[int] = field(default_factory=set)
 
@@ -68,6 +65,22 @@ class Ledger:
     def get_slot(self, slot: int) -> SlotRecord:
         """The record of a slot; an empty one if nothing is known of it."""
         return self.slots.setdefault(slot, SlotRecord(slot))
+
+    def copy(self) -> Ledger:
+        """A ledger with the same content that does not follow this one."""
+        slots = {number: replace(record) for number, record in self.slots.items()}
+        return replace(
+            self, slots=slots, positions_wh=dict(self.positions_wh), lapsed=set(self.lapsed)
+        )
+
+    def count_settled(self, slots: range) -> int:
+        """How many of these slots are metered and paid."""
+        records = (self.slots.get(slot) for slot in slots)
+        return sum(1 for record in records if record is not None and record.result is not None)
+
+    def get_position_wh(self, owner: str, slot: int) -> int:
+        """Net energy that an account has bought for a slot."""
+        return self.positions_wh.get((owner, slot), 0)
 
     def _apply_event(self, event: Message) -> None:
         if isinstance(event, market.EventSlotOpened):
@@ -89,11 +102,13 @@ class Ledger:
     def _apply_execution(self, event: market.EventOrderExecuted) -> None:
         record = self.get_slot(event.slot)
         self.orders += 1
+        position_wh = self.get_position_wh(event.owner, event.slot)
         if event.side == SIDE_BUY:
             record.bought_wh += event.quantity_wh
             record.cost += event.amount
-            self.positions_wh[event.owner, event.slot] += event.quantity_wh
+            position_wh += event.quantity_wh
         else:
             record.sold_wh += event.quantity_wh
             record.revenue += event.amount
-            self.positions_wh[event.owner, event.slot] -= event.quantity_wh
+            position_wh -= event.quantity_wh
+        self.positions_wh[event.owner, event.slot] = position_wh

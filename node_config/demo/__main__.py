@@ -1,0 +1,148 @@
+"""`make demo`: a street of twenty homes trades and settles one sunny day on four validators.
+
+A slot of ten seconds stands for an hour. It ends by itself after the last slot is settled, writes
+demo.png and demo.csv, and proves what it shows: exit status 0 only if every slot was settled, no
+reading was refused, the supply is what it was, and all validators have the same state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from client.cli_common import Parser
+from client.errors import ClientError, MissingError, UsageError
+from node_config.demo.homes import HOURS
+
+EXIT_BROKEN, EXIT_INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the demonstration; returns the exit status."""
+    try:
+        args = make_parser().parse_args(arguments)
+        require_libraries()
+        args.out.mkdir(parents=True, exist_ok=True)
+        return run(args)
+    except ClientError as error:
+        print(f"demo: {error.sentence}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"demo: {error.filename or args.out}: {error.strerror}", file=sys.stderr)
+        return MissingError.exit_code
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepares, plays and proves the day in a folder that is removed if all went well."""
+    from node_config.demo.run import play, prepare
+    from node_config.demo.view import make_view
+    from node_config.network import Network
+
+    begun = time.monotonic()
+    stop = threading.Event()
+    folder = args.home or Path(tempfile.mkdtemp(prefix="blockenergy-demo-"))
+    is_kept = args.home is not None
+    try:
+        print("Preparing 20 homes and 4 validators …", flush=True)
+        plan = prepare(folder if is_kept else folder / "net", args.slots, args.seed)
+        network = Network(plan.home)
+
+        def request_stop(*_: object) -> None:
+            network.cancel()
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, request_stop)
+        try:
+            results = play(plan, network, make_view(plan.day, args.plain), stop)
+        except ClientError:
+            if not stop.is_set():
+                is_kept = True
+                print(f"demo: logs are in {plan.home / 'logs'}", file=sys.stderr)
+                raise
+            results = None
+        if results is None:
+            print("Stopped; no process is left.")
+            return EXIT_INTERRUPTED
+        is_kept = is_kept or bool(results.broken)
+        report(args, results, time.monotonic() - begun)
+        if results.broken and args.home is None:
+            print(f"The network's files are kept in {plan.home}", file=sys.stderr)
+        return EXIT_BROKEN if results.broken else 0
+    finally:
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(args: argparse.Namespace, results: object, took_s: float) -> None:
+    """Prints the summary and writes picture and table."""
+    from node_config.demo.picture import draw
+    from node_config.demo.results import Results
+    from node_config.demo.summary import format_summary, write_csv
+
+    assert isinstance(results, Results)
+    picture, table = args.out / "demo.png", args.out / "demo.csv"
+    draw(picture, results)
+    write_csv(table, results)
+    print(f"\n{format_summary(results)}\n\nWrote {picture} and {table} after {took_s:.0f} s.")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = Parser(prog="python -m node_config.demo", description=__doc__.split("\n\n")[0])
+    parser.add_argument(
+        "--slots",
+        metavar="N",
+        type=parse_slots,
+        default=HOURS,
+        help=f"hours of the day, each ten seconds, 1 to {HOURS} (default: {HOURS})",
+    )
+    parser.add_argument(
+        "--home",
+        metavar="DIR",
+        type=Path,
+        help="new folder for the network, kept afterwards (default: a temporary one)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("out"),
+        help="where demo.png and demo.csv are written (default: out)",
+    )
+    parser.add_argument("--plain", action="store_true", help="a line per slot, no live table")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=1, help="another street (default: 1)"
+    )
+    return parser
+
+
+def parse_slots(text: str) -> int:
+    """1 to 24."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= HOURS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {HOURS}")
+    return int(text)
+
+
+def require_libraries() -> None:
+    """Refuses to begin where the demonstration's own libraries are missing."""
+    try:
+        import demandlib  # noqa: F401
+        import matplotlib  # noqa: F401
+        import pvlib  # noqa: F401
+        import rich  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"the demonstration needs {error.name}; use make demo, or install blockenergy[demo]"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What the demonstration promises, checked on the numbers that the chain gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from node_config.demo.results import PartyTotals, Results
+
+
+def find_broken(results: Results) -> Iterator[str]:
+    """A sentence for every promise that was not kept."""
+    if results.supply_before != results.supply_after:
+        yield f"the supply was {results.supply_before} and is {results.supply_after}"
+    owned = sum(after for _, after in results.operators.values())
+    owned += sum(party.balance_after for party in results.parties)
+    if owned != results.supply_after:
+        yield f"all accounts together have {owned}, the supply is {results.supply_after}"
+    if len(set(results.app_hashes)) != 1:
+        yield f"the validators differ in their app hash at height {results.height}"
+    expected = len(results.parties) * results.day.hours
+    if results.readings != expected:
+        yield f"{results.readings} of {expected} readings were recorded"
+    for party in results.parties:
+        yield from _find_broken_of_party(party)
+    yield from _find_broken_sums(results)
+
+
+def _find_broken_of_party(party: PartyTotals) -> Iterator[str]:
+    change = party.balance_after - party.balance_before
+    if change != party.net_money:
+        yield f"{party.name} has {change} more, its settlements say {party.net_money}"
+    if party.slots_estimated:
+        yield f"{party.slots_estimated} slots of {party.name} were estimated"
+
+
+def _find_broken_sums(results: Results) -> Iterator[str]:
+    """Trades and meters of the homes are those of the slots."""
+    for name in ("bought_wh", "sold_wh", "cost", "revenue"):
+        of_slots = sum(getattr(slot.info, name) for slot in results.slots)
+        of_parties = sum(party.sums[name] for party in results.parties)
+        if of_slots != of_parties:
+            yield f"{name}: slots have {of_slots}, homes have {of_parties}"
+    for slot in results.slots:
+        net_wh = slot.result.import_wh - slot.result.export_wh
+        if net_wh != slot.consumed_wh - slot.produced_wh:
+            yield f"slot {slot.slot}: the meters say {net_wh} Wh, the homes used another amount"

@@ -1,0 +1,150 @@
+"""One home at work: sends its orders as signed transactions, and reads its meter.
+
+It remembers only what it needs for the next decision; what became of its orders, the chain says.
+"""
+
+from __future__ import annotations
+
+from blockenergy.bridge.v1.bridge_pb2 import (
+    TELEGRAM_FORMAT_DSMR_P1,
+    PushRequest,
+    PushTelegramRequest,
+)
+from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgBuyResponse, MsgSell, MsgSellResponse
+from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
+
+from client import tx
+from client.account import Signer
+from client.rpc import Rpc
+from meter_bridge.client import compute_reading, parse, sign_reading
+from node_config.demo.agent import Flexible, Observation, OpenSlot, Order, decide
+from node_config.demo.day import Day
+from node_config.demo.homes import Home
+from node_config.demo.ledger import Ledger
+from node_config.demo.meter import Meter
+
+
+class Resident:
+    """A home with its wallet and its meter. Not thread-safe."""
+
+    def __init__(self, home: Home, rpc: Rpc, day: Day) -> None:
+        self.home = home
+        # Sentences of the chain for transactions that it refused.
+        self.refusals: list[str] = []
+        self._day = day
+        self._rpc = rpc
+        self._signer = Signer(rpc, home.key, chain_id=day.chain_id)
+        self._meter = Meter(home.meter_id, home.import_register_wh, home.export_register_wh)
+        self._left_wh = home.flexible.energy_wh
+        self._planned_wh: dict[int, int] = {}
+        self._sent: tuple[bytes, list[Order]] | None = None
+
+    def trade(self, ledger: Ledger, open_slots: list[OpenSlot]) -> None:
+        """Decides and sends the orders as one transaction; waits for the next turn if the last
+        transaction is in no block yet.
+        """
+        self._settle_sent(ledger)
+        if self._sent is not None:
+            return
+        orders = decide(self._observe(ledger, open_slots))
+        if not orders:
+            return
+        taken = self._signer.send([self._make_message(order) for order in orders], wait=False)
+        if taken.code:
+            self.refusals.append(f"{self.home.name}: {taken.log}")
+            return
+        self._sent = taken.hash, orders
+        for order in orders:
+            self._plan(order, order.quantity_wh)
+
+    def read_meter(self, slot: int) -> PushRequest:
+        """What the meter shows at the end of a slot, as its gateway pushes it; counts the slot."""
+        quarters = self.compute_net_use_wh(slot)
+        self._meter.count(quarters)
+        telegram = self._meter.make_telegram(self._day.get_end_s(slot))
+        reading = compute_reading(parse(telegram), self._day.slot_length_s)
+        signed = sign_reading(self.home.meter_key, self._day.chain_id, reading)
+        return PushRequest(
+            telegram=PushTelegramRequest(
+                format=TELEGRAM_FORMAT_DSMR_P1, telegram=telegram, signature=signed.signature
+            )
+        )
+
+    def compute_net_use_wh(self, slot: int) -> list[int]:
+        """What flows through the meter in a slot, per quarter; negative flows out."""
+        hour = self._day.get_hour(slot)
+        load, pv = self.home.load_wh[hour], self.home.pv_wh[hour]
+        extra = self.get_flexible_wh(slot)
+        shares = [extra * (n + 1) // len(load) - extra * n // len(load) for n in range(len(load))]
+        return [use + share - sun for use, share, sun in zip(load, shares, pv, strict=True)]
+
+    def get_flexible_wh(self, slot: int) -> int:
+        """Flexible use in a slot."""
+        return self._planned_wh.get(slot, 0)
+
+    def _observe(self, ledger: Ledger, open_slots: list[OpenSlot]) -> Observation:
+        home, day = self.home, self._day
+        slots = [one.slot for one in open_slots]
+        forecast_wh = {slot: home.early_forecast_wh[day.get_hour(slot)] for slot in slots}
+        if slots:
+            forecast_wh[slots[0]] = home.late_forecast_wh[day.get_hour(slots[0])]
+        hours = range(home.flexible.first_hour, home.flexible.end_hour)
+        return Observation(
+            open_slots=tuple(open_slots),
+            forecast_wh=forecast_wh,
+            position_wh={slot: ledger.get_position_wh(home.key.address, slot) for slot in slots},
+            flexible=Flexible(
+                left_wh=self._left_wh,
+                slot_max_wh=home.flexible.hour_max_wh,
+                slots=day.get_slots(hours),
+                planned_wh=dict(self._planned_wh),
+            ),
+            can_sell=home.can_sell,
+            price_low_per_kwh=day.price_low_per_kwh,
+            price_high_per_kwh=day.price_high_per_kwh,
+        )
+
+    def _settle_sent(self, ledger: Ledger) -> None:
+        """Looks what became of the last transaction; what was not bought is not planned."""
+        if self._sent is None:
+            return
+        tx_hash, orders = self._sent
+        found = self._rpc.tx(tx_hash)
+        if found is None:
+            return
+        self._sent = None
+        if found.result.code:
+            self.refusals.append(f"{self.home.name}: {found.result.log}")
+            not_bought = orders
+        else:
+            ids = read_order_ids(found.result.data)
+            pairs = zip(ids, orders, strict=True)
+            not_bought = [order for order_id, order in pairs if order_id in ledger.lapsed]
+        for order in not_bought:
+            self._plan(order, -order.quantity_wh)
+
+    def _plan(self, order: Order, quantity_wh: int) -> None:
+        if order.is_flexible:
+            planned_wh = self._planned_wh.get(order.slot, 0)
+            self._planned_wh[order.slot] = planned_wh + quantity_wh
+            self._left_wh -= quantity_wh
+
+    def _make_message(self, order: Order) -> MsgBuy | MsgSell:
+        what = {
+            "slot": order.slot,
+            "quantity_wh": order.quantity_wh,
+            "price_limit_per_kwh": order.price_limit_per_kwh,
+        }
+        if order.is_buy:
+            return MsgBuy(buyer=self.home.key.address, **what)
+        return MsgSell(seller=self.home.key.address, **what)
+
+
+def read_order_ids(data: bytes) -> list[int]:
+    """The ids that the chain gave to the orders of a transaction."""
+    responses = [tx.unpack(packed) for packed in TxMsgData.FromString(data).msg_responses]
+    return [
+        response.order_id
+        for response in responses
+        if isinstance(response, MsgBuyResponse | MsgSellResponse)
+    ]

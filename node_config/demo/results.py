@@ -1,0 +1,215 @@
+"""The day in numbers, as the chain gives them when it is over, and whether it kept its promises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from blockenergy.bank.v1.query_pb2 import (
+    QueryBalancesRequest,
+    QueryBalancesResponse,
+    QueryDenomRequest,
+    QueryDenomResponse,
+)
+from blockenergy.market.v1.query_pb2 import QuerySlotRequest, QuerySlotResponse
+from blockenergy.market.v1.state_pb2 import Slot
+from blockenergy.settlement.v1.query_pb2 import (
+    QueryLinesRequest,
+    QueryLinesResponse,
+    QueryResultRequest,
+    QueryResultResponse,
+)
+from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
+from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+
+from chain.market import POOL
+from chain.runtime import bech32
+from chain.settlement import FUND
+from client.errors import RpcError
+from client.queries import query, query_pages
+from client.rpc import POLL_INTERVAL_S, Rpc
+from node_config.demo.day import Day
+from node_config.demo.ledger import Ledger
+from node_config.demo.resident import Resident
+
+MODULE_ACCOUNTS = {"pool": bech32.encode(POOL), "imbalance fund": bech32.encode(FUND)}
+READINGS_MAX = 20
+NEXT_BLOCK_DEADLINE_S = 20.0
+_PAGE = PageRequest(limit=100)
+
+
+@dataclass(slots=True)
+class SlotTotals:
+    """One hour of the street."""
+
+    hour: int
+    slot: int
+    price_per_kwh: int
+    bought_wh: int
+    sold_wh: int
+    # Behind the meters.
+    consumed_wh: int
+    produced_wh: int
+    info: Slot
+    result: SlotResult
+
+
+@dataclass(slots=True)
+class PartyTotals:
+    """The day of one home: sums of its lines, and its money at the end."""
+
+    name: str
+    pv_peak_w: int
+    sums: Mapping[str, int]
+    slots_estimated: int
+    balance_before: int
+    balance_after: int
+
+    @property
+    def net_money(self) -> int:
+        """What it received less what it paid."""
+        return self.sums["credited"] - self.sums["charged"]
+
+    def compute_without_market(self, price_low: int, price_high: int) -> int:
+        """What the day would have brought at the prices outside; negative is a cost. In Wh times
+        millionths per kWh, rounded down.
+        """
+        earned = self.sums["export_wh"] * price_low - self.sums["import_wh"] * price_high
+        return earned // 1000
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything that the summary, the table and the picture show."""
+
+    day: Day
+    slots: list[SlotTotals]
+    parties: list[PartyTotals]
+    # Of operators and modules, at genesis and in the end.
+    operators: Mapping[str, tuple[int, int]]
+    supply_before: int
+    supply_after: int
+    # Of all validators, after the block at `height`.
+    app_hashes: list[bytes]
+    height: int
+    txs: int
+    orders: int
+    readings: int
+    # Sentences about promises that were not kept; none is the promise.
+    broken: list[str] = field(default_factory=list)
+
+
+LINE_FIELDS = [name for name, spec in Line.DESCRIPTOR.fields_by_name.items() if name != "estimated"]
+
+
+def collect(
+    day: Day,
+    ledger: Ledger,
+    residents: Sequence[Resident],
+    operators: Mapping[str, str],
+    before: Mapping[str, int],
+    rpcs: Sequence[Rpc],
+    denom: str,
+) -> Results:
+    """Asks the chain for all that happened; `before` is what each address had at genesis."""
+    rpc = rpcs[0]
+    # Accounts of modules are not in the genesis and begin with nothing.
+    known = {**operators, **MODULE_ACCOUNTS}
+    parties = {resident.home.key.address: resident.home.name for resident in residents}
+    after, height = get_money_at_once(rpc, [*parties, *known.values()], denom)
+    app_hashes = [wait_for_app_hash(one, height) for one in rpcs]
+    lines = [line for slot in day.slots for line in get_lines(rpc, slot)]
+    return Results(
+        day=day,
+        slots=[_get_totals(rpc, day, slot, ledger, residents) for slot in day.slots],
+        parties=[
+            _make_party(resident, lines, before[address], after[address])
+            for address, resident in zip(parties, residents, strict=True)
+        ],
+        operators={
+            name: (before.get(address, 0), after[address]) for name, address in known.items()
+        },
+        supply_before=sum(before.values()),
+        supply_after=query(rpc, QueryDenomRequest(denom=denom), QueryDenomResponse).info.supply,
+        app_hashes=app_hashes,
+        height=height,
+        txs=ledger.txs,
+        orders=ledger.orders,
+        readings=sum(ledger.get_slot(slot).readings for slot in day.slots),
+    )
+
+
+def get_money_at_once(rpc: Rpc, addresses: Sequence[str], denom: str) -> tuple[dict[str, int], int]:
+    """What the addresses have after one and the same block, and its height."""
+    for _ in range(READINGS_MAX):
+        height = get_app_height(rpc)
+        money = {address: get_money(rpc, address, denom) for address in addresses}
+        if get_app_height(rpc) == height:
+            return money, height
+    raise RpcError("the balances cannot be read between two blocks; is the machine overloaded?")
+
+
+def get_app_height(rpc: Rpc) -> int:
+    """The height that queries are answered from."""
+    return int(rpc.call("abci_info", {})["response"]["last_block_height"])
+
+
+def wait_for_app_hash(rpc: Rpc, height: int) -> bytes:
+    """The app hash after a block, which stands in the next one."""
+    deadline = time.monotonic() + NEXT_BLOCK_DEADLINE_S
+    while rpc.status().latest_height <= height:
+        if time.monotonic() > deadline:
+            raise RpcError(f"the node at {rpc.node} is not at height {height + 1} in time")
+        time.sleep(POLL_INTERVAL_S)
+    return rpc.block(height + 1).app_hash
+
+
+def get_lines(rpc: Rpc, slot: int) -> list[tuple[str, Line]]:
+    """How each account's slot was settled."""
+    request = QueryLinesRequest(slot=slot, pagination=_PAGE)
+    pages = query_pages(rpc, request, QueryLinesResponse)
+    return [(found.owner, found.line) for page in pages for found in page.lines]
+
+
+def get_money(rpc: Rpc, address: str, denom: str) -> int:
+    """What an address has, free and on hold."""
+    found = query(rpc, QueryBalancesRequest(address=address), QueryBalancesResponse)
+    coins = [*found.free, *found.held]
+    return sum(int(coin.amount) for coin in coins if coin.denom == denom)
+
+
+def _make_party(
+    resident: Resident, lines: Sequence[tuple[str, Line]], before: int, after: int
+) -> PartyTotals:
+    home = resident.home
+    own = [line for owner, line in lines if owner == home.key.address]
+    return PartyTotals(
+        name=home.name,
+        pv_peak_w=home.pv_peak_w,
+        sums={name: sum(getattr(line, name) for line in own) for name in LINE_FIELDS},
+        slots_estimated=sum(line.estimated for line in own),
+        balance_before=before,
+        balance_after=after,
+    )
+
+
+def _get_totals(
+    rpc: Rpc, day: Day, slot: int, ledger: Ledger, residents: Sequence[Resident]
+) -> SlotTotals:
+    hour = day.get_hour(slot)
+    found = query(rpc, QuerySlotRequest(slot=slot), QuerySlotResponse)
+    settled = query(rpc, QueryResultRequest(slot=slot), QueryResultResponse)
+    return SlotTotals(
+        hour=hour,
+        slot=slot,
+        price_per_kwh=ledger.get_slot(slot).price_per_kwh,
+        bought_wh=found.info.bought_wh,
+        sold_wh=found.info.sold_wh,
+        consumed_wh=sum(
+            sum(one.home.load_wh[hour]) + one.get_flexible_wh(slot) for one in residents
+        ),
+        produced_wh=sum(sum(one.home.pv_wh[hour]) for one in residents),
+        info=found.info,
+        result=settled.result,
+    )

@@ -1,0 +1,185 @@
+"""The demonstration from beginning to end: network, street, view, proof."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
+
+from client.errors import ClientError
+from client.keyring import Keyring
+from client.rpc import Rpc
+from node_config import localnet
+from node_config.accounts import GenesisAccount
+from node_config.demo.day import Day, plan_day
+from node_config.demo.homes import CAPACITY_W, FEEDER, Home, make_street
+from node_config.demo.profiles import compute_load_wh, compute_pv_wh
+from node_config.demo.promises import find_broken
+from node_config.demo.results import Results, collect
+from node_config.demo.street import Street
+from node_config.demo.view import View
+from node_config.demo.watcher import Watcher
+from node_config.genesis import GenesisMeter
+from node_config.network import Network
+from node_config.ports import find_free_ports
+from node_config.preset import load_preset
+
+VALIDATORS = 4
+PRESET = "demo"
+# What each home begins with, in millionths.
+POCKET_MONEY = 30_000_000
+# From writing the files to the first block, at the least: all processes start meanwhile.
+START_S = 5.0
+START_DEADLINE_S = 60.0
+SHOW_S = 0.25
+# After the last slot's reading deadline.
+SETTLED_DEADLINE_S = 20.0
+
+
+class DemoError(ClientError):
+    """The demonstration did not come to its end. The text is one sentence."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known before anything runs."""
+
+    home: Path
+    homes: Sequence[Home]
+    day: Day
+    denom: str
+    # What each address has at genesis, and the addresses of the operators.
+    balances: dict[str, int]
+    operators: dict[str, str]
+
+
+def prepare(home: Path, hours: int, seed: int) -> Plan:
+    """Thinks up the street and writes the files of its network."""
+    preset = load_preset(PRESET)
+    homes = make_street(seed, compute_load_wh, compute_pv_wh)
+    day = plan_day(preset, hours, time.time() + START_S)
+    localnet.init(
+        home,
+        VALIDATORS,
+        preset=preset,
+        base_port=find_free_ports(VALIDATORS).base,
+        accounts=[
+            GenesisAccount(
+                one.key.address,
+                (ROLE_PROSUMER if one.can_sell else ROLE_CONSUMER,),
+                POCKET_MONEY,
+                one.name,
+            )
+            for one in homes
+        ],
+        meters=[
+            GenesisMeter(
+                one.meter_id,
+                one.key.address,
+                FEEDER,
+                CAPACITY_W,
+                one.meter_key.pub_key,
+                one.import_register_wh,
+                one.export_register_wh,
+            )
+            for one in homes
+        ],
+        genesis_time_s=day.genesis_time_s,
+    )
+    document = json.loads((home / "node0" / "config" / "genesis.json").read_text())
+    entries = document["app_state"]["bank"]["balances"]
+    return Plan(
+        home=home,
+        homes=homes,
+        day=day,
+        denom=preset.denom.name,
+        balances={entry["key"][0]: int(entry["value"]) for entry in entries},
+        operators={info.name: info.address for info in Keyring(home / "keys").list_keys()},
+    )
+
+
+def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Results | None:
+    """The day on a network that is not running yet; None if `stop` was set before its end."""
+    try:
+        network.start(START_DEADLINE_S)
+        watcher = Watcher(network.rpc_urls[0])
+        urls = network.rpc_urls
+        street = Street(plan.homes, plan.day, urls, network.bridge_address, watcher)
+        with _Background([watcher.run, street.run], stop) as background, view:
+            _show_until_settled(plan.day, watcher, view, background, stop)
+        if stop.is_set():
+            return None
+        return _conclude(plan, street, watcher, [Rpc(url) for url in urls])
+    finally:
+        network.stop()
+
+
+def _show_until_settled(
+    day: Day, watcher: Watcher, view: View, background: _Background, stop: threading.Event
+) -> None:
+    deadline_s = day.get_end_s(day.slots[-1]) + day.reading_deadline_s + SETTLED_DEADLINE_S
+    while not stop.wait(SHOW_S):
+        ledger = watcher.get_ledger()
+        view.show(ledger, int(time.time()) // day.slot_length_s)
+        background.raise_failure()
+        if ledger.count_settled(day.slots) == day.hours:
+            return
+        if time.time() > deadline_s:
+            settled = ledger.count_settled(day.slots)
+            raise DemoError(f"only {settled} of {day.hours} slots were settled in time")
+
+
+def _conclude(plan: Plan, street: Street, watcher: Watcher, rpcs: Sequence[Rpc]) -> Results:
+    ledger = watcher.get_ledger()
+    results = collect(
+        plan.day, ledger, street.residents, plan.operators, plan.balances, rpcs, plan.denom
+    )
+    results.broken += find_broken(results)
+    results.broken += street.refusals
+    results.broken += street.refused_telegrams
+    if ledger.readings_refused:
+        results.broken.append(f"the chain refused {ledger.readings_refused} readings")
+    return results
+
+
+class _Background:
+    """Threads that run until they are done or `stop` is set; the first failure is kept."""
+
+    def __init__(
+        self, tasks: Sequence[Callable[[threading.Event], None]], stop: threading.Event
+    ) -> None:
+        self._done = threading.Event()
+        self._failure: Exception | None = None
+        self._stop = stop
+        self._threads = [
+            threading.Thread(target=self._run, args=(task,), daemon=True) for task in tasks
+        ]
+
+    def raise_failure(self) -> None:
+        """Raises what a task raised, if one did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, task: Callable[[threading.Event], None]) -> None:
+        try:
+            task(self._done)
+        except Exception as error:  # noqa: BLE001 - raised again by the main thread.
+            self._failure = error

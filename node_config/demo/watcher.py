@@ -1,0 +1,37 @@
+"""Follows the chain block by block and keeps the ledger up to date."""
+
+from __future__ import annotations
+
+import threading
+
+from client.errors import RpcError
+from client.rpc import Rpc
+from client.watch import watch_blocks
+from node_config.demo.ledger import Ledger
+
+RETRY_S = 0.5
+
+
+class Watcher:
+    """A ledger that is fed by one node."""
+
+    def __init__(self, rpc_url: str) -> None:
+        self._ledger = Ledger()
+        self._lock = threading.Lock()
+        self._rpc = Rpc(rpc_url)
+
+    def get_ledger(self) -> Ledger:
+        """The ledger as it is now; it does not change any more."""
+        with self._lock:
+            return self._ledger.copy()
+
+    def run(self, stop: threading.Event) -> None:
+        """Takes in every block from the first one on until `stop` is set."""
+        while not stop.is_set():
+            try:
+                for block in watch_blocks(self._rpc, self._ledger.height + 1, stop=stop):
+                    with self._lock:
+                        self._ledger.apply(block)
+            except RpcError:
+                # The node is being started again; the block after the last one is asked for next.
+                stop.wait(RETRY_S)

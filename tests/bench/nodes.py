@@ -1,0 +1,145 @@
+"""One validator each of CometBFT's kvstore and of BlockEnergy, with the same CometBFT settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from node_config import localnet
+from node_config.accounts import GenesisAccount
+from node_config.comet_files import make_plan, write_node
+from node_config.genesis import make_document
+from node_config.layout import NodeFiles, load_layout
+from node_config.network import get_height, is_listening
+from node_config.ports import find_free_ports
+from node_config.preset import Preset, load_preset
+from node_config.process import Process, make_environment
+from node_config.toolchain import cometbft_binary
+
+CHAIN_ID = "bench-1"
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 30.0
+# On top of the preset, for both nodes: no waiting between blocks, and room for the whole load.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "consensus": {"skip_timeout_commit": True},
+    "mempool": {"size": 200_000, "cache_size": 400_000, "max_txs_bytes": 1 << 30},
+    "rpc": {"max_request_batch_size": 0},
+}
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Node(NamedTuple):
+    """A running node."""
+
+    files: NodeFiles
+    # By name: "cometbft", and for BlockEnergy "app".
+    processes: dict[str, Process]
+
+    def read_cpu_s(self) -> dict[str, float]:
+        """Processor time of each process so far, in seconds."""
+        return {name: read_cpu_s(process.pid) for name, process in self.processes.items()}
+
+
+def load_settings() -> Preset:
+    """The preset of a private network with the settings of the measurement."""
+    preset = load_preset("localnet")
+    cometbft = {
+        name: {**preset.cometbft.get(name, {}), **SETTINGS.get(name, {})}
+        for name in preset.cometbft.keys() | SETTINGS.keys()
+    }
+    return replace(preset, cometbft=cometbft)
+
+
+@contextmanager
+def run_kvstore(home: Path, preset: Preset) -> Iterator[Node]:
+    """CometBFT's built-in key-value store, in CometBFT's own process."""
+    ports = find_free_ports(1)
+    plan = make_plan(0, ports)
+    base = {**preset.cometbft["base"], "proxy_app": "kvstore"}
+    preset = replace(preset, cometbft={**preset.cometbft, "base": base})
+    document = make_document(preset, CHAIN_ID, int(time.time()), [plan.validator], {})
+    node_home = home / plan.name
+    write_node(node_home, plan, [plan], preset, json.dumps(document))
+    (home / "localnet.toml").write_text(
+        f'nodes = ["{plan.name}"]\n[bridge]\nkey = "bridge"\nnode = "{plan.name}"\n'
+        f'listen = "127.0.0.1:{ports.bridge}"\n'
+    )
+    with _run(load_layout(home).nodes[0], {}) as node:
+        yield node
+
+
+@contextmanager
+def run_blockenergy(
+    home: Path, preset: Preset, accounts: Sequence[GenesisAccount]
+) -> Iterator[Node]:
+    """BlockEnergy, its application in a process of its own."""
+    localnet.init(
+        home / "net",
+        1,
+        preset=preset,
+        accounts=accounts,
+        base_port=find_free_ports(1).base,
+        chain_id=CHAIN_ID,
+    )
+    files = load_layout(home / "net").nodes[0]
+    command = [sys.executable, "-m", "abci_app", "--home", ".", "--address", files.proxy_app]
+    with _run(files, {"app": command}) as node:
+        yield node
+
+
+def read_genesis(node: Node) -> Any:
+    """The state of a BlockEnergy node's genesis."""
+    return json.loads(node.files.genesis.read_text())["app_state"]
+
+
+def run_application(node: Node, *arguments: str) -> str:
+    """What a command of the application prints about a node that has been stopped."""
+    command = [sys.executable, "-m", "abci_app", *arguments, "--home", str(node.files.home)]
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=make_environment()
+    ).stdout
+
+
+def read_cpu_s(pid: int) -> float:
+    """Processor time of a process, in seconds (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+@contextmanager
+def _run(files: NodeFiles, before: dict[str, list[str]]) -> Iterator[Node]:
+    """Starts the application, if there is one, and CometBFT; ends both."""
+    commands = {**before, "cometbft": [str(cometbft_binary()), "start", "--home", "."]}
+    processes = {
+        name: Process(name, command, files.home, files.home / f"{name}.log")
+        for name, command in commands.items()
+    }
+    try:
+        for name, process in processes.items():
+            process.start()
+            is_ready = is_listening if name == "app" else _has_block
+            _wait(lambda ready=is_ready: ready(files), process)  # type: ignore[misc]
+        yield Node(files, processes)
+    finally:
+        for process in reversed(processes.values()):
+            process.end(STOP_DEADLINE_S)
+
+
+def _has_block(files: NodeFiles) -> bool:
+    return get_height(files) > 0
+
+
+def _wait(is_ready: Callable[[], bool], process: Process) -> None:
+    deadline_s = time.monotonic() + START_DEADLINE_S
+    while not is_ready():
+        if not process.is_running() or time.monotonic() > deadline_s:
+            raise RuntimeError(f"{process.name} does not start: {process.describe_end()}")
+        time.sleep(0.05)

@@ -1,0 +1,56 @@
+"""What is sent: signed transfers between accounts, and sets of CometBFT's key-value store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from client.keys import AccountKey
+from client.tx import sign
+from node_config.accounts import GenesisAccount
+
+# Over which the transactions are spread; all of an account go over the same one, in their order.
+CONNECTIONS = 2
+BALANCE = 1_000_000_000
+AMOUNT = "5"
+GAS_LIMIT = 200_000
+SET_BYTES = 210
+
+
+def make_keys(count: int) -> list[AccountKey]:
+    """The keys of the accounts, the same in every run."""
+    return [AccountKey(hashlib.sha256(b"bench %d" % number).digest()) for number in range(count)]
+
+
+def make_genesis_accounts(keys: Sequence[AccountKey]) -> list[GenesisAccount]:
+    """The accounts as they stand in genesis."""
+    return [GenesisAccount(key.address, (ROLE_PROSUMER,), BALANCE) for key in keys]
+
+
+def make_transfers(
+    keys: Sequence[AccountKey], numbers: Mapping[str, int], denom: str, chain_id: str, count: int
+) -> list[list[bytes]]:
+    """Signed transfers, the accounts in turn, each to another account.
+
+    `numbers` are the account numbers by address.
+    """
+    streams: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    coins = [Coin(denom=denom, amount=AMOUNT)]
+    for position in range(count):
+        sequence, account = divmod(position, len(keys))
+        key, target = keys[account], keys[(account * 7 + sequence + 1) % len(keys)]
+        message = MsgSend(from_address=key.address, to_address=target.address, amount=coins)
+        number = numbers[key.address]
+        tx = sign([message], key, chain_id, number, sequence, (), GAS_LIMIT)
+        streams[account % CONNECTIONS].append(tx)
+    return streams
+
+
+def make_sets(count: int) -> list[list[bytes]]:
+    """As many sets of a key to a value, of SET_BYTES each."""
+    txs = [(b"k%08d=" % number).ljust(SET_BYTES, b"v") for number in range(count)]
+    return [txs[part::CONNECTIONS] for part in range(CONNECTIONS)]

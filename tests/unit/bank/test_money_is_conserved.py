@@ -1,0 +1,136 @@
+"""The bank's verbs against a ledger of plain numbers: nothing appears, nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain import app, bank
+from chain.runtime.context import BlockInfo, Context
+from chain.runtime.errors import ChainError
+from chain.runtime.store import Overlay
+from tests.support import cast
+from tests.support.properties import examples
+from tests.support.world import CHAIN_ID, DENOM, START_S, World
+
+NAMES = ("anna", "ben", "clara")
+START = 1_000
+
+
+def context() -> Context:
+    """A state in which everybody has 1000 and nothing is on hold."""
+    world = World({f"bank.balances[{name}, ueur]": START for name in NAMES})
+    return Context(Overlay(world.store), BlockInfo(CHAIN_ID, 1, START_S))
+
+
+class Ledger:
+    """What everybody should have, by an account of pluses and minuses."""
+
+    def __init__(self) -> None:
+        self.free = dict.fromkeys(NAMES, START)
+        self.holds: dict[int, tuple[str, int]] = {}
+
+    def apply(
+        self, ctx: Context, verb: str, name: str, other: str, number: int, amount: int
+    ) -> None:
+        """Does one thing in both; both have to agree on whether it can be done."""
+        owner, target = cast.wallet(name).address, cast.wallet(other).address
+        hold_id = sorted(self.holds)[number % len(self.holds)] if self.holds else 999
+        holder, held = self.holds.get(hold_id, (name, -1))
+        holder_address = cast.wallet(holder).address
+        if verb == "transfer":
+            possible = amount <= self.free[name]
+            with expect(possible):
+                bank.transfer(ctx, owner, target, DENOM, amount)
+                self.free[name] -= amount
+                self.free[other] += amount
+        elif verb == "reserve":
+            with expect(amount <= self.free[name]):
+                self.holds[bank.reserve(ctx, owner, DENOM, amount)] = (name, amount)
+                self.free[name] -= amount
+        elif verb == "extend":
+            with expect(held >= 0 and amount <= self.free[holder]):
+                bank.extend(ctx, holder_address, hold_id, amount)
+                self.holds[hold_id] = (holder, held + amount)
+                self.free[holder] -= amount
+        elif verb == "release":
+            with expect(amount <= held):
+                bank.release(ctx, holder_address, hold_id, amount)
+                self.holds[hold_id] = (holder, held - amount)
+                self.free[holder] += amount
+        else:
+            with expect(amount <= held):
+                assert bank.post(ctx, holder_address, hold_id, target, amount) == held - amount
+                del self.holds[hold_id]
+                self.free[other] += amount
+                self.free[holder] += held - amount
+
+
+def expect(possible: bool) -> Any:
+    """Nothing, or a refusal."""
+    return pytest.MonkeyPatch.context() if possible else pytest.raises(ChainError)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["transfer", "reserve", "extend", "release", "post"]),
+            st.sampled_from(NAMES),
+            st.sampled_from(NAMES),
+            st.integers(0, 9),
+            st.one_of(st.integers(0, 50), st.integers(0, 1_500)),
+        ),
+        max_size=30,
+    )
+)
+@examples(150)
+def test_every_verb_moves_exactly_what_it_says(steps: list[tuple[str, str, str, int, int]]) -> None:
+    ctx, ledger = context(), Ledger()
+    for step in steps:
+        ledger.apply(ctx, *step)
+        for name in NAMES:
+            assert bank.get_balance(ctx, cast.wallet(name).address, DENOM) == ledger.free[name]
+        for hold_id, (name, amount) in ledger.holds.items():
+            hold = bank.get_hold(ctx, cast.wallet(name).address, hold_id)
+            assert hold is not None
+            assert hold.amount == amount
+        assert not app.find_problems(ctx.store)
+
+
+def test_a_module_account_is_nobodys() -> None:
+    """Its address is a hash of a text, so no key is known for it."""
+    assert bank.module_account("pool") != bank.module_account("imbalance fund")
+    assert len(bank.module_account("pool")) == 20
+
+
+class TestHolds:
+    def test_hold_ids_are_never_given_twice(self) -> None:
+        ctx = context()
+        ben = cast.wallet("ben").address
+        first = bank.reserve(ctx, ben, DENOM, 10)
+        bank.post(ctx, ben, first, ben, 0)
+        assert bank.reserve(ctx, ben, DENOM, 10) == first + 1
+
+    def test_a_hold_is_its_owners_only(self) -> None:
+        ctx = context()
+        hold_id = bank.reserve(ctx, cast.wallet("ben").address, DENOM, 10)
+        with pytest.raises(ChainError):
+            bank.post(ctx, cast.wallet("anna").address, hold_id, cast.wallet("anna").address, 10)
+
+    def test_expired_holds_come_back_in_the_order_of_their_deadlines(self) -> None:
+        changes: dict[str, Any] = {"bank.params": {"expiries_per_block_max": 2}}
+        for number, deadline in enumerate((50, 10, 30, 20), 1):
+            changes[f"bank.holds[ben, {number}]"] = {
+                "denom": "ueur", "amount": 1, "beneficiary": "anna",
+                "deadline_s": START_S + deadline,
+            }  # fmt: skip
+        world = World(changes | {"bank.last_hold_id": 4})
+        left = []
+        for _ in range(3):
+            world.block(at=START_S + 40)
+            paths = [path for path in world.short() if path.startswith("bank.holds[")]
+            left.append([path[16:-1] for path in paths])
+        assert left == [["1", "3"], ["1"], ["1"]]

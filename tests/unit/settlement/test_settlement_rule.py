@@ -1,0 +1,158 @@
+"""The settlement rule: dual imbalance prices leave nothing to gain by deviating (INV-10)."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.market import rules as market_rules
+from chain.market.rules import Curve
+from chain.settlement import rules
+from chain.settlement.rules import Agreed, Metered
+from tests.support.properties import curves, examples, net_energies
+
+STREET = Curve(80_000, 300_000, 50_000)
+energies = st.one_of(st.integers(0, 40), st.integers(0, 500_000))
+agreements = st.builds(Agreed, energies, energies, st.integers(0, 10**9), st.integers(0, 10**9))
+meterings = st.builds(Metered, energies, energies, st.just(False))
+
+
+def gain(agreed: Agreed, metered: Metered, curve: Curve) -> int:
+    """What an account gets for its slot, less what it pays."""
+    line = rules.compute_line(agreed, metered, curve)
+    return line.credited - line.charged
+
+
+class TestByExample:
+    def test_who_keeps_the_agreement_pays_the_agreed_price(self) -> None:
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(5_000, 0, False), STREET)
+        assert (line.charged, line.credited) == (950_000, 0)
+
+    def test_one_wh_too_much_costs_the_highest_price(self) -> None:
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(5_001, 0, False), STREET)
+        assert line.imbalance_charge == 300
+
+    def test_one_wh_too_little_brings_the_lowest_price(self) -> None:
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(4_999, 0, False), STREET)
+        assert (line.imbalance_credit, line.charged) == (80, 949_920)
+
+    def test_only_the_net_counts(self) -> None:
+        metered = Metered(7_000, 2_000, False)
+        line = rules.compute_line(Agreed(6_000, 1_000, 950_000, 0), metered, STREET)
+        assert (line.imbalance_charge, line.imbalance_credit) == (0, 0)
+
+    def test_a_missing_buyer_is_taken_to_have_used_what_it_bought(self) -> None:
+        assert rules.compute_estimate_wh(5_000, 0) == 5_000
+        assert rules.compute_estimate_wh(5_000, 3_000) == 2_000
+        assert rules.compute_estimate_wh(5_000, 6_000) == 0
+
+    def test_a_missing_seller_is_taken_to_have_delivered_nothing(self) -> None:
+        assert rules.compute_estimate_wh(-5_000, 0) == 0
+
+    def test_the_backstop_is_paid_for_what_flows_in_and_pays_for_what_flows_out(self) -> None:
+        assert rules.compute_backstop_bill(1_000, STREET) == 300_000
+        assert rules.compute_backstop_bill(-1_000, STREET) == -80_000
+        assert rules.compute_backstop_bill(0, STREET) == 0
+
+
+@given(agreements, meterings, curves())
+@examples(200)
+def test_a_line_balances_and_is_rounded_in_the_pools_favour(
+    agreed: Agreed, metered: Metered, curve: Curve
+) -> None:
+    line = rules.compute_line(agreed, metered, curve)
+    gained = line.revenue + line.imbalance_credit - line.cost - line.imbalance_charge
+    assert line.credited - line.charged == gained
+    assert not (line.credited and line.charged)
+    excess_wh = metered.import_wh - metered.export_wh - agreed.bought_wh + agreed.sold_wh
+    exact = excess_wh * (curve.price_high if excess_wh > 0 else curve.price_low)
+    assert exact <= 1000 * (line.imbalance_charge - line.imbalance_credit) < exact + 1000
+
+
+@given(st.lists(st.tuples(agreements, meterings), max_size=6), curves())
+@examples(200)
+def test_imbalance_payments_always_cover_the_backstop(
+    parties: list[tuple[Agreed, Metered]], curve: Curve
+) -> None:
+    """The pool closes its net position, everybody pays deviations: more comes in than is owed."""
+    lines = [rules.compute_line(agreed, metered, curve) for agreed, metered in parties]
+    net_wh = sum(agreed.bought_wh - agreed.sold_wh for agreed, _ in parties)
+    used_wh = sum(metered.import_wh - metered.export_wh for _, metered in parties)
+    came_in = sum(line.imbalance_charge - line.imbalance_credit for line in lines)
+    closing = market_rules.compute_close_cost(curve, net_wh)
+    assert came_in + closing >= rules.compute_backstop_bill(used_wh, curve)
+
+
+@given(curves(), net_energies, st.integers(-500_000, 500_000), st.integers(-500_000, 500_000))
+@examples(300)
+def test_inv_10_no_position_but_the_truthful_one_gains_at_the_pool(
+    curve: Curve, net_wh: int, use_wh: int, position_wh: int
+) -> None:
+    """Who trades alone with the pool never does better than by buying what the meter will show.
+
+    Positive: net use, bought; negative: net production, sold.
+    """
+    metered = Metered(max(0, use_wh), max(0, -use_wh), False)
+    truthful = gain(_trade(curve, net_wh, use_wh), metered, curve)
+    deviating = gain(_trade(curve, net_wh, position_wh), metered, curve)
+    assert deviating <= truthful
+
+
+@given(curves(), st.data(), st.integers(-500_000, 500_000), st.integers(-500_000, 500_000))
+@examples(300)
+def test_inv_10_no_position_but_the_truthful_one_gains_at_a_given_price(
+    curve: Curve, data: st.DataObject, use_wh: int, position_wh: int
+) -> None:
+    """The same at the price of a block that one order does not move."""
+    price = data.draw(st.integers(curve.price_low, curve.price_high))
+    metered = Metered(max(0, use_wh), max(0, -use_wh), False)
+    truthful = gain(_trade_at(price, use_wh), metered, curve)
+    deviating = gain(_trade_at(price, position_wh), metered, curve)
+    assert deviating <= truthful
+
+
+@given(curves(), net_energies, st.integers(-500_000, 500_000), st.integers(1, 500_000))
+@examples(300)
+def test_energy_is_never_free_and_never_costs_more_than_the_bound(
+    curve: Curve, net_wh: int, use_wh: int, further_wh: int
+) -> None:
+    """Whatever was agreed: using more, or delivering less, costs the lowest price at least."""
+    agreed = _trade(curve, net_wh, use_wh)
+    less = Metered(max(0, use_wh), max(0, -use_wh), False)
+    more = Metered(max(0, use_wh + further_wh), max(0, -use_wh - further_wh), False)
+    extra = gain(agreed, less, curve) - gain(agreed, more, curve)
+    assert curve.price_low * further_wh - 1000 <= 1000 * extra
+    assert 1000 * extra <= curve.price_high * further_wh + 1000
+
+
+def test_a_large_order_among_others_moves_the_price_of_all_of_it() -> None:
+    """The limit of the promise: uniform prices leave market power to an order as large as this.
+
+    The pool has sold 40 kWh, neighbours sell 20 kWh, and Anna will use 21 kWh. Her last kWh makes
+    the other 20 dearer, so that leaving it to the imbalance price saves her 0.0011 EUR.
+    """
+    neighbours = market_rules.MarketOrder(False, 20_000, STREET.price_low)
+
+    def cost(quantity_wh: int) -> int:
+        anna = market_rules.MarketOrder(True, quantity_wh, STREET.price_high)
+        batch = market_rules.execute_batch(STREET, 40_000, [neighbours, anna])
+        agreed = Agreed(quantity_wh, 0, batch.amounts[1] or 0, 0)
+        return -gain(agreed, Metered(21_000, 0, False), STREET)
+
+    assert (cost(21_000), cost(20_000)) == (5_861_100, 5_860_000)
+
+
+def _trade(curve: Curve, net_wh: int, position_wh: int) -> Agreed:
+    """A position bought from, or sold to, the pool as the only order of its block."""
+    if position_wh >= 0:
+        cost = market_rules.compute_buy_cost(curve, net_wh, position_wh) if position_wh else 0
+        return Agreed(position_wh, 0, cost, 0)
+    revenue = market_rules.compute_sell_revenue(curve, net_wh, -position_wh)
+    return Agreed(0, -position_wh, 0, revenue)
+
+
+def _trade_at(price: int, position_wh: int) -> Agreed:
+    uniform = market_rules.Price(price, 1)
+    if position_wh >= 0:
+        return Agreed(position_wh, 0, market_rules.compute_payment(uniform, position_wh), 0)
+    return Agreed(0, -position_wh, 0, market_rules.compute_receipt(uniform, -position_wh))
