@@ -21,6 +21,7 @@ from client.definitions import (
     get_signer,
     get_unit,
     is_of_kind,
+    may_be_left_out,
     to_kebab_case,
 )
 from client.display import get_plain_name
@@ -52,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser, message: Descriptor, *, require
                 name,
                 dest=field.full_name,
                 metavar=_get_metavar(field),
-                required=required,
+                required=required and not may_be_left_out(field),
                 help=help_text,
             )
 

@@ -96,6 +96,11 @@ def get_value_comment(value: EnumValueDescriptor) -> str:
     return get_comment(f"{value.type.full_name}.{value.name}")
 
 
+def may_be_left_out(field: FieldDescriptor) -> bool:
+    """Whether a user need not give the field."""
+    return bool(get_option(field, options.may_be_left_out))
+
+
 def get_unit(field: FieldDescriptor) -> int:
     """How the field is to be read and shown: a value of blockenergy.options.v1.Unit."""
     return int(get_option(field, options.unit))

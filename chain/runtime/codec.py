@@ -99,7 +99,8 @@ def _field_writers(descriptor: Descriptor) -> tuple[_Writer, ...]:
 def _field_writer(field: FieldDescriptor) -> _Writer:
     if field.type in _VARINT_TYPES:
         return _packed_writer(field) if field.is_repeated else _number_writer(field)
-    if field.type == FieldDescriptor.TYPE_MESSAGE:
+    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+    if field.type == FieldDescriptor.TYPE_MESSAGE and not is_map:
         return _messages_writer(field) if field.is_repeated else _message_writer(field)
     if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
         return _texts_writer(field) if field.is_repeated else _text_writer(field)

@@ -1,0 +1,210 @@
+"""The one encoding: golden bytes, any protobuf library reads it, nothing else is let in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from blockenergy.auth.v1 import state_pb2 as auth_pb2
+from blockenergy.bank.v1 import state_pb2 as bank_pb2
+from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.metering.v1 import state_pb2 as metering_pb2
+from blockenergy.registry.v1 import state_pb2 as registry_pb2
+from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from cosmos.tx.v1beta1 import tx_pb2
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain import app
+from chain.runtime import codec
+from chain.runtime.tx import sign_bytes
+from tests.support.properties import examples
+
+STATE_KINDS = [
+    auth_pb2.Account, auth_pb2.Params,
+    bank_pb2.Denom, bank_pb2.Hold, bank_pb2.Params,
+    registry_pb2.Participant, registry_pb2.Meter, registry_pb2.Params,
+    metering_pb2.Registers, metering_pb2.Baseline, metering_pb2.Conflict, metering_pb2.Params,
+    market_pb2.Slot, market_pb2.Order, market_pb2.Position, market_pb2.Params,
+    settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
+]  # fmt: skip
+
+GOLDEN = [
+    (auth_pb2.Account(account_number=7, sequence=300, pub_key=b"\x02\x03"), "080710ac021a020203"),
+    (
+        bank_pb2.Hold(denom="ueur", amount=2**63 - 1, deadline_s=1_800_000_000),
+        "0a047565757210ffffffffffffffff7f2080a4a7da06",
+    ),
+    (
+        registry_pb2.Participant(roles=[3, 6], status=registry_pb2.STATUS_ACTIVE, label="ä"),
+        "0a02030610011a02c3a4",
+    ),
+    (
+        metering_pb2.Conflict(registers=metering_pb2.Registers(import_wh=5_400), count=1),
+        "0a030898 2a 1001".replace(" ", ""),
+    ),
+    (metering_pb2.Conflict(registers=metering_pb2.Registers()), "0a00"),
+    (
+        market_pb2.Position(bought_wh=1_000, cost=191_100, hold_id=1),
+        "08e80718fcd40b2801",
+    ),
+    (settlement_pb2.Line(import_wh=5_000, estimated=True), "1888276001"),
+    (settlement_pb2.Progress(), ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("record", "encoded"), GOLDEN, ids=lambda value: getattr(value, "DESCRIPTOR", value) and ""
+)
+def test_golden_bytes(record: Message, encoded: str) -> None:
+    assert codec.encode(record).hex() == encoded
+    assert codec.decode(type(record), bytes.fromhex(encoded)) == record
+
+
+def _fields(kind: type[Message]) -> st.SearchStrategy[dict[str, Any]]:
+    """Any content of a message, with every field left out now and then."""
+    choices = {}
+    for field in kind.DESCRIPTOR.fields:
+        one = _values(field)
+        choices[field.name] = st.lists(one, max_size=3) if field.is_repeated else one
+    return st.fixed_dictionaries({}, optional=choices)
+
+
+def _values(field: FieldDescriptor) -> st.SearchStrategy[Any]:
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        kind = field.message_type._concrete_class
+        return _fields(kind).map(lambda fields: kind(**fields))
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return st.text(max_size=200)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return st.binary(max_size=200)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return st.booleans()
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return st.sampled_from([value.number for value in field.enum_type.values])
+    most = 2**32 - 1 if field.type == FieldDescriptor.TYPE_UINT32 else 2**64 - 1
+    return st.one_of(st.integers(0, 300), st.integers(0, most))
+
+
+@pytest.mark.parametrize("kind", STATE_KINDS, ids=lambda kind: kind.DESCRIPTOR.full_name)
+def test_protobufs_own_parser_reads_what_the_chain_writes(kind: type[Message]) -> None:
+    @given(_fields(kind))
+    @examples(40)
+    def check(fields: dict[str, Any]) -> None:
+        record = kind(**fields)
+        encoded = codec.encode(record)
+        assert kind.FromString(encoded) == record
+        assert encoded == record.SerializeToString(deterministic=True)
+        assert codec.decode_strictly(kind, encoded) == record
+
+    check()
+
+
+def test_every_record_of_every_module_is_in_the_list() -> None:
+    kinds = {
+        collection.value._kind if hasattr(collection, "value") else collection._value._kind
+        for module in app.MODULES
+        for collection in module.schema.collections
+        if hasattr(getattr(collection, "value", getattr(collection, "_value", None)), "_kind")
+    }
+    assert kinds == set(STATE_KINDS)
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300), st.integers(0, 2**64 - 1))
+@examples(100)
+def test_the_sign_document_is_the_codecs(body: bytes, auth_info: bytes, number: int) -> None:
+    if not body or not auth_info:
+        return
+    document = tx_pb2.SignDoc(
+        body_bytes=body, auth_info_bytes=auth_info, chain_id="street-1", account_number=number
+    )
+    assert sign_bytes(body, auth_info, "street-1", number) == codec.encode(document)
+
+
+class TestVarints:
+    @pytest.mark.parametrize(
+        ("number", "encoded"),
+        [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (2**64 - 1, "ff" * 9 + "01")],
+    )
+    def test_golden(self, number: int, encoded: str) -> None:
+        assert codec.write_varint(number).hex() == encoded
+
+
+class TestWhatHasNoOneEncoding:
+    @pytest.mark.parametrize(
+        "message",
+        [tx_pb2.ModeInfo(), Value(number_value=1.5), Struct(fields={"a": Value()})],
+        ids=["oneof", "float", "map"],
+    )
+    def test_it_cannot_be_written(self, message: Message) -> None:
+        with pytest.raises(TypeError, match="no canonical encoding"):
+            codec.encode(message)
+
+
+SEND = MsgSend(from_address="a", to_address="b", amount=[Coin(denom="ueur", amount="5")])
+GOOD = codec.encode(SEND)
+
+
+class TestStrictDecoding:
+    def test_the_one_encoding_is_taken(self) -> None:
+        assert codec.decode_strictly(MsgSend, GOOD) == SEND
+
+    @pytest.mark.parametrize(
+        ("what", "data"),
+        [
+            ("unknown field", GOOD + b"\x20\x01"),
+            ("unknown field inside", b"\x1a\x0a\x0a\x04ueur\x12\x015\x18\x01"),
+            ("field twice", b"\x0a\x01a" + GOOD),
+            ("out of order", b"\x12\x01b\x0a\x01a"),
+            ("default written out", b"\x0a\x00" + GOOD[3:]),
+            ("overlong length", b"\x0a\x81\x00a" + GOOD[3:]),
+            ("overlong tag", b"\x8a\x00\x01a" + GOOD[3:]),
+            ("wrong wire type", b"\x08\x01"),
+            ("cut off", GOOD[:-1]),
+            ("group", b"\x0b\x0c"),
+            ("not UTF-8", b"\x0a\x01\xff"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_everything_else_is_refused(self, what: str, data: bytes) -> None:
+        with pytest.raises(codec.EncodingError):
+            codec.decode_strictly(MsgSend, data)
+
+    def test_repeated_numbers_have_to_be_packed(self) -> None:
+        assert codec.decode_strictly(registry_pb2.Participant, b"\x0a\x02\x01\x02").roles == [1, 2]
+        with pytest.raises(codec.EncodingError):
+            codec.decode_strictly(registry_pb2.Participant, b"\x08\x01\x08\x02")
+
+    def test_overlong_numbers_are_refused(self) -> None:
+        with pytest.raises(codec.EncodingError):
+            codec.decode_strictly(metering_pb2.Registers, b"\x08\x81\x00")
+
+    @given(st.binary(max_size=60))
+    @examples(500)
+    def test_whatever_is_taken_is_written_back_the_same(self, data: bytes) -> None:
+        for kind in (MsgSend, AnyMessage, registry_pb2.Meter):
+            try:
+                message = codec.decode_strictly(kind, data)
+            except codec.EncodingError:
+                continue
+            assert codec.encode(message) == data
+
+    @given(st.data())
+    @examples(300)
+    def test_no_changed_byte_gives_a_second_form_of_the_same_message(
+        self, data: st.DataObject
+    ) -> None:
+        place = data.draw(st.integers(0, len(GOOD) - 1))
+        changed = bytearray(GOOD)
+        changed[place] ^= data.draw(st.integers(1, 255))
+        try:
+            message = codec.decode_strictly(MsgSend, bytes(changed))
+        except codec.EncodingError:
+            return
+        assert message != SEND

@@ -1,0 +1,343 @@
+"""Collections over the store: keys sort as their values, an index follows, a dict agrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from blockenergy.bank.v1 import state_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.runtime.bech32 import AddressError
+from chain.runtime.collections import (
+    Amount,
+    GenesisError,
+    Index,
+    Item,
+    Map,
+    Record,
+    Schema,
+    Sequence,
+    successor,
+)
+from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.store import MemoryStore, Overlay
+from tests.support.properties import examples
+from tests.support.store import SortedStore
+
+numbers = st.one_of(st.integers(0, 300), st.integers(0, 2**64 - 1))
+addresses = st.binary(min_size=20, max_size=20)
+texts = st.text(min_size=1, max_size=40).filter(lambda text: len(text.encode()) < 256)
+
+
+class State:
+    """A store by itself."""
+
+    def __init__(self, below: MemoryStore | None = None) -> None:
+        self.store = Overlay(below or MemoryStore())
+
+
+SCHEMA = Schema(200, "test")
+PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+BY_NUMBER = Map(SCHEMA, 1, "by_number", Pair(U64, TEXT), Amount())
+HOLDS = Map(SCHEMA, 2, "holds", Pair(ADDRESS, U64), Record(state_pb2.Hold))
+IDS = Sequence(SCHEMA, 3, "ids")
+
+
+def by_deadline(key: tuple[bytes, int], hold: state_pb2.Hold) -> bytes | None:
+    return U64.encode(hold.deadline_s) + HOLDS.key.encode(key) if hold.deadline_s else None
+
+
+BY_DEADLINE = Index(SCHEMA, 4, HOLDS, by_deadline)
+
+
+class TestKeys:
+    @given(numbers, numbers)
+    @examples(200)
+    def test_numbers_sort_as_numbers(self, a: int, b: int) -> None:
+        assert (U64.encode(a) < U64.encode(b)) == (a < b)
+        assert U64.decode(U64.encode(a)) == a
+
+    @given(texts, texts)
+    @examples(200)
+    def test_texts_sort_as_their_bytes(self, a: str, b: str) -> None:
+        assert (TEXT.encode(a) < TEXT.encode(b)) == (a.encode() < b.encode())
+
+    @given(st.tuples(addresses, numbers), st.tuples(addresses, numbers))
+    @examples(200)
+    def test_pairs_sort_by_the_first_then_the_second(
+        self, a: tuple[bytes, int], b: tuple[bytes, int]
+    ) -> None:
+        codec = Pair(ADDRESS, U64)
+        assert (codec.encode(a) < codec.encode(b)) == (a < b)
+        assert codec.decode(codec.encode(a)) == a
+        assert codec.from_json(codec.to_json(a)) == a
+
+    @given(texts, texts, numbers)
+    @examples(200)
+    def test_a_text_in_front_cannot_run_into_what_follows(self, a: str, b: str, n: int) -> None:
+        codec = Pair(Pair(TEXT, TEXT), U64)
+        key = ((a, b), n)
+        assert codec.decode(codec.encode(key)) == key
+        assert codec.from_json(codec.to_json(key)) == key
+
+    @given(numbers, texts, numbers, texts)
+    @examples(200)
+    def test_equal_bytes_mean_equal_keys(self, n: int, a: str, m: int, b: str) -> None:
+        codec = Pair(U64, TEXT)
+        assert (codec.encode((n, a)) == codec.encode((m, b))) == ((n, a) == (m, b))
+
+    @pytest.mark.parametrize(
+        ("codec", "value"),
+        [
+            (U64, 5), (U64, "05"), (U64, "-1"), (U64, "1.0"), (U64, ""), (U64, "\u0665"),
+            (U64, str(2**64)), (U64, None), (U64, True),
+            (TEXT, ""), (TEXT, 5), (TEXT, "x" * 256), (TEXT, None),
+            (ADDRESS, 5), (ADDRESS, "energy1"), (ADDRESS, None),
+            (Pair(U64, TEXT), "5"), (Pair(U64, TEXT), ["5"]), (Pair(U64, TEXT), ["5", "a", "b"]),
+        ],
+    )  # fmt: skip
+    def test_other_forms_in_a_document_are_refused(self, codec: Any, value: Any) -> None:
+        with pytest.raises((ValueError, AddressError)):
+            codec.from_json(value)
+
+
+class TestSuccessor:
+    @pytest.mark.parametrize(
+        ("prefix", "following"), [(b"\x01", b"\x02"), (b"\x01\xff", b"\x02"), (b"a\xff\xff", b"b")]
+    )
+    def test_it_is_behind_all_that_begins_so(self, prefix: bytes, following: bytes) -> None:
+        assert successor(prefix) == following
+
+    @given(st.binary(min_size=1, max_size=4), st.binary(max_size=4))
+    @examples(300)
+    def test_nothing_that_begins_so_is_behind_it(self, prefix: bytes, rest: bytes) -> None:
+        if prefix.strip(b"\xff"):
+            assert prefix <= prefix + rest < successor(prefix)
+
+
+class TestRecords:
+    def test_what_get_returns_is_a_copy(self) -> None:
+        state, key = State(), (bytes(20), 1)
+        HOLDS.set(state, key, state_pb2.Hold(denom="ueur", amount=5))
+        taken = HOLDS.get(state, key)
+        assert taken is not None
+        taken.amount = 6
+        assert HOLDS.get(state, key) == state_pb2.Hold(denom="ueur", amount=5)
+
+    def test_a_record_of_defaults_is_there(self) -> None:
+        """Its bytes are not empty, so that its presence can be proven."""
+        state, key = State(), (bytes(20), 1)
+        HOLDS.set(state, key, state_pb2.Hold())
+        assert HOLDS.has(state, key)
+        assert HOLDS.get(state, key) == state_pb2.Hold()
+        assert all(state.store.changes.values())
+
+    def test_amounts_have_eight_bytes(self) -> None:
+        assert Amount().encode(258).hex() == "0000000000000102"
+        assert Amount().decode(bytes.fromhex("0000000000000102")) == 258
+
+    def test_ids_begin_at_one_and_never_come_back(self) -> None:
+        state = State()
+        assert [IDS.next(state) for _ in range(3)] == [1, 2, 3]
+        assert IDS.last(state) == 3
+
+    def test_a_parameter_that_is_not_set_is_a_broken_promise(self) -> None:
+        with pytest.raises(AssertionError, match="params is not set"):
+            PARAMS.get(State())
+
+
+class TestSchema:
+    def test_no_two_collections_share_a_name_or_number(self) -> None:
+        schema = Schema(201, "twice")
+        Map(schema, 0, "a", U64, Amount())
+        with pytest.raises(AssertionError):
+            Map(schema, 0, "b", U64, Amount())
+        with pytest.raises(AssertionError):
+            Map(schema, 1, "a", U64, Amount())
+
+    def test_a_collection_sees_only_its_own_keys(self) -> None:
+        state = State()
+        BY_NUMBER.set(state, (1, "a"), 5)
+        HOLDS.set(state, (bytes(20), 1), state_pb2.Hold(deadline_s=9))
+        assert list(BY_NUMBER.items(state)) == [((1, "a"), 5)]
+        assert [key for key, _ in HOLDS.items(state)] == [(bytes(20), 1)]
+
+    @given(
+        st.dictionaries(st.tuples(numbers, texts), st.integers(0, 2**63 - 1), max_size=8),
+        st.integers(0, 2**63 - 1),
+    )
+    @examples(100)
+    def test_a_document_gives_the_same_state_again(
+        self, entries: dict[tuple[int, str], int], last_id: int
+    ) -> None:
+        state = State()
+        PARAMS.set(state, state_pb2.Params(hold_duration_max_s=5))
+        IDS.set(state, last_id)
+        for key, amount in entries.items():
+            BY_NUMBER.set(state, key, amount)
+            HOLDS.set(state, (bytes(20), key[0]), state_pb2.Hold(deadline_s=amount))
+        document = SCHEMA.export(state)
+        again = State()
+        SCHEMA.load(again, document)
+        assert again.store.changes == state.store.changes
+        assert SCHEMA.export(again) == document
+
+    @pytest.mark.parametrize(
+        ("document", "place"),
+        [
+            ([], "test: an object"),
+            ({"other": []}, "test.other"),
+            ({"params": {}, "ids": "0", "by_number": {}}, "test.by_number: a list"),
+            ({"params": {}, "ids": "0", "by_number": [5]}, "test.by_number: entry 0"),
+            ({"params": {}, "ids": "0", "by_number": [{"key": ["1", "a"]}]}, "entry 0"),
+            (
+                {"params": {}, "ids": "0", "by_number": [{"key": ["1", "a"], "value": 5}]},
+                "entry 0: a number in quotes",
+            ),
+            (
+                {"params": {}, "ids": "0", "by_number": [{"key": ["1", "a"], "value": "5"}] * 2},
+                "entry 1: the key .* stands twice",
+            ),
+            ({"params": {}, "ids": str(2**63)}, "test.ids: .* too large"),
+            ({"params": {"no_such_field": "1"}, "ids": "0"}, "test.params: .*no_such_field"),
+            ({"params": {"hold_duration_max_s": "-1"}, "ids": "0"}, "test.params: "),
+            ({"params": {"hold_duration_max_s": "five"}, "ids": "0"}, "test.params: "),
+            ({"ids": "0"}, "test.params is missing"),
+        ],
+    )
+    def test_a_wrong_document_is_refused_with_the_place(self, document: Any, place: str) -> None:
+        with pytest.raises(GenesisError, match=place):
+            SCHEMA.load(State(), document)
+
+
+keys = st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", "ab"]))
+steps = st.lists(st.tuples(st.sampled_from(["set", "delete"]), keys, st.integers(0, 9)))
+
+
+class TestAgainstADict:
+    @given(steps, steps, st.integers(0, 5))
+    @examples(200)
+    def test_a_map_behaves_as_a_sorted_dict(
+        self, below: list[Any], above: list[Any], part: int
+    ) -> None:
+        """With half of the changes in the store below and half in the overlay."""
+        model: dict[tuple[int, str], int] = {}
+        first = State()
+        self.change(first, below, model)
+        lowest = MemoryStore()
+        lowest.apply(first.store.changes)
+        state = State(lowest)
+        self.change(state, above, model)
+        entries = sorted(model.items(), key=lambda item: BY_NUMBER.key.encode(item[0]))
+        assert list(BY_NUMBER.items(state)) == entries
+        assert list(BY_NUMBER.items(state, reverse=True)) == entries[::-1]
+        under = BY_NUMBER.first(part)
+        of_part = [entry for entry in entries if entry[0][0] == part]
+        assert list(BY_NUMBER.items(state, under)) == of_part
+        assert list(BY_NUMBER.items(state, under, reverse=True)) == of_part[::-1]
+        after = BY_NUMBER.key.encode((part, "a"))
+        behind = [entry for entry in entries if BY_NUMBER.key.encode(entry[0]) > after]
+        assert list(BY_NUMBER.items(state, after=after)) == behind
+        before = [entry for entry in entries if BY_NUMBER.key.encode(entry[0]) < after]
+        assert list(BY_NUMBER.items(state, after=after, reverse=True)) == before[::-1]
+        for key in [(number, text) for number in range(6) for text in ("a", "b", "ab")]:
+            assert BY_NUMBER.get(state, key) == model.get(key)
+            assert BY_NUMBER.has(state, key) == (key in model)
+
+    @staticmethod
+    def change(state: State, steps: list[Any], model: dict[tuple[int, str], int]) -> None:
+        for verb, key, amount in steps:
+            if verb == "set":
+                BY_NUMBER.set(state, key, amount)
+                model[key] = amount
+            else:
+                BY_NUMBER.delete(state, key)
+                model.pop(key, None)
+
+    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 6)), max_size=25))
+    @examples(200)
+    def test_an_index_follows_its_map(self, steps: list[tuple[bool, int, int]]) -> None:
+        state = State()
+        model: dict[int, int] = {}
+        for keep, number, deadline_s in steps:
+            if keep:
+                HOLDS.set(state, (bytes(20), number), state_pb2.Hold(deadline_s=deadline_s))
+                model[number] = deadline_s
+            else:
+                HOLDS.delete(state, (bytes(20), number))
+                model.pop(number, None)
+        expected = sorted((deadline, number) for number, deadline in model.items() if deadline)
+        found = [(U64.decode(k[:8]), key[1]) for k, key in BY_DEADLINE.keys(state)]
+        assert found == expected
+        under = U64.encode(3)
+        of_three = [key[1] for _, key in BY_DEADLINE.keys(state, under)]
+        assert of_three == [number for deadline, number in expected if deadline == 3]
+
+    @given(steps, st.integers(0, 6), st.integers(0, 10))
+    @examples(100)
+    def test_pruning_removes_the_lowest_keys_first(
+        self, changes: list[Any], before: int, limit: int
+    ) -> None:
+        state = State()
+        model: dict[tuple[int, str], int] = {}
+        self.change(state, changes, model)
+        removed = BY_NUMBER.prune(state, U64.encode(before), limit)
+        entries = sorted(model.items(), key=lambda item: BY_NUMBER.key.encode(item[0]))
+        old = sum(key[0] < before for key, _ in entries)
+        assert removed == min(old, limit)
+        assert list(BY_NUMBER.items(state)) == entries[removed:]
+
+
+class TestOverlays:
+    @given(st.lists(st.tuples(st.integers(0, 30), st.one_of(st.none(), st.integers(0, 9)))))
+    @examples(200)
+    def test_merged_layers_are_one_layer(self, steps: list[tuple[int, int | None]]) -> None:
+        flat, lowest = SortedStore(), Overlay(MemoryStore())
+        top = Overlay(lowest)
+        for number, (key, value) in enumerate(steps):
+            name = bytes([key])
+            flat.apply({name: None if value is None else bytes([value])})
+            if value is None:
+                top.delete(name)
+            else:
+                top.set(name, bytes([value]))
+            expected = list(flat.items(b"", b"\xff"))
+            assert list(top.items(b"", b"\xff")) == expected
+            assert list(top.items(b"\x05", b"\x10", reverse=True)) == [
+                entry for entry in expected[::-1] if b"\x05" <= entry[0] < b"\x10"
+            ]
+            if number % 3 == 0:
+                top.merge_into(lowest)
+                top = Overlay(lowest)
+
+    def test_what_is_not_merged_leaves_no_trace(self) -> None:
+        below = Overlay(MemoryStore({b"a": b"1"}))
+        above = Overlay(below)
+        above.set(b"a", b"2")
+        above.delete(b"a")
+        above.set(b"b", b"3")
+        assert below.get(b"a") == b"1"
+        assert list(below.items(b"", b"z")) == [(b"a", b"1")]
+
+    def test_an_iteration_does_not_see_changes_made_meanwhile(self) -> None:
+        overlay = Overlay(MemoryStore({bytes([n]): b"x" for n in range(4)}))
+        overlay.set(b"\x02", b"y")
+        seen = []
+        for key, _ in overlay.items(b"", b"\xff"):
+            seen.append(key[0])
+            overlay.delete(bytes([key[0] + 1]))
+            overlay.set(bytes([key[0] + 100]), b"z")
+        assert seen == [0, 1, 2, 3]
+
+    @given(st.dictionaries(st.binary(max_size=3), st.binary(min_size=1, max_size=2)))
+    @examples(100)
+    def test_the_test_store_reads_as_the_plain_one(self, entries: dict[bytes, bytes]) -> None:
+        plain, quick = MemoryStore(entries), SortedStore()
+        quick.apply(entries)
+        quick.apply(dict.fromkeys(list(entries)[::2]))
+        plain.apply(dict.fromkeys(list(entries)[::2]))
+        assert list(quick.items(b"", b"\xff" * 4)) == list(plain.items(b"", b"\xff" * 4))
+        reverse = list(quick.items(b"\x20", b"\x90", reverse=True))
+        assert reverse == list(plain.items(b"\x20", b"\x90", reverse=True))
