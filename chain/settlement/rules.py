@@ -2,7 +2,8 @@
 
 Whoever used more, or delivered less, than agreed pays the highest price there is for the
 difference; whoever used less, or delivered more, receives the lowest. Every trade was made between
-the two, so no deliberate deviation can gain.
+the two, so at given prices no deliberate deviation can gain. (An order so large that it moves the
+price of its batch has market power, as in every uniform-price market.)
 """
 
 from __future__ import annotations
