@@ -48,7 +48,8 @@ class _Pending(NamedTuple):
 class NodeState:
     """State on disk, the tree over it, and the block in hand."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, proof_wait_s: float = PROOF_WAIT_S) -> None:
+        self._proof_wait_s = proof_wait_s
         self._database = database
         self._commitment = Commitment(app.MODULE_NAMES.values())
         self._genesis: MemoryStore | None = None
@@ -114,7 +115,7 @@ class NodeState:
 
         Errors: NotReadyError when a block is executed and its commit does not come.
         """
-        deadline_s = time.monotonic() + PROOF_WAIT_S
+        deadline_s = time.monotonic() + self._proof_wait_s
         with self._settled:
             while self._pending is not None:
                 if not self._settled.wait(max(0.0, deadline_s - time.monotonic())):

@@ -1,0 +1,228 @@
+"""The application as CometBFT drives it: genesis, mempool, proposals, blocks, restarts, proofs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from blockenergy.market.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
+from cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from tendermint.abci import types_pb2 as abci
+
+from abci_app.node import EnergyApplication
+from abci_app.node_state import NodeState
+from abci_app.persistence import Database
+from chain.bank.state import BALANCES
+from chain.runtime.collections import GenesisError
+from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
+from tests.support import documents
+from tests.support.cast import wallet
+from tests.support.transactions import Envelope, sign
+
+CHAIN_ID = "application-test"
+TIME_S = 1_800_000_000
+ANNA, BEN = wallet("anna"), wallet("ben")
+STATUS = abci.ResponseProcessProposal.ProposalStatus
+
+
+class Node:
+    """One node's application over a folder, to be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        self.database = Database.open(self.folder, create=True)
+        self.app = EnergyApplication(
+            NodeState(self.database, proof_wait_s=0.01), "test", check_invariants=True
+        )
+
+    def stop(self) -> None:
+        self.database.close()
+
+    def init_chain(self) -> bytes:
+        document = documents.expand(documents.complete(documents.street()))
+        request = abci.RequestInitChain(
+            chain_id=CHAIN_ID, app_state_bytes=json.dumps(document).encode()
+        )
+        return self.app.init_chain(request).app_hash
+
+    def finalize(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
+        request = abci.RequestFinalizeBlock(height=height, txs=txs)
+        request.time.seconds = TIME_S + height
+        return self.app.finalize_block(request)
+
+    def block(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
+        response = self.finalize(height, txs)
+        self.app.commit(abci.RequestCommit())
+        return response
+
+    def check(self, raw: bytes, recheck: bool = False) -> abci.ResponseCheckTx:
+        kind = abci.CheckTxType.RECHECK if recheck else abci.CheckTxType.NEW
+        return self.app.check_tx(abci.RequestCheckTx(tx=raw, type=kind))
+
+    def prepare(self, txs: Sequence[bytes], max_tx_bytes: int = 1_000_000) -> list[bytes]:
+        request = abci.RequestPrepareProposal(height=2, txs=txs, max_tx_bytes=max_tx_bytes)
+        return list(self.app.prepare_proposal(request).txs)
+
+    def accepts(self, txs: Sequence[bytes]) -> bool:
+        request = abci.RequestProcessProposal(height=2, txs=txs)
+        return self.app.process_proposal(request).status == STATUS.ACCEPT
+
+    def query(self, path: str, data: bytes, **more: object) -> abci.ResponseQuery:
+        return self.app.query(abci.RequestQuery(path=path, data=data, **more))
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path / "state")
+    node.init_chain()
+    node.block(1)
+    yield node
+    node.stop()
+
+
+def account_number(name: str) -> int:
+    short = documents.complete(documents.street())
+    return int(short[f"auth.accounts[{name}]"]["account_number"])
+
+
+def pay(sequence: int, amount: int = 5, chain_id: str = CHAIN_ID) -> bytes:
+    """Anna pays Ben."""
+    coin = Coin(denom="ueur", amount=str(amount))
+    message = MsgSend(from_address=ANNA.text, to_address=BEN.text, amount=[coin])
+    return sign(ANNA, [message], Envelope(chain_id, account_number("anna"), sequence))
+
+
+def test_genesis_can_come_twice_and_the_first_block_holds_it(tmp_path: Path) -> None:
+    node = Node(tmp_path / "state")
+    assert node.init_chain() == node.init_chain()
+    info = node.app.info(abci.RequestInfo())
+    assert (info.last_block_height, info.last_block_app_hash) == (0, b"")
+    first = node.block(1)
+    node.stop()
+    node.start()
+    info = node.app.info(abci.RequestInfo())
+    assert (info.last_block_height, info.last_block_app_hash) == (1, first.app_hash)
+    node.stop()
+
+
+def test_a_wrong_genesis_stops_with_the_place_and_the_reason(tmp_path: Path) -> None:
+    node = Node(tmp_path / "state")
+    with pytest.raises(GenesisError, match="app_state.auth is missing"):
+        node.app.init_chain(abci.RequestInitChain(chain_id=CHAIN_ID, app_state_bytes=b"{}"))
+    with pytest.raises(GenesisError, match="not JSON"):
+        node.app.init_chain(abci.RequestInitChain(chain_id=CHAIN_ID, app_state_bytes=b"{"))
+    node.stop()
+
+
+def test_executing_a_height_again_gives_the_same_hash_and_writes_nothing(node: Node) -> None:
+    before = node.app.info(abci.RequestInfo())
+    one = node.finalize(2, [pay(0)])
+    other = node.finalize(2, [pay(0, amount=6)])
+    again = node.finalize(2, [pay(0)])
+    assert one.app_hash == again.app_hash != other.app_hash
+    assert node.app.info(abci.RequestInfo()) == before
+
+
+def test_a_node_killed_before_commit_comes_back_to_the_same_hash(node: Node) -> None:
+    lost = node.finalize(2, [pay(0)])
+    node.stop()
+    node.start()
+    assert node.app.info(abci.RequestInfo()).last_block_height == 1
+    assert node.block(2, [pay(0)]).app_hash == lost.app_hash
+
+
+def test_one_sender_may_queue_transactions_in_sequence(node: Node) -> None:
+    assert [node.check(pay(sequence)).code for sequence in (0, 1, 2)] == [0, 0, 0]
+    assert node.check(pay(2, amount=7)).code == 32
+    node.block(2, [pay(0)])
+    # After the commit the rest is checked again, from the new state.
+    assert [node.check(pay(sequence), recheck=True).code for sequence in (0, 1, 2)] == [32, 0, 0]
+
+
+def test_checking_and_proposing_leave_the_state_alone(node: Node) -> None:
+    expected = node.finalize(2, [pay(0)]).app_hash
+    node.check(pay(0))
+    assert node.prepare([pay(0)]) == [pay(0)]
+    assert node.accepts([pay(0)])
+    assert node.finalize(2, [pay(0)]).app_hash == expected
+
+
+def test_a_proposal_holds_what_is_admitted_in_its_order_and_fits(node: Node) -> None:
+    good = [pay(0), pay(1), pay(2)]
+    mixed = [b"garbage", good[0], good[0], pay(7), good[1], pay(2, chain_id="other"), good[2]]
+    assert node.prepare(mixed) == good
+    assert node.accepts(good)
+    size = len(good[1]) + 3
+    assert node.prepare(good, max_tx_bytes=2 * size) == good[:2]
+    assert node.prepare(good, max_tx_bytes=size - 1) == []
+
+
+@pytest.mark.parametrize(
+    "txs",
+    [
+        pytest.param([b""], id="empty"),
+        pytest.param([b"\x00garbage"], id="garbage"),
+        pytest.param([pay(0), pay(0)], id="twice"),
+        pytest.param([pay(1), pay(0)], id="wrong order"),
+        pytest.param([pay(0, chain_id="other")], id="other chain"),
+        pytest.param([pay(0)[:-1] + b"\x00"], id="altered signature"),
+        pytest.param([b"x" * (1 << 20) + b"x"], id="oversized"),
+    ],
+)
+def test_a_bad_proposal_is_rejected_and_its_block_would_not_stop_the_node(
+    node: Node, txs: list[bytes]
+) -> None:
+    assert not node.accepts(txs)
+    assert any(result.code for result in node.block(2, txs).tx_results)
+
+
+def test_questions_are_answered_or_refused_with_a_code(node: Node) -> None:
+    path = "/blockenergy.market.v1.Query/Params"
+    good = node.query(path, QueryParamsRequest().SerializeToString())
+    assert good.code == 0
+    assert good.height == 1
+    assert QueryParamsResponse.FromString(good.value).params.settlement_denom == "ueur"
+    assert node.query("/nonsense", b"").code == 6
+    assert node.query(path, b"\xff").code == 18
+    assert node.query(path, b"", height=7).code == 26
+    assert node.query("/store/nonsense/key", b"x").code == 6
+    assert node.query("/store/bank/key", b"").code == 18
+    unknown = QueryAccountRequest(address=wallet("nobody").text)
+    refused = node.query("/cosmos.auth.v1beta1.Query/Account", unknown.SerializeToString())
+    assert refused.code == 22
+    assert "rpc error: code = NotFound" in refused.log
+    assert refused.height == 1
+
+
+def test_raw_state_comes_with_proofs_that_a_strangers_verifier_accepts(
+    node: Node,
+    verify,  # noqa: ANN001, F811 - the fixture's own type
+) -> None:
+    app_hash = node.block(2, [pay(0)]).app_hash
+    cases = []
+    for owner in (ANNA, BEN, wallet("nobody")):
+        key = BALANCES.prefix[1:] + BALANCES.key.encode((owner.address, "ueur"))
+        answer = node.query("/store/bank/key", key, prove=True)
+        assert answer.code == 0
+        smt, simple = answer.proof_ops.ops
+        value = answer.value or None
+        cases.append(Case(app_hash, simple.key, smt.key, value, smt.data, simple.data))
+    assert [case.value is None for case in cases] == [False, False, True]
+    assert set(verify(cases)) == {"accept"}
+    wrong = [case._replace(app_hash=bytes(32)) for case in cases]
+    assert "accept" not in verify(wrong)
+
+
+def test_proofs_wait_for_the_commit(node: Node) -> None:
+    node.finalize(2, [pay(0)])
+    key = BALANCES.prefix[1:] + BALANCES.key.encode((ANNA.address, "ueur"))
+    refused = node.query("/store/bank/key", key, prove=True)
+    assert refused.code == 18
+    assert "ask again" in refused.log

@@ -1,0 +1,123 @@
+"""Definitions and functions belong together: one without the other stops the program."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from blockenergy.bank.v1 import query_pb2, tx_pb2
+from blockenergy.options.v1 import options_pb2
+
+from chain import app, bank
+from chain.runtime.collections import Schema
+from chain.runtime.module import Module, snake_case
+from chain.runtime.options import get_option
+from tests.support import vectors
+
+MSG = tx_pb2.DESCRIPTOR.services_by_name["Msg"]
+QUERY = query_pb2.DESCRIPTOR.services_by_name["Query"]
+
+
+def functions(names: list[str]) -> ModuleType:
+    """A Python module with functions of these names."""
+    module = ModuleType("some.msgs")
+    for name in names:
+        function: Any = _function()
+        function.__module__ = "some.msgs"
+        setattr(module, name, function)
+    return module
+
+
+def names_of(service: Any) -> list[str]:
+    return [snake_case(method.name) for method in service.methods]
+
+
+def test_names_are_translated() -> None:
+    assert snake_case("SubmitReadings") == "submit_readings"
+    assert snake_case("Buy") == "buy"
+
+
+def test_every_rpc_finds_its_function() -> None:
+    module = Module("some", Schema(210, "some"), (MSG,), functions(names_of(MSG)))
+    assert sorted(module.handlers) == sorted(f"/{m.input_type.full_name}" for m in MSG.methods)
+
+
+def test_an_rpc_without_a_function_is_refused() -> None:
+    with pytest.raises(AssertionError, match="Mint has no function mint"):
+        Module(
+            "some",
+            Schema(211, "some"),
+            (MSG,),
+            functions([n for n in names_of(MSG) if n != "mint"]),
+        )
+
+
+def test_a_function_without_an_rpc_is_refused() -> None:
+    with pytest.raises(AssertionError, match="print_money has no rpc"):
+        Module("some", Schema(212, "some"), (MSG,), functions([*names_of(MSG), "print_money"]))
+
+
+def test_a_query_without_a_function_is_refused() -> None:
+    with pytest.raises(AssertionError, match="has no function params"):
+        Module("some", Schema(213, "some"), query_services=(QUERY,), queries=functions([]))
+
+
+def test_an_unknown_error_is_a_mistake_of_the_program() -> None:
+    with pytest.raises(AttributeError, match="errors.proto has no NO_SUCH_ERROR"):
+        _ = bank.BankError.NO_SUCH_ERROR
+
+
+def test_modules_have_numbers_and_names_of_their_own() -> None:
+    numbers = [module.schema.number for module in app.MODULES]
+    assert len(set(numbers)) == len(numbers)
+    assert [module.name for module in app.MODULES] == [m.schema.name for m in app.MODULES]
+
+
+def test_state_keys_never_move() -> None:
+    """Numbers of modules and collections are part of every proof: they can only be added to."""
+    layout = {
+        collection.prefix.hex(): f"{module.name}.{collection.name}"
+        for module in app.MODULES
+        for collection in module.schema.collections
+    }
+    assert layout == {
+        "0100": "auth.params", "0101": "auth.accounts", "0102": "auth.last_account_number",
+        "0200": "registry.params", "0201": "registry.participants", "0202": "registry.meters",
+        "0300": "bank.params", "0301": "bank.denoms", "0302": "bank.balances",
+        "0303": "bank.holds", "0304": "bank.last_hold_id",
+        "0400": "metering.params", "0401": "metering.readings", "0402": "metering.conflicts",
+        "0403": "metering.baselines",
+        "0500": "market.params", "0501": "market.slots", "0502": "market.orders",
+        "0503": "market.positions", "0504": "market.last_order_id", "0505": "market.last_slot",
+        "0600": "settlement.params", "0601": "settlement.progress", "0602": "settlement.results",
+        "0603": "settlement.lines", "0604": "settlement.deferred", "0605": "settlement.arrears",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("codespace", sorted(vectors.ERRORS))
+def test_every_refusal_says_what_to_do(codespace: str) -> None:
+    for value in vectors.ERRORS[codespace].DESCRIPTOR.values:
+        text = get_option(value, options_pb2.text)
+        if value.number == 0:
+            assert value.name == "ERROR_UNSPECIFIED"
+        # Wallets look for these words of the Cosmos SDK.
+        elif value.name == "WRONG_SEQUENCE":
+            assert text == "incorrect account sequence"
+        else:
+            assert text.endswith("."), value.name
+            assert value.number > 1
+
+
+def test_every_message_names_its_signer() -> None:
+    for handler in app.HANDLERS.values():
+        field = handler.kind.DESCRIPTOR.fields_by_name[handler.signer_field]
+        assert get_option(field, options_pb2.unit) == options_pb2.UNIT_ADDRESS, handler.type_url
+        assert field.number == 1
+
+
+def _function() -> Any:
+    def function(ctx: Any, message: Any) -> None:
+        """Does nothing."""
+
+    return function

@@ -1,0 +1,77 @@
+"""Pages of lists: every entry once, in both directions, and nothing of another list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from blockenergy.bank.v1 import query_pb2
+from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+
+from chain.runtime.errors import ChainError
+from tests.support import cast
+from tests.support.world import START_S, World
+
+PATH = "/blockenergy.bank.v1.Query/Holds"
+COUNT = 7
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """Anna, Ben and Clara have seven holds each."""
+    changes: dict[str, Any] = {"bank.last_hold_id": 3 * COUNT}
+    for place, name in enumerate(("anna", "ben", "clara")):
+        for number in range(1, COUNT + 1):
+            changes[f"bank.holds[{name}, {place * COUNT + number}]"] = {
+                "denom": "ueur", "amount": 1, "beneficiary": "dirk", "deadline_s": START_S + 900,
+            }  # fmt: skip
+    return World(changes)
+
+
+def ask(world: World, owner: str = "ben", **page: Any) -> query_pb2.QueryHoldsResponse:
+    request = query_pb2.QueryHoldsRequest(
+        owner=cast.address_text(owner), pagination=PageRequest(**page)
+    )
+    return world.query(PATH, request, query_pb2.QueryHoldsResponse)
+
+
+def ids(answer: query_pb2.QueryHoldsResponse) -> list[int]:
+    return [entry.hold_id for entry in answer.holds]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_pages_together_are_the_list(world: World, limit: int, reverse: bool) -> None:
+    found, key = [], b""
+    for _ in range(COUNT + 1):
+        answer = ask(world, limit=limit, key=key, reverse=reverse)
+        found += ids(answer)
+        key = answer.pagination.next_key
+        if not key:
+            break
+    expected = list(range(COUNT + 1, 2 * COUNT + 1))
+    assert found == (expected[::-1] if reverse else expected)
+
+
+def test_an_offset_skips(world: World) -> None:
+    assert ids(ask(world, offset=5)) == [COUNT + 6, COUNT + 7]
+    assert ids(ask(world, offset=100)) == []
+
+
+def test_without_a_limit_a_hundred_entries_are_the_most(world: World) -> None:
+    assert len(ids(ask(world))) == COUNT
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{"key": b"x", "offset": 1}, {"offset": 100_001}, {"key": b"\x00"}, {"key": b"\xff" * 40}],
+)
+def test_what_makes_no_sense_is_refused(world: World, page: dict[str, Any]) -> None:
+    with pytest.raises(ChainError):
+        ask(world, **page)
+
+
+def test_a_key_of_another_list_is_refused(world: World) -> None:
+    key = ask(world, "anna", limit=1).pagination.next_key
+    with pytest.raises(ChainError, match="another list"):
+        ask(world, "ben", key=key)

@@ -1,0 +1,295 @@
+"""What happens around messages: admission, all or nothing, faults, simulation, proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from blockenergy.auth.v1 import errors_pb2
+from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend, MsgSendResponse
+from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from cosmos.tx.v1beta1 import service_pb2, tx_pb2
+from google.protobuf.message import Message
+
+from chain import app
+from chain.runtime.context import Context, CosmosEvent
+from chain.runtime.errors import ChainError
+from chain.runtime.store import Overlay
+from chain.runtime.tx import TxCache
+from chain.transactions import TxResult, check_tx
+from tests.support import cast
+from tests.support.world import World
+
+SEND_URL = "/cosmos.bank.v1beta1.MsgSend"
+SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"
+
+
+def _send(amount: int, target: str = "anna") -> MsgSend:
+    return MsgSend(
+        from_address=cast.address_text("ben"),
+        to_address=cast.address_text(target),
+        amount=[Coin(denom="ueur", amount=str(amount))],
+    )
+
+
+class TestResults:
+    def test_a_success_has_a_response_per_message(self) -> None:
+        world = World()
+        world.block(world.sign("ben", _send(1), _send(2)))
+        (result,) = world.results
+        responses = TxMsgData.FromString(result.data).msg_responses
+        assert [response.type_url for response in responses] == [
+            "/cosmos.bank.v1beta1.MsgSendResponse"
+        ] * 2
+        assert (result.code, result.codespace, result.log) == (0, "", "")
+
+    def test_events_name_signer_and_message(self) -> None:
+        world = World()
+        world.block(world.sign("ben", _send(1), fee=[("ueur", 3)]))
+        events = [event for event in world.results[0].events if isinstance(event, CosmosEvent)]
+        ben = cast.address_text("ben")
+        assert events[0] == CosmosEvent("tx", (("acc_seq", f"{ben}/0"), ("fee", "3ueur")))
+        assert [event.type for event in events] == ["tx", "transfer", "message"]
+        assert dict(events[2].attributes) == {"action": SEND_URL, "sender": ben, "msg_index": "0"}
+
+    def test_a_failure_keeps_only_the_event_of_its_admission(self) -> None:
+        world = World()
+        world.block(world.sign("ben", _send(1), _send(1, "fred")))
+        assert [event.type for event in world.results[0].events] == ["tx"]  # type: ignore[union-attr]
+        assert world.results[0].data == b""
+
+    def test_a_refusal_has_a_sentence_that_helps(self) -> None:
+        world = World()
+        world.block(world.send("ben", "fred", 1))
+        assert world.results[0].log == "The address is not registered; ask the registrar to add it."
+
+
+class TestFaults:
+    """A handler that breaks, put in the place of a good one."""
+
+    @staticmethod
+    def deliver(world: World, fault: BaseException) -> TxResult:
+        def broken(ctx: Context, message: Any) -> Message:
+            app.HANDLERS[SEND_URL].run(ctx, message)
+            raise fault
+
+        handlers = {**app.HANDLERS, SEND_URL: replace(app.HANDLERS[SEND_URL], run=broken)}
+        poison, good = world.send("ben", "anna", 5), world.sign("clara", _from_clara())
+        cache = TxCache(handlers)
+        result = app.finalize_block(world.store, world.block_info, cache, [poison, good])
+        world.store.apply(result.changes)
+        assert not app.find_problems(world.store)
+        return result.tx_results[0]
+
+    @pytest.mark.parametrize("fault", [AssertionError("a broken promise"), KeyError("lost")])
+    def test_a_poisonous_transaction_does_not_stop_the_chain(self, fault: Exception) -> None:
+        world = World()
+        world.block()
+        result = self.deliver(world, fault)
+        assert (result.codespace, result.code) == ("sdk", errors_pb2.PANIC)
+        assert result.fault is fault
+        assert str(fault) not in result.log
+        assert world.balance("anna") == 100_000_000
+        assert world.short()["auth.accounts[ben]"]["sequence"] == "1"
+
+    @pytest.mark.parametrize(
+        "fault", [MemoryError(), RecursionError(), OSError(), KeyboardInterrupt()]
+    )
+    def test_what_differs_between_machines_stops_the_node_instead(
+        self, fault: BaseException
+    ) -> None:
+        world = World()
+        world.block()
+        with pytest.raises(type(fault)):
+            self.deliver(world, fault)
+
+
+def _from_clara() -> Message:
+    return market_tx_pb2.MsgBuy(
+        buyer=cast.address_text("clara"),
+        slot=World().slot_ahead(1),
+        quantity_wh=1,
+        price_limit_per_kwh=300_000,
+    )
+
+
+class TestCheck:
+    """Admission to the mempool, on a state of its own."""
+
+    def test_it_counts_sequences_without_a_block(self) -> None:
+        world = World()
+        world.block()
+        store = Overlay(world.store)
+        first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
+        codes = [
+            check_tx(store, world.block_info, world.cache, raw).code
+            for raw in (second, first, second)
+        ]
+        assert codes == [errors_pb2.WRONG_SEQUENCE, 0, 0]
+        assert world.short()["auth.accounts[ben]"].get("sequence") is None
+
+    def test_it_takes_fees_so_that_nobody_promises_them_twice(self) -> None:
+        world = World({"bank.balances[ben, ueur]": 150})
+        world.block()
+        store = Overlay(world.store)
+        txs = [world.sign("ben", _send(1), fee=[("ueur", 100)]) for _ in range(2)]
+        codes = [check_tx(store, world.block_info, world.cache, raw).code for raw in txs]
+        assert codes == [0, errors_pb2.INSUFFICIENT_FUNDS]
+
+    def test_it_does_not_execute(self) -> None:
+        world = World()
+        world.block()
+        store = Overlay(world.store)
+        assert (
+            check_tx(store, world.block_info, world.cache, world.send("ben", "fred", 1)).code == 0
+        )
+        assert all(key[0] == 1 for key in store.changes)
+
+    def test_what_is_refused_changes_nothing(self) -> None:
+        world = World()
+        world.block()
+        store = Overlay(world.store)
+        for raw in (b"\xff", world.sign("ben", _send(1), chain_id="street-2")):
+            assert check_tx(store, world.block_info, world.cache, raw).code != 0
+        assert not store.changes
+
+
+class TestProposals:
+    @staticmethod
+    def prepare(world: World, txs: list[bytes], max_tx_bytes: int = 10**6) -> list[bytes]:
+        return app.prepare_proposal(world.store, world.block_info, world.cache, txs, max_tx_bytes)
+
+    @staticmethod
+    def accepts(world: World, txs: list[bytes]) -> bool:
+        return app.process_proposal(world.store, world.block_info, world.cache, txs)
+
+    def test_what_cannot_be_admitted_is_left_out(self) -> None:
+        world = World()
+        world.block()
+        good, replayed = world.send("ben", "anna", 1), world.send("clara", "anna", 1)
+        world.block(replayed)
+        proposal = self.prepare(world, [replayed, good, b"noise"])
+        assert proposal == [good]
+        assert self.accepts(world, proposal)
+        assert not self.accepts(world, [replayed, good])
+        assert not self.accepts(world, [good, good])
+
+    def test_it_fits_the_block(self) -> None:
+        world = World()
+        world.block()
+        txs = [world.send("ben", "anna", 100 + number) for number in range(5)]
+        # Each transaction takes a tag and its length, two bytes here, beside itself.
+        three = 3 * (len(txs[0]) + 3)
+        assert self.prepare(world, txs, three) == txs[:3]
+        assert self.prepare(world, txs, three - 1) == txs[:2]
+
+    def test_what_is_proposed_is_what_protobuf_counts(self) -> None:
+        world = World()
+        world.block()
+        txs = [world.send("ben", "anna", 1), world.sign("clara", _from_clara(), memo="x" * 200)]
+        size = len(tx_pb2.TxRaw(signatures=txs).SerializeToString())
+        assert self.prepare(world, txs, size) == txs
+        assert self.prepare(world, txs, size - 1) == txs[:1]
+
+    def test_an_empty_block_is_a_good_one(self) -> None:
+        world = World()
+        world.block()
+        assert self.prepare(world, []) == []
+        assert self.accepts(world, [])
+
+    def test_nothing_is_changed_by_proposing(self) -> None:
+        world = World()
+        world.block()
+        before = dict(world.store.data)
+        proposal = self.prepare(world, [world.send("ben", "anna", 1)])
+        self.accepts(world, proposal)
+        assert world.store.data == before
+
+
+class TestSimulation:
+    @staticmethod
+    def simulate(world: World, raw: bytes) -> service_pb2.SimulateResponse:
+        request = service_pb2.SimulateRequest(tx_bytes=raw)
+        return world.query(SIMULATE, request, service_pb2.SimulateResponse)
+
+    def test_gas_and_response_without_a_signature(self) -> None:
+        world = World()
+        world.block()
+        raw = tx_pb2.TxRaw.FromString(world.send("ben", "anna", 1))
+        raw.ClearField("signatures")
+        unsigned = raw.SerializeToString()
+        answer = self.simulate(world, unsigned)
+        assert answer.gas_info.gas_used == 10_000 + 10 * len(unsigned)
+        (response,) = TxMsgData.FromString(answer.result.data).msg_responses
+        assert MsgSendResponse.FromString(response.value) == MsgSendResponse()
+
+    def test_a_decoded_transaction_is_taken_as_well(self) -> None:
+        world = World()
+        world.block()
+        raw = world.send("ben", "anna", 1)
+        tx = tx_pb2.Tx.FromString(raw)
+        request = service_pb2.SimulateRequest(tx=tx)
+        answer = world.query(SIMULATE, request, service_pb2.SimulateResponse)
+        assert answer == self.simulate(world, raw)
+
+    @pytest.mark.parametrize(
+        ("make", "codespace"),
+        [
+            (lambda world: world.send("ben", "fred", 1), "sdk"),
+            (lambda world: world.buy("dirk", world.slot_ahead(1), 1, 300_000), "registry"),
+            (lambda world: world.buy("ben", world.slot_ahead(1), 0, 300_000), "market"),
+            (lambda world: b"", "sdk"),
+            (lambda world: b"\xff", "sdk"),
+        ],
+    )
+    def test_what_would_be_refused_is_refused(
+        self, make: Callable[[World], bytes], codespace: str
+    ) -> None:
+        world = World()
+        world.block()
+        with pytest.raises(ChainError) as caught:
+            self.simulate(world, make(world))
+        assert caught.value.error.codespace == codespace
+
+    def test_nothing_is_changed(self) -> None:
+        world = World()
+        world.block()
+        before = dict(world.store.data)
+        self.simulate(world, world.send("ben", "anna", 1))
+        assert world.store.data == before
+
+
+class TestQueries:
+    @pytest.mark.parametrize("path", sorted(app.QUERIES) + [SIMULATE])
+    @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0b", b"\x0a\x01\xff"])
+    def test_noise_is_answered_or_refused_but_never_breaks(self, path: str, data: bytes) -> None:
+        world = World()
+        world.block()
+        try:
+            app.query(world.store, world.block_info, path, data)
+        except ChainError as refusal:
+            assert refusal.log.endswith(".")
+
+    @pytest.mark.parametrize("path", ["", "/", "x" * 5000, "/blockenergy.bank.v1.Msg/Send"])
+    def test_unknown_paths_are_refused(self, path: str) -> None:
+        world = World()
+        with pytest.raises(ChainError, match="does not know") as caught:
+            app.query(world.store, world.block_info, path, b"")
+        assert len(caught.value.log) < 500
+
+    def test_store_keys_are_named_by_module(self) -> None:
+        world = World()
+        parts = app.split_by_module(dict(world.store.data))
+        rebuilt = {
+            app.store_key(module, key): value
+            for module, content in parts.items()
+            for key, value in content.items()
+        }
+        assert rebuilt == world.store.data
+        assert set(parts) == {module.name for module in app.MODULES}
+        with pytest.raises(ChainError):
+            app.store_key("gold", b"")
