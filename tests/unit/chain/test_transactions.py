@@ -183,7 +183,7 @@ class TestProposals:
         world.block()
         txs = [world.send("ben", "anna", 100 + number) for number in range(5)]
         # Each transaction takes a tag and its length, two bytes here, beside itself.
-        three = 3 * (len(txs[0]) + 3)
+        three = sum(len(raw) + 3 for raw in txs[:3])
         assert self.prepare(world, txs, three) == txs[:3]
         assert self.prepare(world, txs, three - 1) == txs[:2]
 
@@ -264,15 +264,14 @@ class TestSimulation:
 
 
 class TestQueries:
-    @pytest.mark.parametrize("path", sorted(app.QUERIES) + [SIMULATE])
-    @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0b", b"\x0a\x01\xff"])
-    def test_noise_is_answered_or_refused_but_never_breaks(self, path: str, data: bytes) -> None:
+    @pytest.mark.parametrize("path", [*sorted(app.QUERIES), SIMULATE])
+    @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0b", b"\x0a\xff"])
+    def test_noise_is_refused_and_never_breaks(self, path: str, data: bytes) -> None:
         world = World()
         world.block()
-        try:
+        with pytest.raises(ChainError) as caught:
             app.query(world.store, world.block_info, path, data)
-        except ChainError as refusal:
-            assert refusal.log.endswith(".")
+        assert caught.value.error.name == "INVALID_REQUEST"
 
     @pytest.mark.parametrize("path", ["", "/", "x" * 5000, "/blockenergy.bank.v1.Msg/Send"])
     def test_unknown_paths_are_refused(self, path: str) -> None:

@@ -1,0 +1,1 @@
+"""Settings of whole networks, one TOML file each; see node_config.preset."""

@@ -1,0 +1,257 @@
+"""Genesis and export: every wrong document is refused with the place, every state comes back."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chain import app
+from chain.runtime.collections import GenesisError
+from tests.support import cast, documents
+from tests.support.world import World, reading
+
+STREET = documents.complete(documents.street())
+BEN = cast.address_text("ben")
+
+
+def refusal(document: Any) -> str:
+    """Why a document is refused."""
+    with pytest.raises(GenesisError) as caught:
+        app.init_chain(document)
+    return str(caught.value)
+
+
+def with_changes(changes: dict[str, Any]) -> dict[str, Any]:
+    return documents.expand(documents.patch(STREET, changes))
+
+
+# What is changed, and what the refusal has to say.
+WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
+    ({"auth.params": {"fee_collector": "fred"}}, "auth.params.fee_collector"),
+    ({"auth.params": {"fee_collector": "nonsense"}}, "auth"),
+    ({"auth.params": {"fee_denom": ""}}, "auth.params.fee_denom"),
+    ({"auth.params": {"tx_bytes_max": 0}}, "auth.params.tx_bytes_max"),
+    ({"auth.params": {"tx_bytes_max": (1 << 20) + 1}}, "auth.params.tx_bytes_max"),
+    ({"auth.params": {"messages_per_tx_max": 0}}, "auth.params.messages_per_tx_max"),
+    ({"auth.params": {"memo_bytes_max": 300_000}}, "auth.params.memo_bytes_max"),
+    ({"auth.params": {"gas_limit_max": 9_999}}, "auth.params.gas_limit_max"),
+    ({"auth.accounts[ben]": {"pub_key": "AAAA"}}, f"auth.accounts {BEN}"),
+    ({"auth.accounts[ben]": {"account_number": 1}}, "two accounts have the same number"),
+    ({"auth.last_account_number": "10"}, "an account number was never given"),
+    ({"auth.accounts[ben]": None}, "registry.accounts"),
+    ({"registry.params": {"registrar": "fred"}}, "registry.params.registrar"),
+    ({"registry.participants[registrar]": {"status": "STATUS_SUSPENDED"}}, "registrar"),
+    ({"registry.params": {"meters_per_owner_max": 0}}, "registry.params.meters_per_owner_max"),
+    ({"registry.params": {"capacity_max_w": 0}}, "registry.params.capacity_max_w"),
+    ({"registry.participants[ben]": {"roles": []}}, f"registry.participants {BEN}"),
+    (
+        {"registry.participants[ben]": {"roles": ["ROLE_PROSUMER", "ROLE_CONSUMER"]}},
+        f"registry.participants {BEN}",
+    ),
+    ({"registry.participants[ben]": {"status": None}}, f"registry.participants {BEN}"),
+    ({"registry.participants[ben]": {"meters": 2}}, "registry.owners"),
+    ({"registry.meters[meter-ben]": {"owner": "fred"}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"bridge": "fred"}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"pub_key": "AAAA"}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"status": None}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"capacity_w": 0}}, "registry.meters meter-ben"),
+    ({"bank.params": {"expiries_per_block_max": 0}}, "bank.params.expiries_per_block_max"),
+    ({"bank.params": {"hold_duration_max_s": 0}}, "bank.params.hold_duration_max_s"),
+    ({"bank.denoms[ueur]": {"issuer": "fred"}}, "bank.denoms ueur"),
+    ({"bank.denoms[ueur]": {"supply": 2**63}}, "bank.denoms ueur"),
+    ({"bank.denoms[ueur]": {"supply": 2_500_000_001}}, "bank.supply: ueur"),
+    ({"bank.balances[ben, ugold]": 5}, "bank.supply: ugold"),
+    ({"bank.balances[ben, ueur]": 2**63}, "bank.balances: entry"),
+    ({"bank.balances[fred, ueur]": 0}, "bank.no_zero_balances"),
+    (
+        {"bank.holds[ben, 7]": {"denom": "ueur", "amount": 0}},
+        "bank.hold_ids: hold 7 was never given",
+    ),
+    ({"metering.params": {"slot_length_s": 0}}, "metering.params.slot_length_s"),
+    ({"metering.params": {"slot_stands_for_s": 0}}, "metering.params.slot_stands_for_s"),
+    ({"metering.params": {"reading_deadline_s": 0}}, "metering.params.reading_deadline_s"),
+    ({"metering.params": {"readings_per_message_max": 0}}, "readings_per_message_max"),
+    ({"metering.params": {"capacity_tolerance_permille": 1_001}}, "capacity_tolerance_permille"),
+    ({"metering.readings[5, meter-fred]": {}}, "metering.known_meters: no meter meter-fred"),
+    ({"metering.conflicts[5, meter-ben]": {"count": 1}}, "metering.conflicts"),
+    (
+        {"metering.baselines[meter-ben]": {"import_wh": 5, "settled_import_wh": 4}},
+        "metering.baselines: meter-ben",
+    ),
+    ({"market.params": {"settlement_denom": "ugold"}}, "market.params.settlement_denom"),
+    ({"bank.denoms[ueur]": {"decimals": 2}}, "market.params.settlement_denom"),
+    ({"market.params": {"treasury": "fred"}}, "market.params.treasury"),
+    ({"market.params": {"price_low_per_kwh": 300_000}}, "market.params"),
+    ({"market.params": {"price_high_per_kwh": 10**12 + 1}}, "market.params"),
+    ({"market.params": {"depth_wh": 0}}, "market.params.depth_wh"),
+    ({"market.params": {"order_max_wh": 0}}, "market.params.order_max_wh"),
+    ({"market.params": {"imbalance_cover_permille": 1_001}}, "imbalance_cover_permille"),
+    ({"market.params": {"horizon_slots": 0}}, "market.params.horizon_slots"),
+    ({"market.params": {"slots_opened_per_block_max": 0}}, "slots_opened_per_block_max"),
+    ({"market.params": {"gate_closure_s": 300}}, "market.params.gate_closure_s"),
+    ({"market.slots[5]": {"status": "SLOT_STATUS_OPEN"}, "market.last_slot": 5}, "market.slots 5"),
+    (
+        {"market.slots[5]": {"status": "SLOT_STATUS_OPEN", "depth_wh": 9}, "market.last_slot": 4},
+        "market.slots 5",
+    ),
+    ({"market.orders[5, 1]": {}}, "market.no_orders_left: order 1 is left"),
+    ({"market.positions[5, ben]": {}}, "market.slot_sums: positions in slot 5"),
+    ({"settlement.params": {"backstop": "fred"}}, "settlement.params.backstop"),
+    ({"settlement.params": {"accounts_per_block_max": 0}}, "accounts_per_block_max"),
+    ({"settlement.params": {"pruned_per_block_max": 0}}, "pruned_per_block_max"),
+    ({"settlement.params": {"history_slots": 0}}, "settlement.params.history_slots"),
+    ({"settlement.progress": {"stage": "STAGE_LINES", "slot": 5}}, "settlement.progress"),
+    ({"settlement.progress": {"owner": "nonsense"}}, "settlement"),
+    ({"settlement.lines[5, ben]": {"charged": 1}}, "settlement.line_sums"),
+    ({"settlement.deferred[5, ben]": 1}, "settlement.deferred_sums"),
+]
+
+
+@pytest.mark.parametrize(("changes", "place"), WRONG_VALUES, ids=lambda value: "")
+def test_a_wrong_value_is_refused_with_its_place(changes: dict[str, Any], place: str) -> None:
+    assert place in refusal(with_changes(changes))
+
+
+def test_the_street_itself_is_right() -> None:
+    assert app.init_chain(documents.expand(STREET))
+
+
+def _at(document: Any, *path: Any) -> Any:
+    for part in path:
+        document = document[part]
+    return document
+
+
+def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
+    """Puts the last part of a path into the place that the others name."""
+    *places, name, value = path
+
+    def change(document: dict[str, Any]) -> None:
+        _at(document, *places)[name] = value
+
+    return change
+
+
+WRONG_FORMS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
+    (lambda document: document.pop("bank"), "app_state.bank is missing"),
+    (_set("gold", {}), "app_state.gold: there is no such module"),
+    (_set("bank", []), "bank: an object is expected"),
+    (_set("bank", "gold", []), "bank.gold: there is no such collection"),
+    (lambda document: document["bank"].pop("params"), "bank.params is missing"),
+    (lambda document: document["settlement"].pop("progress"), "settlement.progress is missing"),
+    (lambda document: document["market"].pop("last_slot"), "market.last_slot is missing"),
+    (_set("bank", "balances", {}), "bank.balances: a list is expected"),
+    (_set("bank", "balances", None), "bank.balances: a list is expected"),
+    (_set("bank", "balances", 0, "entry"), "bank.balances: entry 0"),
+    (_set("bank", "balances", 0, {"key": []}), "bank.balances: entry 0"),
+    (_set("bank", "balances", 0, "key", ["energy1", "ueur"]), "bank.balances: entry 0"),
+    (_set("bank", "balances", 0, "key", BEN), "bank.balances: entry 0"),
+    (_set("bank", "balances", 0, "value", 5), "bank.balances: entry 0: a number in quotes"),
+    (_set("bank", "balances", 0, "value", "-5"), "bank.balances: entry 0"),
+    (_set("bank", "balances", 0, "value", "5.0"), "bank.balances: entry 0"),
+    (_set("bank", "denoms", 0, "key", ""), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", "decimals", -1), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", "decimals", "six"), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", "gold", 1), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", None), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", "ueur"), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", 5), "bank.denoms: entry 0"),
+    (_set("bank", "denoms", 0, "value", []), "bank.denoms: entry 0"),
+    (_set("bank", "params", None), "bank.params"),
+    (_set("bank", "params", 5), "bank.params"),
+    (_set("bank", "params", []), "bank.params"),
+    (_set("bank", "params", "x"), "bank.params"),
+    (_set("bank", "params", "expiries_per_block_max", 1.5), "bank.params"),
+    (_set("bank", "params", "expiries_per_block_max", {}), "bank.params"),
+    (_set("bank", "params", "expiries_per_block_max", True), "bank.params"),
+    (_set("bank", "last_hold_id", 5), "bank.last_hold_id"),
+    (_set("bank", "last_hold_id", None), "bank.last_hold_id"),
+    (_set("registry", "meters", 0, "value", "pub_key", "no base64!"), "registry.meters: entry 0"),
+    (_set("registry", "meters", 0, "value", "status", "ON"), "registry.meters: entry 0"),
+    (_set("registry", "meters", 0, "value", "status", 77), "registry.meters"),
+    (_set("registry", "participants", 0, "value", "roles", ["KING"]), "registry.participants"),
+    (
+        _set("registry", "participants", 0, "value", "roles", "ROLE_CONSUMER"),
+        "registry.participants",
+    ),
+    (_set("registry", "participants", 0, "value", "roles", [77]), "registry.participants"),
+]
+
+
+@pytest.mark.parametrize(("change", "place"), WRONG_FORMS, ids=[place for _, place in WRONG_FORMS])
+def test_a_wrong_form_is_refused_with_its_place(
+    change: Callable[[dict[str, Any]], None], place: str
+) -> None:
+    document = copy.deepcopy(documents.expand(STREET))
+    change(document)
+    assert place in refusal(document)
+
+
+@pytest.mark.parametrize("document", [None, [], "genesis", 5, {}])
+def test_what_is_no_document_is_refused(document: Any) -> None:
+    assert "app_state" in refusal(document)
+
+
+def test_an_entry_that_stands_twice_is_refused() -> None:
+    document = documents.expand(STREET)
+    document["bank"]["balances"].append(document["bank"]["balances"][3])
+    assert "stands twice" in refusal(document)
+
+
+def busy_street() -> World:
+    """A street in the middle of everything: holds, positions, a half-settled slot, arrears."""
+    world = World(
+        {
+            "settlement.params": {"accounts_per_block_max": 2},
+            "settlement.arrears[ben, treasury]": 500_000,
+        }
+    )
+    world.block()
+    slot = world.slot_ahead(1)
+    world.block(world.buy("ben", slot, 5_000, 300_000), world.sell("dirk", slot, 3_000, 80_000))
+    world.block(world.buy("eva", slot + 2, 1_000, 300_000), at=world.end_s(slot))
+    readings = [reading("meter-ben", slot, 5_500), reading("meter-ben", slot, 5_400)]
+    world.block(world.submit(*readings))
+    world.block(at=world.deadline_s(slot))
+    assert world.short()["settlement.progress"]["stage"] == "STAGE_LINES"
+    return world
+
+
+class TestExport:
+    def test_export_and_load_are_opposites(self) -> None:
+        world = busy_street()
+        document = app.export(world.store)
+        again = World.from_document(document)
+        assert again.store.data == world.store.data
+        assert app.export(again.store) == document
+
+    def test_a_document_survives_its_way_through_a_file(self) -> None:
+        document = app.export(busy_street().store)
+        assert json.loads(json.dumps(document, indent=2)) == document
+
+    def test_the_chain_goes_on_as_if_nothing_had_happened(self) -> None:
+        world = busy_street()
+        again = World.from_document(app.export(world.store))
+        again.height, again.time_s = world.height, world.time_s
+        for step in range(1, 200, 7):
+            txs = [world.send("anna", "clara", step)]
+            at = world.time_s + step
+            results = [street.block(*txs, at=at) for street in (world, again)]
+            assert results[0].changes == results[1].changes
+            assert results[0].events == results[1].events
+        assert again.store.data == world.store.data
+
+    def test_the_order_of_entries_in_a_document_does_not_matter(self) -> None:
+        document = app.export(busy_street().store)
+        turned = {
+            module: {
+                name: content[::-1] if isinstance(content, list) else content
+                for name, content in reversed(collections.items())
+            }
+            for module, collections in reversed(document.items())
+        }
+        assert app.init_chain(turned) == app.init_chain(document)
