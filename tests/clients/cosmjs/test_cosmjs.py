@@ -1,0 +1,97 @@
+"""A wallet library that nobody here wrote sends a payment through a real node: cosmjs."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
+
+from client.keyring import Keyring
+from client.keys import AccountKey
+from client.rpc import Rpc
+from node_config import localnet
+from node_config.accounts import GenesisAccount
+from node_config.network import Network
+from node_config.ports import find_free_ports
+from node_config.preset import load_preset
+from node_config.toolchain import ToolchainError, cometbft_binary
+
+pytestmark = pytest.mark.network
+
+SOURCE = Path(__file__).parent
+INSTALLED = SOURCE.parents[2] / ".cache" / "cosmjs"
+MNEMONIC = (
+    "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+)
+DEADLINE_S = 60
+
+
+@pytest.fixture(scope="module")
+def script() -> Path:
+    """The script, beside the packages that its lock file names."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("no node and npm on PATH to run cosmjs with")
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "transfer.mjs"):
+        shutil.copy(SOURCE / name, INSTALLED / name)
+    install = subprocess.run(
+        [npm, "ci", "--no-audit", "--no-fund"],
+        cwd=INSTALLED,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if install.returncode:
+        pytest.skip(f"cosmjs cannot be installed: {install.stderr[-300:]}")
+    return INSTALLED / "transfer.mjs"
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Network]:
+    try:
+        cometbft_binary()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    payer = AccountKey.from_mnemonic(MNEMONIC)
+    localnet.init(
+        tmp_path / "net",
+        1,
+        preset=load_preset("demo"),
+        base_port=find_free_ports(1).base,
+        accounts=[GenesisAccount(payer.address, (ROLE_CONSUMER,), 1_000_000)],
+    )
+    network = Network(tmp_path / "net", lambda line: None)
+    network.start(DEADLINE_S)
+    try:
+        yield network
+    finally:
+        network.stop()
+
+
+def test_a_cosmos_wallet_pays_through_a_node(script: Path, network: Network) -> None:
+    treasury = Keyring(network.layout.keys).load("treasury", str)
+    assert isinstance(treasury, AccountKey)
+    url = network.rpc_urls[0].replace("tcp://", "http://")
+    run = subprocess.run(
+        ["node", script, url, MNEMONIC, treasury.address],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {
+        "address": AccountKey.from_mnemonic(MNEMONIC).address,
+        "chainId": Rpc(network.rpc_urls[0]).status().chain_id,
+        "code": 0,
+        "foundCode": 0,
+        "received": 12345,
+        "refusedCode": 5,
+        "sequence": 2,
+        "nobody": None,
+    }
