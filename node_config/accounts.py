@@ -1,9 +1,9 @@
 """Accounts of a new network, from a CSV file: one row `address,roles,amount` each.
 
 Roles are separated by `+`. An amount is a whole number of the settlement denomination's smallest
-unit (`1500000` or `1500000ueur`), or a decimal number with its symbol (`1.5EUR`). The first row may
-be the header; empty lines and lines that begin with # are read over. Anything else is refused with
-its line.
+unit (`1500000` or `1500000ueur`), or a decimal number with its symbol (`1.5 EUR`). The first row
+may be the header; empty lines and lines that begin with # are read over. Anything else is refused
+with its line.
 """
 
 from __future__ import annotations

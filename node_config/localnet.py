@@ -33,6 +33,7 @@ DEFAULT_HOME = Path(".localnet")
 DEFAULT_VALIDATORS = 4
 _CHAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 _OPERATORS = ("registrar", "treasury", "backstop", "issuer", BRIDGE)
+EXIT_INTERRUPTED = 130
 _WATCH_S = 0.5
 
 
@@ -141,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClientError as error:
         print(f"blockenergy: {error.sentence}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 def _fill_init(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +160,7 @@ def _fill_init(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.csv",
         type=Path,
         help="accounts to register: rows address,roles,amount; roles joined by +, the amount in "
-        "the smallest unit (1500000) or with its symbol (1.5EUR)",
+        "the smallest unit (1500000) or with its symbol (1.5 EUR)",
     )
     parser.add_argument(
         "--preset",

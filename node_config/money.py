@@ -21,7 +21,7 @@ class Denom:
     decimals: int
 
     def parse(self, text: str) -> int:
-        """Smallest units of `1500000`, `1500000ueur` or `1.5EUR`; ValueError for anything else."""
+        """Smallest units of `1500000`, `1500000ueur` or `1.5 EUR`; ValueError for anything else."""
         found = _AMOUNT.fullmatch(text.strip()) if len(text) <= _TEXT_MAX else None
         if found is None:
             raise ValueError(f"{text[:_TEXT_MAX]!r} is no amount; {self._advice()}")
@@ -37,4 +37,4 @@ class Denom:
 
     def _advice(self) -> str:
         one = 10**self.decimals * 3 // 2
-        return f"write {one} or {one}{self.name}, or 1.5{self.symbol}"
+        return f"write {one} or {one}{self.name}, or 1.5 {self.symbol}"

@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClientError as error:
         print(f"demo: {error.sentence}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except OSError as error:
         print(f"demo: {error.filename or args.out}: {error.strerror}", file=sys.stderr)
         return MissingError.exit_code

@@ -55,7 +55,9 @@ def _draw_energy(panel: Any, results: Results) -> None:
     panel.set_ylim(bottom=0)
     panel.legend(loc="upper left", ncols=2, frameon=False)
     panel.set_title(
-        "Homes use their own PV first; the difference is bought and sold", loc="left", fontsize=9
+        "Homes use their own PV first and trade the difference; cars and boilers wait for noon",
+        loc="left",
+        fontsize=9,
     )
 
 
@@ -89,8 +91,8 @@ def _draw_imbalance(panel: Any, results: Results) -> None:
     # Charges and credits have one price each, so that money tells the energy.
     short = [slot.result.imbalance_charge / prices[0] for slot in results.slots]
     long = [-slot.result.imbalance_credit / prices[1] for slot in results.slots]
-    panel.bar(middles, short, width=0.8, color=SHORT, label="used more than bought")
-    panel.bar(middles, long, width=0.8, color=LONG, label="used less, or fed in more")
+    panel.bar(middles, short, width=0.8, color=SHORT, label="short: used more, or fed in less")
+    panel.bar(middles, long, width=0.8, color=LONG, label="long: used less, or fed in more")
     panel.axhline(0, color="#333333", linewidth=0.8)
     panel.set_ylabel("imbalance in kWh")
     panel.legend(loc="upper left", ncols=2, frameon=False)

@@ -23,6 +23,9 @@ from node_config.demo.homes import Home
 from node_config.demo.ledger import Ledger
 from node_config.demo.meter import Meter
 
+# How long a transaction is handed over again to a node that does not answer.
+SEND_S = 1.0
+
 
 class Resident:
     """A home with its wallet and its meter. Not thread-safe."""
@@ -33,7 +36,7 @@ class Resident:
         self.refusals: list[str] = []
         self._day = day
         self._rpc = rpc
-        self._signer = Signer(rpc, home.key, chain_id=day.chain_id)
+        self._signer = Signer(rpc, home.key, chain_id=day.chain_id, wait_s=SEND_S)
         self._meter = Meter(home.meter_id, home.import_register_wh, home.export_register_wh)
         self._left_wh = home.flexible.energy_wh
         self._planned_wh: dict[int, int] = {}

@@ -25,6 +25,8 @@ from node_config.demo.watcher import Watcher
 
 READ_AFTER_S = 0.3
 TRADE_AFTER_S, TURN_S = 2.5, 0.18
+# A node that does not answer must not keep the whole street waiting.
+NODE_TIMEOUT_S = 1.0
 PUSH_AGAIN_S = 0.3
 PUSH_TIMEOUT_S = 5.0
 # What the same telegram need not be answered with the next time.
@@ -46,7 +48,7 @@ class Street:
         bridge_address: str,
         watcher: Watcher,
     ) -> None:
-        rpcs = [Rpc(url) for url in rpc_urls]
+        rpcs = [Rpc(url, timeout_s=NODE_TIMEOUT_S) for url in rpc_urls]
         self.residents = [
             Resident(home, rpcs[number % len(rpcs)], day) for number, home in enumerate(homes)
         ]

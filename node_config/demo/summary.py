@@ -17,6 +17,7 @@ UNITS = (
     f"{'':8}{'kWp':>6}{'kWh':>9}{'kWh':>8}{'kWh':>9}{'kWh':>9}{'kWh':>7}"
     f"{'EUR':>8}{'EUR':>8}{'EUR':>8}{'EUR':>9}{'EUR':>9}"
 )
+NOTES = {"pool": ", the funding of slots that are open now"}
 CSV_HEADER = [
     *["slot", "hour", "price_per_kwh", "bought_wh", "sold_wh", "import_wh", "export_wh"],
     *["consumed_wh", "produced_wh", "cost", "revenue", "imbalance_charge", "imbalance_credit"],
@@ -113,7 +114,7 @@ def _format_money(results: Results) -> list[str]:
         ),
     ]
     lines += [
-        f"  {name:16}{eur(before):>14} → {eur(after):>14} EUR"
+        f"  {name:16}{eur(before):>14} → {eur(after):>14} EUR{NOTES.get(name, '')}"
         for name, (before, after) in results.operators.items()
         if before != after
     ]

@@ -18,10 +18,32 @@ from typing import Any
 from urllib.parse import urlsplit
 
 BATCH = 100
+# Transactions that are sent and not committed yet, at most: what the mempool that we ship holds.
+IN_FLIGHT = 20_000
 POLL_S = 0.02
 BLOCKS_PER_ANSWER = 20
 TIMEOUT_S = 60
 HEADERS = {"Content-Type": "application/json"}
+
+
+class Window:
+    """Keeps senders from being more than so many transactions ahead of the blocks."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._changed = threading.Condition()
+
+    def take(self, count: int) -> None:
+        """Waits until there is room for so many more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= count)
+            self._free -= count
+
+    def give(self, count: int) -> None:
+        """Makes room: so many have been committed."""
+        with self._changed:
+            self._free += count
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True)
@@ -84,8 +106,11 @@ def measure_throughput(
     blocks: dict[int, int] = {}
     height = rpc.height()
     refused: list[Any] = []
+    window = Window(IN_FLIGHT)
     senders = [
-        threading.Thread(target=send_all, args=(url, make_batches(stream), refused), daemon=True)
+        threading.Thread(
+            target=send_all, args=(url, make_batches(stream), window, refused), daemon=True
+        )
         for stream in streams
     ]
     began_s = time.monotonic()
@@ -93,7 +118,9 @@ def measure_throughput(
         sender.start()
     while sum(blocks.values()) < sent:
         time.sleep(POLL_S)
-        blocks |= count_new(rpc, max(blocks, default=height))
+        new = count_new(rpc, max(blocks, default=height))
+        window.give(sum(new.values()))
+        blocks |= new
         seconds = time.monotonic() - began_s
         if refused:
             raise RuntimeError(f"{len(refused)} were refused, the first: {refused[0]}")
@@ -145,11 +172,12 @@ def make_batch(txs: Sequence[bytes]) -> bytes:
     return json.dumps(calls).encode()
 
 
-def send_all(url: str, bodies: Sequence[bytes], refused: list[Any]) -> None:
+def send_all(url: str, bodies: Sequence[bytes], window: Window, refused: list[Any]) -> None:
     """Sends batches one after the other over one connection."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     for body in bodies:
+        window.take(BATCH)
         connection.request("POST", "/", body, HEADERS)
         content = connection.getresponse().read()
         # To read a hundred answers costs the client as much as to send them.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -15,7 +14,6 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     SPOOL_DONE,
     SPOOL_REFUSED,
     SPOOL_WAITING,
-    PushReadingRequest,
     PushRequest,
 )
 from blockenergy.metering.v1.state_pb2 import (
@@ -30,14 +28,10 @@ from meter_bridge.client import (
     BridgeError,
     BridgeUnreachableError,
     MeterClient,
-    TlsError,
-    TlsFiles,
 )
 from meter_bridge.dsmr import format_telegram
 from meter_bridge.server import ListenError, ServerLimits
 from meter_bridge.spool import SpoolLimits
-from meter_bridge.tls import MissingFileError
-from tests.bridge.certificates import Authority
 from tests.bridge.fakes import (
     BRIDGE,
     CHAIN_ID,
@@ -48,40 +42,11 @@ from tests.bridge.fakes import (
     FakeChain,
     make_reading,
 )
+from tests.bridge.serving import as_request, connect, require_no_failure, running
 from tests.bridge.waiting import wait_until
 
 WAIT_S = 20
 METERS = 1_000
-
-
-def require_no_failure(error: Exception) -> None:
-    raise AssertionError("the bridge has failed") from error
-
-
-@contextmanager
-def running(
-    folder: Path, chain: FakeChain, clock: Clock | None = None, **settings: object
-) -> Iterator[Bridge]:
-    """A bridge that has reached the chain, on a free port."""
-    chosen = {"listen": "127.0.0.1:0", "poll_s": 0.01, **settings}
-    bridge = Bridge(
-        Settings(folder / "home", **chosen),  # type: ignore[arg-type]
-        chain,
-        require_no_failure,
-        clock or Clock(),
-    )
-    with bridge:
-        if chain.is_reachable:
-            wait_until(lambda: bridge.get_health().healthy or chain.refusal != "")
-        yield bridge
-
-
-def connect(bridge: Bridge, tls: TlsFiles | None = None) -> MeterClient:
-    return MeterClient(f"127.0.0.1:{bridge.port}", tls, timeout_s=WAIT_S)
-
-
-def as_request(reading: Reading) -> PushRequest:
-    return PushRequest(reading=PushReadingRequest(reading=reading))
 
 
 @pytest.fixture
@@ -330,79 +295,6 @@ def test_taken_port_is_one_sentence(tmp_path: Path, chain: FakeChain) -> None:
         Bridge(
             Settings(tmp_path / "other", "127.0.0.1:0"), chain, require_no_failure
         )._spool.close()
-
-
-@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:26690", "example.org:26690"])
-def test_plain_text_is_for_loopback_only(tmp_path: Path, chain: FakeChain, listen: str) -> None:
-    with pytest.raises(TlsError, match="plain text is for loopback only"):
-        Bridge(Settings(tmp_path, listen), chain, require_no_failure)
-    with pytest.raises(TlsError, match="is not a loopback address"):
-        MeterClient(listen)
-
-
-@pytest.mark.parametrize("listen", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", ":26690"])
-def test_address_of_another_form_is_refused(tmp_path: Path, chain: FakeChain, listen: str) -> None:
-    with pytest.raises(TlsError, match="is not an address"):
-        Bridge(Settings(tmp_path, listen), chain, require_no_failure)
-
-
-class Tls:
-    """An operator's authority for the bridge, one for its clients, and a stranger's."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.servers = Authority(folder, "servers")
-        self.clients = Authority(folder, "clients")
-        self.strangers = Authority(folder, "strangers")
-        self.bridge = self.servers.issue("bridge", self.clients.path)
-
-
-@pytest.fixture
-def tls(tmp_path: Path) -> Tls:
-    return Tls(tmp_path)
-
-
-def test_client_with_a_certificate_is_served(tmp_path: Path, chain: FakeChain, tls: Tls) -> None:
-    gateway = tls.clients.issue("gateway", tls.servers.path)
-    with (
-        running(tmp_path, chain, tls=tls.bridge) as bridge,
-        connect(bridge, gateway) as client,
-    ):
-        assert client.push_reading(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
-
-
-def test_others_are_not_served(tmp_path: Path, chain: FakeChain, tls: Tls) -> None:
-    others = {
-        "plain": None,
-        "of a stranger": tls.strangers.issue("stranger", tls.servers.path),
-        "of the servers": tls.servers.issue("server", tls.servers.path),
-        "who trusts another bridge": tls.clients.issue("gateway", tls.strangers.path),
-    }
-    with running(tmp_path, chain, tls=tls.bridge) as bridge:
-        for name, files in others.items():
-            with connect(bridge, files) as client:
-                with pytest.raises(BridgeUnreachableError, match="check the certificates"):
-                    client.push_reading(make_reading())
-                assert bridge.get_health().backlog == 0, name
-
-
-def test_certificates_that_cannot_work_are_one_sentence(
-    tmp_path: Path, chain: FakeChain, tls: Tls
-) -> None:
-    good = tls.bridge
-    other = tls.servers.issue("other", tls.clients.path)
-    missing = tmp_path / "missing.pem"
-    cases: Iterable[tuple[TlsFiles, type[TlsError], str]] = [
-        (TlsFiles(missing, good.key, good.authority), MissingFileError, "cannot be read"),
-        (TlsFiles(good.key, good.key, good.authority), TlsError, "is not a certificate"),
-        (TlsFiles(good.certificate, good.certificate, good.authority), TlsError, "private key"),
-        (TlsFiles(good.certificate, other.key, good.authority), TlsError, "is not the key of"),
-        (tls.servers.issue("old", tls.clients.path, days=-1), TlsError, "ran out on"),
-    ]
-    for files, kind, sentence in cases:
-        with pytest.raises(kind, match=sentence) as refused:
-            Bridge(Settings(tmp_path, "127.0.0.1:0", tls=files), chain, require_no_failure)
-        assert "\n" not in str(refused.value)
 
 
 def test_throughput_of_one_stream_is_reported(

@@ -11,7 +11,7 @@ After every block all invariants are checked. Money is in millionths of the sett
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -72,6 +72,8 @@ class World:
         self.store = SortedStore()
         self.store.apply(app.init_chain(self.genesis))
         self.cache = TxCache(app.HANDLERS)
+        # Offered with every transaction that does not name another.
+        self.fee: Sequence[tuple[str, int]] = ()
         self.height = 0
         self.time_s = START_S
         self.results: list[TxResult] = []
@@ -113,15 +115,19 @@ class World:
 
     def sign(self, signer: str, *messages: Message, **changes: Any) -> bytes:
         """Signs messages; `changes` make parts of the envelope other than they should be."""
-        envelope = replace(self.envelope(signer), **changes)
+        signed = self.spoil(signer, *messages, **changes)
         self._pending[signer] += 1
-        return sign(cast.wallet(signer), messages, envelope)
+        return signed
+
+    def spoil(self, signer: str, *messages: Message, **changes: Any) -> bytes:
+        """As `sign`, for a transaction that will not be admitted and uses up no sequence."""
+        return sign(cast.wallet(signer), messages, replace(self.envelope(signer), **changes))
 
     def envelope(self, signer: str) -> Envelope:
         """What is around the next messages of a signer."""
         account = auth.get_account(self.state, cast.wallet(signer).address)
         number, sequence = (account.account_number, account.sequence) if account else (0, 0)
-        return Envelope(CHAIN_ID, number, sequence + self._pending[signer])
+        return Envelope(CHAIN_ID, number, sequence + self._pending[signer], fee=self.fee)
 
     def send(self, source: str, target: str, amount: int, denom: str = DENOM) -> bytes:
         message = cosmos_tx_pb2.MsgSend(

@@ -56,7 +56,7 @@ def test_amounts(amount: str, smallest_units: int) -> None:
         (f"{ALICE},wizard,1", "line 2: 'wizard' is no role"),
         (f"{ALICE},unspecified,1", "line 2: 'unspecified' is no role"),
         (f"{ALICE},consumer+consumer,1", "line 2: a role stands twice"),
-        (f"{ALICE},consumer,", "line 2: '' is no amount; write 1500000 or 1500000ueur, or 1.5EUR"),
+        (f"{ALICE},consumer,", "line 2: '' is no amount; write 1500000 or 1500000ueur, or 1.5 EUR"),
         (f"{ALICE},consumer,-1", "line 2: '-1' is no amount"),
         (f"{ALICE},consumer,1e6", "line 2: '1e6' is not in EUR or ueur"),
         (f"{ALICE},consumer,1.5", "line 2: '1.5' is no whole number of ueur"),

@@ -40,8 +40,8 @@ def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:
     ("before", "after", "sentence"),
     [
         ("[params.bank]", "[params.banc]", "params.banc is not known"),
-        ('issuer = "1000EUR"', 'issuer = "1000GBP"', "'1000GBP' is not in EUR or ueur"),
-        ('issuer = "1000EUR"', "", "balances.issuer is missing"),
+        ('issuer = "1000 EUR"', 'issuer = "1000 GBP"', "'1000 GBP' is not in EUR or ueur"),
+        ('issuer = "1000 EUR"', "", "balances.issuer is missing"),
         ("decimals = 6", "digits = 6", "digits"),
         ("[chain]", "[chain", "is no TOML"),
     ],

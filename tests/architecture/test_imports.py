@@ -1,0 +1,207 @@
+"""Who may import what: the arrows between the parts of the project point inward, never back."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.source import Import, SourceFile, exported_names, list_source
+
+STANDARD_LIBRARY = {
+    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib",
+    "itertools", "json", "operator", "re", "struct", "types", "typing",
+}  # fmt: skip
+DEFINITIONS = {"blockenergy", "cosmos"}
+VERIFIERS = {"coincurve", "cryptography"}
+VERIFYING_MODULE = "chain.runtime.signatures"
+# The modules of the rules, and which others each may use. Those are used as packages, so that
+# only what they name in __all__ is seen.
+USES: dict[str, set[str]] = {
+    "auth": set(),
+    "registry": {"auth"},
+    "bank": {"registry"},
+    "metering": {"registry"},
+    "market": {"bank", "metering", "registry"},
+    "settlement": {"bank", "market", "metering", "registry"},
+}
+# What else lies in chain/: the entry, genesis, and what happens around messages.
+ENTRIES = {"app", "genesis", "transactions"}
+# What the parts around the rules may see of them, beside the packages' __all__.
+OUTSIDE = {"chain.app", "chain.genesis", "chain.transactions", "chain.runtime"}
+
+CHAIN = list_source("chain")
+AROUND = [
+    file
+    for folder in ("abci_app", "meter_bridge", "client", "node_config")
+    for file in list_source(folder)
+]
+
+
+def is_within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def module_of(file: SourceFile) -> str:
+    """`bank` for chain.bank.keeper, `app` for chain.app, `` for chain itself."""
+    return [*file.module.split("."), ""][1]
+
+
+def references(file: SourceFile) -> Iterator[tuple[Import, str, str]]:
+    """Imports from chain/ as (import, first part below chain, the rest of the way)."""
+    for found in file.imports():
+        parts = [*found.module.split("."), *([found.name] if found.name else [])]
+        if parts[0] == "chain" and len(parts) > 1:
+            yield found, parts[1], ".".join(parts[2:])
+
+
+@pytest.mark.parametrize("file", CHAIN, ids=lambda file: file.module)
+def test_the_rules_import_nothing_that_could_differ_between_machines(file: SourceFile) -> None:
+    wrong = []
+    for found in file.imports():
+        top = found.module.split(".")[0]
+        if top in STANDARD_LIBRARY | {"chain"} or is_within(found.module, "google.protobuf"):
+            continue
+        if top in DEFINITIONS and not _is_service(found):
+            continue
+        if top in VERIFIERS and file.module == VERIFYING_MODULE:
+            continue
+        wrong.append(f"{file.at(found.line)} imports {found.module}, which chain/ may not use")
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_service(found: Import) -> bool:
+    return f"{found.module}.{found.name}".count("_grpc") > 0
+
+
+@pytest.mark.parametrize("file", CHAIN, ids=lambda file: file.module)
+def test_a_module_uses_only_those_below_it(file: SourceFile) -> None:
+    own = module_of(file)
+    if own in ENTRIES | {""}:
+        return
+    allowed = {own, "runtime"} | USES.get(own, set())
+    wrong = [
+        f"{file.at(found.line)}: chain.{own} may not use chain.{other}"
+        for found, other, _ in references(file)
+        if other not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("file", CHAIN, ids=lambda file: file.module)
+def test_a_module_sees_only_what_another_names_in_all(file: SourceFile) -> None:
+    wrong = list(_hidden_names(file, module_of(file)))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("file", AROUND, ids=lambda file: file.module)
+def test_the_parts_around_the_rules_see_only_their_doors(file: SourceFile) -> None:
+    wrong = [
+        f"{file.at(found.line)}: chain.{other} is no door of the rules"
+        for found, other, _ in references(file)
+        if other not in USES and not any(is_within(f"chain.{other}", door) for door in OUTSIDE)
+    ]
+    wrong += _hidden_names(file, "")
+    assert not wrong, "\n".join(wrong)
+
+
+def _hidden_names(file: SourceFile, own: str) -> Iterator[str]:
+    """Places that reach past the __all__ of a module other than the file's own."""
+    packages: dict[str, str] = {}
+    for found, other, rest in references(file):
+        if other == own or other not in USES:
+            continue
+        if not rest:
+            packages[other] = other
+        elif rest not in exported_names(f"chain.{other}"):
+            yield f"{file.at(found.line)}: chain.{other}.{rest} is private to {other}"
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            package = packages.get(node.value.id)
+            if package and node.attr not in exported_names(f"chain.{package}"):
+                yield f"{file.at(node.lineno)}: {package}.{node.attr} is not in its __all__"
+
+
+def test_every_module_of_the_rules_has_its_place_in_the_order() -> None:
+    names = {module_of(file) for file in CHAIN} - ENTRIES - {"", "runtime"}
+    assert names == USES.keys()
+
+
+def test_the_order_has_no_circle() -> None:
+    placed: set[str] = set()
+    while placed != USES.keys():
+        ready = {name for name, used in USES.items() if name not in placed and used <= placed}
+        assert ready, f"in a circle: {USES.keys() - placed}"
+        placed |= ready
+
+
+@pytest.mark.parametrize("package", sorted(USES))
+def test_what_a_package_promises_is_there(package: str) -> None:
+    module = importlib.import_module(f"chain.{package}")
+    assert module.__all__ == sorted(module.__all__, key=_as_ruff_sorts)
+    for name in module.__all__:
+        assert hasattr(module, name)
+
+
+def _as_ruff_sorts(name: str) -> tuple[int, str]:
+    """Constants, then classes, then functions."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+class TestTheTestItself:
+    """That these tests can fail."""
+
+    @staticmethod
+    def file(tmp_path: Path, text: str) -> SourceFile:
+        class Written(SourceFile):
+            @property
+            def module(self) -> str:
+                return "chain.bank.written"
+
+            def at(self, line: int) -> str:
+                return f"chain/bank/written.py:{line}"
+
+        path = tmp_path / "written.py"
+        path.write_text(text)
+        return Written(path)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "import time",
+            "import os.path",
+            "from random import randint",
+            "def f():\n    import datetime",
+            "from coincurve import PublicKey",
+            "from blockenergy.bridge.v1 import bridge_pb2_grpc",
+            "from . import keeper",
+        ],
+    )
+    def test_forbidden_imports_are_found(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(AssertionError, match=r"chain/bank/written\.py:\d+ imports"):
+            test_the_rules_import_nothing_that_could_differ_between_machines(
+                self.file(tmp_path, text)
+            )
+
+    @pytest.mark.parametrize(
+        "text", ["from chain import market", "from chain.settlement import FUND"]
+    )
+    def test_arrows_back_are_found(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(AssertionError, match=r"chain\.bank may not use"):
+            test_a_module_uses_only_those_below_it(self.file(tmp_path, text))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from chain.registry.state import METERS",
+            "from chain.registry import state",
+            "from chain import registry\nregistry.state.METERS",
+            "from chain import registry\nregistry.keeper",
+        ],
+    )
+    def test_reaching_past_all_is_found(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(AssertionError, match="registry"):
+            test_a_module_sees_only_what_another_names_in_all(self.file(tmp_path, text))

@@ -1,0 +1,42 @@
+"""The demonstration, cut to its first hour: it ends by itself and keeps what it promises."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node_config.toolchain import ToolchainError, cometbft_binary
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
+DEADLINE_S = 150.0
+
+
+def test_one_hour(tmp_path: Path) -> None:
+    for library in ("demandlib", "pvlib", "matplotlib", "rich"):
+        pytest.importorskip(library, reason="the demonstration's libraries are not installed")
+    try:
+        cometbft_binary()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [
+            *[sys.executable, "-m", "node_config.demo", "--slots", "1", "--plain"],
+            *["--home", str(tmp_path / "net"), "--out", str(out)],
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 readings, 1 slots settled" in done.stdout
+    with (out / "demo.csv").open() as file:
+        [row] = csv.DictReader(file)
+    assert int(row["import_wh"]) == int(row["consumed_wh"]) > int(row["bought_wh"]) * 9 // 10 > 0
+    assert (out / "demo.png").stat().st_size > 10_000

@@ -1,0 +1,86 @@
+"""Thousands of random blocks, with every invariant and an independent oracle after each.
+
+A failure names its seed and block; `Simulation(seed).run(block)` makes it happen again, and the
+seed then belongs into SEEDS. SIMULATION_SEED=17 tries another one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.support import actions
+from tests.support.simulation import Simulation
+
+# Three paces of settlement, with and without bonds, with and without fees.
+SEEDS = [1, 2, 3]
+BLOCKS = 2_000
+# What a run of this length must have seen at least once, or it has not tested it.
+MUST_HAPPEN = {
+    "READING_RECORDED", "READING_ALREADY_RECORDED", "READING_CONFLICT", "READING_METER_UNKNOWN",
+    "READING_METER_NOT_ACTIVE", "READING_WRONG_BRIDGE", "READING_WRONG_SIGNATURE",
+    "READING_TOO_EARLY", "READING_TOO_LATE", "READING_OUT_OF_RANGE",
+    "slot settled", "slot unfunded", "slot with an estimate", "slot with uncovered charges",
+    "settlement over several blocks", "energy flowed out", "pool lost", "pool gained",
+    "fund credited", "hold ended", "hold expired",
+    "household in arrears", "treasury in arrears", "backstop in arrears",
+}  # fmt: skip
+# What is sent in order to be refused. A replay is taken if it was not admitted the first time.
+SELDOM_DONE = {"spoiled", "noise", "replay"}
+
+
+@pytest.mark.slow
+def test_promises_hold_and_everything_happens() -> None:
+    happened: Counter[str] = Counter()
+    outcomes: Counter[tuple[str, str]] = Counter()
+    for seed in SEEDS:
+        simulation = Simulation(seed)
+        simulation.run(BLOCKS)
+        happened += simulation.happened
+        outcomes += simulation.outcomes
+    assert not (missing := MUST_HAPPEN - happened.keys()), f"never happened: {missing}"
+    for name in (action.__name__ for _, action in actions.ACTIONS):
+        assert outcomes[name, "refused"], f"{name} was never refused"
+        assert name in SELDOM_DONE or outcomes[name, "done"], f"{name} was never done"
+    assert not outcomes["spoiled", "done"]
+
+
+@pytest.mark.simulation_long
+@pytest.mark.parametrize(
+    "seed", [int(os.environ.get("SIMULATION_SEED", "0")) + n for n in range(20)]
+)
+def test_promises_hold_for_long(seed: int) -> None:
+    Simulation(seed).run(5 * BLOCKS)
+
+
+def test_a_seed_is_a_whole_world() -> None:
+    """The same seed gives the same blocks, so that a failure can be looked at again."""
+    runs = [Simulation(11), Simulation(11)]
+    for run in runs:
+        run.run(40)
+    assert runs[0].sent == runs[1].sent
+    assert runs[0].world.store.data == runs[1].world.store.data
+
+
+def test_a_broken_promise_is_noticed_with_its_seed() -> None:
+    simulation = Simulation(5)
+    simulation.run(5)
+    # One millionth out of nothing.
+    key = next(key for key in simulation.world.store.data if key.startswith(b"\x03\x02"))
+    amount = int.from_bytes(simulation.world.store.data[key], "big") + 1
+    simulation.world.store.apply({key: amount.to_bytes(8, "big")})
+    with pytest.raises(AssertionError, match=r"seed 5, block 6: .*balances and holds are"):
+        simulation.run(1)
+
+
+def test_the_oracle_notices_what_the_chain_would_not() -> None:
+    """Money and supply changed together keep the chain's own invariant, but not the oracle's."""
+    simulation = Simulation(5)
+    simulation.run(5)
+    before = simulation.oracle.supply["ueur"]
+    simulation.oracle.supply["ueur"] = before + 1
+    assert simulation.oracle.find_differences(simulation.world.store)
+    simulation.oracle.supply["ueur"] = before
+    assert not simulation.oracle.find_differences(simulation.world.store)

@@ -1,0 +1,302 @@
+"""What people, meters and attackers send in a simulation: good and bad messages of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
+from blockenergy.metering.v1 import state_pb2 as metering_pb2
+from blockenergy.registry.v1 import state_pb2 as registry_pb2
+from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
+from blockenergy.settlement.v1 import query_pb2 as settlement_query_pb2
+from blockenergy.settlement.v1 import tx_pb2 as settlement_tx_pb2
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from tests.support import cast
+from tests.support.world import DENOM, reading
+
+if TYPE_CHECKING:
+    from tests.support.simulation import Simulation
+
+LOW, HIGH = 80_000, 300_000
+
+
+def buy(sim: Simulation) -> bytes:
+    return sim.world.buy(sim.trader("buy"), *_order(sim))
+
+
+def sell(sim: Simulation) -> bytes:
+    return sim.world.sell(sim.trader("sell"), *_order(sim))
+
+
+def sell_at_the_highest_limit(sim: Simulation) -> bytes:
+    """Reserves nothing and lapses, except when the price is at its bound."""
+    slot, quantity_wh, _ = _order(sim)
+    return sim.world.sell(sim.trader("sell"), slot, quantity_wh, HIGH)
+
+
+def _order(sim: Simulation) -> tuple[int, int, int]:
+    """Mostly an order that can be placed; in one of ten something is wrong with it."""
+    random = sim.random
+    slot = sim.world.slot_ahead(random.choice([1, 1, 2, 2, 3, 4]))
+    quantity_wh = random.choice([1, 999, random.randint(1, 8_000), random.randint(1, 30_000)])
+    spread = random.choice([0, 10_000, 60_000, 110_000])
+    limit = random.choice([LOW, HIGH, random.randint(190_000 - spread, 190_000 + spread)])
+    mistake = random.randrange(30)
+    if mistake == 0:
+        slot = sim.world.slot_ahead(random.choice([-1, 0, 6]))
+    elif mistake == 1:
+        quantity_wh = random.choice([0, 100_001])
+    elif mistake == 2:
+        limit = random.choice([0, LOW - 1, HIGH + 1])
+    return slot, quantity_wh, limit
+
+
+def send(sim: Simulation) -> bytes:
+    source, target = sim.anybody(), sim.anybody()
+    amount = sim.random.choice([0, 1, 10_000, 2_000_000, 10**12])
+    denom = sim.random.choice([DENOM, DENOM, DENOM, "uheat"])
+    return sim.world.send(source, target, amount, denom)
+
+
+def drain(sim: Simulation) -> bytes:
+    """Treasury or backstop give away nearly all they have, so that they run dry now and then."""
+    source = sim.random.choice(["treasury", "backstop"])
+    amount = sim.world.balance(source) * sim.random.choice([1, 50, 99]) // 100
+    return sim.world.send(source, sim.random.choice(sim.homes), amount)
+
+
+def give(sim: Simulation) -> bytes:
+    """Fresh money for somebody, often for the treasury and the backstop."""
+    target = sim.random.choice(["treasury", "backstop", sim.anybody()])
+    return mint(sim, target, sim.random.choice([100_000, 20_000_000, 2**63]))
+
+
+def mint(sim: Simulation, target: str, amount: int) -> bytes:
+    issuer = sim.random.choice(["issuer"] * 9 + [sim.anybody()])
+    message = bank_tx_pb2.MsgMint(
+        issuer=cast.address_text(issuer),
+        recipient=cast.address_text(target),
+        amount=Coin(denom=sim.random.choice([DENOM, DENOM, "uheat"]), amount=str(amount)),
+    )
+    return sim.world.sign(issuer, message)
+
+
+def burn(sim: Simulation) -> bytes:
+    amount = Coin(denom=DENOM, amount=str(sim.random.choice([1, 50_000, 10**12])))
+    message = bank_tx_pb2.MsgBurn(issuer=cast.address_text("issuer"), amount=amount)
+    return sim.world.sign("issuer", message)
+
+
+def create_denom(sim: Simulation) -> bytes:
+    denom = sim.random.choice(["uheat", "ugreen", "x", f"u{sim.random.randint(0, 99)}"])
+    message = bank_tx_pb2.MsgCreateDenom(
+        issuer=cast.address_text("issuer"), denom=denom, symbol="T", decimals=6
+    )
+    return sim.world.sign("issuer", message)
+
+
+def reserve(sim: Simulation) -> bytes:
+    owner = sim.anybody()
+    message = bank_tx_pb2.MsgReserve(
+        owner=cast.address_text(owner),
+        beneficiary=cast.address_text(sim.anybody()),
+        amount=Coin(denom=DENOM, amount=str(sim.random.choice([1, 70_000, 10**12]))),
+        deadline_s=sim.world.time_s + sim.random.choice([-5, 20, 100, 600, 10**6]),
+    )
+    return sim.world.sign(owner, message)
+
+
+def post_hold(sim: Simulation) -> bytes:
+    owner, beneficiary, hold_id = sim.some_hold()
+    message = bank_tx_pb2.MsgPostHold(
+        beneficiary=cast.address_text(beneficiary),
+        owner=cast.address_text(owner),
+        hold_id=hold_id,
+        amount=Coin(denom=DENOM, amount=str(sim.random.choice([1, 70_000]))),
+    )
+    return sim.world.sign(beneficiary, message)
+
+
+def void_hold(sim: Simulation) -> bytes:
+    owner, beneficiary, hold_id = sim.some_hold()
+    message = bank_tx_pb2.MsgVoidHold(
+        beneficiary=cast.address_text(beneficiary),
+        owner=cast.address_text(owner),
+        hold_id=hold_id,
+    )
+    return sim.world.sign(beneficiary, message)
+
+
+def change_participant(sim: Simulation) -> bytes:
+    verb = sim.random.choice(["Add", "Suspend", "Reinstate", "Remove"])
+    fields: dict[str, Any] = {"address": cast.address_text(sim.random.choice(sim.everybody))}
+    if verb == "Add":
+        fields["roles"] = sim.random.sample([1, 2, 3, 3, 7], sim.random.randint(0, 2))
+    return _registrar(sim, f"{verb}Participant", fields)
+
+
+def repair(sim: Simulation) -> bytes:
+    """The registrar lets somebody act again who was suspended or removed."""
+    statuses = sim.statuses()
+    out = [name for name, p in statuses.items() if p.status != registry_pb2.STATUS_ACTIVE]
+    if not out:
+        return change_participant(sim)
+    name = sim.random.choice(out)
+    fields: dict[str, Any] = {"address": cast.address_text(name)}
+    if statuses[name].status == registry_pb2.STATUS_SUSPENDED:
+        return _registrar(sim, "ReinstateParticipant", fields)
+    return _registrar(sim, "AddParticipant", fields | {"roles": statuses[name].roles})
+
+
+def change_meter(sim: Simulation) -> bytes:
+    verb = sim.random.choice(["Add", "Add", "Suspend", "Reinstate", "Reinstate", "Remove"])
+    if verb == "Add":
+        return add_meter(sim)
+    fields = {"meter_id": sim.random.choice([*sim.meters, "meter-nowhere"])}
+    return _registrar(sim, f"{verb}Meter", fields)
+
+
+def add_meter(sim: Simulation) -> bytes:
+    """A meter of somebody, which begins to be read as soon as it is there."""
+    meter_id = f"meter-{len(sim.meters) + sim.random.choice([0, 0, 0, 1 - len(sim.meters)])}"
+    fields = {
+        "meter_id": meter_id,
+        "owner": cast.address_text(sim.anybody()),
+        "bridge": cast.address_text(
+            sim.random.choice(["bridge", "bridge", "bridge-2", "treasury"])
+        ),
+        "feeder": "north",
+        "capacity_w": sim.random.choice([0, 10_000, 30_000]),
+        "pub_key": cast.meter_key(meter_id).public_key().public_bytes_raw(),
+        "initial_import_wh": 0 if meter_id not in sim.meters else 5,
+    }
+    sim.expect_meter(meter_id)
+    return _registrar(sim, "AddMeter", fields)
+
+
+def _registrar(sim: Simulation, kind: str, fields: dict[str, Any]) -> bytes:
+    signer = sim.random.choice(["registrar"] * 9 + [sim.anybody()])
+    message = getattr(registry_tx_pb2, f"Msg{kind}")
+    return sim.world.sign(signer, message(registrar=cast.address_text(signer), **fields))
+
+
+def submit_readings(sim: Simulation) -> bytes:
+    """A bridge sends what it has: mostly the slot that ended last, mostly true."""
+    slot = sim.world.slot_ahead(sim.random.choice([-3, -2, -1, -1, -1, -1, -1, 0, 1]))
+    known = sim.known_meters()
+    count = sim.random.choice([0, 1, 5, len(known), len(known), 60])
+    chosen = sim.random.sample(known, min(count, len(known)))
+    if count == 60:
+        chosen = chosen * (60 // max(1, len(chosen)) + 1)
+    readings = [_reading(sim, meter_id, slot) for meter_id in chosen]
+    return sim.world.submit(*readings, bridge=sim.random.choice(["bridge"] * 5 + ["bridge-2"]))
+
+
+def _reading(sim: Simulation, meter_id: str, slot: int) -> metering_pb2.Reading:
+    """What the meter shows; now and then a wrong number, a wrong key or another chain's."""
+    import_wh, export_wh = sim.meters[meter_id].shown_at(slot)
+    mood = sim.random.random()
+    if mood < 0.03:
+        return reading(meter_id, slot, max(0, import_wh - 50), export_wh)
+    if mood < 0.05:
+        return reading(meter_id, slot, import_wh + sim.random.choice([1, 10**7]), export_wh)
+    if mood < 0.06:
+        return reading(meter_id, slot, import_wh, export_wh, signed_by="meter-0")
+    if mood < 0.07:
+        return reading(meter_id, slot, import_wh, export_wh, chain_id="street-2")
+    if mood < 0.08:
+        return reading("meter-nowhere", slot, import_wh, export_wh)
+    return reading(meter_id, slot, import_wh, export_wh)
+
+
+def pay_arrears(sim: Simulation) -> bytes:
+    path = "/blockenergy.settlement.v1.Query/Arrears"
+    request = settlement_query_pb2.QueryArrearsRequest()
+    owed = sim.world.query(path, request, settlement_query_pb2.QueryArrearsResponse).arrears
+    if owed and sim.random.random() < 0.8:
+        entry = sim.random.choice(list(owed))
+        debtor, creditor = cast.name_of(entry.debtor), entry.creditor
+        amount = sim.random.choice([entry.amount, 1, entry.amount + 1, 0])
+    else:
+        debtor, creditor, amount = sim.anybody(), cast.address_text("treasury"), 5
+    message = settlement_tx_pb2.MsgPayArrears(
+        debtor=cast.address_text(debtor), creditor=creditor, amount=amount
+    )
+    return sim.world.sign(debtor, message)
+
+
+def two_at_once(sim: Simulation) -> bytes:
+    """Two transfers in one transaction; often the second one fails and takes the first along."""
+    source = sim.anybody()
+    messages = []
+    for amount in (1_000, sim.random.choice([1_000, 10**12])):
+        message = bank_tx_pb2.MsgReserve(
+            owner=cast.address_text(source),
+            beneficiary=cast.address_text(sim.anybody()),
+            amount=Coin(denom=DENOM, amount=str(amount)),
+            deadline_s=sim.world.time_s + 60,
+        )
+        messages.append(message)
+    return sim.world.sign(source, *messages)
+
+
+def spoiled(sim: Simulation) -> bytes:
+    """A transaction that must not be let in."""
+    name = sim.anybody()
+    message = bank_tx_pb2.MsgVoidHold(beneficiary=cast.address_text(name), hold_id=1)
+    changes: list[dict[str, Any]] = [
+        {"chain_id": "street-2"},
+        {"sequence": 10**6},
+        {"account_number": 10**6},
+        {"high_s": True},
+        {"gas_limit": 10},
+        {"fee": [("uheat", 5)]},
+        {"memo": "x" * 300},
+        {"timeout_height": 1},
+        {"signatures": 0},
+        {"extension_option": True},
+        {"pub_key_of": cast.wallet("registrar")},
+    ]
+    return sim.world.spoil(name, message, **sim.random.choice(changes))
+
+
+def noise(sim: Simulation) -> bytes:
+    """Random bytes, or a good transaction with one byte changed."""
+    if sim.random.random() < 0.5:
+        return sim.random.randbytes(sim.random.randint(0, 80))
+    name = sim.anybody()
+    message = bank_tx_pb2.MsgVoidHold(beneficiary=cast.address_text(name), hold_id=1)
+    raw = bytearray(sim.world.spoil(name, message))
+    raw[sim.random.randrange(len(raw))] ^= 1 << sim.random.randrange(8)
+    return bytes(raw)
+
+
+def replay(sim: Simulation) -> bytes:
+    """A transaction of an earlier block."""
+    return sim.random.choice(sim.sent) if sim.sent else b""
+
+
+ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
+    (30, buy),
+    (25, sell),
+    (3, sell_at_the_highest_limit),
+    (30, submit_readings),
+    (8, send),
+    (3, drain),
+    (8, give),
+    (3, burn),
+    (1, create_denom),
+    (6, reserve),
+    (4, post_hold),
+    (2, void_hold),
+    (4, change_participant),
+    (8, repair),
+    (4, change_meter),
+    (5, pay_arrears),
+    (2, two_at_once),
+    (4, spoiled),
+    (2, noise),
+    (2, replay),
+]

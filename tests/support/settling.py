@@ -1,0 +1,53 @@
+"""A street on its way to a settlement, and what can be read about it afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockenergy.settlement.v1 import query_pb2, state_pb2
+
+from tests.support import cast
+from tests.support.world import World
+
+
+def opened(changes: dict[str, Any] | None = None) -> tuple[World, int]:
+    """A street whose first slots are open, and the number of the first."""
+    world = World(changes)
+    world.block()
+    return world, world.slot_ahead(1)
+
+
+def settle(world: World, slot: int) -> None:
+    """Empty blocks of one second until a slot is settled."""
+    world.block(at=max(world.time_s, world.deadline_s(slot)))
+    for _ in range(30):
+        if f"settlement.results[{slot}]" in world.short() and is_settled(world, slot):
+            return
+        world.block(at=world.time_s + 1)
+    raise AssertionError(f"slot {slot} is not settled after 30 blocks")
+
+
+def is_settled(world: World, slot: int) -> bool:
+    return bool(world.short()[f"market.slots[{slot}]"]["status"] == "SLOT_STATUS_SETTLED")
+
+
+def line_of(world: World, slot: int, name: str) -> state_pb2.Line:
+    request = query_pb2.QueryLineRequest(slot=slot, owner=cast.address_text(name))
+    path = "/blockenergy.settlement.v1.Query/Line"
+    return world.query(path, request, query_pb2.QueryLineResponse).line
+
+
+def result_of(world: World, slot: int) -> state_pb2.SlotResult:
+    request = query_pb2.QueryResultRequest(slot=slot)
+    path = "/blockenergy.settlement.v1.Query/Result"
+    return world.query(path, request, query_pb2.QueryResultResponse).result
+
+
+def arrears_of(world: World) -> dict[str, int]:
+    start = "settlement.arrears["
+    short = world.short()
+    return {path[len(start) : -1]: int(short[path]) for path in short if path.startswith(start)}
+
+
+def has_line(world: World, slot: int, name: str) -> bool:
+    return f"settlement.lines[{slot}, {name}]" in world.short()
