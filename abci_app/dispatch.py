@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.application import Application
-from abci_app.framing import FramingError, encode_uvarint
+from abci_app.framing import FramingError, decode_uvarint, encode_uvarint
 
 # Protobuf's wire type of a field that is a message.
 LENGTH_DELIMITED = 2
@@ -60,7 +60,13 @@ class Dispatcher:
         Errors: FramingError when the request cannot be read, CallFailed when the application
         raises or returns something else than its call's reply.
         """
+        if frame == FLUSH_REQUEST:
+            return FLUSH_REPLY
         try:
+            if frame.startswith(CHECK_TX_TAG):
+                header = decode_uvarint(frame, len(CHECK_TX_TAG))
+                if header is not None and sum(header) == len(frame):
+                    return self._answer_check_tx(frame[header[1] :])
             request = abci.Request.FromString(frame)
         except DecodeError as error:
             raise FramingError("A message is not an ABCI request of CometBFT 0.38.") from error
@@ -73,6 +79,13 @@ class Dispatcher:
         if name == "echo":
             return frame_reply("echo", abci.ResponseEcho(message=request.echo.message))
         raise FramingError("A request names no call of ABCI 2.0, which is all this node speaks.")
+
+    def _answer_check_tx(self, payload: bytes) -> bytes:
+        """Half of all calls are this one, so the Request around it is taken off by hand."""
+        call = self._calls["check_tx"]
+        return frame_message(
+            call.tag, run_call("check_tx", call, abci.RequestCheckTx.FromString(payload))
+        )
 
 
 def run_call(name: str, call: Call, request: Message) -> bytes:
@@ -104,10 +117,12 @@ def frame_message(tag: bytes, payload: bytes) -> bytes:
     return encode_uvarint(len(header) + len(payload)) + header + payload
 
 
-def get_tag(name: str) -> bytes:
-    """The protobuf tag of a Response's field."""
-    number: int = abci.Response.DESCRIPTOR.fields_by_name[name].number
+def get_tag(name: str, kind: type[Message] = abci.Response) -> bytes:
+    """The protobuf tag of a field of a Response, or of a Request."""
+    number: int = kind.DESCRIPTOR.fields_by_name[name].number
     return encode_uvarint(number << 3 | LENGTH_DELIMITED)
 
 
+CHECK_TX_TAG = get_tag("check_tx", abci.Request)
+FLUSH_REQUEST = abci.Request(flush=abci.RequestFlush()).SerializeToString()
 FLUSH_REPLY = frame_reply("flush", abci.ResponseFlush())

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 # Ten groups of seven bits hold any 64-bit number.
 MAX_UVARINT_BYTES = 10
+_ONE_BYTE = [bytes([value]) for value in range(0x80)]
 
 
 class FramingError(Exception):
@@ -70,6 +71,13 @@ def decode_uvarint(data: bytes, position: int) -> tuple[int, int] | None:
 
     Errors: FramingError for a number of more than 64 bits.
     """
+    # Nearly every length is of one byte or two.
+    if position + 1 < len(data):
+        first, second = data[position], data[position + 1]
+        if first < 0x80:
+            return first, position + 1
+        if second < 0x80:
+            return first & 0x7F | second << 7, position + 2
     value = 0
     for count, byte in enumerate(data[position : position + MAX_UVARINT_BYTES]):
         value |= (byte & 0x7F) << (7 * count)
@@ -85,6 +93,8 @@ def decode_uvarint(data: bytes, position: int) -> tuple[int, int] | None:
 
 def encode_uvarint(value: int) -> bytes:
     """Writes a number that is not negative in as few bytes as possible."""
+    if value < 0x80:
+        return _ONE_BYTE[value]
     groups = bytearray()
     while value >= 0x80:
         groups.append(value & 0x7F | 0x80)

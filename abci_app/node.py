@@ -15,7 +15,7 @@ from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
 from abci_app.application import Application
 from abci_app.node_state import NodeState, NotReadyError
-from abci_app.results import make_check_result, make_events, make_exec_result
+from abci_app.results import make_check_result, make_events, write_exec_result
 from chain import app
 from chain.runtime.collections import GenesisError
 from chain.runtime.errors import ChainError, SdkError, require
@@ -44,8 +44,8 @@ class EnergyApplication(Application):
         self._version = version
         self._check_invariants = check_invariants
         self._cache = TxCache(app.HANDLERS)
-        self._mempool = Overlay(state.reader)
         self._mempool_lock = threading.Lock()
+        self._reset_mempool()
         self._block_txs: Sequence[bytes] = ()
         self._prepared: tuple[int, list[bytes]] = (0, [])
 
@@ -69,17 +69,24 @@ class EnergyApplication(Application):
         return abci.ResponseInitChain(app_hash=app_hash)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
-        committed = self._state.committed
+        raw = request.tx
         with self._mempool_lock:
-            block = self._state.next_block(committed.height + 1, committed.time_s)
-            return make_check_result(check_tx(self._mempool, block, self._cache, request.tx))
+            result = check_tx(self._mempool, self._mempool_block, self._cache, raw)
+            if not result.code:
+                self._admitted.append(raw)
+        return make_check_result(result)
 
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal
     ) -> abci.ResponsePrepareProposal:
         block = self._state.next_block(request.height, request.time.seconds)
         txs = app.prepare_proposal(
-            self._state.reader, block, self._cache, request.txs, request.max_tx_bytes
+            self._state.reader,
+            block,
+            self._cache,
+            list(request.txs),
+            request.max_tx_bytes,
+            self._get_admitted(len(request.txs), request.height),
         )
         self._prepared = request.height, txs
         return abci.ResponsePrepareProposal(txs=txs)
@@ -107,11 +114,10 @@ class EnergyApplication(Application):
             self._require_invariants(request.height, result)
         app_hash = self._state.set_pending(block, result.changes)
         self._block_txs = list(request.txs)
-        return abci.ResponseFinalizeBlock(
-            events=make_events(result.events),
-            tx_results=[make_exec_result(tx_result) for tx_result in result.tx_results],
-            app_hash=app_hash,
-        )
+        response = abci.ResponseFinalizeBlock(events=make_events(result.events), app_hash=app_hash)
+        for tx_result in result.tx_results:
+            write_exec_result(tx_result, response.tx_results.add())
+        return response
 
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         self._state.commit()
@@ -178,8 +184,17 @@ class EnergyApplication(Application):
         )
 
     def _reset_mempool(self) -> None:
+        committed = self._state.committed
         with self._mempool_lock:
             self._mempool = Overlay(self._state.reader)
+            self._mempool_block = self._state.next_block(committed.height + 1, committed.time_s)
+            # What was admitted since, in its order.
+            self._admitted: list[bytes] = []
+
+    def _get_admitted(self, count: int, height: int) -> list[bytes]:
+        """The first transactions that CheckTx has admitted one after the other for a height."""
+        with self._mempool_lock:
+            return self._admitted[:count] if height == self._mempool_block.height else []
 
     def _require_invariants(self, height: int, result: app.BlockResult) -> None:
         after = Overlay(self._state.reader)

@@ -7,6 +7,7 @@ and paid its fee, even if its messages fail; the messages are executed all or no
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from blockenergy.auth.v1 import state_pb2 as auth_pb2
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
@@ -110,16 +111,20 @@ def execute(ctx: Context, tx: DecodedTx) -> bytes:
     for index, (handler, message) in enumerate(tx.messages):
         response = handler.run(ctx, message)
         ctx.emit(_message_event(handler, tx, index))
-        responses.append(
-            AnyMessage(type_url=handler.response_type_url, value=codec.encode(response))
-        )
-    return codec.encode(TxMsgData(msg_responses=responses))
+        responses.append((handler.response_type_url, codec.encode(response)))
+    return _encode_responses(tuple(responses))
+
+
+# Most responses say nothing but that it was done, so few are different.
+@lru_cache(1 << 10)
+def _encode_responses(responses: tuple[tuple[str, bytes], ...]) -> bytes:
+    packed = [AnyMessage(type_url=type_url, value=value) for type_url, value in responses]
+    return codec.encode(TxMsgData(msg_responses=packed))
 
 
 def _require_permission(ctx: Context, tx: DecodedTx) -> None:
-    participant = registry.require_active(ctx, tx.signer)
     for handler, _ in tx.messages:
-        registry.require_role(participant, handler.roles)
+        registry.require_permission(ctx, tx.signer, handler.roles)
 
 
 def _take_fee(ctx: Context, tx: DecodedTx, params: auth_pb2.Params) -> None:

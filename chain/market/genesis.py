@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from blockenergy.market.v1 import state_pb2
+
 from chain import bank, metering, registry
 from chain.market.state import LAST_SLOT, PARAMS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 
 _DECIMALS = 6
+_STATUSES = frozenset(state_pb2.SlotStatus.values()) - {0}
 _PRICE_MAX = 10**12
 _DEPTH_MAX_WH = 10**15
 
@@ -36,7 +39,7 @@ def validate_genesis(state: HasStore) -> None:
     if params.gate_closure_s >= horizon_s:
         raise GenesisError("market.params.gate_closure_s: no slot within the horizon is ever open")
     for slot, info in SLOTS.items(state):
-        if not info.status or not info.depth_wh:
+        if info.status not in _STATUSES or not info.depth_wh:
             raise GenesisError(f"market.slots {slot}: status or depth is missing")
         if slot > LAST_SLOT.last(state):
             raise GenesisError(f"market.slots {slot}: behind last_slot, it would be opened again")

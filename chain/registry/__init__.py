@@ -17,6 +17,7 @@ from chain.registry.keeper import (
     get_registrar,
     is_participant,
     require_active,
+    require_permission,
     require_role,
 )
 from chain.registry.state import SCHEMA
@@ -42,5 +43,6 @@ __all__ = [
     "get_registrar",
     "is_participant",
     "require_active",
+    "require_permission",
     "require_role",
 ]

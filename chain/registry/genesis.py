@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from blockenergy.registry.v1 import state_pb2
+from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.registry.state import METERS, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.signatures import ED25519_KEY_BYTES
+
+_ROLES = frozenset(Role.values()) - {0}
+_STATUSES = frozenset(state_pb2.Status.values()) - {0}
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -22,7 +26,8 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("registry.params.capacity_max_w: 1 to 2^40 is expected")
     for address, participant in PARTICIPANTS.items(state):
         roles = list(participant.roles)
-        if not participant.status or not roles or roles != sorted(set(roles)):
+        good = roles and roles == sorted(set(roles)) and _ROLES.issuperset(roles)
+        if not good or participant.status not in _STATUSES:
             name = bech32.encode(address)
             raise GenesisError(f"registry.participants {name}: status or roles are wrong")
     for meter_id, meter in METERS.items(state):
@@ -35,7 +40,7 @@ def _validate_meter(
     for address in (meter.owner, meter.bridge):
         if not PARTICIPANTS.has(state, bech32.decode(address)):
             raise GenesisError(f"registry.meters {meter_id}: {address} is no participant")
-    if len(meter.pub_key) != ED25519_KEY_BYTES or not meter.status:
+    if len(meter.pub_key) != ED25519_KEY_BYTES or meter.status not in _STATUSES:
         raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
     if not 0 < meter.capacity_w <= params.capacity_max_w:
         raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")

@@ -25,6 +25,15 @@ def require_active(state: HasStore, address: bytes) -> state_pb2.Participant:
     return participant
 
 
+def require_permission(state: HasStore, address: bytes, roles: frozenset[int]) -> None:
+    """Refuses an address that may not act, or that has none of the roles."""
+    participant = PARTICIPANTS.read(state, address)
+    if participant is None:
+        raise ChainError(SdkError.UNKNOWN_ADDRESS)
+    require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
+    require_role(participant, roles)
+
+
 def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> None:
     """Refuses a participant that has none of the roles; no roles named means any participant."""
     if roles and roles.isdisjoint(participant.roles):

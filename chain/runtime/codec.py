@@ -19,7 +19,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 M = TypeVar("M", bound=Message)
-_Writer = Callable[[Any, bytearray], None]
+_Writer = Callable[[Any], bytes]
 
 _VARINT_TYPES = {
     FieldDescriptor.TYPE_UINT32,
@@ -39,10 +39,7 @@ class EncodingError(ValueError):
 
 def encode(message: Message) -> bytes:
     """The canonical bytes of a message."""
-    out = bytearray()
-    for write in _field_writers(message.DESCRIPTOR):
-        write(message, out)
-    return bytes(out)
+    return b"".join([write(message) for write in _field_writers(message.DESCRIPTOR)])
 
 
 def decode(kind: type[M], data: bytes) -> M:
@@ -80,6 +77,8 @@ def write_varint(number: int) -> bytes:
     """A number below 2^64 in base 128, the least significant digits first."""
     if number < 128:
         return _ONE_BYTE[number]
+    if number < 1 << 14:
+        return bytes((number & 127 | 128, number >> 7))
     out = bytearray()
     while number >= 128:
         out.append(number & 127 | 128)
@@ -114,11 +113,9 @@ def _tag(field: FieldDescriptor, wire_type: int) -> bytes:
 def _number_writer(field: FieldDescriptor) -> _Writer:
     name, tag = field.name, _tag(field, _VARINT)
 
-    def write(message: Any, out: bytearray) -> None:
+    def write(message: Any) -> bytes:
         number = getattr(message, name)
-        if number:
-            out += tag
-            out += write_varint(number & 0xFFFFFFFFFFFFFFFF)
+        return tag + write_varint(number & 0xFFFFFFFFFFFFFFFF) if number else b""
 
     return write
 
@@ -126,12 +123,11 @@ def _number_writer(field: FieldDescriptor) -> _Writer:
 def _packed_writer(field: FieldDescriptor) -> _Writer:
     name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
 
-    def write(message: Any, out: bytearray) -> None:
+    def write(message: Any) -> bytes:
         body = b"".join(
-            write_varint(number & 0xFFFFFFFFFFFFFFFF) for number in getattr(message, name)
+            [write_varint(number & 0xFFFFFFFFFFFFFFFF) for number in getattr(message, name)]
         )
-        if body:
-            out += tag + write_varint(len(body)) + body
+        return tag + write_varint(len(body)) + body if body else b""
 
     return write
 
@@ -139,13 +135,12 @@ def _packed_writer(field: FieldDescriptor) -> _Writer:
 def _text_writer(field: FieldDescriptor) -> _Writer:
     name, tag, as_bytes = field.name, _tag(field, _LENGTH_DELIMITED), _as_bytes(field)
 
-    def write(message: Any, out: bytearray) -> None:
+    def write(message: Any) -> bytes:
         value = getattr(message, name)
-        if value:
-            body = as_bytes(value)
-            out += tag
-            out += write_varint(len(body))
-            out += body
+        if not value:
+            return b""
+        body = as_bytes(value)
+        return tag + write_varint(len(body)) + body
 
     return write
 
@@ -153,10 +148,9 @@ def _text_writer(field: FieldDescriptor) -> _Writer:
 def _texts_writer(field: FieldDescriptor) -> _Writer:
     name, tag, as_bytes = field.name, _tag(field, _LENGTH_DELIMITED), _as_bytes(field)
 
-    def write(message: Any, out: bytearray) -> None:
-        for value in getattr(message, name):
-            body = as_bytes(value)
-            out += tag + write_varint(len(body)) + body
+    def write(message: Any) -> bytes:
+        bodies = [as_bytes(value) for value in getattr(message, name)]
+        return b"".join([tag + write_varint(len(body)) + body for body in bodies])
 
     return write
 
@@ -164,10 +158,11 @@ def _texts_writer(field: FieldDescriptor) -> _Writer:
 def _message_writer(field: FieldDescriptor) -> _Writer:
     name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
 
-    def write(message: Any, out: bytearray) -> None:
-        if message.HasField(name):
-            body = encode(getattr(message, name))
-            out += tag + write_varint(len(body)) + body
+    def write(message: Any) -> bytes:
+        if not message.HasField(name):
+            return b""
+        body = encode(getattr(message, name))
+        return tag + write_varint(len(body)) + body
 
     return write
 
@@ -175,10 +170,9 @@ def _message_writer(field: FieldDescriptor) -> _Writer:
 def _messages_writer(field: FieldDescriptor) -> _Writer:
     name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
 
-    def write(message: Any, out: bytearray) -> None:
-        for item in getattr(message, name):
-            body = encode(item)
-            out += tag + write_varint(len(body)) + body
+    def write(message: Any) -> bytes:
+        bodies = [encode(item) for item in getattr(message, name)]
+        return b"".join([tag + write_varint(len(body)) + body for body in bodies])
 
     return write
 

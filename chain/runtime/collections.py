@@ -8,6 +8,7 @@ collections of a module, so genesis and export need no code of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,6 +25,7 @@ M = TypeVar("M", bound=Message)
 
 # Stands for a record whose fields all have their defaults; no protobuf message begins with zero.
 _ALL_DEFAULTS = b"\x00"
+_SHARED_VALUES = 1 << 14
 
 
 class HasStore(Protocol):
@@ -47,6 +49,9 @@ class ValueCodec(Protocol[V]):
     def decode(self, data: bytes) -> V:
         """The value of bytes that this codec wrote."""
 
+    def decode_shared(self, data: bytes) -> V:
+        """The same value, which others may hold as well: it must not be changed."""
+
     def to_json(self, value: V) -> Any:
         """The value as it stands in a genesis document."""
 
@@ -59,6 +64,8 @@ class Record(Generic[M]):
 
     def __init__(self, kind: type[M]) -> None:
         self._kind = kind
+        # Records that are read with every transaction, such as parameters, are decoded once.
+        self.decode_shared = lru_cache(_SHARED_VALUES)(self.decode)
 
     def encode(self, value: M) -> bytes:
         # A value of no bytes could not be proven to be there (ICS-23).
@@ -76,6 +83,8 @@ class Record(Generic[M]):
         )
 
     def from_json(self, value: Any) -> M:
+        if not isinstance(value, dict):
+            raise ValueError(f"an object is expected, not {value!r}")
         try:
             return json_format.ParseDict(value, self._kind())
         except json_format.ParseError as error:
@@ -140,6 +149,11 @@ class Map(Generic[K, V]):
         """The value under a key, or None."""
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode(data)
+
+    def read(self, state: HasStore, key: K) -> V | None:
+        """As `get`, for a caller that only looks: the value must not be changed."""
+        data = state.store.get(self.prefix + self.key.encode(key))
+        return None if data is None else self.value.decode_shared(data)
 
     def has(self, state: HasStore, key: K) -> bool:
         """Whether there is a value under a key."""
@@ -273,6 +287,12 @@ class Item(Generic[V]):
         assert data is not None, f"{self.name} is not set"
         return self._value.decode(data)
 
+    def read(self, state: HasStore) -> V:
+        """As `get`, for a caller that only looks: the value must not be changed."""
+        data = state.store.get(self.prefix)
+        assert data is not None, f"{self.name} is not set"
+        return self._value.decode_shared(data)
+
     def set(self, state: HasStore, value: V) -> None:
         """Replaces the value."""
         state.store.set(self.prefix, self._value.encode(value))
@@ -296,6 +316,8 @@ class Amount:
     def decode(self, data: bytes) -> int:
         """The number of eight bytes."""
         return int.from_bytes(data, "big")
+
+    decode_shared = decode
 
     def to_json(self, value: int) -> Any:
         """The number in quotes, as protobuf writes numbers of 64 bits."""

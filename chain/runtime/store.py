@@ -52,10 +52,11 @@ class MemoryStore:
 class Overlay:
     """Changes on top of a reader. A value of None stands for a removed key."""
 
-    __slots__ = ("_below", "_sorted_keys", "changes")
+    __slots__ = ("_below", "_get_below", "_sorted_keys", "changes")
 
     def __init__(self, below: Reader) -> None:
         self._below = below
+        self._get_below = below.get
         self._sorted_keys: list[bytes] | None = None
         self.changes: dict[bytes, bytes | None] = {}
 
@@ -63,7 +64,7 @@ class Overlay:
         """The value under a key as changed here, else as it is below."""
         if key in self.changes:
             return self.changes[key]
-        return self._below.get(key)
+        return self._get_below(key)
 
     def set(self, key: bytes, value: bytes) -> None:
         """Puts a value under a key."""

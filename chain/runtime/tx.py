@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cosmos.base.v1beta1.coin_pb2 import Coin
@@ -26,6 +27,8 @@ from chain.runtime.units import AMOUNT_MAX
 PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
 # A first bound, before any parameter is read; the parameter tx_bytes_max lies below it.
 TX_BYTES_CEILING = 1 << 20
+# The same accounts come back.
+_CACHED_KEYS = 1 << 16
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class DecodedTx:
     signature: bytes
     # Set by `verify_signature`: the chain, account number and key it was found good for.
     verified_for: tuple[str, int, bytes] | None = None
+    # The parameters whose limits it was found to keep: what does not change is checked once.
+    limits_kept: Message | None = None
 
 
 def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:
@@ -213,14 +218,22 @@ def _decode_pub_key(item: Any, signer: bytes) -> bytes:
     if not item.type_url and not item.value:
         return b""
     require(item.type_url == PUB_KEY_TYPE_URL, SdkError.INVALID_PUB_KEY, item.type_url[:200])
-    key = _strictly(keys_pb2.PubKey, item.value).key
-    fits = len(key) == SECP256K1_KEY_BYTES and address_of(key) == signer
-    require(fits, SdkError.INVALID_PUB_KEY)
-    return bytes(key)
+    key = _read_pub_key(item.value)
+    require(address_of(key) == signer, SdkError.INVALID_PUB_KEY)
+    return key
+
+
+@lru_cache(_CACHED_KEYS)
+def _read_pub_key(data: bytes) -> bytes:
+    key = bytes(_strictly(keys_pb2.PubKey, data).key)
+    require(len(key) == SECP256K1_KEY_BYTES, SdkError.INVALID_PUB_KEY)
+    return key
 
 
 def _decode_fee(fee: tx_pb2.Fee, signer: bytes) -> tuple[tuple[str, int], ...]:
     require(not fee.granter, SdkError.INVALID_REQUEST, "fee granters are not supported")
     payer_fits = not fee.payer or decode_address(fee.payer) == signer
     require(payer_fits, SdkError.INVALID_REQUEST, "the fee payer must be the signer")
+    if not fee.amount:
+        return ()
     return decode_coins([coin for coin in fee.amount if coin.amount != "0"])

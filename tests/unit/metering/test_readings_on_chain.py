@@ -149,7 +149,8 @@ class TestRange:
             pub_key=cast.meter_key("meter-fred").public_key().public_bytes_raw(),
         )
         world.block(world.sign("registrar", add))
-        assert submit(world, reading("meter-fred", slot, 10)) == [OUT_OF_RANGE]
+        for shown_wh in (0, 10):
+            assert submit(world, reading("meter-fred", slot, shown_wh)) == [OUT_OF_RANGE]
 
 
 class TestSignature:

@@ -92,6 +92,20 @@ class TestWhoCannotPay:
         assert arrears_of(world) == {"backstop, treasury": 3_100_000, "treasury, dirk": 350_000}
         assert world.balance("dirk") == 102_850_000
 
+    def test_nobody_owes_himself_anything(self) -> None:
+        """The treasury is its own backstop here, and has put all it has into the slot."""
+        changes = {
+            "settlement.params": {"backstop": "treasury"},
+            "bank.balances[treasury, ueur]": 2_750_000,
+        }
+        world, slot = opened(changes)
+        at = world.end_s(slot)
+        world.block(world.submit(reading("meter-dirk", slot, 0, 10_000)), at=at)
+        settle(world, slot)
+        assert arrears_of(world) == {}
+        assert world.balance("dirk") == 100_800_000
+        assert world.balance("treasury") == 1_950_000
+
     def test_a_slot_without_funding_is_settled_at_the_imbalance_prices(self) -> None:
         world, slot = opened({"bank.balances[treasury, ueur]": 2_750_000})
         unfunded = slot + 1

@@ -48,6 +48,8 @@ class TestByExample:
 
     def test_a_missing_seller_is_taken_to_have_delivered_nothing(self) -> None:
         assert rules.compute_estimate_wh(-5_000, 0) == 0
+        # Another meter of the seller has delivered more than was sold.
+        assert rules.compute_estimate_wh(-5_000, -8_000) == 0
 
     def test_the_backstop_is_paid_for_what_flows_in_and_pays_for_what_flows_out(self) -> None:
         assert rules.compute_backstop_bill(1_000, STREET) == 300_000

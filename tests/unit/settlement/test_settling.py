@@ -175,6 +175,17 @@ class TestWhoIsGone:
         assert world.short()["registry.meters[meter-dirk]"]["closed"] is True
         assert not has_line(world, slot + 1, "dirk")
 
+    @pytest.mark.parametrize(("early_s", "estimated"), [(1, False), (0, True)])
+    def test_a_meter_counts_for_the_slots_that_it_has_seen_to_their_end(
+        self, early_s: int, estimated: bool
+    ) -> None:
+        world, slot = opened()
+        world.block(world.buy("ben", slot, 5_000, HIGH))
+        world.block(at=world.end_s(slot) - early_s)
+        world.block(_registrar(world, "RemoveMeter", meter_id="meter-ben"))
+        settle(world, slot)
+        assert line_of(world, slot, "ben").estimated == estimated
+
     def test_a_position_without_a_meter_is_settled_as_not_used(self) -> None:
         world, slot = opened()
         world.block(world.buy("ben", slot, 5_000, HIGH))
