@@ -36,6 +36,9 @@ localnet: $(VENV)/.project proto cometbft ## Start four validators and leave the
 bench: $(VENV)/.project proto cometbft ## Measure committed transfers per second beside CometBFT's kvstore
 	$(python) -m tests.bench
 
+bench-market: $(VENV)/.project proto ## Measure time and memory of clearing order books of up to a million orders
+	$(python) -m tests.bench.bench_market
+
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	rm -rf build dist
 	$(python) $(pip) wheel --no-deps --no-build-isolation --wheel-dir dist .
@@ -97,7 +100,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet bench wheel install test test-network test-crash test-simulation lint typecheck format proto docs cometbft lock clean help
+.PHONY: demo localnet bench bench-market wheel install test test-network test-crash test-simulation lint typecheck format proto docs cometbft lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -99,6 +99,7 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
     "query": ("ask the chain", cli_query.fill),
     "status": ("show how far a node has come", _fill_status),
     "localnet": ("prepare and run a network on this machine", _fill_from("node_config.localnet")),
+    "market": ("clear an order book from a file", _fill_from("client.clear_book")),
     "meter": ("hand meter readings to a bridge", _fill_from("meter_bridge.client")),
 }
 

@@ -7,7 +7,7 @@ and that the pool can never lose more than it was funded with.
 
 from blockenergy.market.v1 import query_pb2, tx_pb2
 
-from chain.market import msgs, queries
+from chain.market import clearing, msgs, queries
 from chain.market.block import begin_block, end_block
 from chain.market.genesis import validate_genesis
 from chain.market.invariants import no_orders_left, secured, slot_sums, solvency
@@ -45,6 +45,7 @@ __all__ = [
     "POOL",
     "Curve",
     "MarketError",
+    "clearing",
     "compute_close_cost",
     "get_curve",
     "get_first_slot_from",

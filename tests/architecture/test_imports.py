@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source import Import, SourceFile, exported_names, list_source
+from tests.support.source import Import, SourceFile, exported_names, list_source, write_source
 
 STANDARD_LIBRARY = {
-    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib",
-    "itertools", "json", "operator", "re", "struct", "types", "typing",
+    "__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools",
+    "hashlib", "itertools", "json", "operator", "re", "struct", "types", "typing",
 }  # fmt: skip
 DEFINITIONS = {"blockenergy", "cosmos"}
 VERIFIERS = {"coincurve", "cryptography"}
@@ -154,20 +154,6 @@ def _as_ruff_sorts(name: str) -> tuple[int, str]:
 class TestTheTestItself:
     """That these tests can fail."""
 
-    @staticmethod
-    def file(tmp_path: Path, text: str) -> SourceFile:
-        class Written(SourceFile):
-            @property
-            def module(self) -> str:
-                return "chain.bank.written"
-
-            def at(self, line: int) -> str:
-                return f"chain/bank/written.py:{line}"
-
-        path = tmp_path / "written.py"
-        path.write_text(text)
-        return Written(path)
-
     @pytest.mark.parametrize(
         "text",
         [
@@ -183,7 +169,7 @@ class TestTheTestItself:
     def test_forbidden_imports_are_found(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(AssertionError, match=r"chain/bank/written\.py:\d+ imports"):
             test_the_rules_import_nothing_that_could_differ_between_machines(
-                self.file(tmp_path, text)
+                write_source(tmp_path, "chain.bank.written", text)
             )
 
     @pytest.mark.parametrize(
@@ -191,7 +177,9 @@ class TestTheTestItself:
     )
     def test_arrows_back_are_found(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(AssertionError, match=r"chain\.bank may not use"):
-            test_a_module_uses_only_those_below_it(self.file(tmp_path, text))
+            test_a_module_uses_only_those_below_it(
+                write_source(tmp_path, "chain.bank.written", text)
+            )
 
     @pytest.mark.parametrize(
         "text",
@@ -204,4 +192,6 @@ class TestTheTestItself:
     )
     def test_reaching_past_all_is_found(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(AssertionError, match="registry"):
-            test_a_module_sees_only_what_another_names_in_all(self.file(tmp_path, text))
+            test_a_module_sees_only_what_another_names_in_all(
+                write_source(tmp_path, "chain.bank.written", text)
+            )

@@ -25,6 +25,7 @@ class SourceFile:
     """A Python file of the project."""
 
     path: Path
+    root: Path = ROOT
 
     @cached_property
     def text(self) -> str:
@@ -37,12 +38,12 @@ class SourceFile:
     @property
     def module(self) -> str:
         """`chain.bank.keeper`, or `chain.bank` for its `__init__`."""
-        parts = self.path.relative_to(ROOT).with_suffix("").parts
+        parts = self.path.relative_to(self.root).with_suffix("").parts
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def at(self, line: int) -> str:
         """A place as editors and people find it."""
-        return f"{self.path.relative_to(ROOT)}:{line}"
+        return f"{self.path.relative_to(self.root)}:{line}"
 
     def imports(self) -> Iterator[Import]:
         """All imports, those inside functions too."""
@@ -60,6 +61,14 @@ class SourceFile:
 def list_source(folder: str) -> list[SourceFile]:
     """All Python files in a folder of the project."""
     return [SourceFile(path) for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def write_source(folder: Path, module: str, text: str) -> SourceFile:
+    """A file that is in no project, to see what the tests of the architecture say about it."""
+    path = folder.joinpath(*module.split(".")).with_suffix(".py")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return SourceFile(path, folder)
 
 
 def exported_names(package: str) -> frozenset[str]:

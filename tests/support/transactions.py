@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1.keys_pb2 import PubKey
@@ -32,7 +33,7 @@ class Envelope:
     fee_granter: str = ""
     memo: str = ""
     timeout_height: int = 0
-    sign_mode: int = SIGN_MODE_DIRECT
+    sign_mode: Any = SIGN_MODE_DIRECT
     # Whose public key it carries; the signer's own if None, none at all if empty.
     pub_key_of: Wallet | None = None
     with_pub_key: bool = True

@@ -203,7 +203,7 @@ def _signed(before: documents.Short, signers: list[str]) -> documents.Short:
     changes: documents.Short = {}
     for name in signers:
         path = f"auth.accounts[{name}]"
-        account = changes.get(path, before[path])
+        account = changes[path] if path in changes else before[path]
         key = base64.b64encode(cast.wallet(name).pub_key).decode()
         sequence = int(account.get("sequence", 0)) + 1
         changes[path] = {**account, "sequence": str(sequence), "pub_key": key}

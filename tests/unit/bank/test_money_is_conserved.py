@@ -6,6 +6,8 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from blockenergy.bank.v1 import tx_pb2
+from cosmos.base.v1beta1.coin_pb2 import Coin
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,3 +137,19 @@ class TestHolds:
             paths = [path for path in world.short() if path.startswith("bank.holds[")]
             left.append([path[16:-1] for path in paths])
         assert left == [["1", "3"], ["1"], ["1"]]
+
+    @pytest.mark.parametrize(("early_s", "code"), [(1, 0), (0, bank.BankError.HOLD_UNKNOWN.code)])
+    def test_a_hold_can_be_posted_until_the_second_before_its_deadline(
+        self, early_s: int, code: int
+    ) -> None:
+        hold = {"denom": "ueur", "amount": 9, "beneficiary": "anna", "deadline_s": START_S + 30}
+        world = World({"bank.holds[ben, 1]": hold, "bank.last_hold_id": 1})
+        world.block()
+        post = tx_pb2.MsgPostHold(
+            beneficiary=cast.address_text("anna"),
+            owner=cast.address_text("ben"),
+            hold_id=1,
+            amount=Coin(denom="ueur", amount="9"),
+        )
+        world.block(world.sign("anna", post), at=START_S + 30 - early_s)
+        assert world.results[0].code == code

@@ -1,0 +1,50 @@
+"""Clearing of order books: pure functions on plain numbers, exact and the same everywhere.
+
+Promises that the outcome is the best there is (the most welfare, then the largest volume), that it
+does not depend on the sequence of the orders, that splitting an order gains nothing, and that
+anybody can check all of it with `verify_clearing` and `verify_network_clearing`.
+"""
+
+from chain.market.clearing.auction import Outcome, clear_auction
+from chain.market.clearing.certificate import compute_welfare, verify_clearing
+from chain.market.clearing.mcafee import TruthfulOutcome, clear_truthful
+from chain.market.clearing.network import Line, Network, NodeOrders
+from chain.market.clearing.network_certificate import verify_network_clearing
+from chain.market.clearing.nodal import NetworkOutcome, clear_network
+from chain.market.clearing.orders import (
+    ASK,
+    BID,
+    MARGINAL_ASK,
+    MARGINAL_BID,
+    MIDPOINT,
+    Book,
+    BookError,
+    Order,
+    Pool,
+    PriceRule,
+)
+
+__all__ = [
+    "ASK",
+    "BID",
+    "MARGINAL_ASK",
+    "MARGINAL_BID",
+    "MIDPOINT",
+    "Book",
+    "BookError",
+    "Line",
+    "Network",
+    "NetworkOutcome",
+    "NodeOrders",
+    "Order",
+    "Outcome",
+    "Pool",
+    "PriceRule",
+    "TruthfulOutcome",
+    "clear_auction",
+    "clear_network",
+    "clear_truthful",
+    "compute_welfare",
+    "verify_clearing",
+    "verify_network_clearing",
+]

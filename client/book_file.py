@@ -1,0 +1,194 @@
+"""Order books in JSON files: what they look like, and their numbers, exact.
+
+Everything that is not understood is refused with a sentence; UsageError, or MissingError for a file
+that cannot be read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from client.errors import MissingError, UsageError
+
+Number = int | Decimal
+# Price and quantity.
+Orders = list[tuple[Number, Number]]
+
+FILE_BYTES_MAX = 1 << 30
+# Scaled numbers stay below this, so that they fit into 64 bits like those of the chain.
+SCALED_MAX = 10**18
+DECIMALS_MAX = 17
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
+
+
+class BookFile(NamedTuple):
+    """A book as it stands in the file; lines name their nodes by place.
+
+    A book without nodes has one without a name.
+    """
+
+    is_network: bool
+    names: list[str]
+    nodes: list[tuple[Orders, Orders]]
+    lines: list[tuple[int, int, Number]]
+
+
+class Scale(NamedTuple):
+    """Takes decimal numbers to whole ones."""
+
+    decimals: int
+
+    def scale(self, number: Number) -> int:
+        """The number in steps of the grid; exact, because the grid is fine enough."""
+        scaled = int(_EXACT.multiply(Decimal(number), 10**self.decimals))
+        if scaled >= SCALED_MAX:
+            raise UsageError(f"{number} has too many digits beside the other numbers of the book")
+        return scaled
+
+
+def read_book(path: Path) -> BookFile:
+    """A book from a file."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 30} GiB")
+        content = json.loads(
+            path.read_text(encoding="utf-8"),
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_read_object,
+        )
+    except OSError as error:
+        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        raise UsageError(f"{path} is not JSON that can be read: {error}") from None
+    try:
+        return _parse_book(content)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def parse_pool(text: str) -> tuple[Number, Number, Number]:
+    """LOW,HIGH,DEPTH."""
+    parts = text.split(",")
+    try:
+        numbers = [Decimal(part.strip()) for part in parts]
+    except InvalidOperation:
+        numbers = []
+    if len(numbers) != 3 or not all(number.is_finite() for number in numbers):
+        raise UsageError(f"--pool {text!r} is not understood; write 0.08,0.30,50")
+    low, high, depth = (_check_number(number, "--pool") for number in numbers)
+    if low >= high or not depth:
+        raise UsageError(f"--pool {text!r} needs LOW below HIGH and DEPTH above zero")
+    return low, high, depth
+
+
+def count_decimals(numbers: Iterable[Number]) -> int:
+    """Digits after the point that the numbers need."""
+    most = 0
+    for number in numbers:
+        if isinstance(number, Decimal):
+            exponent = number.normalize(_EXACT).as_tuple().exponent
+            assert isinstance(exponent, int), "a number that is not finite got in"
+            most = max(most, -exponent)
+    return most
+
+
+def _parse_book(content: Any) -> BookFile:
+    if not isinstance(content, dict):
+        raise UsageError('a book is {"bids": [[price, quantity], ...], "asks": [...]}')
+    if "nodes" not in content and "lines" not in content:
+        return BookFile(False, [""], [_parse_node(content, "")], [])
+    _require_only(content, ("nodes", "lines"), "the book")
+    nodes = content.get("nodes")
+    if not isinstance(nodes, dict) or not nodes:
+        raise UsageError('"nodes" is {"name": {"bids": [...], "asks": [...]}, ...}')
+    names = list(nodes)
+    orders = [_parse_node(node, f"node {name!r}: ") for name, node in nodes.items()]
+    places = {name: place for place, name in enumerate(names)}
+    lines = _require_list(content.get("lines", []), "lines")
+    return BookFile(
+        True,
+        names,
+        orders,
+        [_parse_line(line, places, f"lines[{place}]") for place, line in enumerate(lines)],
+    )
+
+
+def _parse_node(node: Any, where: str) -> tuple[Orders, Orders]:
+    if not isinstance(node, dict):
+        raise UsageError(f'{where}orders are {{"bids": [...], "asks": [...]}}')
+    _require_only(node, ("bids", "asks"), f"{where}the book")
+    bids, asks = (
+        [
+            _parse_order(order, where, side, place)
+            for place, order in enumerate(_require_list(node.get(side, []), f"{where}{side}"))
+        ]
+        for side in ("bids", "asks")
+    )
+    return bids, asks
+
+
+def _parse_order(order: Any, where: str, side: str, place: int) -> tuple[Number, Number]:
+    # Files have a million of these: the place is written out only for a refusal.
+    if isinstance(order, list) and len(order) == 2:
+        price, quantity = order
+        if type(price) is type(quantity) is int and 0 <= price < SCALED_MAX > quantity >= 0:
+            return price, quantity
+        name = f"{where}{side}[{place}]"
+        return _check_number(price, name), _check_number(quantity, name)
+    raise UsageError(f"{where}{side}[{place}] is not [price, quantity]")
+
+
+def _parse_line(line: Any, places: dict[str, int], where: str) -> tuple[int, int, Number]:
+    if not isinstance(line, list) or len(line) != 3:
+        raise UsageError(f'{where} is not ["node", "node", capacity]')
+    for name in line[:2]:
+        if not isinstance(name, str) or name not in places:
+            raise UsageError(f"{where} ends at {name!r}, and there is no such node")
+    return places[line[0]], places[line[1]], _check_number(line[2], where)
+
+
+def _check_number(number: Any, where: str) -> Number:
+    if type(number) not in (int, Decimal):
+        raise UsageError(f"{where} has {number!r} in the place of a number")
+    if number < 0:
+        raise UsageError(f"{where} has a negative number, {number}")
+    if number >= SCALED_MAX:
+        raise UsageError(f"{where} has a number that is too large")
+    if type(number) is int:
+        return number
+    # The text decides how long this takes, not the size of the exponent.
+    _, digits, exponent = number.as_tuple()
+    zeros = 0
+    while zeros < len(digits) - 1 and not digits[-1 - zeros]:
+        zeros += 1
+    if number and -exponent - zeros > DECIMALS_MAX:
+        raise UsageError(f"{where} has a number with more than {DECIMALS_MAX} decimals")
+    return number or 0
+
+
+def _require_list(value: Any, name: str) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise UsageError(f"{name} is not a list")
+    return value
+
+
+def _require_only(content: dict[str, Any], known: Sequence[str], where: str) -> None:
+    unknown = [name for name in content if name not in known]
+    if unknown:
+        raise UsageError(f"{where} has {unknown[0]!r}; it may have {' and '.join(known)}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of a book")
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return content
