@@ -20,7 +20,7 @@ from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError
 from chain.runtime.store import Overlay
 from chain.runtime.tx import TxCache
-from chain.transactions import TxResult, check_tx, verify_ahead
+from chain.transactions import TxResult, check_tx
 from tests.support import cast
 from tests.support.world import World
 
@@ -148,19 +148,6 @@ class TestCheck:
             check_tx(store, world.block_info, world.cache, world.send("ben", "fred", 1)).code == 0
         )
         assert all(key[0] == 1 for key in store.changes)
-
-    def test_looking_ahead_changes_nothing_and_refuses_nothing(self) -> None:
-        world = World()
-        world.block()
-        store = Overlay(world.store)
-        good = world.send("ben", "anna", 1)
-        bad = world.spoil("ben", _send(1), chain_id="street-2")
-        strange = world.spoil("fred", _send(1))
-        for raw in (good, bad, strange, b"\xff", b""):
-            verify_ahead(store, world.block_info, world.cache, raw)
-        assert not store.changes
-        assert check_tx(store, world.block_info, world.cache, bad).code == errors_pb2.UNAUTHORIZED
-        assert check_tx(store, world.block_info, world.cache, good).code == 0
 
     def test_what_is_refused_changes_nothing(self) -> None:
         world = World()
