@@ -5,14 +5,18 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
+from chain.market.rules import ORDERS_PER_SLOT_MAX
 from chain.market.state import LAST_SLOT, PARAMS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.units import WH_PER_KWH
 
 _DECIMALS = 6
 _STATUSES = frozenset(state_pb2.SlotStatus.values()) - {0}
 _PRICE_MAX = 10**12
 _DEPTH_MAX_WH = 10**15
+# Sums of money have 64 bits in state; half of that is left for the orders of one block.
+_SLOT_VALUE_MAX = 1 << 62
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -29,6 +33,9 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError(f"market.params.depth_wh: 1 to {_DEPTH_MAX_WH} is expected")
     if not 0 < params.order_max_wh <= _DEPTH_MAX_WH:
         raise GenesisError(f"market.params.order_max_wh: 1 to {_DEPTH_MAX_WH} is expected")
+    slot_value = ORDERS_PER_SLOT_MAX * params.order_max_wh * params.price_high_per_kwh
+    if slot_value > _SLOT_VALUE_MAX * WH_PER_KWH:
+        raise GenesisError("market.params: order_max_wh times price_high_per_kwh is too large")
     if params.imbalance_cover_permille > 1000:
         raise GenesisError("market.params.imbalance_cover_permille: at most 1000")
     if not 0 < params.horizon_slots <= 10_000:

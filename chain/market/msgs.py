@@ -38,7 +38,10 @@ def _place(
         MarketError.QUANTITY_TOO_LARGE,
         f"at most {params.order_max_wh} Wh",
     )
-    curve = get_curve(require_takes_orders(ctx, slot, ctx.block.time_s))
+    info = require_takes_orders(ctx, slot, ctx.block.time_s)
+    room_wh = rules.ORDERS_PER_SLOT_MAX * params.order_max_wh - max(info.bought_wh, info.sold_wh)
+    require(quantity_wh <= room_wh, MarketError.SLOT_FULL)
+    curve = get_curve(info)
     require(
         curve.price_low <= limit <= curve.price_high,
         MarketError.PRICE_LIMIT_INVALID,

@@ -22,6 +22,9 @@ from typing import NamedTuple
 
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
 
+# A slot takes no more on either side than so many orders of the largest size: sums stay in 64 bits.
+ORDERS_PER_SLOT_MAX = 50_000
+
 
 class Curve(NamedTuple):
     """Prices per kWh and the depth in Wh at which they are reached."""

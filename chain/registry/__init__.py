@@ -12,6 +12,7 @@ from chain.registry.invariants import accounts, owners
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
+    get_capacity_max_w,
     get_meter,
     get_meters_after,
     get_registrar,
@@ -38,6 +39,7 @@ __all__ = [
     "MODULE",
     "RegistryError",
     "close_if_removed",
+    "get_capacity_max_w",
     "get_meter",
     "get_meters_after",
     "get_registrar",

@@ -67,6 +67,11 @@ def get_registrar(state: HasStore) -> str:
     return PARAMS.get(state).registrar
 
 
+def get_capacity_max_w(state: HasStore) -> int:
+    """The largest connection that can be registered, in W."""
+    return PARAMS.get(state).capacity_max_w
+
+
 def get_meters_after(
     state: HasStore, owner: bytes, meter_id: str = ""
 ) -> Iterator[tuple[bytes, str]]:

@@ -7,7 +7,12 @@ from blockenergy.settlement.v1 import state_pb2
 from chain import market, registry
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.units import WH_PER_KWH
 from chain.settlement.state import PARAMS, PROGRESS, RESULTS
+
+# A meter that was silent for a century is still settled in 64 bits.
+_HOURS_MAX = 1_000_000
+_VALUE_MAX = 1 << 63
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -21,6 +26,10 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("settlement.params.pruned_per_block_max: 1 to 1000000 is expected")
     if not 0 < params.history_slots <= 1_000_000:
         raise GenesisError("settlement.params.history_slots: 1 to 1000000 is expected")
+    largest_w = registry.get_capacity_max_w(state)
+    price = market.get_params(state).price_high_per_kwh
+    if largest_w * _HOURS_MAX * price > _VALUE_MAX * WH_PER_KWH:
+        raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
     _validate_progress(state)
 
 

@@ -87,6 +87,8 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"market.params": {"treasury": "fred"}}, "market.params.treasury"),
     ({"market.params": {"price_low_per_kwh": 300_000}}, "market.params"),
     ({"market.params": {"price_high_per_kwh": 10**12 + 1}}, "market.params"),
+    ({"market.params": {"order_max_wh": 10**12}}, "market.params"),
+    ({"registry.params": {"capacity_max_w": 10**11}}, "registry.params.capacity_max_w"),
     ({"market.params": {"depth_wh": 0}}, "market.params.depth_wh"),
     ({"market.params": {"order_max_wh": 0}}, "market.params.order_max_wh"),
     ({"market.params": {"imbalance_cover_permille": 1_001}}, "imbalance_cover_permille"),
