@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+_POLL_S = 0.05
 
 
 class Address(NamedTuple):
@@ -17,6 +20,15 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+    def becomes_free(self, wait_s: float) -> bool:
+        """Whether nobody listens there, or stops to within a time."""
+        deadline_s = time.monotonic() + wait_s
+        while not self.is_free():
+            if time.monotonic() >= deadline_s:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def is_free(self) -> bool:
         """Whether a process could listen there now."""

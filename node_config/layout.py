@@ -26,6 +26,8 @@ from node_config.toml import format_toml, read_toml
 FILE = "localnet.toml"
 KEYS, BRIDGE, LOGS = "keys", "bridge", "logs"
 NODES_MAX = 100
+# A program that was killed gives its ports back a moment after it seems to be gone.
+RELEASE_DEADLINE_S = 2.0
 _COMMENT = """\
 What `blockenergy localnet start` runs. Addresses, ports and timeouts of a node stand in its own
 config/config.toml; the first block is made of config/genesis.json, the same in every node."""
@@ -121,7 +123,7 @@ def require_startable(layout: Layout) -> None:
     """Raises UsageError if a port is taken, or if the nodes would not start from one genesis."""
     addresses = [address for node in layout.nodes for address in (node.rpc, node.p2p)]
     for address in [*addresses, layout.bridge.listen]:
-        if not address.is_free():
+        if not address.becomes_free(RELEASE_DEADLINE_S):
             raise UsageError(
                 f"port {address.port} is taken; stop the program that uses it, or change the port "
                 f"of {address.owner}"
