@@ -18,20 +18,12 @@ RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
 
 def require_active(state: HasStore, address: bytes) -> state_pb2.Participant:
     """The participant of an address; refuses one that is not registered or may not act."""
-    participant = PARTICIPANTS.get(state, address)
-    if participant is None:
-        raise ChainError(SdkError.UNKNOWN_ADDRESS)
-    require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
-    return participant
+    return _require_active(PARTICIPANTS.get(state, address))
 
 
 def require_permission(state: HasStore, address: bytes, roles: frozenset[int]) -> None:
     """Refuses an address that may not act, or that has none of the roles."""
-    participant = PARTICIPANTS.read(state, address)
-    if participant is None:
-        raise ChainError(SdkError.UNKNOWN_ADDRESS)
-    require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
-    require_role(participant, roles)
+    require_role(_require_active(PARTICIPANTS.read(state, address)), roles)
 
 
 def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> None:
@@ -62,11 +54,6 @@ def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
     return True
 
 
-def get_registrar(state: HasStore) -> str:
-    """The address that may change the registry."""
-    return PARAMS.get(state).registrar
-
-
 def get_capacity_max_w(state: HasStore) -> int:
     """The largest connection that can be registered, in W."""
     return PARAMS.get(state).capacity_max_w
@@ -82,3 +69,10 @@ def get_meters_after(
     after = owner + (meter_id.encode() or b"\xff" * 64) if owner else None
     for key, found in METERS_BY_OWNER.keys(state, after=after):
         yield key[:ADDRESS_BYTES], found
+
+
+def _require_active(participant: state_pb2.Participant | None) -> state_pb2.Participant:
+    if participant is None:
+        raise ChainError(SdkError.UNKNOWN_ADDRESS)
+    require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
+    return participant

@@ -79,10 +79,10 @@ def _meter(ctx: Context, slot: int, meter_ids: list[str], agreed: rules.Agreed) 
     """The energy of an account's meters; what is missing is estimated from its position."""
     import_wh, export_wh = 0, 0
     missing = []
-    slot_end_s = slots.end_s(slot, metering.get_params(ctx).slot_length_s)
     for meter_id in meter_ids:
         energy = metering.settle_reading(ctx, slot, meter_id)
         if energy is None:
+            slot_end_s = slots.end_s(slot, metering.get_params(ctx).slot_length_s)
             if not registry.close_if_removed(ctx, meter_id, slot_end_s):
                 missing.append(meter_id)
         else:

@@ -26,7 +26,6 @@ from tests.bridge.fakes import (
 from tests.bridge.waiting import wait_until
 
 WAIT_S = 20
-METERS = 1_000
 
 
 def require_no_failure(error: Exception) -> None:

@@ -42,18 +42,10 @@ from tests.bridge.fakes import (
     FakeChain,
     make_reading,
 )
-from tests.bridge.serving import as_request, connect, require_no_failure, running
+from tests.bridge.serving import WAIT_S, as_request, connect, require_no_failure, running
 from tests.bridge.waiting import wait_until
 
-WAIT_S = 20
 METERS = 1_000
-
-
-@pytest.fixture
-def chain() -> FakeChain:
-    chain = FakeChain()
-    chain.add_meter()
-    return chain
 
 
 def test_reading_goes_from_the_gateway_to_the_chain(tmp_path: Path, chain: FakeChain) -> None:

@@ -23,16 +23,6 @@ from tests.bridge.fakes import (
 )
 from tests.bridge.serving import connect, require_no_failure, running
 
-WAIT_S = 20
-METERS = 1_000
-
-
-@pytest.fixture
-def chain() -> FakeChain:
-    chain = FakeChain()
-    chain.add_meter()
-    return chain
-
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:26690", "example.org:26690"])
 def test_plain_text_is_for_loopback_only(tmp_path: Path, chain: FakeChain, listen: str) -> None:

@@ -1,0 +1,12 @@
+"""What the tests of the bridge start from."""
+
+import pytest
+
+from tests.bridge.fakes import FakeChain
+
+
+@pytest.fixture
+def chain() -> FakeChain:
+    chain = FakeChain()
+    chain.add_meter()
+    return chain
