@@ -27,7 +27,6 @@ from abci_app.application import Application
 from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
 from abci_app.framing import FrameReader, FramingError
 from abci_app.listener import AddressError, AddressInUse, Listener, open_listener
-from abci_app.readahead import ReadAhead
 
 __all__ = ["AddressError", "AddressInUse", "Application", "Server"]
 
@@ -36,8 +35,8 @@ log = logging.getLogger(__name__)
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 # CometBFT opens four; the rest is room for reconnects and for tools.
 MAX_CONNECTIONS = 16
-# How much of a peer's messages may wait in memory while earlier ones are answered.
-READ_AHEAD_BYTES = 16 * 1024 * 1024
+# How much is taken from a connection at once.
+RECEIVE_BYTES = 256 * 1024
 # Replies that are waiting are sent at the latest when they reach this size.
 SEND_BYTES = 1024 * 1024
 # How long to wait before accepting again when the machine has run out of file descriptors.
@@ -173,22 +172,19 @@ class Server:
 
     def _answer_requests(self, connection: socket.socket) -> None:
         """Reads what has arrived, answers all of it and sends the replies together."""
-        name = f"{threading.current_thread().name}-receive"
-        ahead = ReadAhead(connection, READ_AHEAD_BYTES, name)
         reader = FrameReader(self._max_frame_bytes)
         replies = bytearray()
         try:
-            while not self._stopping.is_set() and (chunk := ahead.take()):
+            while not self._stopping.is_set() and (chunk := connection.recv(RECEIVE_BYTES)):
                 self._answer_frames(connection, reader.feed(chunk), replies)
         except (FramingError, CallFailed) as error:
             self._refuse(connection, replies, error)
             # Closing a TCP connection with unread bytes would also throw away the reply that is
             # on its way to the peer.
-            ahead.discard(LINGER_S)
+            discard(connection, LINGER_S)
         finally:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            ahead.stop()
 
     def _answer_frames(
         self, connection: socket.socket, frames: Iterable[bytes], replies: bytearray
@@ -235,3 +231,13 @@ class Server:
         for thread in others:
             thread.join(max(0.0, end_s - time.monotonic()))
         return not any(thread.is_alive() for thread in others)
+
+
+def discard(connection: socket.socket, timeout_s: float) -> None:
+    """Throws away what a peer still sends, until it ends or time is up."""
+    end_s = time.monotonic() + timeout_s
+    with contextlib.suppress(OSError):
+        while (left_s := end_s - time.monotonic()) > 0:
+            connection.settimeout(left_s)
+            if not connection.recv(RECEIVE_BYTES):
+                return

@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VERSION = "0.38.26"
-PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
 MODULE_FOLDER = Path(__file__).resolve().parent / "cometbft"
 BUILD_DEADLINE_S = 1800
 ANSWER_DEADLINE_S = 30
@@ -87,8 +86,10 @@ def get_cache_folder() -> Path:
 
 def compute_source_key() -> str:
     """A short name for exactly the sources that a build is made from."""
-    pinned = (MODULE_FOLDER / "go.mod").read_bytes() + (MODULE_FOLDER / "go.sum").read_bytes()
-    return hashlib.sha256(pinned).hexdigest()[:16]
+    digest = hashlib.sha256()
+    for path in sorted([*MODULE_FOLDER.glob("*.go"), *MODULE_FOLDER.glob("go.*")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @contextmanager
@@ -112,7 +113,7 @@ def build(target: Path, folder: Path) -> None:
         say(f"Building CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ...")
         output = Path(name) / "cometbft"
         flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
-        run([go, "build", *flags, "-o", str(output), PACKAGE], environment, folder / "build.log")
+        run([go, "build", *flags, "-o", str(output), "."], environment, folder / "build.log")
         assert get_first_line([str(output), "version"]) == VERSION
         target.parent.mkdir(exist_ok=True)
         output.rename(target)

@@ -1,10 +1,12 @@
 """The ABCI server under a real CometBFT node with one validator."""
 
 import base64
+import contextlib
 import json
 import os
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tendermint.abci import types_pb2 as abci
 
+from abci_app.dispatch import frame_reply
 from abci_app.server import Server
 from node_config.toolchain import ToolchainError, cometbft_binary
 from tests.node.toy import KeyValueApplication
@@ -154,3 +158,60 @@ def test_an_exception_stops_the_node(cometbft: Path, home: Path, tmp_path: Path)
         node.process.wait(DEADLINE_S)
     assert failures == ["commit"]
     assert "No space left on device" in (home / "log").read_text()
+
+
+def test_many_transactions_at_once_arrive_once_and_in_their_order(
+    cometbft: Path, home: Path, tmp_path: Path
+) -> None:
+    seen: list[bytes] = []
+
+    class Noting(KeyValueApplication):
+        def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
+            if request.type == abci.NEW:
+                seen.append(request.tx)
+            return super().check_tx(request)
+
+    application = Noting()
+    txs = [b"%d=%s" % (number, b"v" * 300) for number in range(3_000)]
+    with (
+        Server(application, f"unix://{tmp_path}/abci.sock") as server,
+        run_node(cometbft, home, server) as node,
+    ):
+        node.wait_for(1)
+        for tx in txs:
+            node.call(f"broadcast_tx_async?tx=0x{tx.hex()}")
+        end_s = time.monotonic() + DEADLINE_S
+        while len(application.pairs) < len(txs):
+            assert time.monotonic() < end_s, len(application.pairs)
+            time.sleep(0.05)
+    assert seen == txs
+
+
+def test_an_answer_to_another_question_stops_the_node(
+    cometbft: Path, home: Path, tmp_path: Path
+) -> None:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{tmp_path}/abci.sock")
+    listener.listen()
+
+    def answer_all() -> None:
+        # Ends when the listener is shut.
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = listener.accept()
+                with peer:
+                    peer.sendall(frame_reply("commit", abci.ResponseCommit()))
+                    peer.recv(1)
+
+    thread = threading.Thread(target=answer_all, daemon=True)
+    thread.start()
+
+    class Confused:
+        address = f"unix://{tmp_path}/abci.sock"
+
+    with run_node(cometbft, home, Confused()) as node:  # type: ignore[arg-type]
+        assert node.process.wait(DEADLINE_S) != 0
+    listener.shutdown(socket.SHUT_RDWR)
+    thread.join(DEADLINE_S)
+    listener.close()
+    assert "Lost the application" in (home / "log").read_text()

@@ -1,0 +1,82 @@
+// Command cometbft is CometBFT as released, with every command it has, but for one part: it talks
+// to an application outside its process through the client in abci_client.go. The protocol on the
+// wire is the same; any other CometBFT of this release can take its place.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cometbft/cometbft/cmd/cometbft/commands"
+	"github.com/cometbft/cometbft/cmd/cometbft/commands/debug"
+	"github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/libs/cli"
+	"github.com/cometbft/cometbft/libs/log"
+	"github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
+)
+
+func main() {
+	root := commands.RootCmd
+	root.AddCommand(
+		commands.CompactGoLevelDBCmd,
+		commands.GenNodeKeyCmd,
+		commands.GenValidatorCmd,
+		commands.InitFilesCmd,
+		commands.InspectCmd,
+		commands.LightCmd,
+		commands.NewRunNodeCmd(newNode),
+		commands.ReIndexEventCmd,
+		commands.ReplayCmd,
+		commands.ReplayConsoleCmd,
+		commands.ResetAllCmd,
+		commands.ResetPrivValidatorCmd,
+		commands.ResetStateCmd,
+		commands.RollbackStateCmd,
+		commands.ShowNodeIDCmd,
+		commands.ShowValidatorCmd,
+		commands.TestnetFilesCmd,
+		commands.VersionCmd,
+		debug.DebugCmd,
+		cli.NewCompletionCmd(root, true),
+	)
+	home := os.ExpandEnv(filepath.Join("$HOME", config.DefaultTendermintDir))
+	if err := cli.PrepareBaseCmd(root, "CMT", home).Execute(); err != nil {
+		// The command has printed what is wrong.
+		os.Exit(1)
+	}
+}
+
+// newNode is CometBFT's own node but for the client of an application on a socket.
+func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
+	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
+	if err != nil {
+		return nil, fmt.Errorf("node key %s: %w", settings.NodeKeyFile(), err)
+	}
+	return node.NewNode(
+		settings,
+		privval.LoadOrGenFilePV(settings.PrivValidatorKeyFile(), settings.PrivValidatorStateFile()),
+		nodeKey,
+		newClientCreator(settings),
+		node.DefaultGenesisDocProviderFunc(settings),
+		config.DefaultDBProvider,
+		node.DefaultMetricsProvider(settings.Instrumentation),
+		logger,
+	)
+}
+
+// builtIn are the applications that are part of CometBFT and run in its process.
+var builtIn = map[string]bool{
+	"e2e": true, "e2e_connsync": true, "kvstore": true, "kvstore_connsync": true, "noop": true,
+	"persistent_kvstore": true, "persistent_kvstore_connsync": true,
+}
+
+func newClientCreator(settings *config.Config) proxy.ClientCreator {
+	if builtIn[settings.ProxyApp] || settings.ABCI != "socket" {
+		return proxy.DefaultClientCreator(settings.ProxyApp, settings.ABCI, settings.DBDir())
+	}
+	return clientCreator{settings.ProxyApp}
+}
