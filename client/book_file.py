@@ -22,7 +22,19 @@ FILE_BYTES_MAX = 1 << 30
 # Scaled numbers stay below this, so that they fit into 64 bits like those of the chain.
 SCALED_MAX = 10**18
 DECIMALS_MAX = 17
+# Of a line's capacity, where it is not the same from the first node to the second and back.
+_DIRECTIONS = ("forward", "backward")
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
+
+
+class LineOfFile(NamedTuple):
+    """A line between two nodes, given by place: capacities from start to end and back, and fee."""
+
+    start: int
+    end: int
+    forward: Number
+    backward: Number
+    fee: Number
 
 
 class BookFile(NamedTuple):
@@ -34,7 +46,7 @@ class BookFile(NamedTuple):
     is_network: bool
     names: list[str]
     nodes: list[tuple[Orders, Orders]]
-    lines: list[tuple[int, int, Number]]
+    lines: list[LineOfFile]
 
 
 class Scale(NamedTuple):
@@ -143,13 +155,23 @@ def _parse_order(order: Any, where: str, side: str, place: int) -> tuple[Number,
     raise UsageError(f"{where}{side}[{place}] is not [price, quantity]")
 
 
-def _parse_line(line: Any, places: dict[str, int], where: str) -> tuple[int, int, Number]:
-    if not isinstance(line, list) or len(line) != 3:
-        raise UsageError(f'{where} is not ["node", "node", capacity]')
+def _parse_line(line: Any, places: dict[str, int], where: str) -> LineOfFile:
+    if not isinstance(line, list) or len(line) not in (3, 4):
+        raise UsageError(f'{where} is not ["node", "node", capacity] or [..., capacity, fee]')
     for name in line[:2]:
         if not isinstance(name, str) or name not in places:
             raise UsageError(f"{where} ends at {name!r}, and there is no such node")
-    return places[line[0]], places[line[1]], _check_number(line[2], where)
+    capacity, fee = line[2], line[3] if len(line) == 4 else 0
+    if isinstance(capacity, dict):
+        _require_only(capacity, _DIRECTIONS, where)
+        missing = [name for name in _DIRECTIONS if name not in capacity]
+        if missing:
+            raise UsageError(f"{where} does not say its capacity {missing[0]}")
+        forward, backward = (_check_number(capacity[name], where) for name in _DIRECTIONS)
+    else:
+        forward = backward = _check_number(capacity, where)
+    start, end = places[line[0]], places[line[1]]
+    return LineOfFile(start, end, forward, backward, _check_number(fee, where))
 
 
 def _check_number(number: Any, where: str) -> Number:

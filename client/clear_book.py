@@ -18,7 +18,16 @@ from typing import NamedTuple
 
 from chain.market import Curve, clearing
 from client import display
-from client.book_file import BookFile, Number, Orders, Scale, count_decimals, parse_pool, read_book
+from client.book_file import (
+    BookFile,
+    LineOfFile,
+    Number,
+    Orders,
+    Scale,
+    count_decimals,
+    parse_pool,
+    read_book,
+)
 from client.cli_common import Command, add_commands, add_output_option
 from client.errors import UsageError
 from client.units import format_decimal
@@ -32,6 +41,8 @@ _DESCRIPTION = """
 Clears an order book from a JSON file by the rules of the chain, without a node.
 The file is {"bids": [[price, quantity], ...], "asks": [...]} or, with the limits of a feeder,
 {"nodes": {"n1": {"bids": ..., "asks": ...}, ...}, "lines": [["n1", "n2", capacity], ...]}.
+A line may have a fee for what crosses it, ["n1", "n2", capacity, fee], and in the place of its
+capacity one for each direction, {"forward": 3, "backward": 0}: forward is from n1 to n2.
 All numbers of the result are in the units of the file.
 """
 _QUANTITY_DECIMALS_WITH_POOL = 3
@@ -62,9 +73,7 @@ def run(args: argparse.Namespace) -> int:
     rule = RULES[args.price_rule]
     try:
         if book.is_network:
-            lines = [
-                clearing.Line(s, e, quantities.scale(capacity)) for s, e, capacity in book.lines
-            ]
+            lines = [_make_line(line, prices, quantities) for line in book.lines]
             network = clearing.clear_network(clearing.Network(nodes, lines, market_pool), rule)
             result = _format_network(book, network, prices, quantities, with_pool=bool(pool))
         else:
@@ -95,8 +104,9 @@ def _fill_clear(parser: argparse.ArgumentParser) -> None:
 
 def _choose_scales(book: BookFile, pool: Sequence[Number]) -> tuple[Scale, Scale]:
     orders = [order for node in book.nodes for side in node for order in side]
-    prices = count_decimals(join((price for price, _ in orders), pool[:2]))
-    capacities = (capacity for _, _, capacity in book.lines)
+    fees = (line.fee for line in book.lines)
+    prices = count_decimals(join((price for price, _ in orders), fees, pool[:2]))
+    capacities = (capacity for line in book.lines for capacity in (line.forward, line.backward))
     quantities = count_decimals(join((wh for _, wh in orders), capacities, pool[2:]))
     if pool:
         return (
@@ -109,6 +119,12 @@ def _choose_scales(book: BookFile, pool: Sequence[Number]) -> tuple[Scale, Scale
 def _make_pool(pool: Sequence[Number], prices: Scale, quantities: Scale) -> clearing.Pool:
     low, high, depth = pool
     return clearing.Pool(Curve(prices.scale(low), prices.scale(high), quantities.scale(depth)))
+
+
+def _make_line(line: LineOfFile, prices: Scale, quantities: Scale) -> clearing.Line:
+    start, end, forward, backward, fee = line
+    capacities = quantities.scale(forward), quantities.scale(backward)
+    return clearing.Line(start, end, *capacities, prices.scale(fee))
 
 
 def _make_orders(
@@ -179,6 +195,8 @@ def _format_network(
         ("demand", _join_object(names, demand)),
         ("rent", _format(sum(outcome.rents), money)),
         ("rents", _join_list(_format(rent, money) for rent in outcome.rents)),
+        ("fee", _format(sum(outcome.fees), money)),
+        ("fees", _join_list(_format(fee, money) for fee in outcome.fees)),
         ("bid_fills", bid_fills),
         ("ask_fills", ask_fills),
     ]
@@ -186,14 +204,35 @@ def _format_network(
         values.insert(1, ("pool", _format(outcome.pool_wh, quantities)))
     shown = [display.to_printable(name) for name in book.names]
     nodes = zip(shown, map(_to_cell, node_prices), supply, demand, strict=True)
-    lines = [
-        (shown[start], shown[end], flow, _format(quantities.scale(capacity), quantities))
-        for (start, end, capacity), flow in zip(book.lines, flows, strict=True)
-    ]
     tables = [display.format_table(("node", "price", "supply", "demand"), nodes)]
-    if lines:
-        tables.append(display.format_table(("from", "to", "flow", "capacity"), lines))
+    if book.lines:
+        tables.append(_format_lines(book, outcome, prices, quantities))
     return _Result(values, tables)
+
+
+def _format_lines(
+    book: BookFile, outcome: clearing.NetworkOutcome, prices: Scale, quantities: Scale
+) -> str:
+    """What the lines carry and what they take for it."""
+    names = [display.to_printable(name) for name in book.names]
+    money = Scale(prices.decimals + quantities.decimals)
+    rows = []
+    for line, flow, rent, fee in zip(
+        book.lines, outcome.flows, outcome.rents, outcome.fees, strict=True
+    ):
+        capacities = [_format(quantities.scale(one), quantities) for one in line[2:4]]
+        rows.append(
+            (
+                names[line.start],
+                names[line.end],
+                _format(flow, quantities),
+                *capacities,
+                _format(rent, money),
+                _format(fee, money),
+            )
+        )
+    columns = ("from", "to", "flow", "capacity", "back", "rent", "fee")
+    return display.format_table(columns, rows)
 
 
 def _format(number: int | None, scale: Scale) -> str:

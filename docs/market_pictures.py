@@ -149,7 +149,7 @@ def draw_feeder(path: Path) -> None:
         panel.plot([x0, x1], [y0, y1], color=ASK, linewidth=3, zorder=1)
         arrow = "→" if (flow > 0) == (x1 > x0) else "←"
         middle = (x0 + x1) / 2
-        carried = f"{abs(flow) / 1000:g} of {line.capacity_wh / 1000:g} kWh {arrow}"
+        carried = f"{abs(flow) / 1000:g} of {line.forward_capacity_wh / 1000:g} kWh {arrow}"
         panel.text(middle, 0.12, carried, ha="center", color=ASK)
         earned = f"earns {rent / 1000 / MICRO_PER_CENT:g} ct"
         panel.text(middle, -0.22, earned, ha="center", color="#555555")
@@ -187,7 +187,7 @@ def make_feeder() -> Network:
         NodeOrders([], make_orders(3, [(5, 8)])),
     ]
     first, second = (capacity * 1000 for capacity in CAPACITIES_KWH)
-    return Network(nodes, [Line(0, 1, first), Line(1, 2, second)])
+    return Network(nodes, [Line(0, 1, first, first), Line(1, 2, second, second)])
 
 
 def make_orders(first: int, steps: Sequence[tuple[int, int]]) -> list[Order]:

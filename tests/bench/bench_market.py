@@ -30,6 +30,7 @@ from chain.market.rules import Curve
 CURVE = Curve(80_000, 300_000, 50_000)
 ORDERS_PER_NODE = 20
 QUANTITY_MAX_WH = 5_000
+FEE_MAX = 20_000
 SEED = b"the hash of a block"
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     # Every measurement has a process of its own: what one leaves behind is no cost of the next.
     context = multiprocessing.get_context("spawn")
     rows = []
-    for kind in ("auction", "feeder"):
+    for kind in ("auction", "feeder", "feeder, fees"):
         for size in arguments.orders:
             with context.Pool(1) as process:
                 rows.append(process.apply(measure, (kind, size, arguments.seed)))
@@ -66,7 +67,7 @@ def measure(kind: str, size: int, seed: int) -> dict[str, float | str]:
         clearing_s, outcome = run_timed(lambda: clear_auction(book, seed=SEED))
         verifying_s, problems = run_timed(lambda: verify_clearing(book, outcome))
     else:
-        network = make_network(rng, size)
+        network = make_network(rng, size, fees=kind == "feeder, fees")
         clearing_s, outcome = run_timed(lambda: clear_network(network, seed=SEED))
         verifying_s, problems = run_timed(lambda: verify_network_clearing(network, outcome))
     assert not problems, problems
@@ -102,17 +103,23 @@ def make_orders(rng: random.Random, first: int, size: int) -> tuple[list[Order],
     return orders[: size // 2], orders[size // 2 :]
 
 
-def make_network(rng: random.Random, size: int) -> Network:
-    """A random tree whose lines are full now and then."""
+def make_network(rng: random.Random, size: int, *, fees: bool) -> Network:
+    """A random tree whose lines are full now and then; with fees, every line has one."""
     nodes = [
         NodeOrders(*make_orders(rng, first, min(ORDERS_PER_NODE, size - first)))
         for first in range(0, size, ORDERS_PER_NODE)
     ]
-    lines = [
-        Line(rng.randrange(end), end, rng.randint(1, 4 * ORDERS_PER_NODE) * QUANTITY_MAX_WH // 20)
-        for end in range(1, len(nodes))
-    ]
+    lines = []
+    for end in range(1, len(nodes)):
+        start, forward_wh = rng.randrange(end), make_capacity(rng)
+        backward_wh = make_capacity(rng) if fees else forward_wh
+        fee = rng.randint(1, FEE_MAX) if fees else 0
+        lines.append(Line(start, end, forward_wh, backward_wh, fee))
     return Network(nodes, lines, Pool(CURVE))
+
+
+def make_capacity(rng: random.Random) -> int:
+    return rng.randint(1, 4 * ORDERS_PER_NODE) * QUANTITY_MAX_WH // 20
 
 
 def print_row(row: dict[str, float | str], *, header: bool) -> None:

@@ -37,7 +37,7 @@ def choose_leaving(
         return hopeless
     bound = [order for order in margin if order.minimum_wh]
     leaving: list[Order] = []
-    for order in sorted(bound, key=lambda order: _get_rank(order, seed)):
+    for order in sorted(bound, key=lambda order: get_rank(order, seed)):
         if wanted <= total_wh or total_wh * order.quantity_wh // wanted >= order.minimum_wh:
             break
         leaving.append(order)
@@ -45,7 +45,8 @@ def choose_leaving(
     return leaving or _list_short(total_wh, margin, wanted_wh, seed)
 
 
-def _get_rank(order: Order, seed: bytes) -> tuple[int, int, bytes]:
+def get_rank(order: Order, seed: bytes) -> tuple[int, int, bytes]:
+    """Orders leave from the lowest rank on."""
     part = order.minimum_wh * _STEPS // order.quantity_wh
     return -part, order.quantity_wh, sha256(seed + encode_id(order)).digest()
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chain.market.clearing.network import Line, Tree
+from chain.market.clearing.excess import RANKS
+from chain.market.clearing.network import Feeder, Tree
 from chain.market.clearing.rationing import share_in_proportion
 
 
@@ -21,17 +22,19 @@ class Bounds(NamedTuple):
     most: int
 
 
-def share_flows(
-    own: Sequence[Bounds],
-    pool: Bounds,
-    keys: Sequence[int],
-    lines: Sequence[Line],
-    tree: Tree,
-    seed: bytes,
-) -> tuple[list[int], list[int], int]:
-    """What each node takes in net, what flows to it from its parent, and what the pool sells.
+class Reach(NamedTuple):
+    """Bounds of what each node takes itself and of what flows to it, and which lie behind it."""
 
-    keys: the prices that the flows follow; where they differ the line between is full.
+    own: Sequence[Bounds]
+    through: list[Bounds]
+    children: list[list[int]]
+
+
+def find_reach(own: Sequence[Bounds], keys: Sequence[int], tree: Tree) -> Reach:
+    """What can flow to each node from its parent.
+
+    keys: the prices that the flows follow; where they differ by more than a line's fee it is full,
+    where they differ by less it carries nothing.
     """
     through = [Bounds(0, 0)] * len(own)
     children: list[list[int]] = [[] for _ in own]
@@ -40,32 +43,67 @@ def share_flows(
         if parent >= 0:
             children[parent].append(node)
             inside = _add([own[node], *(through[child] for child in children[node])])
-            capacity = lines[tree.feeders[node]].capacity_wh
-            through[node] = _pass_line(inside, capacity, keys[node] - keys[parent])
-    nets, inflows, pool_wh = [0] * len(own), [0] * len(own), 0
-    for node in tree.sequence:
+            through[node] = _pass_line(inside, tree.feeders[node], keys[node] - keys[parent])
+    for behind in children:
         # By number, so that the sequence of the lines does not matter.
-        below = sorted(children[node])
-        shared = [own[node], *(through[child] for child in below)]
+        behind.sort()
+    return Reach(own, through, children)
+
+
+def share_flows(
+    reach: Reach, pool: Bounds, tree: Tree, seed: bytes
+) -> tuple[list[int], list[int], int]:
+    """What each node takes in net, what flows to it from its parent, and what the pool sells."""
+    nets, inflows, pool_wh = [0] * len(reach.own), [0] * len(reach.own), 0
+    for node in tree.sequence:
+        behind = reach.children[node]
+        shared = [reach.own[node], *(reach.through[child] for child in behind)]
         if node == 0:
             shared.append(pool)
         amounts = _share(inflows[node], shared, seed)
         if node == 0:
             pool_wh = -amounts.pop()
         nets[node] = amounts[0]
-        for child, amount in zip(below, amounts[1:], strict=True):
+        for child, amount in zip(behind, amounts[1:], strict=True):
             inflows[child] = amount
     return nets, inflows, pool_wh
+
+
+def find_own_reach(reach: Reach, pool: Bounds, tree: Tree) -> list[Bounds]:
+    """Between what each node could take in net if all others stood back for it."""
+    possible = [Bounds(0, 0)] * len(reach.own)
+    # What a node can be given over the line from its parent, or from the pool.
+    given = [Bounds(0, 0)] * len(reach.own)
+    given[0] = Bounds(-pool.most, -pool.least)
+    for node in tree.sequence:
+        behind = _add([reach.through[child] for child in reach.children[node]])
+        inflow = given[node]
+        possible[node] = Bounds(
+            max(reach.own[node].least, inflow.least - behind.most),
+            min(reach.own[node].most, inflow.most - behind.least),
+        )
+        for child in reach.children[node]:
+            own, through = reach.own[node], reach.through[child]
+            others = Bounds(
+                own.least + behind.least - through.least, own.most + behind.most - through.most
+            )
+            given[child] = Bounds(
+                max(through.least, inflow.least - others.most),
+                min(through.most, inflow.most - others.least),
+            )
+    return possible
 
 
 def _add(parts: Sequence[Bounds]) -> Bounds:
     return Bounds(sum(part.least for part in parts), sum(part.most for part in parts))
 
 
-def _pass_line(inside: Bounds, capacity_wh: int, step: int) -> Bounds:
-    """What of a part's bounds a line lets through; it is full where the price takes a step."""
-    least = capacity_wh if step > 0 else -capacity_wh
-    most = -capacity_wh if step < 0 else capacity_wh
+def _pass_line(inside: Bounds, line: Feeder, step: int) -> Bounds:
+    """What of a part's bounds a line lets through."""
+    _, _, import_wh, export_wh, fee = line
+    fee *= RANKS
+    least = import_wh if step > fee else 0 if step > -fee else -export_wh
+    most = -export_wh if step < -fee else 0 if step < fee else import_wh
     passed = Bounds(max(inside.least, least), min(inside.most, most))
     assert passed.least <= passed.most, "prices and flows do not fit"
     return passed

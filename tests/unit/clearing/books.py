@@ -12,6 +12,7 @@ from chain.market.clearing import ASK, BID, Book, Line, Network, NodeOrders, Ord
 from chain.market.rules import Curve
 
 STREET = Curve(80_000, 300_000, 50_000)
+CAPACITIES = (0, 1, 2, 3, 5, 8, 13, 100)
 Steps = list[tuple[int, int]]
 
 
@@ -64,8 +65,13 @@ def make_random_book(rng: random.Random, most: int = 6, *, pool: bool = False, *
     )
 
 
-def make_random_network(rng: random.Random, *, pool: bool = False, **more: int) -> Network:
-    """A feeder of up to eight nodes; now and then a line is missing or carries nothing."""
+def make_random_network(
+    rng: random.Random, *, pool: bool = False, fees: bool = False, **more: int
+) -> Network:
+    """A feeder of up to eight nodes; now and then a line is missing or carries nothing.
+
+    fees: lines may have a fee, and another capacity in each direction.
+    """
     size, numbers = rng.randint(1, 8), count()
 
     def take(most: int) -> list[int]:
@@ -84,7 +90,10 @@ def make_random_network(rng: random.Random, *, pool: bool = False, **more: int) 
         ends = [places[index], places[rng.randrange(index)]]
         rng.shuffle(ends)
         if rng.random() < 0.97:
-            lines.append(Line(ends[0], ends[1], rng.choice((0, 1, 2, 3, 5, 8, 13, 100))))
+            forward = rng.choice(CAPACITIES)
+            backward = rng.choice(CAPACITIES) if fees else forward
+            fee = rng.choice((0, 0, 1, 2, 5)) if fees else 0
+            lines.append(Line(ends[0], ends[1], forward, backward, fee))
     return Network(nodes, lines, make_random_pool(rng) if pool else None)
 
 

@@ -27,6 +27,19 @@ FEEDER = {
     "lines": [["head", "n1", 8], ["n2", "n1", 3]],
 }
 
+# The roof may sell to the house and takes nothing from it.
+FEES = {
+    "nodes": {
+        "head": {"asks": [[0.1, 10]]},
+        "home": {"bids": [[0.3, 6]]},
+        "roof": {"asks": [[0, 9]], "bids": [[0.4, 0]]},
+    },
+    "lines": [
+        ["head", "home", 2.5, 0.025],
+        ["home", "roof", {"forward": 0, "backward": 1.5}, 0.05],
+    ],
+}
+
 
 class Command:
     """Runs the command on a book; gives exit code and what it printed."""
@@ -107,7 +120,27 @@ def test_a_feeder(command: Command) -> None:
     assert result["rent"] == Decimal("1.2")
 
 
-@pytest.mark.parametrize("book", [THREE_TRADES, FEEDER])
+def test_fees_and_directions(command: Command) -> None:
+    result = command.clear(FEES)
+    assert result["prices"] == {"head": Decimal("0.1"), "home": Decimal("0.3"), "roof": 0}
+    assert result["flows"] == [Decimal("2.5"), Decimal("-1.5")]
+    assert result["rents"] == [Decimal("0.4375"), Decimal("0.375")]
+    assert result["fees"] == [Decimal("0.0625"), Decimal("0.075")]
+    assert (result["rent"], result["fee"]) == (Decimal("0.8125"), Decimal("0.1375"))
+    _, text, _ = command.run(FEES)
+    assert "rent    0.8125\nfee     0.1375\n" in text
+    assert "home  roof  -1.5  0         1.5   0.375   0.075" in text
+
+
+def test_a_line_without_a_fee_is_a_line_with_the_fee_zero(command: Command) -> None:
+    lines = [
+        ["head", "n1", {"forward": 8, "backward": 8}],
+        ["n2", "n1", {"forward": 3.0, "backward": 3}, 0.0],
+    ]
+    assert command.clear({**FEEDER, "lines": lines}) == command.clear(FEEDER)
+
+
+@pytest.mark.parametrize("book", [THREE_TRADES, FEEDER, FEES])
 def test_text_for_people(command: Command, book: object) -> None:
     code, text, _ = command.run(book)
     assert code == 0
@@ -168,6 +201,13 @@ def test_it_is_the_chains_own_clearing(command: Command) -> None:
         '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", -1]]}',
         '{"nodes": {"a": {}, "b": {}}, "lines": [["a", ["b"], 1]]}',
         '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", 1], ["b", "a", 1]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", 1, -1]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", 1, "1"]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", 1, 0, 0]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", {"forward": 1}]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", {"forward": 1, "backward": -1}]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", {"forward": 1, "up": 1}]]}',
+        '{"nodes": {"a": {}, "b": {}}, "lines": [["a", "b", null]]}',
         "[" * 100_000,
     ],
     ids=lambda book: book[:60],

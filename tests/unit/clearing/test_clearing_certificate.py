@@ -26,8 +26,10 @@ BOOK = make_book([(9, 10), (8, 10), (7, 10), (4, 10)], [(3, 10), (4, 10), (5, 10
 POOL_BOOK = Book([make_order(1, 300_000, 10_000)], [], Pool(STREET))
 NETWORK = Network(
     [NodeOrders([], [make_order(1, 10, 10)]), NodeOrders([make_order(2, 30, 6)], [])],
-    [Line(0, 1, 5)],
+    [Line(0, 1, 5, 5)],
 )
+# The fee is 4; the line carries 6 Wh of the 9 that it can.
+FEE_NETWORK = NETWORK._replace(lines=[Line(0, 1, 9, 0, 4)])
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,54 @@ def test_a_network(change: Callable[[NetworkOutcome], NetworkOutcome], reason: s
     assert any(reason in problem for problem in verify_network_clearing(NETWORK, change(outcome)))
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda o: o._replace(fees=[23]), "does not charge its fee"),
+        (lambda o: o._replace(fees=[]), "one rent and one fee"),
+        (lambda o: o._replace(rents=[24], fees=[0]), "does not charge its fee"),
+        (lambda o: o._replace(prices=[10, 13], rents=[-6]), "does not earn"),
+        (lambda o: o._replace(prices=[10, 15], rents=[6]), "differ by more than its fee"),
+        (lambda o: o._replace(prices=[10, 15]), "does not earn"),
+        (lambda o: o._replace(flows=[-6]), "can carry 0 Wh"),
+        (lambda o: o._replace(prices=[None, 14]), "without a price"),
+        (
+            lambda o: o._replace(flows=[0], fees=[0], bid_fills=[[], [0]], ask_fills=[[0], []]),
+            "wishes for more",
+        ),
+        (
+            lambda o: NetworkOutcome([None] * 2, [0], [0], [0], [[], [0]], [[0], []], 0, []),
+            "duality gap",
+        ),
+        (
+            lambda o: NetworkOutcome([-1, -1], [0], [0], [0], [[], [0]], [[0], []], 0, []),
+            "below zero",
+        ),
+    ],
+)
+def test_a_fee(change: Callable[[NetworkOutcome], NetworkOutcome], reason: str) -> None:
+    outcome = clear_network(FEE_NETWORK)
+    assert (outcome.prices, outcome.flows, outcome.fees) == ([10, 14], [6], [24])
+    assert verify_network_clearing(FEE_NETWORK, outcome) == []
+    problems = verify_network_clearing(FEE_NETWORK, change(outcome))
+    assert any(reason in problem for problem in problems)
+
+
+def test_fill_or_kill_on_a_network() -> None:
+    bound = NodeOrders([make_order(2, 30, 6, 5)], [])
+    network = NETWORK._replace(nodes=[NETWORK.nodes[0], bound], lines=[Line(0, 1, 4, 4)])
+    outcome = clear_network(network)
+    assert (outcome.killed, verify_network_clearing(network, outcome)) == ([2], [])
+    stayed = outcome._replace(killed=[])
+    assert any("duality gap" in problem for problem in verify_network_clearing(network, stayed))
+    free = outcome._replace(killed=[1, 2])
+    assert any("not fill-or-kill" in problem for problem in verify_network_clearing(network, free))
+    part = clear_network(NETWORK._replace(lines=[Line(0, 1, 4, 4)]))
+    assert any("outside its" in problem for problem in verify_network_clearing(network, part))
+
+
 def test_not_trading_where_trade_is_possible_leaves_a_gap() -> None:
-    nothing = NetworkOutcome([None, None], [0], [0], [[], [0]], [[0], []], 0, [])
+    nothing = NetworkOutcome([None, None], [0], [0], [0], [[], [0]], [[0], []], 0, [])
     assert any("duality gap" in problem for problem in verify_network_clearing(NETWORK, nothing))
 
 
@@ -117,11 +165,46 @@ def test_moving_one_wh_between_owners_is_noticed_unless_both_are_at_the_margin()
     assert noticed > 100
 
 
-def test_a_flow_that_is_changed_is_noticed() -> None:
-    rng = random.Random(6)
-    for _ in range(500):
-        network = make_random_network(rng)
-        if network.lines:
-            outcome = clear_network(network)
-            flows = [*outcome.flows[:-1], outcome.flows[-1] + rng.choice((-1, 1))]
-            assert verify_network_clearing(network, outcome._replace(flows=flows))
+def test_any_number_of_a_network_that_is_changed_is_noticed() -> None:
+    rng, noticed = random.Random(6), 0
+    for number in range(1_000):
+        network = make_random_network(rng, fees=True, pool=number % 2 == 0)
+        outcome = clear_network(network)
+        changed = [outcome._replace(pool_wh=outcome.pool_wh + rng.choice((-1, 1)))]
+        for name in ("flows", "rents", "fees"):
+            changed += [
+                outcome._replace(**{name: one}) for one in shift(rng, getattr(outcome, name))
+            ]
+        for name in ("bid_fills", "ask_fills"):
+            nodes = getattr(outcome, name)
+            for place, fills in enumerate(nodes):
+                for one in shift(rng, fills):
+                    nodes_after = [*nodes[:place], one, *nodes[place + 1 :]]
+                    changed.append(outcome._replace(**{name: nodes_after}))
+        assert all(verify_network_clearing(network, one) for one in changed)
+        noticed += len(changed)
+    assert noticed > 10_000
+
+
+def shift(rng: random.Random, numbers: list[int]) -> list[list[int]]:
+    """The list with each of its numbers, in turn, one more or one less."""
+    return [
+        [*numbers[:place], number + rng.choice((-1, 1)), *numbers[place + 1 :]]
+        for place, number in enumerate(numbers)
+    ]
+
+
+def test_a_price_that_parts_a_line_or_breaks_a_limit_is_noticed() -> None:
+    rng, noticed = random.Random(7), 0
+    for number in range(1_000):
+        network = make_random_network(rng, fees=True, pool=number % 2 == 0)
+        outcome = clear_network(network)
+        for place, price in enumerate(outcome.prices):
+            if price is None:
+                continue
+            # Beyond all limits, and a fee on each of seven lines.
+            prices = [*outcome.prices[:place], price + 60, *outcome.prices[place + 1 :]]
+            if any(outcome.bid_fills[place]) or any(outcome.ask_fills[place]):
+                assert verify_network_clearing(network, outcome._replace(prices=prices))
+                noticed += 1
+    assert noticed > 500

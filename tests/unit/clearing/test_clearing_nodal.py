@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from books import STREET, make_order, make_random_network
+from books import STREET, make_order, make_random_book, make_random_network
 
 from chain.market.clearing import (
     MARGINAL_ASK,
@@ -17,6 +17,7 @@ from chain.market.clearing import (
     Network,
     NetworkOutcome,
     NodeOrders,
+    Order,
     Pool,
     PriceRule,
     clear_auction,
@@ -41,7 +42,7 @@ class TestByHand:
     END = NodeOrders([make_order(3, 25, 7)], [make_order(4, 20, 1)])
 
     def clear(self, first: int, second: int, rule: PriceRule = MIDPOINT) -> NetworkOutcome:
-        lines = [Line(0, 1, first), Line(2, 1, second)]
+        lines = [Line(0, 1, first, first), Line(2, 1, second, second)]
         network = Network([self.HEAD, self.MIDDLE, self.END], lines)
         outcome = clear_network(network, rule)
         assert verify_network_clearing(network, outcome) == []
@@ -72,12 +73,12 @@ class TestByHand:
     def test_energy_that_cannot_leave_is_cheap(self) -> None:
         sunny = NodeOrders([], [make_order(1, 2, 50)])
         town = NodeOrders([make_order(2, 30, 90)], [make_order(3, 20, 90)])
-        outcome = clear_network(Network([town, sunny], [Line(0, 1, 20)]))
+        outcome = clear_network(Network([town, sunny], [Line(0, 1, 20, 20)]))
         assert (outcome.prices, outcome.flows, outcome.rents) == ([20, 2], [-20], [20 * 18])
 
     def test_the_pool_stands_at_the_head(self) -> None:
         home = NodeOrders([make_order(1, 300_000, 9_000)], [])
-        network = Network([NodeOrders([], []), home], [Line(0, 1, 5_000)], Pool(STREET))
+        network = Network([NodeOrders([], []), home], [Line(0, 1, 5_000, 5_000)], Pool(STREET))
         outcome = clear_network(network)
         assert verify_network_clearing(network, outcome) == []
         assert (outcome.pool_wh, outcome.flows, outcome.prices) == (
@@ -88,8 +89,160 @@ class TestByHand:
         assert outcome.rents == [5_000 * 99_000]
 
     def test_without_a_trade_there_is_no_price(self) -> None:
-        outcome = clear_network(Network([self.MIDDLE, NodeOrders([], [])], [Line(0, 1, 5)]))
+        outcome = clear_network(Network([self.MIDDLE, NodeOrders([], [])], [Line(0, 1, 5, 5)]))
         assert (outcome.prices, outcome.flows, outcome.rents) == ([None, None], [0], [0])
+
+
+class TestFees:
+    """A seller at 10 at the head, and what a fee of 4 makes of a line."""
+
+    HEAD = NodeOrders([], [make_order(1, 10, 10)])
+
+    def clear(
+        self, behind: NodeOrders, line: Line, rule: PriceRule = MIDPOINT, head: NodeOrders = HEAD
+    ) -> NetworkOutcome:
+        network = Network([head, behind], [line])
+        outcome = clear_network(network, rule)
+        assert verify_network_clearing(network, outcome) == []
+        return outcome
+
+    def test_imports_cost_the_fee_more(self) -> None:
+        outcome = self.clear(NodeOrders([make_order(2, 30, 6)], []), Line(0, 1, 9, 9, 4))
+        assert (outcome.prices, outcome.flows) == ([10, 14], [6])
+        assert (outcome.rents, outcome.fees) == ([0], [6 * 4])
+
+    def test_exports_earn_the_fee_less(self) -> None:
+        head = NodeOrders([make_order(1, 30, 10)], [])
+        sunny = NodeOrders([], [make_order(2, 5, 6)])
+        outcome = self.clear(sunny, Line(1, 0, 9, 9, 4), head=head)
+        assert (outcome.prices, outcome.flows) == ([30, 26], [6])
+        assert (outcome.rents, outcome.fees) == ([0], [6 * 4])
+
+    def test_a_full_line_earns_what_the_prices_differ_by_beyond_the_fee(self) -> None:
+        outcome = self.clear(NodeOrders([make_order(2, 30, 6)], []), Line(0, 1, 5, 9, 4))
+        assert (outcome.prices, outcome.flows) == ([10, 30], [5])
+        assert (outcome.rents, outcome.fees) == ([5 * (30 - 10 - 4)], [5 * 4])
+
+    def test_what_the_fee_makes_too_dear_does_not_flow(self) -> None:
+        outcome = self.clear(NodeOrders([make_order(2, 13, 6)], []), Line(0, 1, 9, 9, 4))
+        assert (outcome.prices, outcome.flows, outcome.fees) == ([None, None], [0], [0])
+
+    def test_what_just_covers_the_fee_does(self) -> None:
+        outcome = self.clear(NodeOrders([make_order(2, 14, 6)], []), Line(0, 1, 9, 9, 4))
+        assert (outcome.prices, outcome.flows, outcome.fees) == ([10, 14], [6], [24])
+
+    @pytest.mark.parametrize(
+        ("rule", "price"), [(MIDPOINT, 11), (MARGINAL_ASK, 8), (MARGINAL_BID, 14)]
+    )
+    def test_behind_an_idle_line_the_rule_chooses_in_what_the_fee_leaves_open(
+        self, rule: PriceRule, price: int
+    ) -> None:
+        head = NodeOrders([make_order(1, 10, 1)], [make_order(2, 10, 1)])
+        village = NodeOrders([make_order(3, 20, 5)], [make_order(4, 8, 5)])
+        outcome = self.clear(village, Line(0, 1, 9, 9, 4), rule, head)
+        assert (outcome.prices, outcome.flows) == ([10, price], [0])
+
+    @pytest.mark.parametrize("rule", RULES)
+    def test_where_nobody_is_the_price_is_the_neighbours(self, rule: PriceRule) -> None:
+        head = NodeOrders([make_order(1, 10, 1)], [make_order(2, 10, 1)])
+        outcome = self.clear(NodeOrders([], []), Line(0, 1, 9, 9, 4), rule, head)
+        assert outcome.prices == [10, 10]
+
+    def test_fees_of_all_lines_on_the_way_add_up(self) -> None:
+        nodes = [self.HEAD, NodeOrders([], []), NodeOrders([make_order(2, 30, 6)], [])]
+        network = Network(nodes, [Line(0, 1, 9, 9, 4), Line(2, 1, 9, 9, 3)])
+        outcome = clear_network(network)
+        assert verify_network_clearing(network, outcome) == []
+        assert (outcome.prices, outcome.flows) == ([10, 14, 17], [6, -6])
+        assert outcome.fees == [24, 18]
+
+
+class TestOneWay:
+    """A street that sells to the feeder, and buyers who want energy from the street only."""
+
+    def clear(self, feeder: NodeOrders, street: NodeOrders) -> NetworkOutcome:
+        network = Network([feeder, street], [Line(0, 1, 0, 100)])
+        outcome = clear_network(network)
+        assert verify_network_clearing(network, outcome) == []
+        return outcome
+
+    def test_what_the_street_does_not_want_leaves_it(self) -> None:
+        feeder = NodeOrders([make_order(1, 20, 5)], [make_order(2, 20, 5)])
+        street = NodeOrders([make_order(3, 30, 2)], [make_order(4, 10, 6)])
+        outcome = self.clear(feeder, street)
+        assert (outcome.prices, outcome.flows, outcome.rents) == ([20, 20], [-4], [0])
+        assert outcome.bid_fills == [[5], [2]]
+        assert outcome.ask_fills == [[1], [6]]
+
+    def test_nothing_comes_in_however_dear_it_is_inside(self) -> None:
+        feeder = NodeOrders([make_order(1, 20, 5)], [make_order(2, 10, 50)])
+        street = NodeOrders([make_order(3, 30, 7)], [make_order(4, 12, 6)])
+        outcome = self.clear(feeder, street)
+        assert (outcome.prices, outcome.flows, outcome.rents) == ([10, 30], [0], [0])
+        assert outcome.bid_fills == [[5], [6]]
+
+    def test_a_street_of_its_own_has_the_price_of_its_own_interval(self) -> None:
+        feeder = NodeOrders([make_order(1, 12, 5)], [make_order(2, 10, 50)])
+        street = NodeOrders([make_order(3, 30, 6)], [make_order(4, 20, 6)])
+        outcome = self.clear(feeder, street)
+        assert (outcome.prices, outcome.flows) == ([10, 25], [0])
+
+    def test_where_nobody_trades_and_a_side_is_open_there_is_no_price(self) -> None:
+        street = NodeOrders([make_order(3, 30, 6)], [make_order(4, 20, 6)])
+        outcome = self.clear(NodeOrders([], []), street)
+        assert (outcome.prices, outcome.flows) == ([None, 25], [0])
+        outcome = self.clear(NodeOrders([], [make_order(1, 40, 5)]), street)
+        assert (outcome.prices, outcome.flows) == ([None, 25], [0])
+
+
+class TestFillOrKill:
+    """Three nodes in a row; 10 Wh for sale at the head."""
+
+    HEAD = NodeOrders([], [make_order(1, 10, 10)])
+
+    def clear(self, *bids: Order, capacity_wh: int = 100) -> NetworkOutcome:
+        nodes = [self.HEAD, *(NodeOrders([bid], []) for bid in bids)]
+        lines = [Line(place, place + 1, capacity_wh, capacity_wh, 1) for place in range(len(bids))]
+        network = Network(nodes, lines)
+        outcome = clear_network(network)
+        assert verify_network_clearing(network, outcome) == []
+        return outcome
+
+    def test_of_two_at_one_margin_but_two_nodes_only_one_leaves(self) -> None:
+        # At the head both are worth 20.
+        outcome = self.clear(make_order(2, 21, 10, 10), make_order(3, 22, 6, 6))
+        assert outcome.killed == [3]
+        assert outcome.bid_fills == [[], [10], [0]]
+
+    def test_first_those_leave_who_could_have_no_luck(self) -> None:
+        outcome = self.clear(make_order(2, 21, 100, 11), make_order(3, 22, 10, 10))
+        assert outcome.killed == [2]
+        assert outcome.bid_fills == [[], [0], [10]]
+
+    def test_a_thin_line_decides_who_could(self) -> None:
+        outcome = self.clear(make_order(2, 21, 8, 8), make_order(3, 22, 100, 6), capacity_wh=8)
+        assert (outcome.killed, outcome.bid_fills) == ([2], [[], [0], [8]])
+        outcome = self.clear(make_order(2, 21, 5), make_order(3, 30, 100, 6), capacity_wh=5)
+        assert (outcome.killed, outcome.bid_fills) == ([3], [[], [5], [0]])
+
+    def test_who_has_enough_stays(self) -> None:
+        outcome = self.clear(make_order(2, 21, 10, 5), make_order(3, 22, 10, 5))
+        assert (outcome.killed, outcome.bid_fills) == ([], [[], [5], [5]])
+
+    def test_at_one_node_it_is_the_rule_of_one_price(self, rng: random.Random) -> None:
+        killed = 0
+        for number in range(NETWORKS):
+            book = make_random_book(rng, minimums=True, pool=number % 2 == 0)
+            auction = clear_auction(book)
+            outcome = clear_network(Network([NodeOrders(book.bids, book.asks)], [], book.pool))
+            killed += len(auction.killed)
+            # An order that the odd Wh brings to its minimum stays on a network.
+            assert set(outcome.killed) <= set(auction.killed)
+            if outcome.killed == auction.killed:
+                assert outcome.prices == [auction.price]
+                assert outcome.bid_fills == [auction.bid_fills]
+                assert outcome.ask_fills == [auction.ask_fills]
+        assert killed > NETWORKS // 50
 
 
 KINDS = [
@@ -97,6 +250,9 @@ KINDS = [
     {"pool": True},
     {"owners": 6},
     {"owners": 9, "minimums": True, "ranges": True, "pool": True},
+    {"fees": True},
+    {"fees": True, "pool": True, "ranges": True},
+    {"fees": True, "owners": 9, "minimums": True, "ranges": True, "pool": True},
 ]
 
 
@@ -146,7 +302,9 @@ def test_with_room_on_all_lines_it_is_one_auction(pool: bool, rng: random.Random
         network = make_random_network(rng, pool=pool, ranges=True)
         if len(network.lines) < len(network.nodes) - 1:
             continue
-        network = network._replace(lines=[x._replace(capacity_wh=10**6) for x in network.lines])
+        network = network._replace(
+            lines=[Line(x.start, x.end, 10**6, 10**6) for x in network.lines]
+        )
         outcome = clear_network(network, RULES[number % 3])
         bids = [order for node in network.nodes for order in node.bids]
         asks = [order for node in network.nodes for order in node.asks]
@@ -160,11 +318,13 @@ def test_with_room_on_all_lines_it_is_one_auction(pool: bool, rng: random.Random
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([Line(0, 1, 5), Line(1, 2, 5), Line(2, 0, 5)], "ring"),
-        ([Line(0, 1, 5), Line(1, 0, 0)], "ring"),
-        ([Line(1, 1, 5)], "ring"),
-        ([Line(0, 3, 5)], "not there"),
-        ([Line(0, 1, -1)], "negative"),
+        ([Line(0, 1, 5, 5), Line(1, 2, 5, 5), Line(2, 0, 5, 5)], "ring"),
+        ([Line(0, 1, 5, 5), Line(1, 0, 0, 0)], "ring"),
+        ([Line(1, 1, 5, 5)], "ring"),
+        ([Line(0, 3, 5, 5)], "not there"),
+        ([Line(0, 1, -1, 5)], "negative"),
+        ([Line(0, 1, 5, -1)], "negative"),
+        ([Line(0, 1, 5, 5, -1)], "negative"),
     ],
 )
 def test_lines_that_are_no_feeder_are_refused(lines: list[Line], reason: str) -> None:
