@@ -33,6 +33,12 @@ localnet: $(VENV)/.project proto cometbft ## Start four validators and leave the
 	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --validators 4
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
 
+testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and monitoring in containers
+	$(python) -m node_config.docker up
+
+testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain as well
+	$(python) -m node_config.docker down $(if $(VOLUMES),--volumes)
+
 bench: $(VENV)/.project proto cometbft ## Measure committed transfers per second beside CometBFT's kvstore
 	$(python) -m tests.bench
 
@@ -53,13 +59,16 @@ install: wheel ## Install what a validator needs and nothing else; PREFIX=DIR sa
 
 test: $(VENV)/.dev proto cometbft ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -m "not crash and not simulation_long" $(PYTEST_ARGS)
+	$(python) -m pytest -m "not crash and not docker and not simulation_long" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
 
 test-crash: $(VENV)/.dev proto cometbft ## Kill nodes at random moments under load
 	$(python) -m pytest -m crash $(PYTEST_ARGS)
+
+test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers, on a Docker engine
+	$(python) -m pytest tests/docker -m docker $(PYTEST_ARGS)
 
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
@@ -100,7 +109,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet bench bench-market wheel install test test-network test-crash test-simulation lint typecheck format proto docs cometbft lock clean help
+.PHONY: demo localnet testnet testnet-down bench bench-market wheel install test test-network test-crash test-docker test-simulation lint typecheck format proto docs cometbft lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -15,6 +15,8 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -63,6 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--check-invariants", action="store_true", help="check every invariant after every block"
     )
     parser.add_argument(
+        "--metrics", metavar="HOST:PORT", help="answer Prometheus there (default: nowhere)"
+    )
+    parser.add_argument(
         "--log-level",
         default="info",
         choices=("debug", "info", "warning", "error"),
@@ -89,10 +94,25 @@ def serve(options: argparse.Namespace) -> int:
     with Database.open(home / DATA_FOLDER, create=True) as database:
         state = NodeState(database)
         logging.info("state at height %d", state.committed.height)
-        application = EnergyApplication(state, get_version(), options.check_invariants)
-        with Server(application, address, on_failure=stop_on_failure):
+        with (
+            open_application(options, state) as application,
+            Server(application, address, on_failure=stop_on_failure),
+        ):
             stopping.wait()
     return FAULT if failures else 0
+
+
+@contextmanager
+def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[EnergyApplication]:
+    """The application, watched while it is open if --metrics says where."""
+    if options.metrics is None:
+        yield EnergyApplication(state, get_version(), options.check_invariants)
+        return
+    from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
+
+    metrics = Metrics(state, options.home / DATA_FOLDER)
+    with serve_metrics(metrics, options.metrics):
+        yield MeteredApplication(state, get_version(), options.check_invariants, metrics)
 
 
 def get_version() -> str:

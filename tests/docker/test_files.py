@@ -1,0 +1,130 @@
+"""What goes into the containers, looked at without an engine."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from client.errors import UsageError
+from client.keyring import Keyring
+from node_config.docker import images
+from node_config.docker.homes import HOURS, LOAD_W, PV_W, SimulatedHome, Street, has_pv
+from node_config.docker.setup import CHAIN_ID, main, write_volumes
+from node_config.docker.testnet import NODES
+from node_config.preset import load_preset
+
+GRAFANA = images.FOLDER / "grafana"
+STREET = Street(
+    homes=4,
+    first_slot=1_000,
+    slot_length_s=60,
+    slot_stands_for_s=900,
+    reading_deadline_s=60,
+    price_low_per_kwh=80_000,
+    price_high_per_kwh=300_000,
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("volumes")
+    assert write_volumes(folder, load_preset("localnet"), 3)
+    return folder
+
+
+def test_a_validator_gets_its_own_folder_and_knows_the_others_by_name(root: Path) -> None:
+    keys = set()
+    for number in range(NODES):
+        config = root / f"node{number}" / "config"
+        content = tomllib.loads((config / "config.toml").read_text())
+        assert content["moniker"] == f"node{number}"
+        hosts = [peer.partition("@")[2] for peer in content["p2p"]["persistent_peers"].split(",")]
+        assert hosts == [f"node{n}:26656" for n in range(NODES) if n != number]
+        assert content["instrumentation"]["prometheus"] is True
+        assert json.loads((config / "genesis.json").read_text())["chain_id"] == CHAIN_ID
+        keys.add((config / "priv_validator_key.json").read_text())
+        assert len(list((root / f"node{number}").rglob("*key.json"))) == 2
+    assert len(keys) == NODES
+
+
+def test_people_and_homes_have_different_keys(root: Path) -> None:
+    people = {key.name for key in Keyring(root / "operators" / "keys").list_keys()}
+    homes = {key.name for key in Keyring(root / "meters" / "keys").list_keys()}
+    assert {"registrar", "issuer", "bridge", "home0", "meter0"} <= people
+    assert homes == {f"{kind}{number}" for kind in ("home", "meter") for number in (1, 2, 3)}
+    assert Street.read(root / "meters").homes == 3
+
+
+def test_volumes_that_are_filled_stay_as_they_are(root: Path) -> None:
+    before = (root / "node0" / "config" / "genesis.json").read_bytes()
+    assert not write_volumes(root, load_preset("localnet"), 3)
+    assert (root / "node0" / "config" / "genesis.json").read_bytes() == before
+
+
+def test_half_filled_volumes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "node1").mkdir()
+    (tmp_path / "node1" / "config").mkdir()
+    with pytest.raises(UsageError, match=r"node1 holds a part of a network only; remove"):
+        write_volumes(tmp_path, load_preset("localnet"), 1)
+
+
+def test_setup_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(tmp_path), "--homes", "1000"]) == 2
+    assert "no number from 0 to 100" in capsys.readouterr().err
+    assert main(["--root", str(tmp_path / "missing")]) == 4
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_bridge_is_known_by_its_name_and_on_loopback(root: Path) -> None:
+    pem = (root / "bridge" / "tls.pem").read_bytes()
+    names = x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert names.value.get_values_for_type(x509.DNSName) == ["bridge", "localhost"]
+    assert [str(ip) for ip in names.value.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    assert (root / "bridge" / "tls.key").stat().st_mode & 0o077 == 0
+    assert len(list(root.rglob("authority.pem"))) == 3
+
+
+def test_registers_count_what_flows() -> None:
+    for number in range(1, STREET.homes + 1):
+        home = SimulatedHome(STREET, number)
+        import_wh = export_wh = 0
+        assert home.compute_registers_wh(STREET.first_slot - 5) == (0, 0)
+        for slot in range(STREET.first_slot, STREET.first_slot + 3 * STREET.slots_per_day):
+            flow_wh = home.get_net_use_wh(slot)
+            import_wh += max(flow_wh, 0)
+            export_wh += max(-flow_wh, 0)
+            assert home.compute_registers_wh(slot) == (import_wh, export_wh)
+        assert import_wh > 0
+        assert (export_wh > 0) == has_pv(number)
+
+
+def test_forecasts_are_near_what_flows_and_not_the_same() -> None:
+    home = SimulatedHome(STREET, 2)
+    slots = range(STREET.slots_per_day)
+    errors = [home.forecast_wh(slot) - home.get_net_use_wh(slot) for slot in slots]
+    assert any(errors)
+    assert all(
+        abs(error) <= home.get_net_use_wh(slot) * 8 // 100 + 1
+        for slot, error in zip(slots, errors, strict=True)
+    )
+
+
+def test_a_day_has_24_hours() -> None:
+    assert len(LOAD_W) == len(PV_W) == HOURS
+
+
+def test_panels_ask_the_provisioned_source() -> None:
+    dashboard = json.loads((GRAFANA / "dashboards" / "blockenergy.json").read_text())
+    source = (GRAFANA / "provisioning" / "datasources" / "prometheus.yaml").read_text()
+    numbers = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    for panel in dashboard["panels"]:
+        uid = panel["datasource"]["uid"]
+        assert f"uid: {uid}\n" in source
+        assert {target["datasource"]["uid"] for target in panel["targets"]} == {uid}

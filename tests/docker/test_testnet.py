@@ -1,0 +1,333 @@
+"""The network in containers, on a real engine: blocks, metered money, cuts, kills, and its limits.
+
+Everything that is started here has names and addresses of its own, and is removed in the end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from blockenergy.bank.v1.query_pb2 import QueryBalancesRequest, QueryBalancesResponse
+from blockenergy.bridge.v1 import bridge_pb2
+from blockenergy.market.v1 import query_pb2 as market_query
+from blockenergy.market.v1.state_pb2 import SLOT_STATUS_SETTLED
+from blockenergy.market.v1.tx_pb2 import MsgBuy
+from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
+
+from client.account import Signer
+from client.keyring import Keyring
+from client.keys import AccountKey, MeterKey
+from client.queries import query
+from client.rpc import Rpc
+from meter_bridge.client import (
+    ACKNOWLEDGED,
+    MeterClient,
+    TlsFiles,
+    compute_reading,
+    format_telegram,
+    parse,
+    sign_reading,
+)
+from node_config.docker import images
+from node_config.docker.certificates import AUTHORITY, CERTIFICATE, KEY
+from node_config.docker.engine import Engine, EngineError
+from node_config.docker.homes import get_meter_id
+from node_config.docker.setup import CHAIN_ID, HOME_AMOUNT
+from node_config.docker.testnet import NODES, Testnet
+from node_config.ports import find_free_ports
+
+pytestmark = pytest.mark.docker
+
+T = TypeVar("T")
+DEADLINE_S, BUILD_LOG = 120.0, "build.log"
+LINKS = "10.213.8"
+VALIDATOR_BYTES_MAX = 250_000_000
+SERVICES = ["node0", "node1", "node2", "node3", "bridge", "meters", "prometheus"]
+DASHBOARD = images.FOLDER / "grafana" / "dashboards" / "blockenergy.json"
+QUANTITY_WH, USED_WH = 2_000, 2_500
+
+
+def poll(get: Callable[[], T], is_enough: Callable[[T], bool]) -> T:
+    end_s = time.monotonic() + DEADLINE_S
+    while not is_enough(value := get()):
+        assert time.monotonic() < end_s, f"still {value}"
+        time.sleep(0.3)
+    return value
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    try:
+        return Engine()
+    except EngineError as error:
+        pytest.skip(error.sentence)
+
+
+@pytest.fixture(scope="module")
+def net(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testnet]:
+    with (tmp_path_factory.mktemp("images") / BUILD_LOG).open("wb") as log:
+        images.build(engine, log)
+    ports = find_free_ports(NODES + 2)
+    variables = {f"RPC_PORT_{number}": str(ports.rpc(number)) for number in range(NODES)}
+    others = {"PROMETHEUS_PORT": ports.p2p(4), "GRAFANA_PORT": ports.p2p(5)}
+    variables |= {name: str(port) for name, port in others.items()}
+    variables |= {"BRIDGE_PORT": str(ports.rpc(5)), "LINKS": LINKS, "PRESET": "demo", "HOMES": "3"}
+    net = Testnet(engine, "blockenergy-test", variables)
+    net.down(volumes=True)
+    try:
+        net.up()
+        yield net
+    finally:
+        net.down(volumes=True)
+
+
+@pytest.fixture(scope="module")
+def operators(net: Testnet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("operators") / "files"
+    net.copy_keys(folder)
+    return folder
+
+
+def wait_for_common_blocks(net: Testnet, more: int = 3) -> None:
+    """All validators are so many blocks further, and have the same block and state there."""
+    height = max(map(net.get_height, range(NODES))) + more
+    for number in range(NODES):
+        net.wait_for_height(number, height, DEADLINE_S)
+    blocks = [Rpc(net.get_rpc_url(number)).block(height) for number in range(NODES)]
+    assert len({(block.hash, block.app_hash) for block in blocks}) == 1
+
+
+def test_all_four_make_blocks_with_the_same_state(net: Testnet) -> None:
+    wait_for_common_blocks(net)
+
+
+def test_every_container_says_that_it_is_well(net: Testnet) -> None:
+    for service in SERVICES:
+        poll(
+            lambda service=service: net.inspect(service, "{{.State.Health.Status}}"),
+            lambda status: status == "healthy",
+        )
+
+
+def test_a_validator_has_less_than_250_megabytes(net: Testnet, engine: Engine) -> None:
+    template = ["--format", "{{.Size}}"]
+    size = int(engine.run("image", "inspect", *template, images.IMAGES["validator"]))
+    assert size < VALIDATOR_BYTES_MAX
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "setup"])
+def test_a_container_can_do_no_more_than_it_must(net: Testnet, service: str) -> None:
+    host: dict[str, Any] = json.loads(net.inspect(service, "{{json .HostConfig}}"))
+    assert host["ReadonlyRootfs"] is True
+    assert [name.removeprefix("CAP_") for name in host["CapDrop"]] == ["ALL"]
+    assert not host["CapAdd"]
+    assert not host["Privileged"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert 0 < host["Memory"] <= 1 << 30
+    assert 0 < host["PidsLimit"] <= 1_000
+    published = [port for ports in (host["PortBindings"] or {}).values() for port in ports]
+    assert {port["HostIp"] for port in published} <= {"127.0.0.1"}
+    user = net.inspect(service, "{{.Config.User}}")
+    assert user.partition(":")[0] not in ("", "0", "root")
+
+
+@pytest.mark.parametrize("number", range(NODES))
+def test_a_validator_has_nobody_elses_files(net: Testnet, number: int) -> None:
+    mounts = json.loads(net.inspect(f"node{number}", "{{json .Mounts}}"))
+    assert [(mount["Name"], mount["Destination"]) for mount in mounts] == [
+        (f"{net.project}_node{number}", "/data")
+    ]
+    container = net.get_container(f"node{number}")
+    own = net.engine.run("exec", container, "cat", "/data/config/priv_validator_key.json")
+    validator = Rpc(net.get_rpc_url(number)).call("status", {})["validator_info"]
+    assert json.loads(own)["address"] == validator["address"]
+    with pytest.raises(EngineError, match="Read-only file system"):
+        net.engine.run("exec", container, "touch", "/opt/file")
+
+
+@pytest.mark.parametrize("number", range(NODES))
+def test_validators_talk_over_their_links_only(net: Testnet, number: int) -> None:
+    links = net.get_links(number)
+    assert len(links) == NODES - 1
+    networks = json.loads(net.inspect(f"node{number}", "{{json .NetworkSettings.Networks}}"))
+    # What is written down for healing is what the engine has done.
+    assert {name: networks[name]["IPAddress"] for name, _ in links} == dict(links)
+    peers = poll(lambda: net.get_peers(number), lambda found: len(found) == NODES - 1)
+    assert all(peer.startswith(f"{LINKS}.") for peer in peers)
+
+
+def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None:
+    keyring = Keyring(operators / "keys")
+    home, meter = keyring.load("home0", str), keyring.load("meter0", str)
+    assert isinstance(home, AccountKey)
+    assert isinstance(meter, MeterKey)
+    rpc = Rpc(net.get_rpc_url(2))
+    slot = query(rpc, market_query.QuerySlotRequest(), market_query.QuerySlotResponse).slot + 2
+    order = MsgBuy(buyer=home.address, slot=slot, quantity_wh=QUANTITY_WH)
+    order.price_limit_per_kwh = 300_000
+    Signer(rpc, home).send([order]).require_ok()
+    push_telegram(net, operators, meter, slot)
+    poll(
+        lambda: (
+            query(
+                rpc, market_query.QuerySlotRequest(slot=slot), market_query.QuerySlotResponse
+            ).info.status
+        ),
+        lambda status: status == SLOT_STATUS_SETTLED,
+    )
+    asked = QueryLineRequest(slot=slot, owner=home.address)
+    line = query(rpc, asked, QueryLineResponse).line
+    assert (line.bought_wh, line.import_wh, line.estimated) == (QUANTITY_WH, USED_WH, False)
+    # What was used beyond the position costs the highest price there is.
+    assert line.imbalance_charge == (USED_WH - QUANTITY_WH) * 300
+    assert line.charged == line.cost + line.imbalance_charge
+    assert line.cost > 0
+    # The same on a validator that took no part in it, and in the account.
+    other = Rpc(net.get_rpc_url(3))
+    assert query(other, asked, QueryLineResponse).line == line
+    balance = query(other, QueryBalancesRequest(address=home.address), QueryBalancesResponse)
+    assert int(balance.free[0].amount) == HOME_AMOUNT - line.charged
+
+
+def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int) -> None:
+    """Over TLS, as a gateway does, as soon as the bridge takes it; waits until it is recorded."""
+    tls = TlsFiles(operators / CERTIFICATE, operators / KEY, operators / AUTHORITY)
+    with MeterClient(net.get_address("bridge"), tls=tls) as bridge:
+        health = poll(bridge.health, lambda found: found.healthy)
+        assert health.chain_id == CHAIN_ID
+        end_s = (slot + 1) * health.slot_length_s
+        telegram = format_telegram(get_meter_id(0), end_s, [USED_WH], [0])
+        reading = compute_reading(parse(telegram), health.slot_length_s)
+        assert reading.slot == slot
+        signature = sign_reading(meter, CHAIN_ID, reading).signature
+        poll(
+            lambda: bridge.push_telegram(telegram, signature),
+            lambda response: response.result in ACKNOWLEDGED,
+        )
+        status = poll(
+            lambda: bridge.status(get_meter_id(0), slot),
+            lambda found: found is not None and found.state == bridge_pb2.SPOOL_DONE,
+        )
+        assert status is not None
+        assert status.height > 0
+
+
+def test_the_simulated_homes_are_metered_and_pay(net: Testnet) -> None:
+    rpc = Rpc(net.get_rpc_url(0))
+    current = query(rpc, market_query.QuerySlotRequest(), market_query.QuerySlotResponse).slot
+    asked = market_query.QuerySlotRequest(slot=current + 2)
+    answer = poll(
+        lambda: query(rpc, asked, market_query.QuerySlotResponse),
+        lambda found: found.info.status == SLOT_STATUS_SETTLED,
+    )
+    assert answer.info.bought_wh > 0
+
+
+def test_one_broken_link_stops_nobody(net: Testnet) -> None:
+    net.cut(3, peer=0)
+    try:
+        assert len([name for name, _ in net.get_links(3) if net.is_on(name, 3)]) == NODES - 2
+        wait_for_common_blocks(net, more=8)
+    finally:
+        net.heal(3, peer=0)
+
+
+def test_a_validator_that_is_cut_off_stands_still_and_then_catches_up(net: Testnet) -> None:
+    net.cut(3)
+    try:
+        begin = net.get_height(0)
+        net.wait_for_height(0, begin + 3, DEADLINE_S)
+        stuck = net.get_height(3)
+        # It still answers its clients; what it says is old.
+        assert 0 < stuck <= begin + 1
+        for number in range(NODES - 1):
+            net.wait_for_height(number, begin + 10, DEADLINE_S)
+        assert net.get_height(3) == stuck
+    finally:
+        net.heal(3)
+    wait_for_common_blocks(net)
+
+
+def test_a_killed_validator_catches_up(net: Testnet) -> None:
+    container = net.get_container("node2")
+    net.engine.run("kill", "--signal", "KILL", container)
+    try:
+        assert net.inspect("node2", "{{.State.Status}}") == "exited"
+        begin = net.get_height(0)
+        for number in (0, 1, 3):
+            net.wait_for_height(number, begin + 8, DEADLINE_S)
+    finally:
+        net.engine.run("start", container)
+    wait_for_common_blocks(net)
+
+
+def test_a_dead_process_takes_its_container_along_and_is_started_again(net: Testnet) -> None:
+    container = net.get_container("node1")
+    kill = (
+        "import os, pathlib, signal\n"
+        "for entry in pathlib.Path('/proc').glob('[0-9]*/comm'):\n"
+        "    if entry.read_text() == 'cometbft\\n':\n"
+        "        os.kill(int(entry.parent.name), signal.SIGKILL)\n"
+    )
+    before = int(net.inspect("node1", "{{.RestartCount}}"))
+    net.engine.run("exec", container, "python", "-c", kill)
+    poll(
+        lambda: int(net.inspect("node1", "{{.RestartCount}}")),
+        lambda count: count == before + 1,
+    )
+    wait_for_common_blocks(net)
+
+
+def test_prometheus_hears_every_process(net: Testnet) -> None:
+    def get_states() -> list[str]:
+        targets = ask_prometheus(net, "targets")["activeTargets"]
+        return [target["health"] for target in targets]
+
+    poll(get_states, lambda states: states == ["up"] * NODES * 2)
+
+
+def get_expressions() -> list[str]:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+@pytest.mark.parametrize("expression", get_expressions())
+def test_every_panel_of_the_dashboard_has_something_to_show(net: Testnet, expression: str) -> None:
+    poll(
+        lambda: ask_prometheus(net, "query", query=expression)["result"],
+        lambda found: len(found) >= 1 if "code" in expression else len(found) == NODES,
+    )
+
+
+def test_grafana_shows_the_dashboard(net: Testnet) -> None:
+    if not net.has_grafana:
+        pytest.skip(f"the image {images.GRAFANA} cannot be pulled; name one with GRAFANA_IMAGE")
+    url = f"http://{net.get_address('grafana')}/api"
+    found = poll(
+        lambda: fetch(f"{url}/dashboards/uid/blockenergy"), lambda answer: answer is not None
+    )
+    assert found["dashboard"]["title"] == "BlockEnergy"
+    assert fetch(f"{url}/datasources/uid/prometheus/health")["status"] == "OK"
+
+
+def ask_prometheus(net: Testnet, path: str, **parameters: str) -> Any:
+    url = f"http://{net.get_address('prometheus')}/api/v1/{path}"
+    answer = fetch(f"{url}?{urllib.parse.urlencode(parameters)}")
+    assert answer["status"] == "success"
+    return answer["data"]
+
+
+def fetch(url: str) -> Any:
+    """The JSON at an address; None while nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
