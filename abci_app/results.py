@@ -32,6 +32,8 @@ def _tag(message: type[Message], name: str) -> bytes:
 
 _EVENTS = _tag(abci.ExecTxResult, "events")
 _TYPE, _ATTRIBUTES = _tag(abci.Event, "type"), _tag(abci.Event, "attributes")
+_KEY, _VALUE = _tag(abci.EventAttribute, "key"), _tag(abci.EventAttribute, "value")
+_INDEXED = abci.EventAttribute(index=True).SerializeToString()
 
 
 def write_exec_result(result: TxResult, into: abci.ExecTxResult) -> None:
@@ -77,14 +79,25 @@ def encode_event(event: Event) -> bytes:
             _encode_attribute(field, write(getattr(event, field)), True)
             for field, write in _attribute_writers(event.DESCRIPTOR)
         ]
-    return b"".join([_field(_TYPE, name.encode()), *attributes])
+    return _encode_type(name) + b"".join(attributes)
+
+
+@cache
+def _encode_type(name: str) -> bytes:
+    return _field(_TYPE, name.encode())
+
+
+@cache
+def _encode_key(key: str) -> bytes:
+    return _field(_KEY, key.encode())
 
 
 # Addresses, amounts and names of messages come back.
 @lru_cache(_CACHED_ATTRIBUTES)
 def _encode_attribute(key: str, value: str, index: bool) -> bytes:
-    content = abci.EventAttribute(key=key, value=value, index=index).SerializeToString()
-    return _field(_ATTRIBUTES, content)
+    text = value.encode()
+    content = _encode_key(key) + (_field(_VALUE, text) if text else b"")
+    return _field(_ATTRIBUTES, content + _INDEXED if index else content)
 
 
 def _field(tag: bytes, content: bytes) -> bytes:
