@@ -70,6 +70,7 @@ GOLDEN = [
 )
 def test_golden_bytes(record: Message, encoded: str) -> None:
     assert codec.encode(record).hex() == encoded
+    assert codec.encode_by_definition(record).hex() == encoded
     assert codec.decode(type(record), bytes.fromhex(encoded)) == record
 
 
@@ -104,12 +105,32 @@ def test_protobufs_own_parser_reads_what_the_chain_writes(kind: type[Message]) -
     @examples(40)
     def check(fields: dict[str, Any]) -> None:
         record = kind(**fields)
-        encoded = codec.encode(record)
+        encoded = codec.encode_by_definition(record)
         assert kind.FromString(encoded) == record
+        assert codec.encode(record) == encoded
         assert encoded == record.SerializeToString(deterministic=True)
         assert codec.decode_strictly(kind, encoded) == record
 
     check()
+
+
+def test_a_library_that_writes_otherwise_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_backwards(message: Message) -> bytes:
+        return message.SerializeToString(deterministic=True)[::-1]
+
+    monkeypatch.setattr(codec, "_encode_by_library", write_backwards)
+    codec._get_writer.cache_clear()
+    try:
+        record = auth_pb2.Account(account_number=7, sequence=300)
+        assert codec.encode(record) == codec.encode_by_definition(record)
+    finally:
+        codec._get_writer.cache_clear()
+
+
+@pytest.mark.parametrize("kind", STATE_KINDS, ids=lambda kind: kind.DESCRIPTOR.full_name)
+def test_the_samples_have_every_field(kind: type[Message]) -> None:
+    seen = {field.name for one in codec.make_samples(kind) for field, _ in one.ListFields()}
+    assert seen == {field.name for field in kind.DESCRIPTOR.fields}
 
 
 def test_every_record_of_every_module_is_in_the_list() -> None:
