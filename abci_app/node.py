@@ -104,7 +104,7 @@ class EnergyApplication(Application):
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
-        block = self._state.next_block(request.height, request.time.seconds)
+        block = self._state.next_block(request.height, request.time.seconds, request.hash)
         result = app.finalize_block(self._state.reader, block, self._cache, request.txs)
         for tx_result in result.tx_results:
             _log_fault(request.height, tx_result)

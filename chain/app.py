@@ -13,7 +13,7 @@ from typing import Any
 from cosmos.base.abci.v1beta1.abci_pb2 import GasInfo, Result
 from cosmos.tx.v1beta1 import service_pb2
 
-from chain import auth, bank, genesis, market, metering, registry, settlement
+from chain import auth, bank, genesis, market, metering, registry, settlement, storage
 from chain.runtime import codec
 from chain.runtime.context import BlockInfo, Context, Event
 from chain.runtime.errors import ChainError, SdkError, require
@@ -29,6 +29,7 @@ MODULES: tuple[Module, ...] = (
     bank.MODULE,
     metering.MODULE,
     market.MODULE,
+    storage.MODULE,
     settlement.MODULE,
 )
 HANDLERS: Mapping[str, Handler] = {

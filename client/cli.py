@@ -1,8 +1,9 @@
 """The command line `blockenergy`.
 
-Exit codes: 0 done; 1 refused by the chain; 2 wrong usage; 3 the node cannot be reached or is too
-slow; 4 a file or key is missing or cannot be used; 70 a fault of this program. Every failure is one
-sentence on standard error, with `-o json` a JSON object; never a trace, unless BLOCKENERGY_DEBUG=1.
+Exit codes: 0 done; 1 refused by the chain, or found wrong by --verify; 2 wrong usage; 3 the node
+cannot be reached or is too slow; 4 a file or key is missing or cannot be used; 70 a fault of this
+program. Every failure is one sentence on standard error, with `-o json` a JSON object; never a
+trace, unless BLOCKENERGY_DEBUG=1.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+from client import verify_clearing
 from client.catalog import Operation, get_queries
 from client.cli_common import (
     Command,
@@ -49,6 +50,8 @@ def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentPars
 
 def _fill_query(operation: Operation, parser: argparse.ArgumentParser) -> None:
     add_options(parser, operation.request, required=False)
+    if operation.path == verify_clearing.PATH:
+        verify_clearing.add_arguments(parser)
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)
@@ -58,5 +61,10 @@ def _fill_query(operation: Operation, parser: argparse.ArgumentParser) -> None:
 def _run(operation: Operation, args: argparse.Namespace) -> int:
     rpc = Rpc(args.node)
     lookups = make_lookups(rpc, Keyring(args.keyring))
-    show(args, query(rpc, build_message(operation.request, args, lookups)))
+    if operation.path == verify_clearing.PATH:
+        verify_clearing.take_slot(args)
+    request = build_message(operation.request, args, lookups)
+    if operation.path == verify_clearing.PATH and args.verify:
+        return verify_clearing.run(rpc, args, request)
+    show(args, query(rpc, request))
     return 0

@@ -36,6 +36,8 @@ OPERATOR_ROLES: Mapping[str, Role] = {
     "issuer": ROLE_ISSUER,
     "bridge": ROLE_BRIDGE,
 }
+# Grid fees and congestion rents are paid to the distributor with the first validator.
+GRID_ACCOUNT = "distributor0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,15 @@ class GenesisMeter:
 
     meter_id: str
     owner: str
+    # One of the preset; all meters of an owner are on the same one.
     feeder: str
     capacity_w: int
     # Ed25519, 32 bytes.
     pub_key: bytes
     initial_import_wh: int = 0
     initial_export_wh: int = 0
+    # What it measures as export is made from renewable sources.
+    renewable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +93,21 @@ def make_app_state(
         "auth": _make_auth(everybody)
         | _params(preset, "auth", fee_denom=denom.name, fee_collector=operators["treasury"]),
         "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
+        | _make_feeders(preset)
         | _params(preset, "registry", registrar=operators["registrar"]),
         "bank": _make_bank(preset, operators["issuer"], everybody)
         | _params(preset, "bank")
         | {"holds": [], "last_hold_id": "0"},
         "metering": _params(preset, "metering"),
         "market": _params(
-            preset, "market", settlement_denom=denom.name, treasury=operators["treasury"]
+            preset,
+            "market",
+            settlement_denom=denom.name,
+            treasury=operators["treasury"],
+            grid_account=operators[GRID_ACCOUNT],
         )
-        | {"last_order_id": "0", "last_slot": "0"},
+        | {"last_order_id": "0", "last_slot": "0", "last_cleared": "0", "booking": {}},
+        "storage": _params(preset, "storage"),
         "settlement": _params(preset, "settlement", backstop=operators["backstop"])
         | {"progress": {}},
     }
@@ -144,9 +155,25 @@ def require_valid(app_state: Any) -> None:
 
 
 def _params(preset: Preset, module: str, **names: str) -> dict[str, Any]:
+    return {"params": _write_numbers(preset.params[module]) | names}
+
+
+def _write_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
     # The JSON of protobuf writes numbers of 64 bits as texts.
-    numbers = {key: str(value) for key, value in preset.params[module].items()}
-    return {"params": numbers | names}
+    return {
+        key: str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for key, value in fields.items()
+    }
+
+
+def _make_feeders(preset: Preset) -> dict[str, Any]:
+    return {
+        "feeders": [
+            {"key": name, "value": _write_numbers(fields)}
+            for name, fields in sorted(preset.feeders.items())
+        ],
+        "feeder_count": str(len(preset.feeders)),
+    }
 
 
 def _make_auth(accounts: Sequence[GenesisAccount]) -> dict[str, Any]:
@@ -165,9 +192,10 @@ def _make_registry(
     bridge: str,
     genesis_time_s: int,
 ) -> dict[str, Any]:
-    owned: dict[str, int] = {}
+    # The feeders of each owner's meters; the chain refuses an owner with more than one.
+    feeders: dict[str, list[str]] = {}
     for meter in meters:
-        owned[meter.owner] = owned.get(meter.owner, 0) + 1
+        feeders.setdefault(meter.owner, []).append(meter.feeder)
     return {
         "participants": [
             {
@@ -176,7 +204,8 @@ def _make_registry(
                     "roles": [Role.Name(role) for role in account.roles],
                     "status": STATUS_ACTIVE,
                     "label": account.label,
-                    "meters": str(owned.get(account.address, 0)),
+                    "meters": str(len(feeders.get(account.address, ()))),
+                    "feeder": feeders.get(account.address, [""])[0],
                 },
             }
             for account in _by_address(accounts)
@@ -198,6 +227,7 @@ def _make_meter(meter: GenesisMeter, bridge: str, genesis_time_s: int) -> dict[s
             "initial_import_wh": str(meter.initial_import_wh),
             "initial_export_wh": str(meter.initial_export_wh),
             "added_at_s": str(genesis_time_s),
+            "renewable": meter.renewable,
         },
     }
 

@@ -16,9 +16,11 @@ from node_config.money import Denom
 from node_config.toml import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "presets"
-MODULES = ("auth", "registry", "bank", "metering", "market", "settlement")
+MODULES = ("auth", "registry", "bank", "metering", "market", "storage", "settlement")
 BALANCES = ("treasury", "backstop", "distributor", "registrar", "issuer", "bridge")
-_TABLES = ("chain", "settlement_denom", "balances", "params", "consensus_params", "cometbft")
+_TABLES = (
+    "chain", "settlement_denom", "balances", "feeders", "params", "consensus_params", "cometbft",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Preset:
     denom: Denom
     # What each operator's account begins with, in smallest units.
     balances: Mapping[str, int]
+    # The lines of the grid: what each carries and costs, and the feeder that it branches off.
+    feeders: Mapping[str, Mapping[str, Any]]
     # Per module, without the addresses and denominations, which genesis puts in.
     params: Mapping[str, Mapping[str, Any]]
     consensus_params: Mapping[str, Any]
@@ -55,6 +59,7 @@ def load_preset(name: str) -> Preset:
             chain_id=content["chain"]["id"],
             denom=denom,
             balances={role: denom.parse(text) for role, text in content["balances"].items()},
+            feeders=content["feeders"],
             params=content["params"],
             consensus_params=content["consensus_params"],
             cometbft=content["cometbft"],

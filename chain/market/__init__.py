@@ -8,9 +8,19 @@ and that the pool can never lose more than it was funded with.
 from blockenergy.market.v1 import query_pb2, tx_pb2
 
 from chain.market import clearing, msgs, queries
+from chain.market.auction_invariants import clearings, gates, resting_accounts, resting_orders
 from chain.market.block import begin_block, end_block
+from chain.market.clearing_proof import verify_record
 from chain.market.genesis import validate_genesis
-from chain.market.invariants import no_orders_left, secured, slot_sums, solvency
+from chain.market.invariants import (
+    flows,
+    no_orders_left,
+    offers_secured,
+    one_place,
+    secured,
+    slot_sums,
+    solvency,
+)
 from chain.market.keeper import (
     POOL,
     MarketError,
@@ -18,11 +28,15 @@ from chain.market.keeper import (
     get_first_slot_from,
     get_net_wh,
     get_params,
+    get_position,
     get_positions,
     mark_settled,
+    prune,
     remove_slot,
     take_position,
 )
+from chain.market.orders import Leg, place_linked, place_order
+from chain.market.plan import get_plan
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import SCHEMA
 from chain.runtime.module import Module
@@ -36,7 +50,19 @@ MODULE = Module(
     queries=queries,
     begin_block=begin_block,
     end_block=end_block,
-    invariants=(no_orders_left, slot_sums, solvency, secured),
+    invariants=(
+        no_orders_left,
+        slot_sums,
+        solvency,
+        secured,
+        offers_secured,
+        flows,
+        one_place,
+        gates,
+        resting_orders,
+        resting_accounts,
+        clearings,
+    ),
     validate_genesis=validate_genesis,
 )
 
@@ -44,6 +70,7 @@ __all__ = [
     "MODULE",
     "POOL",
     "Curve",
+    "Leg",
     "MarketError",
     "clearing",
     "compute_close_cost",
@@ -51,8 +78,14 @@ __all__ = [
     "get_first_slot_from",
     "get_net_wh",
     "get_params",
+    "get_plan",
+    "get_position",
     "get_positions",
     "mark_settled",
+    "place_linked",
+    "place_order",
+    "prune",
     "remove_slot",
     "take_position",
+    "verify_record",
 ]

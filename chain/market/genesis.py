@@ -5,48 +5,107 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
-from chain.market.rules import ORDERS_PER_SLOT_MAX
-from chain.market.state import LAST_SLOT, PARAMS, SLOTS
+from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
+from chain.market.state import (
+    BOOKING,
+    FLOWS,
+    LAST_CLEARED,
+    LAST_SLOT,
+    LIMIT_ORDERS,
+    OFFERS,
+    ORDER_IDS,
+    PARAMS,
+    POSITIONS,
+    SLOTS,
+)
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
-from chain.runtime.units import WH_PER_KWH
+from chain.runtime.units import PERMILLE, WH_PER_KWH
 
 _DECIMALS = 6
 _STATUSES = frozenset(state_pb2.SlotStatus.values()) - {0}
-_PRICE_MAX = 10**12
 _DEPTH_MAX_WH = 10**15
-# Sums of money have 64 bits in state; half of that is left for the orders of one block.
+# Sums of money have 64 bits in state; so has what two such sums come to.
 _SLOT_VALUE_MAX = 1 << 62
+# The least and the most that parameters may be.
+_LIMITS = {
+    "depth_wh": (1, _DEPTH_MAX_WH),
+    "order_max_wh": (1, _DEPTH_MAX_WH),
+    "imbalance_cover_permille": (0, PERMILLE),
+    "horizon_slots": (1, 10_000),
+    "slots_opened_per_block_max": (1, 10_000),
+    "price_rule_permille": (0, PERMILLE),
+    "resting_orders_max": (1, ORDERS_PER_SLOT_MAX),
+    "resting_orders_per_owner_max": (1, ORDERS_PER_SLOT_MAX),
+    # Each may cost one more clearing of all orders.
+    "fill_or_kill_orders_max": (1, 1_000),
+    "bookings_per_block_max": (1, 1_000_000),
+    "curtailed_positions_max": (1, 1_000_000),
+}
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless prices, times and the treasury make sense."""
+    """Raises GenesisError unless parameters and collections make sense together."""
     params = PARAMS.get(state)
+    _validate_accounts(state, params)
+    _validate_limits(state, params)
+    _validate_slots(state)
+    _validate_places(state)
+
+
+def _validate_accounts(state: HasStore, params: state_pb2.Params) -> None:
     denom = bank.get_denom(state, params.settlement_denom)
     if denom is None or denom.decimals != _DECIMALS:
         raise GenesisError("market.params.settlement_denom: not a denomination of six decimals")
-    if not registry.is_participant(state, bech32.decode(params.treasury)):
-        raise GenesisError("market.params.treasury: not a participant")
-    if not 0 <= params.price_low_per_kwh < params.price_high_per_kwh <= _PRICE_MAX:
+    for name in ("treasury", "grid_account"):
+        if not registry.is_participant(state, bech32.decode(getattr(params, name))):
+            raise GenesisError(f"market.params.{name}: not a participant")
+
+
+def _validate_limits(state: HasStore, params: state_pb2.Params) -> None:
+    if not 0 <= params.price_low_per_kwh < params.price_high_per_kwh <= PRICE_MAX:
         raise GenesisError("market.params: price_low_per_kwh is not below price_high_per_kwh")
-    if not 0 < params.depth_wh <= _DEPTH_MAX_WH:
-        raise GenesisError(f"market.params.depth_wh: 1 to {_DEPTH_MAX_WH} is expected")
-    if not 0 < params.order_max_wh <= _DEPTH_MAX_WH:
-        raise GenesisError(f"market.params.order_max_wh: 1 to {_DEPTH_MAX_WH} is expected")
+    for name, (least, most) in _LIMITS.items():
+        if not least <= getattr(params, name) <= most:
+            raise GenesisError(f"market.params.{name}: {least} to {most} is expected")
     slot_value = ORDERS_PER_SLOT_MAX * params.order_max_wh * params.price_high_per_kwh
     if slot_value > _SLOT_VALUE_MAX * WH_PER_KWH:
         raise GenesisError("market.params: order_max_wh times price_high_per_kwh is too large")
-    if params.imbalance_cover_permille > 1000:
-        raise GenesisError("market.params.imbalance_cover_permille: at most 1000")
-    if not 0 < params.horizon_slots <= 10_000:
-        raise GenesisError("market.params.horizon_slots: 1 to 10000 is expected")
-    if not 0 < params.slots_opened_per_block_max <= 10_000:
-        raise GenesisError("market.params.slots_opened_per_block_max: 1 to 10000 is expected")
     horizon_s = params.horizon_slots * metering.get_params(state).slot_length_s
     if params.gate_closure_s >= horizon_s:
         raise GenesisError("market.params.gate_closure_s: no slot within the horizon is ever open")
+
+
+def _validate_slots(state: HasStore) -> None:
+    last = LAST_SLOT.last(state)
     for slot, info in SLOTS.items(state):
         if info.status not in _STATUSES or not info.depth_wh:
             raise GenesisError(f"market.slots {slot}: status or depth is missing")
-        if slot > LAST_SLOT.last(state):
+        if slot > last:
             raise GenesisError(f"market.slots {slot}: behind last_slot, it would be opened again")
+    if LAST_CLEARED.last(state) > last:
+        raise GenesisError("market.last_cleared: behind last_slot")
+    booking = BOOKING.get(state)
+    if booking.slot:
+        booked = SLOTS.get(state, booking.slot)
+        if booked is None or booked.status != state_pb2.SLOT_STATUS_CLEARING:
+            raise GenesisError("market.booking: its slot is not being cleared")
+
+
+def _validate_places(state: HasStore) -> None:
+    """Feeders that are named are known, orders rest in slots on record, and numbers are given."""
+    for (slot, order_id), order in LIMIT_ORDERS.items(state):
+        if order_id > ORDER_IDS.last(state):
+            raise GenesisError(f"market.limit_orders {slot}, {order_id}: behind last_order_id")
+        if order.hold_id and not SLOTS.has(state, slot):
+            raise GenesisError(f"market.limit_orders {slot}, {order_id}: the slot is not on record")
+    for slot, _ in (key for key, _ in OFFERS.items(state)):
+        if not SLOTS.has(state, slot):
+            raise GenesisError(f"market.offers {slot}: the slot is not on record")
+    named = {name for (_, name), _ in FLOWS.items(state)}
+    named |= {position.feeder for _, position in POSITIONS.items(state)}
+    named |= {offer.feeder for _, offer in OFFERS.items(state)}
+    named |= {order.feeder for _, order in LIMIT_ORDERS.items(state)}
+    for name in sorted(named - {""}):
+        if registry.get_feeder(state, name) is None:
+            raise GenesisError(f"market: there is no feeder {name}")

@@ -8,11 +8,20 @@ from blockenergy.market.v1 import errors_pb2, state_pb2
 
 from chain import bank, metering
 from chain.market import rules
-from chain.market.state import PARAMS, POSITIONS, SLOTS
+from chain.market.state import (
+    CLEARINGS,
+    CURTAILMENTS,
+    FLOWS,
+    LIMIT_ORDERS,
+    PARAMS,
+    POSITIONS,
+    SLOTS,
+)
 from chain.runtime import slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, require
+from chain.runtime.keys import U64
 
 MarketError = ErrorCodes("market", errors_pb2.Error.DESCRIPTOR)
 # Holds the funding of all slots that are not settled, and what comes in and goes out for them.
@@ -41,15 +50,46 @@ def get_gate_closure_s(slot_length_s: int, gate_closure_s: int, slot: int) -> in
 
 def require_takes_orders(state: HasStore, slot: int, time_s: int) -> state_pb2.Slot:
     """The slot; refuses one that takes no orders at this block time."""
-    length_s, params = metering.get_params(state).slot_length_s, PARAMS.get(state)
+    length_s, params = metering.get_params(state).slot_length_s, PARAMS.read(state)
     gate_s = get_gate_closure_s(length_s, params.gate_closure_s, slot)
     require(time_s < gate_s, MarketError.SLOT_PAST)
     within = slot <= slots.slot_at(time_s, length_s) + params.horizon_slots
     require(within, MarketError.SLOT_NOT_OPEN)
     info = SLOTS.get(state, slot)
-    if info is None or info.status != state_pb2.SLOT_STATUS_OPEN:
+    if info is None or info.status == state_pb2.SLOT_STATUS_UNFUNDED:
         raise ChainError(MarketError.SLOT_UNFUNDED)
+    require(info.status == state_pb2.SLOT_STATUS_OPEN, MarketError.SLOT_PAST)
     return info
+
+
+def require_quantity(params: state_pb2.Params, quantity_wh: int) -> None:
+    """Refuses a quantity that no order may have."""
+    require(quantity_wh, MarketError.QUANTITY_ZERO)
+    largest_wh = params.order_max_wh
+    require(quantity_wh <= largest_wh, MarketError.QUANTITY_TOO_LARGE, f"at most {largest_wh} Wh")
+
+
+def require_price_limit(curve: rules.Curve, limit: int) -> None:
+    """Refuses a price limit per kWh outside the price range of a slot."""
+    low, high = curve.price_low, curve.price_high
+    in_range = low <= limit <= high
+    require(in_range, MarketError.PRICE_LIMIT_INVALID, f"{low} to {high} millionths per kWh")
+
+
+def require_room(params: state_pb2.Params, info: state_pb2.Slot, quantity_wh: int) -> None:
+    """Refuses what a slot cannot take beside all that was bought and sold in it and is ordered.
+
+    Whatever comes of the orders, on either side there is no more than the slot may have.
+    """
+    slot_max_wh = rules.ORDERS_PER_SLOT_MAX * params.order_max_wh
+    ordered_wh = info.pending_wh + info.resting_orders * params.order_max_wh
+    taken_wh = max(info.bought_wh, info.sold_wh) + ordered_wh
+    require(taken_wh + quantity_wh <= slot_max_wh, MarketError.SLOT_FULL)
+
+
+def get_position(state: HasStore, slot: int, owner: bytes) -> state_pb2.Position | None:
+    """What an account has bought and sold for a slot, or None."""
+    return POSITIONS.get(state, (slot, owner))
 
 
 def get_first_slot_from(state: HasStore, slot: int) -> tuple[int, state_pb2.Slot] | None:
@@ -76,6 +116,17 @@ def mark_settled(ctx: Context, slot: int, info: state_pb2.Slot) -> None:
     """Notes that a slot is metered and paid."""
     info.status = state_pb2.SLOT_STATUS_SETTLED
     SLOTS.set(ctx, slot, info)
+
+
+def prune(ctx: Context, before: int, limit: int) -> int:
+    """Removes what was recorded beside slots before a slot, up to a limit; returns how much.
+
+    Such slots are settled: their limit orders are booked and their offers have ended.
+    """
+    removed = 0
+    for records in (CLEARINGS, LIMIT_ORDERS, FLOWS, CURTAILMENTS):
+        removed += records.prune(ctx, U64.encode(before), limit - removed)
+    return removed
 
 
 def remove_slot(ctx: Context, slot: int) -> None:

@@ -6,6 +6,7 @@ from blockenergy.market.v1 import query_pb2, state_pb2
 
 from chain import metering
 from chain.market import rules
+from chain.market.auction_queries import clearing, limit_order, limit_orders
 from chain.market.keeper import (
     MarketError,
     get_curve,
@@ -13,6 +14,7 @@ from chain.market.keeper import (
     get_net_wh,
     require_takes_orders,
 )
+from chain.market.place_queries import curtailments, feeder, offers
 from chain.market.state import PARAMS, POSITIONS, SLOTS
 from chain.runtime import bech32
 from chain.runtime import slots as slot_times
@@ -20,6 +22,8 @@ from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.paging import get_page
 from chain.runtime.tx import decode_address
+
+__all__ = ["clearing", "curtailments", "feeder", "limit_order", "limit_orders", "offers"]
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:

@@ -17,13 +17,14 @@ Symbols: q net Wh sold by the pool; D depth; x = q + D; scale = 4000 D.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
 
 # A slot takes no more on either side than so many orders of the largest size: sums stay in 64 bits.
 ORDERS_PER_SLOT_MAX = 50_000
+# The highest price that the parameters, or a compensation, may name.
+PRICE_MAX = 10**12
 
 
 class Curve(NamedTuple):
@@ -43,23 +44,6 @@ class Price(NamedTuple):
     def ceil(self) -> int:
         """The price per kWh, rounded up."""
         return ceil_div(self.numerator, self.denominator)
-
-
-class MarketOrder(NamedTuple):
-    """An order to be executed whole or not at all; the limit is per kWh."""
-
-    is_buy: bool
-    quantity_wh: int
-    limit: int
-
-
-class Execution(NamedTuple):
-    """What a batch comes to: one price, and for each order its amount, or None if it lapses."""
-
-    price: Price
-    amounts: list[int | None]
-    bought_wh: int
-    sold_wh: int
 
 
 def compute_potential(curve: Curve, net_wh: int) -> int:
@@ -125,58 +109,20 @@ def compute_close_cost(curve: Curve, net_wh: int) -> int:
 def compute_reserve(
     is_buy: bool, quantity_wh: int, limit: int, curve: Curve, cover_permille: int
 ) -> int:
-    """What an order puts on hold: a buyer the most it can cost and a cover for using more; a
-    seller a bond for what not delivering costs beyond its revenue. Rounded up.
-    """
+    """What an order puts on hold: a buyer the most it can cost and a cover, a seller a bond."""
     if is_buy:
         cost = ceil_div(quantity_wh * limit, WH_PER_KWH)
-        return cost + _compute_cover(quantity_wh, curve.price_high, cover_permille)
-    return _compute_cover(quantity_wh, max(0, curve.price_high - limit), cover_permille)
+        return cost + compute_cover(quantity_wh, curve.price_high, cover_permille)
+    return compute_bond(quantity_wh, limit, curve.price_high, cover_permille)
 
 
-def execute_batch(curve: Curve, net_wh: int, orders: Sequence[MarketOrder]) -> Execution:
-    """Executes the orders of one block at one price.
+def compute_cover(quantity_wh: int, price_high: int, cover_permille: int) -> int:
+    """What a buyer puts on hold against using more than was bought; rounded up."""
+    return ceil_div(quantity_wh * price_high * cover_permille, WH_PER_KWH * PERMILLE)
 
-    While the price of what is left breaks somebody's limit, those who want the least acceptable
-    price leave: the buyers with the lowest limit, the sellers with the highest. So everybody who
-    is left is within their limit, nobody left while somebody with a worse limit stayed, and the
-    sequence of the orders does not matter.
+
+def compute_bond(quantity_wh: int, price: int, price_high: int, cover_permille: int) -> int:
+    """What a seller at a price, or at a higher one, puts on hold for what not delivering costs
+    beyond the revenue; rounded up.
     """
-    buys, sells = _by_limit(orders, is_buy=True), _by_limit(orders, is_buy=False)
-    bought, sold = sum(wh for _, wh in buys), sum(wh for _, wh in sells)
-    while True:
-        price = compute_average_price(curve, net_wh, bought - sold)
-        if buys and buys[-1][0] * price.denominator < price.numerator:
-            bought -= buys.pop()[1]
-        elif sells and sells[-1][0] * price.denominator > price.numerator:
-            sold -= sells.pop()[1]
-        else:
-            break
-    accepted_buys = {limit for limit, _ in buys}
-    accepted_sells = {limit for limit, _ in sells}
-    amounts = [
-        _compute_amount(order, price)
-        if order.limit in (accepted_buys if order.is_buy else accepted_sells)
-        else None
-        for order in orders
-    ]
-    return Execution(price, amounts, bought, sold)
-
-
-def _by_limit(orders: Sequence[MarketOrder], is_buy: bool) -> list[tuple[int, int]]:
-    """Limits with their total quantities; the one that leaves first stands last."""
-    totals: dict[int, int] = {}
-    for order in orders:
-        if order.is_buy == is_buy:
-            totals[order.limit] = totals.get(order.limit, 0) + order.quantity_wh
-    return sorted(totals.items(), reverse=is_buy)
-
-
-def _compute_amount(order: MarketOrder, price: Price) -> int:
-    if order.is_buy:
-        return compute_payment(price, order.quantity_wh)
-    return compute_receipt(price, order.quantity_wh)
-
-
-def _compute_cover(quantity_wh: int, price: int, cover_permille: int) -> int:
-    return ceil_div(quantity_wh * price * cover_permille, WH_PER_KWH * PERMILLE)
+    return compute_cover(quantity_wh, max(0, price_high - price), cover_permille)

@@ -1,23 +1,30 @@
 """The whitelist: who takes part, in which roles, and with which meters.
 
 Promises that only the registrar changes it, that an address outside it can neither send a
-transaction nor receive a transfer, and that a meter id always means the same meter.
+transaction nor receive a transfer, that a meter id always means the same meter, that feeders form
+a tree, and that an account stands for one place in it.
 """
 
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 
 from chain.registry import msgs, queries
 from chain.registry.genesis import validate_genesis
-from chain.registry.invariants import accounts, owners
+from chain.registry.invariants import accounts, grid, owners, places
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
     get_capacity_max_w,
+    get_feeder,
+    get_feeder_of,
+    get_feeders,
     get_meter,
     get_meters_after,
+    get_path,
+    has_renewable_meter,
     is_participant,
     require_active,
     require_permission,
+    require_registrar,
     require_role,
 )
 from chain.registry.state import SCHEMA
@@ -30,7 +37,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(owners, accounts),
+    invariants=(owners, accounts, grid, places),
     validate_genesis=validate_genesis,
 )
 
@@ -39,10 +46,16 @@ __all__ = [
     "RegistryError",
     "close_if_removed",
     "get_capacity_max_w",
+    "get_feeder",
+    "get_feeder_of",
+    "get_feeders",
     "get_meter",
     "get_meters_after",
+    "get_path",
+    "has_renewable_meter",
     "is_participant",
     "require_active",
     "require_permission",
+    "require_registrar",
     "require_role",
 ]

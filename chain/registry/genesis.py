@@ -5,7 +5,8 @@ from __future__ import annotations
 from blockenergy.registry.v1 import state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
-from chain.registry.state import METERS, PARAMS, PARTICIPANTS
+from chain.registry import rules
+from chain.registry.state import FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.signatures import ED25519_KEY_BYTES
@@ -15,7 +16,7 @@ _STATUSES = frozenset(state_pb2.Status.values()) - {0}
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless registrar, participants and meters fit together."""
+    """Raises GenesisError unless registrar, participants, feeders and meters fit together."""
     params = PARAMS.get(state)
     registrar = PARTICIPANTS.get(state, bech32.decode(params.registrar))
     if registrar is None or registrar.status != state_pb2.STATUS_ACTIVE:
@@ -30,8 +31,27 @@ def validate_genesis(state: HasStore) -> None:
         if not good or participant.status not in _STATUSES:
             name = bech32.encode(address)
             raise GenesisError(f"registry.participants {name}: status or roles are wrong")
+    if not 0 < params.feeders_max <= 100_000:
+        raise GenesisError("registry.params.feeders_max: 1 to 100000 is expected")
+    for name, feeder in FEEDERS.items(state):
+        _validate_feeder(state, name, feeder)
     for meter_id, meter in METERS.items(state):
         _validate_meter(state, meter_id, meter, params)
+
+
+def _validate_feeder(state: HasStore, name: str, feeder: state_pb2.Feeder) -> None:
+    fault = "" if rules.is_identifier(name) else "the name"
+    if fault := fault or rules.find_feeder_fault(feeder):
+        raise GenesisError(f"registry.feeders {name}: not valid: {fault}")
+    depth, parent = 1, feeder.parent
+    while parent:
+        above = FEEDERS.read(state, parent)
+        if above is None:
+            raise GenesisError(f"registry.feeders {name}: there is no feeder {parent} above it")
+        depth, parent = depth + 1, above.parent
+        # Feeders in a ring have no end above them either.
+        if depth > rules.FEEDER_DEPTH_MAX:
+            raise GenesisError(f"registry.feeders {name}: too many feeders above it")
 
 
 def _validate_meter(
@@ -44,3 +64,5 @@ def _validate_meter(
         raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
     if not 0 < meter.capacity_w <= params.capacity_max_w:
         raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")
+    if not FEEDERS.has(state, meter.feeder):
+        raise GenesisError(f"registry.meters {meter_id}: there is no feeder {meter.feeder}")

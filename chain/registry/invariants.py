@@ -5,7 +5,9 @@ from __future__ import annotations
 from blockenergy.registry.v1 import state_pb2
 
 from chain import auth
-from chain.registry.state import METERS, PARTICIPANTS
+from chain.registry.keeper import get_path
+from chain.registry.rules import FEEDER_DEPTH_MAX
+from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 
@@ -31,4 +33,35 @@ def accounts(state: HasStore) -> list[str]:
         f"{bech32.encode(address)} has no account"
         for address, _ in PARTICIPANTS.items(state)
         if auth.get_account(state, address) is None
+    ]
+
+
+def grid(state: HasStore) -> list[str]:
+    """Feeders form a tree, in which none is far from the head, and there are not too many."""
+    names = [name for name, _ in FEEDERS.items(state)]
+    problems = [
+        f"feeder {name} has too many feeders above it"
+        for name in names
+        if len(get_path(state, name)) > FEEDER_DEPTH_MAX
+    ]
+    if FEEDER_COUNT.last(state) != len(names):
+        problems.append(f"{FEEDER_COUNT.last(state)} feeders are counted of {len(names)}")
+    if len(names) > PARAMS.get(state).feeders_max:
+        problems.append(f"there are {len(names)} feeders, more than there may be")
+    return problems
+
+
+def places(state: HasStore) -> list[str]:
+    """All meters of a participant that are not removed are on its feeder; without meters it has
+    none.
+    """
+    feeders: dict[bytes, set[str]] = {}
+    for _, meter in METERS.items(state):
+        if meter.status != state_pb2.STATUS_REMOVED:
+            feeders.setdefault(bech32.decode(meter.owner), set()).add(meter.feeder)
+    return [
+        f"{bech32.encode(address)} stands at {participant.feeder or 'the head of the grid'}, its "
+        f"meters at {', '.join(sorted(feeders.get(address, ()))) or 'none'}"
+        for address, participant in PARTICIPANTS.items(state)
+        if feeders.get(address, {""}) != {participant.feeder}
     ]

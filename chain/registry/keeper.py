@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from blockenergy.registry.v1 import errors_pb2, state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
-from chain.registry.state import METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
+from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
 from chain.runtime.bech32 import ADDRESS_BYTES
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
@@ -31,6 +31,11 @@ def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> N
     if roles and roles.isdisjoint(participant.roles):
         names = ", ".join(Role.Name(role)[5:].lower() for role in sorted(roles))
         raise ChainError(RegistryError.ROLE_MISSING, f"one of {names}")
+
+
+def require_registrar(state: HasStore, address: str) -> None:
+    """Refuses everybody but the registrar."""
+    require(address == PARAMS.read(state).registrar, RegistryError.NOT_REGISTRAR)
 
 
 def is_participant(state: HasStore, address: bytes) -> bool:
@@ -69,6 +74,43 @@ def get_meters_after(
     after = owner + (meter_id.encode() or b"\xff" * 64) if owner else None
     for key, found in METERS_BY_OWNER.keys(state, after=after):
         yield key[:ADDRESS_BYTES], found
+
+
+def get_feeder_of(state: HasStore, address: bytes) -> str:
+    """The feeder of an account's meters; empty: it trades at the head of the grid."""
+    participant = PARTICIPANTS.read(state, address)
+    return participant.feeder if participant else ""
+
+
+def get_feeder(state: HasStore, feeder: str) -> state_pb2.Feeder | None:
+    """A feeder, or None; the caller must not change it."""
+    return FEEDERS.read(state, feeder)
+
+
+def get_path(state: HasStore, feeder: str) -> list[tuple[str, state_pb2.Feeder]]:
+    """The feeders from this one up to the head of the grid, which is not among them."""
+    path = []
+    while feeder:
+        info = FEEDERS.read(state, feeder)
+        assert info is not None, "a feeder is named that was never registered"
+        path.append((feeder, info))
+        feeder = info.parent
+    return path
+
+
+def get_feeders(state: HasStore) -> Iterator[tuple[str, state_pb2.Feeder]]:
+    """All feeders, by name."""
+    return FEEDERS.items(state)
+
+
+def has_renewable_meter(state: HasStore, owner: bytes) -> bool:
+    """Whether an account has an active meter of renewable production."""
+    for key, meter_id in METERS_BY_OWNER.keys(state, under=owner):
+        assert key[:ADDRESS_BYTES] == owner
+        meter = METERS.read(state, meter_id)
+        if meter and meter.renewable and meter.status == state_pb2.STATUS_ACTIVE:
+            return True
+    return False
 
 
 def _require_active(participant: state_pb2.Participant | None) -> state_pb2.Participant:

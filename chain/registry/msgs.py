@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import re
-
 from blockenergy.registry.v1 import events_pb2, state_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, Role
 
 from chain import auth
-from chain.registry.keeper import RegistryError, require_active, require_role
-from chain.registry.state import METERS, PARAMS, PARTICIPANTS
+from chain.registry import rules
+from chain.registry.feeders import add_feeder, change_feeder
+from chain.registry.keeper import (
+    RegistryError,
+    require_active,
+    require_registrar,
+    require_role,
+)
+from chain.registry.state import FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.signatures import ED25519_KEY_BYTES
 from chain.runtime.tx import decode_address
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+__all__ = ["add_feeder", "change_feeder"]
+
 _LABEL_BYTES_MAX = 64
 _REASON_BYTES_MAX = 256
 _REGISTER_MAX_WH = 1 << 62
@@ -26,7 +32,7 @@ def add_participant(
     ctx: Context, msg: tx_pb2.MsgAddParticipant
 ) -> tx_pb2.MsgAddParticipantResponse:
     """Registers an address, or a removed one again, with its roles."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     address = decode_address(msg.address)
     known = PARTICIPANTS.get(ctx, address)
     removed = known is not None and known.status == state_pb2.STATUS_REMOVED
@@ -46,7 +52,7 @@ def suspend_participant(
     ctx: Context, msg: tx_pb2.MsgSuspendParticipant
 ) -> tx_pb2.MsgSuspendParticipantResponse:
     """Stops a participant from acting."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     require(msg.address != msg.registrar, RegistryError.IS_REGISTRAR)
     participant = _require_participant(ctx, msg.address)
     require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.STATUS_WRONG)
@@ -58,7 +64,7 @@ def reinstate_participant(
     ctx: Context, msg: tx_pb2.MsgReinstateParticipant
 ) -> tx_pb2.MsgReinstateParticipantResponse:
     """Ends a suspension."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     participant = _require_participant(ctx, msg.address)
     require(participant.status == state_pb2.STATUS_SUSPENDED, RegistryError.STATUS_WRONG)
     _change_participant(ctx, msg.address, participant, state_pb2.STATUS_ACTIVE, "")
@@ -69,7 +75,7 @@ def remove_participant(
     ctx: Context, msg: tx_pb2.MsgRemoveParticipant
 ) -> tx_pb2.MsgRemoveParticipantResponse:
     """Removes a participant that owns no meters."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     require(msg.address != msg.registrar, RegistryError.IS_REGISTRAR)
     participant = _require_participant(ctx, msg.address)
     require(participant.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
@@ -80,16 +86,19 @@ def remove_participant(
 
 def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterResponse:
     """Registers a meter to its owner and its bridge."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     params = PARAMS.get(ctx)
     _require_meter_form(msg, params.capacity_max_w)
     require(not METERS.has(ctx, msg.meter_id), RegistryError.METER_EXISTS)
+    require(FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_UNKNOWN)
     owner_address = decode_address(msg.owner)
     owner = require_active(ctx, owner_address)
     bridge = require_active(ctx, decode_address(msg.bridge))
     require_role(bridge, frozenset({ROLE_BRIDGE}))
     require(owner.meters < params.meters_per_owner_max, RegistryError.TOO_MANY_METERS)
+    require(not owner.meters or owner.feeder == msg.feeder, RegistryError.OTHER_FEEDER)
     owner.meters += 1
+    owner.feeder = msg.feeder
     PARTICIPANTS.set(ctx, owner_address, owner)
     meter = state_pb2.Meter(
         owner=msg.owner,
@@ -101,6 +110,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
         initial_import_wh=msg.initial_import_wh,
         initial_export_wh=msg.initial_export_wh,
         added_at_s=ctx.block.time_s,
+        renewable=msg.renewable,
     )
     METERS.set(ctx, msg.meter_id, meter)
     ctx.emit(events_pb2.EventMeterAdded(meter_id=msg.meter_id, owner=msg.owner, bridge=msg.bridge))
@@ -109,7 +119,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
 
 def suspend_meter(ctx: Context, msg: tx_pb2.MsgSuspendMeter) -> tx_pb2.MsgSuspendMeterResponse:
     """Stops readings of a meter from being taken."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     meter = _require_meter(ctx, msg.meter_id)
     require(meter.status == state_pb2.STATUS_ACTIVE, RegistryError.STATUS_WRONG)
     _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_SUSPENDED, msg.reason)
@@ -120,7 +130,7 @@ def reinstate_meter(
     ctx: Context, msg: tx_pb2.MsgReinstateMeter
 ) -> tx_pb2.MsgReinstateMeterResponse:
     """Ends the suspension of a meter."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     meter = _require_meter(ctx, msg.meter_id)
     require(meter.status == state_pb2.STATUS_SUSPENDED, RegistryError.STATUS_WRONG)
     _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_ACTIVE, "")
@@ -129,20 +139,18 @@ def reinstate_meter(
 
 def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:
     """Removes a meter for good."""
-    _require_registrar(ctx, msg.registrar)
+    require_registrar(ctx, msg.registrar)
     meter = _require_meter(ctx, msg.meter_id)
     require(meter.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
     require(len(msg.reason.encode()) <= _REASON_BYTES_MAX, RegistryError.TEXT_TOO_LONG)
     owner = _require_participant(ctx, meter.owner)
     owner.meters -= 1
+    if not owner.meters:
+        owner.feeder = ""
     PARTICIPANTS.set(ctx, decode_address(meter.owner), owner)
     meter.removed_at_s = ctx.block.time_s
     _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_REMOVED, msg.reason)
     return tx_pb2.MsgRemoveMeterResponse()
-
-
-def _require_registrar(ctx: Context, registrar: str) -> None:
-    require(registrar == PARAMS.get(ctx).registrar, RegistryError.NOT_REGISTRAR)
 
 
 def _require_roles(roles: list[int]) -> None:
@@ -165,8 +173,7 @@ def _require_meter(ctx: Context, meter_id: str) -> state_pb2.Meter:
 
 
 def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
-    names = _IDENTIFIER.fullmatch(msg.meter_id) and _IDENTIFIER.fullmatch(msg.feeder)
-    require(names, RegistryError.METER_INVALID, "meter id or feeder")
+    require(rules.is_identifier(msg.meter_id), RegistryError.METER_INVALID, "the meter id")
     in_range = 0 < msg.capacity_w <= capacity_max_w
     require(in_range, RegistryError.METER_INVALID, f"1 to {capacity_max_w} W")
     key_fits = len(msg.pub_key) == ED25519_KEY_BYTES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.registry.v1 import query_pb2
 
 from chain.registry.keeper import RegistryError
-from chain.registry.state import METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
+from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
@@ -57,3 +57,18 @@ def meters(ctx: Context, request: query_pb2.QueryMetersRequest) -> query_pb2.Que
         page, pagination = get_page(ctx, METERS, request.pagination)
     entries = [query_pb2.QueryMeterResponse(meter_id=key, meter=value) for key, value in page]
     return query_pb2.QueryMetersResponse(meters=entries, pagination=pagination)
+
+
+def feeder(ctx: Context, request: query_pb2.QueryFeederRequest) -> query_pb2.QueryFeederResponse:
+    """One feeder."""
+    found = FEEDERS.get(ctx, request.feeder)
+    if found is None:
+        raise ChainError(RegistryError.FEEDER_UNKNOWN)
+    return query_pb2.QueryFeederResponse(feeder=request.feeder, info=found)
+
+
+def feeders(ctx: Context, request: query_pb2.QueryFeedersRequest) -> query_pb2.QueryFeedersResponse:
+    """All feeders."""
+    page, pagination = get_page(ctx, FEEDERS, request.pagination)
+    entries = [query_pb2.QueryFeederResponse(feeder=key, info=value) for key, value in page]
+    return query_pb2.QueryFeedersResponse(feeders=entries, pagination=pagination)

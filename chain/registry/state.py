@@ -1,11 +1,11 @@
-"""Participants, meters, and the parameters of the registry."""
+"""Participants, meters, feeders, and the parameters of the registry."""
 
 from __future__ import annotations
 
 from blockenergy.registry.v1 import state_pb2
 
 from chain.runtime import bech32
-from chain.runtime.collections import Index, Item, Map, Record, Schema
+from chain.runtime.collections import Index, Item, Map, Record, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT
 
 SCHEMA = Schema(2, "registry")
@@ -22,3 +22,7 @@ def _by_owner(meter_id: str, meter: state_pb2.Meter) -> bytes | None:
 
 # Meters that have slots to settle, owner by owner.
 METERS_BY_OWNER = Index(SCHEMA, 3, METERS, _by_owner)
+
+FEEDERS = Map(SCHEMA, 4, "feeders", TEXT, Record(state_pb2.Feeder))
+# They are never removed, so that the number of the last one is how many there are.
+FEEDER_COUNT = Sequence(SCHEMA, 5, "feeder_count")

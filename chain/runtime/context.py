@@ -22,11 +22,15 @@ Event = Message | CosmosEvent
 
 @dataclass(frozen=True, slots=True)
 class BlockInfo:
-    """The block in which a rule runs. Its time is the only time there is."""
+    """The block in which a rule runs. Its time is the only time there is.
+
+    block_hash: what nobody knew before the block was made; empty outside FinalizeBlock.
+    """
 
     chain_id: str
     height: int
     time_s: int
+    block_hash: bytes = b""
 
 
 class Context:

@@ -8,7 +8,7 @@ from itertools import groupby
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import market, metering, registry
+from chain import market, metering, registry, storage
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.settlement import keeper, rules
@@ -60,6 +60,7 @@ def settle_account(
         keeper.pay_credit(ctx, slot, owner, line.credited, result, denom)
     if not line.uncovered:
         keeper.collect_arrears(ctx, owner, denom)
+    storage.track(ctx, owner, slot, line.import_wh, line.export_wh)
     if position is not None:
         market.take_position(ctx, slot, owner)
     _add(result, line)

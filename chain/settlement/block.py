@@ -12,7 +12,7 @@ from blockenergy.settlement.v1 import events_pb2, state_pb2
 from chain import market, metering
 from chain.runtime import bech32
 from chain.runtime.context import Context
-from chain.settlement import accounts, closing, keeper
+from chain.settlement import accounts, closing, keeper, rules
 from chain.settlement.pruning import prune
 from chain.settlement.state import PARAMS, PROGRESS, RESULTS
 
@@ -33,19 +33,24 @@ def end_block(ctx: Context) -> None:
 
 
 def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
-    """Whether there is a slot to settle; begins the next one if none is being settled."""
+    """Whether there is a slot to settle; begins the next one if none is being settled.
+
+    A slot whose trades are still being booked waits, and the slots behind it.
+    """
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
         return True
     found = market.get_first_slot_from(ctx, progress.slot)
     if found is None:
         return False
     slot, info = found
+    if not rules.is_final(info):
+        return False
     if ctx.block.time_s < metering.get_deadline_s(metering.get_params(ctx), slot):
         return False
     progress.stage = state_pb2.STAGE_LINES
     progress.slot = slot
     progress.owner = ""
-    RESULTS.set(ctx, slot, state_pb2.SlotResult(cash=info.funding))
+    RESULTS.set(ctx, slot, state_pb2.SlotResult(cash=info.funding + info.cancellation_income))
     return True
 
 

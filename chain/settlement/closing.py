@@ -1,4 +1,4 @@
-"""Closing the books of a slot: backstop, deferred credits, fund and treasury."""
+"""Closing the books of a slot: backstop, deferred credits, fund, grid and treasury."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ def pay_deferred(
 def close_slot(
     ctx: Context, slot: market_pb2.Slot, result: state_pb2.SlotResult, denom: str
 ) -> None:
-    """Pays the backstop, then the imbalance fund; the treasury takes the rest."""
+    """Pays the backstop, then the imbalance fund, then the grid; the treasury takes the rest."""
     curve = market.get_curve(slot)
-    agreed = rules.Agreed(slot.bought_wh, slot.sold_wh, slot.cost, slot.revenue)
     bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, curve)
     if bill >= 0:
         result.backstop_paid = min(result.cash, bill)
@@ -65,16 +64,29 @@ def close_slot(
         keeper.owe(
             ctx, keeper.get_treasury(ctx), keeper.get_backstop(ctx), bill - result.backstop_paid
         )
-    pool_result = rules.compute_pool_result(agreed, curve)
-    assert pool_result >= -slot.funding or not slot.funding, "the pool lost more than its funding"
+    pool_result = rules.compute_pool_result(slot)
+    assert pool_result >= -slot.funding, "the pool lost more than its funding"
     result.pool_gain, result.pool_loss = max(0, pool_result), max(0, -pool_result)
-    close_cost = market.compute_close_cost(curve, slot.bought_wh - slot.sold_wh)
+    close_cost = market.compute_close_cost(curve, market.get_net_wh(slot))
     left_over = result.imbalance_charge - result.imbalance_credit - (bill - close_cost)
     assert left_over >= 0, "imbalance payments did not cover the backstop"
     result.fund_credit = min(result.cash, left_over)
     _pay_out(ctx, keeper.FUND, result.fund_credit, result, denom)
+    _pay_grid(ctx, slot, result, denom)
     result.treasury_credit = result.cash
     _pay_out(ctx, keeper.get_treasury(ctx), result.treasury_credit, result, denom)
+
+
+def _pay_grid(
+    ctx: Context, slot: market_pb2.Slot, result: state_pb2.SlotResult, denom: str
+) -> None:
+    """Pays grid fees and congestion rent; the treasury owes what is not there."""
+    grid, treasury = keeper.get_grid_account(ctx), keeper.get_treasury(ctx)
+    result.grid_fees = min(result.cash, slot.grid_fees)
+    result.congestion_rent = min(result.cash - result.grid_fees, slot.congestion_rent)
+    paid = result.grid_fees + result.congestion_rent
+    _pay_out(ctx, grid, paid, result, denom)
+    keeper.owe(ctx, treasury, grid, slot.grid_fees + slot.congestion_rent - paid)
 
 
 def _pay_out(

@@ -8,6 +8,7 @@ from chain import market, registry
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.units import WH_PER_KWH
+from chain.settlement import rules
 from chain.settlement.state import PARAMS, PROGRESS, RESULTS
 
 # A meter that was silent for a century is still settled in 64 bits.
@@ -41,3 +42,5 @@ def _validate_progress(state: HasStore) -> None:
         found = market.get_first_slot_from(state, progress.slot)
         if found is None or found[0] != progress.slot or not RESULTS.has(state, progress.slot):
             raise GenesisError("settlement.progress: the slot in settlement has no result")
+        if not rules.is_final(found[1]):
+            raise GenesisError("settlement.progress: the slot in settlement is not closed")

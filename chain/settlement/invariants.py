@@ -12,14 +12,15 @@ from chain.settlement.state import DEFERRED, LINES, PARAMS, PROGRESS, RESULTS
 
 
 def pool_cash(state: HasStore) -> list[str]:
-    """The pool has exactly the money of its slots: funding before the settlement, cash during it,
-    nothing after it.
+    """The pool has exactly the money of its slots: funding and what cancellations paid before the
+    settlement, cash during it, nothing after it.
     """
     expected, slot = 0, 0
     while (found := market.get_first_slot_from(state, slot)) is not None:
         number, info = found
         result = RESULTS.get(state, number)
-        expected += info.funding if result is None else result.cash
+        before = info.funding + info.cancellation_income
+        expected += before if result is None else result.cash
         if info.status == market_pb2.SLOT_STATUS_SETTLED and (result is None or result.cash):
             return [f"slot {number} is settled and has money in the pool"]
         slot = number + 1

@@ -35,6 +35,11 @@ def get_backstop(state: HasStore) -> bytes:
     return bech32.decode(PARAMS.get(state).backstop)
 
 
+def get_grid_account(state: HasStore) -> bytes:
+    """The account that grid fees and congestion rents belong to."""
+    return bech32.decode(market.get_params(state).grid_account)
+
+
 def collect(
     ctx: Context, owner: bytes, position: market_pb2.Position | None, amount: int, denom: str
 ) -> int:

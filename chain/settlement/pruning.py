@@ -21,6 +21,7 @@ def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) 
     before, limit = progress.slot - params.history_slots, params.pruned_per_block_max
     removed = metering.prune(ctx, before, limit)
     removed += LINES.prune(ctx, U64.encode(before), limit - removed)
+    removed += market.prune(ctx, before, limit - removed)
     # A slot and its result go last and together, after all that belongs to them.
     for _ in range(limit - removed):
         found = market.get_first_slot_from(ctx, 0)

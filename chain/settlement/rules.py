@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain.market import Curve, compute_close_cost
+from chain.market import Curve, compute_close_cost, get_curve, get_net_wh
 from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
 
 
@@ -70,10 +71,18 @@ def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:
     return floor_div(net_use_wh * price, WH_PER_KWH)
 
 
-def compute_pool_result(agreed: Agreed, curve: Curve) -> int:
+def is_final(slot: market_pb2.Slot) -> bool:
+    """Whether nothing can be traded in a slot any more and no fill waits to be booked."""
+    return slot.status in (market_pb2.SLOT_STATUS_CLOSED, market_pb2.SLOT_STATUS_UNFUNDED)
+
+
+def compute_pool_result(slot: market_pb2.Slot) -> int:
     """What the pool has earned in a slot, its residual closed at the imbalance prices.
 
-    agreed: the sums of the slot. Never below minus its funding.
+    What belongs to the grid is not the pool's. Never below minus its funding: its income is at
+    least the area of the price line up to what it has sold (INV-5), and closing that costs at most
+    the funding more.
     """
-    net_wh = agreed.bought_wh - agreed.sold_wh
-    return agreed.cost - agreed.revenue - compute_close_cost(curve, net_wh)
+    income = slot.cost + slot.cancellation_income - slot.revenue
+    grid_share = slot.grid_fees + slot.congestion_rent
+    return income - grid_share - compute_close_cost(get_curve(slot), get_net_wh(slot))

@@ -89,6 +89,7 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
                 one.meter_key.pub_key,
                 one.import_register_wh,
                 one.export_register_wh,
+                renewable=one.can_sell,
             )
             for one in homes
         ],

@@ -26,7 +26,8 @@ USES: dict[str, set[str]] = {
     "bank": {"registry"},
     "metering": {"registry"},
     "market": {"bank", "metering", "registry"},
-    "settlement": {"bank", "market", "metering", "registry"},
+    "storage": {"market", "metering", "registry"},
+    "settlement": {"bank", "market", "metering", "registry", "storage"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around messages.
 ENTRIES = {"app", "genesis", "transactions"}

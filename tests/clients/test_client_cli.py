@@ -81,7 +81,7 @@ def test_help_of_a_message_comes_from_its_definition(run: Run) -> None:
     operation = get_messages()["market"]["buy"]
     assert operation.comment in text
     assert "The buyer signs, as a consumer or prosumer." in text
-    assert "--price-limit PRICE The most to pay. (0.24, in the settlement token per kWh)" in text
+    assert "--price-limit PRICE The most to pay, grid fees included. (0.24, in the" in text
     assert "--quantity ENERGY (5kWh, 250Wh or 1.2MWh)" in text
 
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from blockenergy.market.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
+from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
+from blockenergy.market.v1.query_pb2 import (
+    QueryClearingRequest,
+    QueryClearingResponse,
+    QueryParamsRequest,
+    QueryParamsResponse,
+)
 from cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
@@ -128,6 +135,26 @@ def test_executing_a_height_again_gives_the_same_hash_and_writes_nothing(node: N
     again = node.finalize(2, [pay(0)])
     assert one.app_hash == again.app_hash != other.app_hash
     assert node.app.info(abci.RequestInfo()) == before
+
+
+def test_the_hash_of_a_block_decides_about_the_odd_wh_of_its_auction(node: Node) -> None:
+    slot = TIME_S // 60 + 1
+    order = market_tx_pb2.MsgPlaceLimitOrder(
+        owner=ANNA.text,
+        slot=slot,
+        side=market_pb2.SIDE_BUY,
+        quantity_wh=1_000,
+        price_limit_per_kwh=200_000,
+    )
+    raw = sign(ANNA, [order], Envelope(CHAIN_ID, account_number("anna"), 0))
+    assert [result.code for result in node.block(2, [raw]).tx_results] == [0]
+    request = abci.RequestFinalizeBlock(height=3, hash=b"what nobody knew")
+    request.time.seconds = slot * 60
+    node.app.finalize_block(request)
+    node.app.commit(abci.RequestCommit())
+    data = QueryClearingRequest(slot=slot).SerializeToString()
+    answer = node.query("/blockenergy.market.v1.Query/Clearing", data)
+    assert QueryClearingResponse.FromString(answer.value).clearing.seed == b"what nobody knew"
 
 
 def test_a_node_killed_before_commit_comes_back_to_the_same_hash(node: Node) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from chain import app
 from chain.runtime.store import MemoryStore
@@ -18,6 +19,8 @@ from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
 from node_config import localnet
+from node_config.accounts import GenesisAccount
+from node_config.genesis import GenesisMeter
 from node_config.layout import Layout, load_layout, require_startable
 from node_config.network import Network
 from node_config.ports import find_free_ports
@@ -76,6 +79,52 @@ def test_an_account_of_the_csv_is_registered(home: Path) -> None:
     assert len(accounts) == len(participants) == 8
 
 
+def test_feeders_are_those_of_the_preset(home: Path) -> None:
+    registry = read_genesis(home)["app_state"]["registry"]
+    feeders = {entry["key"]: entry["value"] for entry in registry["feeders"]}
+    assert registry["feeder_count"] == "3"
+    assert feeders == {
+        "feeder-1": {"capacity_w": "630000"},
+        "feeder-2": {"capacity_w": "400000"},
+        "feeder-2a": {"parent": "feeder-2", "capacity_w": "100000", "grid_fee_per_kwh": "5000"},
+    }
+
+
+def test_a_meter_takes_its_owner_to_its_feeder(tmp_path: Path) -> None:
+    meters = [
+        GenesisMeter("m-1", ALICE, "feeder-2a", 17_000, bytes(32)),
+        GenesisMeter("m-2", ALICE, "feeder-2a", 17_000, bytes(32), renewable=True),
+    ]
+    alice = GenesisAccount(ALICE, (ROLE_PROSUMER,), 5)
+    localnet.init(tmp_path / "net", 1, accounts=[alice], meters=meters)
+    registry = read_genesis(tmp_path / "net")["app_state"]["registry"]
+    participants = {entry["key"]: entry["value"] for entry in registry["participants"]}
+    places = [(one["meters"], one["feeder"]) for one in participants.values() if one["feeder"]]
+    assert places == [("2", "feeder-2a")]
+    assert participants[ALICE]["feeder"] == "feeder-2a"
+    assert [entry["value"]["renewable"] for entry in registry["meters"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("feeders", "sentence"),
+    [
+        (("feeder-9",), "registry.meters m-0: there is no feeder feeder-9"),
+        (("feeder-1", "feeder-2"), "registry.places"),
+    ],
+)
+def test_meters_that_the_grid_has_no_place_for(
+    tmp_path: Path, feeders: tuple[str, ...], sentence: str
+) -> None:
+    alice = GenesisAccount(ALICE, (ROLE_PROSUMER,), 5)
+    meters = [
+        GenesisMeter(f"m-{number}", ALICE, feeder, 17_000, bytes(32))
+        for number, feeder in enumerate(feeders)
+    ]
+    with pytest.raises(UsageError, match=sentence):
+        localnet.init(tmp_path / "net", 1, accounts=[alice], meters=meters)
+    assert not list(tmp_path.iterdir())
+
+
 def test_keys_belong_to_the_genesis_and_to_their_owner_alone(home: Path) -> None:
     state = read_genesis(home)["app_state"]
     addresses = {info.name: info.address for info in Keyring(home / "keys").list_keys()}
@@ -85,6 +134,7 @@ def test_keys_belong_to_the_genesis_and_to_their_owner_alone(home: Path) -> None
     ]
     assert state["registry"]["params"]["registrar"] == addresses["registrar"]
     assert state["market"]["params"]["treasury"] == addresses["treasury"]
+    assert state["market"]["params"]["grid_account"] == addresses["distributor0"]
     assert state["settlement"]["params"]["backstop"] == addresses["backstop"]
     secrets = [
         *(home / "keys").iterdir(),

@@ -18,10 +18,10 @@ from chain import market, settlement
 from chain.runtime import bech32
 from chain.runtime.signatures import address_of
 
-GRID = ("registrar", "treasury", "backstop", "issuer", "bridge", "auditor")
+GRID = ("registrar", "treasury", "backstop", "distributor", "issuer", "bridge", "auditor")
 HOUSEHOLDS = ("anna", "ben", "clara", "dirk", "eva")
 # Known by name, but not registered at genesis.
-STRANGERS = ("fred", "gina")
+STRANGERS = ("fred", "gina", "battery")
 MODULE_ACCOUNTS = {"pool": market.POOL, "fund": settlement.FUND}
 METER_PREFIX = "meter-"
 

@@ -21,6 +21,9 @@ from tests.support import cast
 
 Short = dict[str, Any]
 
+_SEQUENCES = (
+    "bank.last_hold_id", "market.last_order_id", "market.last_slot", "market.last_cleared",
+)  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")
 
@@ -46,26 +49,33 @@ def patch(short: Mapping[str, Any], changes: Mapping[str, Any]) -> Short:
 
 
 def complete(short: Mapping[str, Any]) -> Short:
-    """Adds what follows from the rest, where it is not given: accounts, supply, meter counts."""
+    """Adds what follows from the rest, where it is not given: accounts, supply, what owners of
+    meters have and where.
+    """
     result = dict(short)
     names = sorted(_keys_of(short, "registry.participants"))
     numbers = {name: number for number, name in enumerate(names, 1)}
     for name, number in numbers.items():
         account = {"account_number": str(number), **result.get(f"auth.accounts[{name}]", {})}
         result[f"auth.accounts[{name}]"] = account
-        owned = sum(
-            meter["owner"] == name and meter["status"] != "STATUS_REMOVED"
+        feeders = [
+            meter["feeder"]
             for meter in _values_of(short, "registry.meters")
-        )
+            if meter["owner"] == name and meter["status"] != "STATUS_REMOVED"
+        ]
         entry = f"registry.participants[{name}]"
-        result[entry] = normalize({"meters": str(owned), **result[entry]})
+        place = {"meters": str(len(feeders)), "feeder": feeders[0] if feeders else ""}
+        result[entry] = normalize({**place, **result[entry]})
     result.setdefault("auth.last_account_number", str(len(numbers)))
     for denom in _keys_of(short, "bank.denoms"):
         entry = f"bank.denoms[{denom}]"
         result[entry] = {"supply": str(_supply(short, denom)), **result[entry]}
-    for path in ("bank.last_hold_id", "market.last_order_id", "market.last_slot"):
+    feeder_count = len(_keys_of(short, "registry.feeders"))
+    result.setdefault("registry.feeder_count", str(feeder_count))
+    for path in _SEQUENCES:
         result.setdefault(path, "0")
-    result.setdefault("settlement.progress", {})
+    for path in ("market.booking", "settlement.progress"):
+        result.setdefault(path, {})
     return result
 
 

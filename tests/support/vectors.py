@@ -36,6 +36,7 @@ from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.registry.v1 import errors_pb2 as registry_errors_pb2
 from blockenergy.settlement.v1 import errors_pb2 as settlement_errors_pb2
+from blockenergy.storage.v1 import errors_pb2 as storage_errors_pb2
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
@@ -55,6 +56,7 @@ ERRORS = {
     "metering": metering_errors_pb2.Error,
     "market": market_errors_pb2.Error,
     "settlement": settlement_errors_pb2.Error,
+    "storage": storage_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "refused",

@@ -10,11 +10,13 @@ After every block all invariants are checked. Money is in millionths of the sett
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
@@ -105,7 +107,8 @@ class World:
 
     @property
     def block_info(self) -> BlockInfo:
-        return BlockInfo(CHAIN_ID, self.height, self.time_s)
+        block_hash = hashlib.sha256(f"block {self.height}".encode()).digest()
+        return BlockInfo(CHAIN_ID, self.height, self.time_s, block_hash)
 
     @property
     def state(self) -> State:
@@ -154,6 +157,16 @@ class World:
             price_limit_per_kwh=limit,
         )
         return self.sign(seller, message)
+
+    def cancel(self, owner: str, slot: int, is_bought: bool, quantity_wh: int, limit: int) -> bytes:
+        message = market_tx_pb2.MsgCancelPosition(
+            owner=cast.address_text(owner),
+            slot=slot,
+            side=market_pb2.SIDE_BUY if is_bought else market_pb2.SIDE_SELL,
+            quantity_wh=quantity_wh,
+            price_limit_per_kwh=limit,
+        )
+        return self.sign(owner, message)
 
     def submit(self, *readings: metering_pb2.Reading, bridge: str = "bridge") -> bytes:
         message = metering_tx_pb2.MsgSubmitReadings(

@@ -11,6 +11,7 @@ from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
+from blockenergy.storage.v1 import state_pb2 as storage_pb2
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.tx.v1beta1 import tx_pb2
@@ -31,9 +32,12 @@ from tests.support.properties import examples
 STATE_KINDS = [
     auth_pb2.Account, auth_pb2.Params,
     bank_pb2.Denom, bank_pb2.Hold, bank_pb2.Params,
-    registry_pb2.Participant, registry_pb2.Meter, registry_pb2.Params,
+    registry_pb2.Participant, registry_pb2.Meter, registry_pb2.Feeder, registry_pb2.Params,
     metering_pb2.Registers, metering_pb2.Baseline, metering_pb2.Conflict, metering_pb2.Params,
     market_pb2.Slot, market_pb2.Order, market_pb2.Position, market_pb2.Params,
+    market_pb2.LimitOrder, market_pb2.Clearing, market_pb2.Booking, market_pb2.Offer,
+    market_pb2.FeederFlow, market_pb2.Curtailment, market_pb2.RestingOrders,
+    storage_pb2.Battery, storage_pb2.Params,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
 ]  # fmt: skip
 
@@ -59,6 +63,14 @@ GOLDEN = [
     (
         market_pb2.Position(bought_wh=1_000, cost=191_100, hold_id=1),
         "08e80718fcd40b2801",
+    ),
+    (
+        registry_pb2.Feeder(parent="north", capacity_w=50_000, thin_market=True),
+        "0a056e6f72746810d086032001",
+    ),
+    (
+        market_pb2.Clearing(height=7, fills_wh=[0, 300], nodes=[market_pb2.ClearedNode()]),
+        "08074a005a0300ac02",
     ),
     (settlement_pb2.Line(import_wh=5_000, estimated=True), "1888276001"),
     (settlement_pb2.Progress(), ""),

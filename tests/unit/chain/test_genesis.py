@@ -15,6 +15,7 @@ from tests.support import cast, documents
 from tests.support.world import World, reading
 
 STREET = documents.complete(documents.street())
+RING = {"north": "south", "south": "north"}
 BEN = cast.address_text("ben")
 
 
@@ -59,6 +60,22 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.meters[meter-ben]": {"pub_key": "AAAA"}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"status": None}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"capacity_w": 0}}, "registry.meters meter-ben"),
+    ({"registry.params": {"feeders_max": 0}}, "registry.params.feeders_max"),
+    ({"registry.params": {"feeders_max": 1}}, "registry.grid: there are 2 feeders"),
+    ({"registry.feeder_count": "1"}, "registry.grid: 1 feeders are counted of 2"),
+    ({"registry.feeders[a b]": {}}, "registry.feeders a b: not valid: the name"),
+    ({"registry.feeders[north]": {"capacity_w": 10**12 + 1}}, "registry.feeders north"),
+    ({"registry.feeders[north]": {"grid_fee_per_kwh": 10**12 + 1}}, "registry.feeders north"),
+    ({"registry.feeders[north]": {"parent": "east"}}, "there is no feeder east above it"),
+    ({"registry.feeders[north]": {"parent": "north"}}, "too many feeders above it"),
+    (
+        {f"registry.feeders[{name}]": {"parent": parent} for name, parent in RING.items()},
+        "too many feeders above it",
+    ),
+    ({"registry.meters[meter-ben]": {"feeder": "east"}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"feeder": "south"}}, "registry.places"),
+    ({"registry.participants[auditor]": {"feeder": "south"}}, "registry.places"),
+    ({"registry.participants[ben]": {"feeder": None}}, "registry.places"),
     ({"bank.params": {"expiries_per_block_max": 0}}, "bank.params.expiries_per_block_max"),
     ({"bank.params": {"hold_duration_max_s": 0}}, "bank.params.hold_duration_max_s"),
     ({"bank.denoms[ueur]": {"issuer": "fred"}}, "bank.denoms ueur"),
@@ -108,6 +125,15 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"settlement.params": {"pruned_per_block_max": 0}}, "pruned_per_block_max"),
     ({"settlement.params": {"history_slots": 0}}, "settlement.params.history_slots"),
     ({"settlement.progress": {"stage": "STAGE_LINES", "slot": 5}}, "settlement.progress"),
+    (
+        {
+            "settlement.progress": {"stage": "STAGE_LINES", "slot": 5},
+            "settlement.results[5]": {},
+            "market.slots[5]": {"status": "SLOT_STATUS_OPEN", "depth_wh": 9},
+            "market.last_slot": 5,
+        },
+        "settlement.progress: the slot in settlement is not closed",
+    ),
     ({"settlement.progress": {"owner": "nonsense"}}, "settlement"),
     ({"settlement.lines[5, ben]": {"charged": 1}}, "settlement.line_sums"),
     ({"settlement.deferred[5, ben]": 1}, "settlement.deferred_sums"),

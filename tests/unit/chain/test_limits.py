@@ -83,8 +83,6 @@ class TestRegistry:
         [
             ({"meter_id": "m" * 64}, 0),
             ({"meter_id": "m" * 65}, 13),
-            ({"feeder": "f" * 64}, 0),
-            ({"feeder": "f" * 65}, 13),
             ({"meter_id": "a.b_c-D9"}, 0),
             ({"meter_id": "a/b"}, 13),
             ({"meter_id": "ä"}, 13),
@@ -99,11 +97,34 @@ class TestRegistry:
     )
     def test_meter(self, fields: dict[str, Any], code: int) -> None:
         good: dict[str, Any] = {
-            "meter_id": "m", "owner": cast.address_text("eva"), "feeder": "f", "capacity_w": 5,
+            "meter_id": "m", "owner": cast.address_text("eva"), "feeder": "south", "capacity_w": 5,
             "bridge": cast.address_text("bridge"), "pub_key": bytes(32),
         }  # fmt: skip
         world = World()
         message = registry_tx_pb2.MsgAddMeter(registrar=REGISTRAR, **{**good, **fields})
+        world.block(world.sign("registrar", message))
+        assert world.results[0].code == code
+
+    @pytest.mark.parametrize(
+        ("fields", "code"),
+        [
+            ({"feeder": "f" * 64}, 0),
+            ({"feeder": "f" * 65}, 18),
+            ({"feeder": "a.b_c-D9"}, 0),
+            ({"feeder": "a/b"}, 18),
+            ({"feeder": "ä"}, 18),
+            ({"feeder": "a\n"}, 18),
+            ({"capacity_w": 0}, 0),
+            ({"capacity_w": 10**12}, 0),
+            ({"capacity_w": 10**12 + 1}, 18),
+            ({"grid_fee_per_kwh": 10**12}, 0),
+            ({"grid_fee_per_kwh": 10**12 + 1}, 18),
+        ],
+    )
+    def test_feeder(self, fields: dict[str, Any], code: int) -> None:
+        world = World()
+        good = {"feeder": "west", "parent": "north", "capacity_w": 5}
+        message = registry_tx_pb2.MsgAddFeeder(registrar=REGISTRAR, **{**good, **fields})
         world.block(world.sign("registrar", message))
         assert world.results[0].code == code
 

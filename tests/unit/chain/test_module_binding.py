@@ -84,14 +84,19 @@ def test_state_keys_never_move() -> None:
     assert layout == {
         "0100": "auth.params", "0101": "auth.accounts", "0102": "auth.last_account_number",
         "0200": "registry.params", "0201": "registry.participants", "0202": "registry.meters",
+        "0204": "registry.feeders", "0205": "registry.feeder_count",
         "0300": "bank.params", "0301": "bank.denoms", "0302": "bank.balances",
         "0303": "bank.holds", "0304": "bank.last_hold_id",
         "0400": "metering.params", "0401": "metering.readings", "0402": "metering.conflicts",
         "0403": "metering.baselines",
         "0500": "market.params", "0501": "market.slots", "0502": "market.orders",
         "0503": "market.positions", "0504": "market.last_order_id", "0505": "market.last_slot",
+        "0506": "market.limit_orders", "0507": "market.clearings", "0508": "market.booking",
+        "0509": "market.offers", "050a": "market.flows", "050b": "market.curtailments",
+        "050c": "market.last_cleared", "050f": "market.resting",
         "0600": "settlement.params", "0601": "settlement.progress", "0602": "settlement.results",
         "0603": "settlement.lines", "0604": "settlement.deferred", "0605": "settlement.arrears",
+        "0700": "storage.params", "0701": "storage.batteries",
     }  # fmt: skip
 
 

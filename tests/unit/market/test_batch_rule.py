@@ -2,104 +2,209 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.market import rules
-from chain.market.rules import Curve, MarketOrder
-from tests.support.properties import curves_with_orders, examples
+from chain.market import batch, rules
+from chain.market.batch import Execution, LineRoom, MarketOrder
+from chain.market.rules import Curve
+from tests.support.properties import Lines, curves_with_orders, examples, lines_with_orders
 
 STREET = Curve(80_000, 300_000, 50_000)
 Batch = tuple[Curve, int, list[MarketOrder]]
 
 
-def buy(quantity_wh: int, limit: int) -> MarketOrder:
-    return MarketOrder(True, quantity_wh, limit)
+def buy(quantity_wh: int, limit: int, *lines: str, whole: bool = False) -> MarketOrder:
+    return MarketOrder(True, quantity_wh, limit, lines, whole)
 
 
-def sell(quantity_wh: int, limit: int) -> MarketOrder:
-    return MarketOrder(False, quantity_wh, limit)
+def sell(quantity_wh: int, limit: int, *lines: str, whole: bool = False) -> MarketOrder:
+    return MarketOrder(False, quantity_wh, limit, lines, whole)
+
+
+def amounts(orders: Sequence[MarketOrder], execution: Execution) -> list[int]:
+    """What each order pays or receives; 0 if it lapses."""
+    return [
+        (rules.compute_payment if order.is_buy else rules.compute_receipt)(execution.price, wh)
+        for order, wh in zip(orders, execution.quantities, strict=True)
+    ]
+
+
+def totals(orders: Sequence[MarketOrder], quantities: Sequence[int]) -> tuple[int, int]:
+    """Wh bought and sold."""
+    pairs = list(zip(orders, quantities, strict=True))
+    return sum(wh for o, wh in pairs if o.is_buy), sum(wh for o, wh in pairs if not o.is_buy)
 
 
 class TestByExample:
     def test_what_balances_trades_at_the_present_price(self) -> None:
-        batch = rules.execute_batch(STREET, 0, [buy(2_000, 200_000), sell(2_000, 180_000)])
-        assert batch.amounts == [380_000, 380_000]
-        assert (batch.bought_wh, batch.sold_wh) == (2_000, 2_000)
+        orders = [buy(2_000, 200_000), sell(2_000, 180_000)]
+        execution = batch.execute_batch(STREET, 0, orders)
+        assert amounts(orders, execution) == [380_000, 380_000]
+        assert execution.quantities == [2_000, 2_000]
 
     def test_what_is_left_over_moves_the_price_for_all(self) -> None:
         # 2 kWh net from balance: on average 0.0022 EUR above 0.19 EUR.
-        batch = rules.execute_batch(STREET, 0, [buy(3_000, 300_000), sell(1_000, 80_000)])
-        assert batch.amounts == [3 * 192_200, 192_200]
+        orders = [buy(3_000, 300_000), sell(1_000, 80_000)]
+        execution = batch.execute_batch(STREET, 0, orders)
+        assert amounts(orders, execution) == [3 * 192_200, 192_200]
 
     def test_the_lowest_bid_leaves_first(self) -> None:
         orders = [buy(10_000, 195_000), buy(10_000, 202_000)]
-        assert rules.execute_batch(STREET, 0, orders).amounts == [None, 2_010_000]
+        assert amounts(orders, batch.execute_batch(STREET, 0, orders)) == [0, 2_010_000]
 
     def test_the_highest_offer_leaves_first(self) -> None:
         orders = [sell(10_000, 185_000), sell(10_000, 178_000)]
-        assert rules.execute_batch(STREET, 0, orders).amounts == [None, 1_790_000]
+        assert amounts(orders, batch.execute_batch(STREET, 0, orders)) == [0, 1_790_000]
 
     def test_equal_limits_leave_together(self) -> None:
         orders = [buy(10_000, 200_000), buy(10_000, 200_000)]
-        assert rules.execute_batch(STREET, 0, orders).amounts == [None, None]
+        assert batch.execute_batch(STREET, 0, orders).quantities == [0, 0]
 
     def test_a_limit_that_is_met_exactly_is_met(self) -> None:
-        assert rules.execute_batch(STREET, 0, [buy(1_000, 191_100)]).amounts == [191_100]
-        assert rules.execute_batch(STREET, 0, [sell(1_000, 188_900)]).amounts == [188_900]
+        for order, amount in ((buy(1_000, 191_100), 191_100), (sell(1_000, 188_900), 188_900)):
+            assert amounts([order], batch.execute_batch(STREET, 0, [order])) == [amount]
 
     def test_the_uneven_millionth_is_the_pools(self) -> None:
         orders = [buy(1, 300_000), sell(1, 80_000)]
-        assert rules.execute_batch(Curve(80_000, 300_001, 50_000), 0, orders).amounts == [191, 190]
+        execution = batch.execute_batch(Curve(80_000, 300_001, 50_000), 0, orders)
+        assert amounts(orders, execution) == [191, 190]
 
     def test_no_orders(self) -> None:
-        batch = rules.execute_batch(STREET, 0, [])
-        assert (batch.amounts, batch.bought_wh, batch.sold_wh) == ([], 0, 0)
+        assert batch.execute_batch(STREET, 0, []).quantities == []
 
 
-@given(curves_with_orders(), st.randoms(use_true_random=False))
+class TestFullLines:
+    def test_a_full_line_is_shared_in_proportion(self) -> None:
+        orders = [buy(4_000, 300_000, "a"), buy(2_000, 300_000, "a"), buy(1_000, 300_000)]
+        execution = batch.execute_batch(STREET, 0, orders, {"a": LineRoom(3_000, 0)})
+        assert execution.quantities == [2_000, 1_000, 1_000]
+
+    def test_what_flows_out_makes_no_room_for_what_flows_in(self) -> None:
+        orders = [buy(4_000, 300_000, "a"), sell(4_000, 80_000, "a")]
+        execution = batch.execute_batch(STREET, 0, orders, {"a": LineRoom(1_000, 3_000)})
+        assert execution.quantities == [1_000, 3_000]
+
+    def test_the_lines_further_out_come_first(self) -> None:
+        orders = [sell(3_000, 80_000, "twig", "branch"), sell(3_000, 80_000, "branch")]
+        rooms = {"branch": LineRoom(0, 2_000), "twig": LineRoom(0, 1_000)}
+        # The twig lets 1 kWh out; of 4 kWh half fits into the branch.
+        assert batch.execute_batch(STREET, 0, orders, rooms).quantities == [500, 1_500]
+
+    def test_the_price_is_that_of_what_is_carried(self) -> None:
+        orders = [buy(10_000, 195_500, "a")]
+        uncut = batch.execute_batch(STREET, 0, orders, {"a": LineRoom(10_000, 0)})
+        assert uncut.quantities == [0]
+        both = [buy(5_000, 195_500, "a"), buy(10_000, 300_000, "a")]
+        cut = batch.execute_batch(STREET, 0, both, {"a": LineRoom(4_000, 0)})
+        # Before the line was looked at the price was too high for the first one: it has left.
+        assert cut.quantities == [0, 4_000]
+        assert cut.price.ceil() == 194_400
+
+    def test_who_has_to_be_whole_makes_way(self) -> None:
+        orders = [buy(2_000, 300_000, "a", whole=True), buy(2_000, 300_000, "a")]
+        execution = batch.execute_batch(STREET, 0, orders, {"a": LineRoom(2_000, 0)})
+        assert execution.quantities == [0, 2_000]
+
+    def test_a_stair_of_whole_orders_comes_to_an_end(self) -> None:
+        """Each is within its limit only when the one before has broken, and breaks as well. The
+        last one would fit, but nobody waits for it.
+        """
+
+        def stair(steps: int) -> list[MarketOrder]:
+            quantities = [10_000 - 100 * step for step in range(steps)] + [10]
+            return [buy(wh, 190_001 + wh * 11 // 10, "a", whole=True) for wh in quantities]
+
+        rooms = {"a": LineRoom(10, 0)}
+        short, long = stair(batch.ROUNDS_MAX - 1), stair(batch.ROUNDS_MAX)
+        assert sum(batch.execute_batch(STREET, 0, short, rooms).quantities) == 10
+        assert sum(batch.execute_batch(STREET, 0, long, rooms).quantities) == 0
+
+
+@given(lines_with_orders(), st.randoms(use_true_random=False))
 @examples(250)
-def test_the_order_of_the_orders_does_not_matter(given_batch: Batch, random: Random) -> None:
-    curve, net_wh, orders = given_batch
+def test_the_order_of_the_orders_does_not_matter(given_batch: Lines, random: Random) -> None:
+    curve, net_wh, orders, rooms = given_batch
     places = list(range(len(orders)))
     random.shuffle(places)
-    straight = rules.execute_batch(curve, net_wh, orders)
-    shuffled = rules.execute_batch(curve, net_wh, [orders[place] for place in places])
-    assert shuffled.amounts == [straight.amounts[place] for place in places]
-    assert shuffled[2:] == straight[2:]
+    straight = batch.execute_batch(curve, net_wh, orders, rooms)
+    shuffled = batch.execute_batch(curve, net_wh, [orders[place] for place in places], rooms)
+    assert shuffled.quantities == [straight.quantities[place] for place in places]
     assert Fraction(*shuffled.price) == Fraction(*straight.price)
 
 
-@given(curves_with_orders())
+@given(lines_with_orders())
 @examples(250)
-def test_everybody_is_within_the_limit_and_the_price_within_the_bounds(given_batch: Batch) -> None:
-    curve, net_wh, orders = given_batch
-    batch = rules.execute_batch(curve, net_wh, orders)
-    price = Fraction(*batch.price)
+def test_everybody_is_within_the_limit_and_the_price_within_the_bounds(given_batch: Lines) -> None:
+    curve, net_wh, orders, rooms = given_batch
+    execution = batch.execute_batch(curve, net_wh, orders, rooms)
+    price = Fraction(*execution.price)
     assert curve.price_low <= price <= curve.price_high
-    for order, amount in zip(orders, batch.amounts, strict=True):
-        if amount is None:
-            continue
-        exact = price * order.quantity_wh / 1000
-        if order.is_buy:
-            assert price <= order.limit
-            assert exact <= amount < exact + 1
-        else:
-            assert price >= order.limit
-            assert exact - 1 < amount <= exact
+    for order, wh in zip(orders, execution.quantities, strict=True):
+        assert 0 <= wh <= order.quantity_wh
+        assert not order.whole or wh in (0, order.quantity_wh)
+        if wh:
+            assert price <= order.limit if order.is_buy else price >= order.limit
+
+
+@given(lines_with_orders())
+@examples(250)
+def test_no_line_carries_more_than_it_has_room_for(given_batch: Lines) -> None:
+    curve, net_wh, orders, rooms = given_batch
+    quantities = batch.execute_batch(curve, net_wh, orders, rooms).quantities
+    for line, room in rooms.items():
+        crossing = [(o, wh) for o, wh in zip(orders, quantities, strict=True) if line in o.lines]
+        assert sum(wh for order, wh in crossing if order.is_buy) <= room.import_wh
+        assert sum(wh for order, wh in crossing if not order.is_buy) <= room.export_wh
+
+
+@given(lines_with_orders())
+@examples(250)
+def test_equal_orders_at_one_place_get_the_same(given_batch: Lines) -> None:
+    curve, net_wh, orders, rooms = given_batch
+    doubled = orders + orders
+    quantities = batch.execute_batch(curve, net_wh, doubled, rooms).quantities
+    assert quantities[: len(orders)] == quantities[len(orders) :]
+
+
+@given(lines_with_orders())
+@examples(250)
+def test_lines_with_room_change_nothing(given_batch: Lines) -> None:
+    curve, net_wh, orders, rooms = given_batch
+    wide = dict.fromkeys(rooms, LineRoom(1 << 60, 1 << 60))
+    bare = [MarketOrder(*order[:3]) for order in orders]
+    assert batch.execute_batch(curve, net_wh, orders, wide) == batch.execute_batch(
+        curve, net_wh, bare
+    )
+
+
+@given(lines_with_orders())
+@examples(250)
+def test_the_pool_earns_at_least_the_area_of_its_curve(given_batch: Lines) -> None:
+    curve, net_wh, orders, rooms = given_batch
+    execution = batch.execute_batch(curve, net_wh, orders, rooms)
+    earned = sum(
+        amount if order.is_buy else -amount
+        for order, amount in zip(orders, amounts(orders, execution), strict=True)
+    )
+    bought_wh, sold_wh = totals(orders, execution.quantities)
+    after = net_wh + bought_wh - sold_wh
+    area = rules.compute_potential(curve, after) - rules.compute_potential(curve, net_wh)
+    assert earned * 4000 * curve.depth_wh >= area
 
 
 @given(curves_with_orders())
 @examples(250)
 def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch: Batch) -> None:
     curve, net_wh, orders = given_batch
-    batch = rules.execute_batch(curve, net_wh, orders)
-    fates = list(zip(orders, batch.amounts, strict=True))
-    bids = [(order.limit, amount is not None) for order, amount in fates if order.is_buy]
-    offers = [(-order.limit, amount is not None) for order, amount in fates if not order.is_buy]
+    execution = batch.execute_batch(curve, net_wh, orders)
+    fates = list(zip(orders, execution.quantities, strict=True))
+    bids = [(order.limit, bool(wh)) for order, wh in fates if order.is_buy]
+    offers = [(-order.limit, bool(wh)) for order, wh in fates if not order.is_buy]
     for side in (bids, offers):
         worst_executed = min((limit for limit, executed in side if executed), default=None)
         if worst_executed is not None:
@@ -111,29 +216,14 @@ def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch
 def test_who_lapses_alone_could_not_have_been_executed_as_well(given_batch: Batch) -> None:
     """Taking one lapsed limit in again would break the limit of somebody who is in."""
     curve, net_wh, orders = given_batch
-    batch = rules.execute_batch(curve, net_wh, orders)
-    lapsed = [o for o, amount in zip(orders, batch.amounts, strict=True) if amount is None]
-    kept = [o for o, amount in zip(orders, batch.amounts, strict=True) if amount is not None]
+    quantities = batch.execute_batch(curve, net_wh, orders).quantities
+    lapsed = [order for order, wh in zip(orders, quantities, strict=True) if not wh]
+    kept = [order for order, wh in zip(orders, quantities, strict=True) if wh]
     for is_buy in (True, False):
         side = [order for order in lapsed if order.is_buy == is_buy]
         if not side:
             continue
         best = max(side, key=lambda order: order.limit if order.is_buy else -order.limit)
         back = [order for order in side if order.limit == best.limit]
-        again = rules.execute_batch(curve, net_wh, kept + back)
-        assert None in again.amounts
-
-
-@given(curves_with_orders())
-@examples(250)
-def test_the_pool_earns_at_least_the_area_of_its_curve(given_batch: Batch) -> None:
-    curve, net_wh, orders = given_batch
-    batch = rules.execute_batch(curve, net_wh, orders)
-    paid = sum(a or 0 for o, a in zip(orders, batch.amounts, strict=True) if o.is_buy)
-    received = sum(a or 0 for o, a in zip(orders, batch.amounts, strict=True) if not o.is_buy)
-    after = net_wh + batch.bought_wh - batch.sold_wh
-    area = rules.compute_potential(curve, after) - rules.compute_potential(curve, net_wh)
-    assert (paid - received) * 4000 * curve.depth_wh >= area
-    executed = [o for o, a in zip(orders, batch.amounts, strict=True) if a is not None]
-    assert batch.bought_wh == sum(o.quantity_wh for o in executed if o.is_buy)
-    assert batch.sold_wh == sum(o.quantity_wh for o in executed if not o.is_buy)
+        again = batch.execute_batch(curve, net_wh, kept + back)
+        assert 0 in again.quantities

@@ -39,6 +39,7 @@ def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [
+        ("[feeders.", "[lines.", "lines is not known"),
         ("[params.bank]", "[params.banc]", "params.banc is not known"),
         ('issuer = "1000 EUR"', 'issuer = "1000 GBP"', "'1000 GBP' is not in EUR or ueur"),
         ('issuer = "1000 EUR"', "", "balances.issuer is missing"),

@@ -96,6 +96,15 @@ class TestRoles:
             "SubmitReadings": ["BRIDGE"],
             "Buy": ["CONSUMER", "PROSUMER"],
             "Sell": ["PRODUCER", "PROSUMER"],
+            "CancelPosition": ["CONSUMER", "PRODUCER", "PROSUMER"],
+            "PlaceLimitOrder": ["CONSUMER", "PRODUCER", "PROSUMER"],
+            "AmendLimitOrder": ["CONSUMER", "PRODUCER", "PROSUMER"],
+            "SetOffer": ["PRODUCER", "PROSUMER"],
+            "BuyOffer": ["CONSUMER", "PROSUMER"],
+            "Curtail": ["DISTRIBUTOR"],
+            "Charge": ["STORAGE"],
+            "Discharge": ["STORAGE"],
+            "Shift": ["STORAGE"],
         }
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market import rules as market_rules
+from chain.market.batch import MarketOrder, execute_batch
 from chain.market.rules import Curve
 from chain.settlement import rules
 from chain.settlement.rules import Agreed, Metered
@@ -133,12 +134,13 @@ def test_a_large_order_among_others_moves_the_price_of_all_of_it() -> None:
     The pool has sold 40 kWh, neighbours sell 20 kWh, and Anna will use 21 kWh. Her last kWh makes
     the other 20 dearer, so that leaving it to the imbalance price saves her 0.0011 EUR.
     """
-    neighbours = market_rules.MarketOrder(False, 20_000, STREET.price_low)
+    neighbours = MarketOrder(False, 20_000, STREET.price_low)
 
     def cost(quantity_wh: int) -> int:
-        anna = market_rules.MarketOrder(True, quantity_wh, STREET.price_high)
-        batch = market_rules.execute_batch(STREET, 40_000, [neighbours, anna])
-        agreed = Agreed(quantity_wh, 0, batch.amounts[1] or 0, 0)
+        anna = MarketOrder(True, quantity_wh, STREET.price_high)
+        batch = execute_batch(STREET, 40_000, [neighbours, anna])
+        assert batch.quantities == [20_000, quantity_wh]
+        agreed = Agreed(quantity_wh, 0, market_rules.compute_payment(batch.price, quantity_wh), 0)
         return -gain(agreed, Metered(21_000, 0, False), STREET)
 
     assert (cost(21_000), cost(20_000)) == (5_861_100, 5_860_000)

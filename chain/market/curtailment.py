@@ -1,0 +1,167 @@
+"""Curtailment: after gate closure a distributor takes over a share of the positions on a feeder.
+
+The distributor stands in for the energy at the price that was agreed, and pays the owner a
+compensation at once; for everybody else, the pool included, nothing changes. Who still uses or
+delivers the energy is in imbalance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
+
+from chain import bank, metering, registry
+from chain.market import feeders, positions, rules
+from chain.market.keeper import MarketError
+from chain.market.state import (
+    CURTAILMENTS,
+    ORDER_IDS,
+    PARAMS,
+    POSITIONS,
+    POSITIONS_BY_FEEDER,
+    SLOTS,
+)
+from chain.runtime import bech32, slots
+from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
+from chain.runtime.errors import ChainError, require
+from chain.runtime.keys import TEXT, U64
+from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
+
+_REASON_BYTES_MAX = 256
+_WAITING = (state_pb2.SLOT_STATUS_OPEN, state_pb2.SLOT_STATUS_CLEARING)
+
+
+class Part(NamedTuple):
+    """What a curtailment takes of one position."""
+
+    owner: bytes
+    quantity_wh: int
+    share: positions.Share
+    compensation: int
+
+
+def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
+    """Takes over a share of all net positions of one side on a feeder and those below it."""
+    _require_form(msg)
+    _require_curtailable(ctx, msg)
+    parts = _require_parts(ctx, msg)
+    number = ORDER_IDS.next(ctx)
+    for part in parts:
+        _take_over(ctx, msg, number, part)
+    record = state_pb2.Curtailment(
+        distributor=msg.distributor,
+        feeder=msg.feeder,
+        side=msg.side,
+        share_permille=msg.share_permille,
+        compensation_per_kwh=msg.compensation_per_kwh,
+        reason=msg.reason,
+        positions=len(parts),
+        quantity_wh=sum(part.quantity_wh for part in parts),
+        compensation=sum(part.compensation for part in parts),
+    )
+    CURTAILMENTS.set(ctx, (msg.slot, number), record)
+    ctx.emit(
+        events_pb2.EventCurtailed(
+            curtailment_id=number,
+            slot=msg.slot,
+            feeder=msg.feeder,
+            side=msg.side,
+            quantity_wh=record.quantity_wh,
+            compensation=record.compensation,
+            reason=msg.reason,
+        )
+    )
+    return tx_pb2.MsgCurtailResponse(
+        curtailment_id=number,
+        quantity_wh=record.quantity_wh,
+        compensation=record.compensation,
+    )
+
+
+def _require_form(msg: tx_pb2.MsgCurtail) -> None:
+    side_known = msg.side in (state_pb2.SIDE_BUY, state_pb2.SIDE_SELL)
+    require(side_known, MarketError.SIDE_INVALID)
+    require(0 < msg.share_permille <= PERMILLE, MarketError.SHARE_INVALID)
+    require(0 < len(msg.reason.encode()) <= _REASON_BYTES_MAX, MarketError.REASON_INVALID)
+    price_fits = msg.compensation_per_kwh <= rules.PRICE_MAX
+    require(price_fits, MarketError.COMPENSATION_INVALID, f"at most {rules.PRICE_MAX}")
+
+
+def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> None:
+    """Refuses a slot whose trades are not final or that is over, and a feeder that is not
+    registered.
+    """
+    info = SLOTS.get(ctx, msg.slot)
+    if info is None:
+        raise ChainError(MarketError.SLOT_UNKNOWN)
+    end_s = slots.end_s(msg.slot, metering.get_params(ctx).slot_length_s)
+    require(ctx.block.time_s < end_s, MarketError.SLOT_OVER)
+    require(info.status not in _WAITING, MarketError.GATE_OPEN)
+    known = registry.get_feeder(ctx, msg.feeder) is not None
+    require(known, registry.RegistryError.FEEDER_UNKNOWN)
+
+
+def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail) -> list[Part]:
+    """What is taken of each position; refuses if that is nothing, or too many."""
+    most = PARAMS.read(ctx).curtailed_positions_max
+    is_buy = msg.side == state_pb2.SIDE_BUY
+    parts: list[Part] = []
+    for owner, position in _get_positions(ctx, msg.slot, msg.feeder):
+        net_wh = position.bought_wh - position.sold_wh
+        quantity_wh = floor_div((net_wh if is_buy else -net_wh) * msg.share_permille, PERMILLE)
+        # Nobody takes over from himself.
+        if quantity_wh <= 0 or owner == ctx.signer:
+            continue
+        require(len(parts) < most, MarketError.TOO_MANY_POSITIONS, f"at most {most}")
+        share = positions.compute_share(position, is_buy, quantity_wh)
+        compensation = ceil_div(msg.compensation_per_kwh * quantity_wh, WH_PER_KWH)
+        parts.append(Part(owner, quantity_wh, share, compensation))
+    require(parts, MarketError.NOTHING_TO_CURTAIL)
+    return parts
+
+
+def _get_positions(
+    state: HasStore, slot: int, feeder: str
+) -> Iterator[tuple[bytes, state_pb2.Position]]:
+    """Positions at a feeder and at those below it, feeder by feeder from the top down."""
+    for name in feeders.get_feeders_below(state, feeder):
+        under = U64.encode(slot) + TEXT.encode_part(name)
+        for _, key in POSITIONS_BY_FEEDER.keys(state, under):
+            position = POSITIONS.get(state, key)
+            assert position is not None, "an index points to a position that is not there"
+            yield key[1], position
+
+
+def _take_over(ctx: Context, msg: tx_pb2.MsgCurtail, number: int, part: Part) -> None:
+    """Moves energy, money and what secures them from an owner to the distributor, and pays the
+    compensation. The sums of the slot stay as they are.
+    """
+    is_buy = msg.side == state_pb2.SIDE_BUY
+    secured = part.share.security + (part.share.amount if is_buy else 0)
+    position = positions.require_position(ctx, msg.slot, part.owner)
+    positions.take_share(position, is_buy, part.quantity_wh, part.share)
+    POSITIONS.set(ctx, (msg.slot, part.owner), position)
+    positions.unsecure(ctx, msg.slot, part.owner, secured)
+    positions.remove_if_empty(ctx, msg.slot, part.owner)
+    positions.secure(ctx, msg.slot, ctx.signer, secured)
+    place = positions.get_place(ctx, msg.slot, ctx.signer)
+    trade = positions.Trade(is_buy, part.quantity_wh, *part.share[:2], place, part.share.security)
+    positions.add_to_position(ctx, msg.slot, ctx.signer, trade)
+    change_wh = part.quantity_wh if is_buy else -part.quantity_wh
+    feeders.book_flow(ctx, msg.slot, position.feeder, -change_wh)
+    feeders.book_flow(ctx, msg.slot, place, change_wh)
+    denom = PARAMS.read(ctx).settlement_denom
+    bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
+    ctx.emit(
+        events_pb2.EventPositionCurtailed(
+            curtailment_id=number,
+            slot=msg.slot,
+            owner=bech32.encode(part.owner),
+            quantity_wh=part.quantity_wh,
+            amount=part.share.amount,
+            compensation=part.compensation,
+        )
+    )

@@ -1,0 +1,39 @@
+"""What an account has agreed for the slots that are not settled yet."""
+
+from __future__ import annotations
+
+from blockenergy.market.v1 import state_pb2
+
+from chain.market.state import LAST_SLOT, POSITIONS, SLOTS
+from chain.runtime.collections import HasStore
+
+
+def get_plan(
+    state: HasStore, owner: bytes, after: int
+) -> list[tuple[int, state_pb2.Position | None]]:
+    """Every slot behind the given one that is open or not settled yet, the earliest first, with
+    the position of an account in it, which the caller must not change.
+
+    There are no more of them than the horizon and the reading deadline span, unless the settlement
+    is late.
+    """
+    plan = []
+    slot = LAST_SLOT.last(state)
+    while slot > after:
+        info = SLOTS.read(state, slot)
+        if info is None:
+            slot = _get_slot_before(state, slot)
+            continue
+        # Slots are settled one after the other.
+        if info.status == state_pb2.SLOT_STATUS_SETTLED:
+            break
+        plan.append((slot, POSITIONS.read(state, (slot, owner))))
+        slot -= 1
+    plan.reverse()
+    return plan
+
+
+def _get_slot_before(state: HasStore, slot: int) -> int:
+    """The last slot on record before one that is not: a halt of the chain leaves a gap."""
+    found = next(SLOTS.items(state, after=SLOTS.key.encode(slot), reverse=True), None)
+    return found[0] if found else 0

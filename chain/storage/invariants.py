@@ -1,0 +1,39 @@
+"""What always holds of batteries."""
+
+from __future__ import annotations
+
+from chain import registry
+from chain.runtime import bech32
+from chain.runtime.collections import HasStore
+from chain.runtime.units import PERMILLE
+from chain.storage.state import BATTERIES
+
+
+def law(state: HasStore) -> list[str]:
+    """There is never less than nothing or more than the capacity in a battery, and never more has
+    come out than its efficiencies leave of what went in and what can have been in it before.
+
+    What was metered beyond that is counted apart, as refused.
+    """
+    problems = []
+    for owner, battery in BATTERIES.items(state):
+        charged_wh = battery.charged_wh - battery.refused_charge_wh
+        discharged_wh = battery.discharged_wh - battery.refused_discharge_wh
+        # In thousandths of a Wh: what came in, and the most that was there at first.
+        stored = charged_wh * battery.charge_efficiency_permille + battery.capacity_wh * PERMILLE
+        left = stored - battery.energy_wh * PERMILLE
+        drawn = discharged_wh * PERMILLE * PERMILLE
+        if battery.energy_wh > battery.capacity_wh or min(charged_wh, discharged_wh) < 0:
+            problems.append(f"{bech32.encode(owner)}: the battery is beyond its limits")
+        elif drawn > left * battery.discharge_efficiency_permille:
+            problems.append(f"{bech32.encode(owner)}: more came out than the law allows")
+    return problems
+
+
+def owners(state: HasStore) -> list[str]:
+    """Every battery is that of a participant."""
+    return [
+        f"{bech32.encode(owner)} has a battery, unregistered"
+        for owner, _ in BATTERIES.items(state)
+        if not registry.is_participant(state, owner)
+    ]

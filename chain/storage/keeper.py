@@ -1,0 +1,124 @@
+"""What is in a battery and what will be: the projection, and the tracking by the meter.
+
+The plan of a slot is the account's net position in it: bought energy charges the battery, sold
+energy discharges it. The projection starts from what the last settled slot left and follows the
+law of the battery over all slots that are not settled. An order that would make the law refuse
+anything more than without it, in its own slot or a later one, is not taken. So, as long as what
+is metered is what was planned, the law refuses nothing, and at every settlement the battery holds
+what was projected. Metering that deviates from the plan, or a curtailment, may leave the battery
+with less or more than the rest of the plan needs; then the projection goes on from what is there,
+and only orders that do not make it worse are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from blockenergy.storage.v1 import errors_pb2, events_pb2, state_pb2
+
+from chain import market, metering
+from chain.runtime import bech32
+from chain.runtime.collections import HasStore
+from chain.runtime.context import Context
+from chain.runtime.errors import ChainError, ErrorCodes, require
+from chain.storage import rules
+from chain.storage.state import BATTERIES
+
+StorageError = ErrorCodes("storage", errors_pb2.Error.DESCRIPTOR)
+
+
+class Projected(NamedTuple):
+    """A slot to come: what is planned (negative: discharge) and what that does."""
+
+    slot: int
+    net_charge_wh: int
+    step: rules.Step
+
+
+def require_battery(state: HasStore, owner: bytes) -> state_pb2.Battery:
+    """The battery of an account; refuses an account without one."""
+    battery = BATTERIES.get(state, owner)
+    if battery is None:
+        raise ChainError(StorageError.BATTERY_UNKNOWN)
+    return battery
+
+
+def get_law(battery: state_pb2.Battery) -> rules.Law:
+    """What the law of the battery knows of it."""
+    return rules.Law(
+        battery.capacity_wh,
+        battery.charge_efficiency_permille,
+        battery.discharge_efficiency_permille,
+    )
+
+
+def get_projection(state: HasStore, owner: bytes, battery: state_pb2.Battery) -> list[Projected]:
+    """What will be in a battery after each slot that is not settled, the earliest first."""
+    return _project(battery, _get_plan(state, owner, battery))
+
+
+def require_fits(
+    state: HasStore, owner: bytes, battery: state_pb2.Battery, changes: Mapping[int, int]
+) -> None:
+    """Refuses orders that the battery could not follow, with all that is agreed.
+
+    changes: net charge by slot. Slots that are not open are left to the market to refuse.
+    """
+    limit_wh = rules.compute_slot_limit_wh(
+        battery.power_w, metering.get_params(state).slot_stands_for_s
+    )
+    plan = _get_plan(state, owner, battery)
+    changed = [(slot, net_wh + changes.get(slot, 0)) for slot, net_wh in plan]
+    for old, new in zip(_project(battery, plan), _project(battery, changed), strict=True):
+        too_much_wh = new.step.refused_charge_wh - old.step.refused_charge_wh
+        fits = too_much_wh <= 0
+        require(fits, StorageError.CHARGE_TOO_LARGE, f"slot {new.slot}, {too_much_wh} Wh over")
+        missing_wh = new.step.refused_discharge_wh - old.step.refused_discharge_wh
+        fits = missing_wh <= 0
+        require(fits, StorageError.DISCHARGE_TOO_LARGE, f"slot {new.slot}, {missing_wh} Wh short")
+        slow = abs(new.net_charge_wh) <= max(limit_wh, abs(old.net_charge_wh))
+        require(slow, StorageError.POWER_TOO_LARGE, f"slot {new.slot}, at most {limit_wh} Wh")
+
+
+def track(ctx: Context, owner: bytes, slot: int, import_wh: int, export_wh: int) -> None:
+    """Takes in what the meters of an account have shown of a slot, if it has a battery.
+
+    The battery takes no more in than there is room for and gives no more out than the law allows;
+    the rest is noted as refused.
+    """
+    battery = BATTERIES.get(ctx, owner)
+    if battery is None or slot <= battery.settled_slot:
+        return
+    step = rules.compute_step(get_law(battery), battery.energy_wh, import_wh, export_wh)
+    battery.energy_wh = step.energy_wh
+    battery.settled_slot = slot
+    battery.charged_wh += import_wh
+    battery.discharged_wh += export_wh
+    battery.refused_charge_wh += step.refused_charge_wh
+    battery.refused_discharge_wh += step.refused_discharge_wh
+    BATTERIES.set(ctx, owner, battery)
+    if import_wh or export_wh:
+        ctx.emit(
+            events_pb2.EventBatteryTracked(
+                owner=bech32.encode(owner),
+                slot=slot,
+                charged_wh=import_wh,
+                discharged_wh=export_wh,
+                energy_wh=step.energy_wh,
+                refused_wh=step.refused_charge_wh + step.refused_discharge_wh,
+            )
+        )
+
+
+def _get_plan(state: HasStore, owner: bytes, battery: state_pb2.Battery) -> list[tuple[int, int]]:
+    """The slots that are not settled, and what is to flow in over each; negative: out."""
+    return [
+        (slot, position.bought_wh - position.sold_wh if position else 0)
+        for slot, position in market.get_plan(state, owner, battery.settled_slot)
+    ]
+
+
+def _project(battery: state_pb2.Battery, plan: Sequence[tuple[int, int]]) -> list[Projected]:
+    steps = rules.project(get_law(battery), battery.energy_wh, [net_wh for _, net_wh in plan])
+    return [Projected(slot, net_wh, step) for (slot, net_wh), step in zip(plan, steps, strict=True)]

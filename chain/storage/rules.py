@@ -1,0 +1,85 @@
+"""The law of the battery. Nothing here reads state.
+
+    e' = e + floor(eta_c * charge) - ceil(discharge / eta_d),  0 <= e' <= capacity
+
+Both roundings are against the battery. So whatever is charged and discharged, in any sequence:
+discharge <= eta_d * (initial + eta_c * charge), summed from the beginning.
+
+A slot is looked at as a whole: within it a battery may be charged and discharged in any sequence,
+and only what is in it at the end has to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chain.runtime.units import PERMILLE, ceil_div, floor_div
+
+_SECONDS_PER_HOUR = 3600
+
+
+class Law(NamedTuple):
+    """What a battery can hold, and the shares that charging and discharging leave of energy."""
+
+    capacity_wh: int
+    charge_efficiency_permille: int
+    discharge_efficiency_permille: int
+
+
+class Step(NamedTuple):
+    """What is in the battery after a slot, and what the law does not allow of its flows."""
+
+    energy_wh: int
+    refused_charge_wh: int = 0
+    refused_discharge_wh: int = 0
+
+
+def compute_step(law: Law, energy_wh: int, charge_wh: int, discharge_wh: int) -> Step:
+    """What a slot does to a battery: as much of its flows as the law allows."""
+    stored = compute_stored_wh(law, charge_wh)
+    given_wh = min(discharge_wh, compute_discharge_max_wh(law, energy_wh + stored))
+    drawn = compute_drawn_wh(law, given_wh)
+    taken_wh = min(charge_wh, compute_charge_max_wh(law, law.capacity_wh - energy_wh + drawn))
+    # If anything is refused here, what is left fills the battery: that is never below nothing.
+    stored = compute_stored_wh(law, taken_wh)
+    return Step(energy_wh + stored - drawn, charge_wh - taken_wh, discharge_wh - given_wh)
+
+
+def project(law: Law, energy_wh: int, net_charges_wh: Iterable[int]) -> list[Step]:
+    """What will be in a battery after each of the slots to come.
+
+    net_charges_wh: what flows in over each slot; negative: out. What the law does not allow does
+    not happen, and the next slot goes on from there.
+    """
+    steps = []
+    for net_wh in net_charges_wh:
+        step = compute_step(law, energy_wh, max(0, net_wh), max(0, -net_wh))
+        steps.append(step)
+        energy_wh = step.energy_wh
+    return steps
+
+
+def compute_stored_wh(law: Law, charge_wh: int) -> int:
+    """What charging adds to the energy in the battery."""
+    return floor_div(charge_wh * law.charge_efficiency_permille, PERMILLE)
+
+
+def compute_drawn_wh(law: Law, discharge_wh: int) -> int:
+    """What discharging takes from the energy in the battery."""
+    return ceil_div(discharge_wh * PERMILLE, law.discharge_efficiency_permille)
+
+
+def compute_charge_max_wh(law: Law, room_wh: int) -> int:
+    """The most that can be charged into so much room."""
+    return floor_div((room_wh + 1) * PERMILLE - 1, law.charge_efficiency_permille)
+
+
+def compute_discharge_max_wh(law: Law, energy_wh: int) -> int:
+    """The most that can be discharged from so much energy."""
+    return floor_div(energy_wh * law.discharge_efficiency_permille, PERMILLE)
+
+
+def compute_slot_limit_wh(power_w: int, slot_stands_for_s: int) -> int:
+    """The most that flows in or out of a battery in one slot."""
+    return floor_div(power_w * slot_stands_for_s, _SECONDS_PER_HOUR)

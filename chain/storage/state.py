@@ -1,0 +1,13 @@
+"""Batteries, and the parameters of storage."""
+
+from __future__ import annotations
+
+from blockenergy.storage.v1 import state_pb2
+
+from chain.runtime.collections import Item, Map, Record, Schema
+from chain.runtime.keys import ADDRESS
+
+SCHEMA = Schema(7, "storage")
+PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+# By the owner, who has one battery: whose meter it is, and who trades for it.
+BATTERIES = Map(SCHEMA, 1, "batteries", ADDRESS, Record(state_pb2.Battery))

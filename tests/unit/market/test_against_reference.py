@@ -1,0 +1,230 @@
+"""Blocks of market orders through the chain, compared to the millionth with plain fractions.
+
+Buying, selling and cancelling by several people behind lines with fees (INV-5, INV-6, INV-7). All
+invariants of the chain are checked after each block as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from blockenergy.market.v1 import query_pb2, state_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.market.state import FLOWS
+from tests.support import cast
+from tests.support.market_reference import HIGH, LOW, Account, Line, Reference, Wish
+from tests.support.properties import examples
+from tests.support.world import World
+
+# Anna on a feeder of her own, Ben on another one, Clara on a branch of that, Dirk at the head.
+FEEDERS = {"anna": "north", "ben": "south", "clara": "branch", "dirk": ""}
+MONEY = 100_000_000
+Action = tuple[str, str, int, int]
+
+capacities = st.sampled_from([0, 500, 2_000, 5_000, 10**6, 10**6])
+fees = st.sampled_from([0, 0, 1, 12_345, 60_000])
+lines = st.fixed_dictionaries(
+    {
+        "north": st.builds(Line, st.just(""), capacities, fees),
+        "south": st.builds(Line, st.just(""), capacities, fees),
+        "branch": st.builds(Line, st.just("south"), capacities, fees),
+    }
+)
+whs = st.one_of(st.integers(1, 9), st.integers(1, 3_000), st.sampled_from([500, 1_000]))
+_KINDS = ["buy", "sell", "take back what was bought", "take back what was sold"]
+
+
+@st.composite
+def actions(draw: st.DrawFn) -> Action:
+    """An order with a limit that is met in any case, or with any other."""
+    kind = draw(st.sampled_from(_KINDS))
+    met = HIGH if kind in ("buy", "take back what was sold") else LOW
+    limit = draw(st.one_of(st.just(met), st.just(met), st.integers(LOW, HIGH)))
+    return draw(st.sampled_from(sorted(FEEDERS))), kind, draw(whs), limit
+
+
+blocks_of_actions = st.lists(st.lists(actions(), min_size=2, max_size=8), min_size=2, max_size=6)
+
+
+def street(lines_by_name: dict[str, Line], depth_wh: int, cover_permille: int) -> World:
+    changes: dict[str, Any] = {
+        "market.params": {"depth_wh": depth_wh, "imbalance_cover_permille": cover_permille},
+        "registry.feeder_count": len(lines_by_name),
+        "registry.meters[meter-dirk]": None,
+        "registry.meters[meter-ben]": {"feeder": "south"},
+        "registry.meters[meter-clara]": {"feeder": "branch"},
+    }
+    for name, line in lines_by_name.items():
+        changes[f"registry.feeders[{name}]"] = {
+            "parent": line.parent,
+            "capacity_w": line.capacity_wh,
+            "grid_fee_per_kwh": line.grid_fee_per_kwh,
+        }
+    for name in FEEDERS:
+        changes[f"registry.participants[{name}]"] = {"roles": ["ROLE_PROSUMER"]}
+    world = World(changes)
+    world.block()
+    return world
+
+
+def sign(world: World, slot: int, action: Action) -> bytes:
+    name, kind, wh, limit = action
+    if kind == "buy":
+        return world.buy(name, slot, wh, limit)
+    if kind == "sell":
+        return world.sell(name, slot, wh, limit)
+    return world.cancel(name, slot, "bought" in kind, wh, limit)
+
+
+def wish_of(action: Action) -> Wish:
+    name, kind, wh, limit = action
+    is_buy = kind in ("buy", "take back what was sold")
+    return Wish(name, is_buy, wh, limit, cancels="take back" in kind)
+
+
+def compare(world: World, slot: int, reference: Reference) -> None:
+    """Positions, holds, balances, flows and the sums of the slot are those of the reference."""
+    short = world.short()
+    for name, account in reference.accounts.items():
+        position = short.get(f"market.positions[{slot}, {name}]", {})
+        has = [
+            int(position.get(key, 0))
+            for key in (
+                "bought_wh", "sold_wh", "cost", "revenue", "grid_fees", "sold_grid_fees", "cover",
+                "bond",
+            )
+        ]  # fmt: skip
+        should = [
+            account.bought, account.sold, account.cost, account.revenue, account.buy_fees,
+            account.sell_fees, account.cover, account.bond,
+        ]  # fmt: skip
+        assert has == (should if account.bought or account.sold else [0] * 8), name
+        on_hold = account.cost + account.cover + account.bond if any(has) else 0
+        assert world.balance(name) == MONEY - on_hold - account.lost, name
+    flows = {key[1]: f.import_wh - f.export_wh for key, f in FLOWS.items(world.state)}
+    assert flows == {name: wh for name, wh in reference.flows.items() if wh}
+
+
+def slot_of(world: World, slot: int) -> state_pb2.Slot:
+    path = "/blockenergy.market.v1.Query/Slot"
+    answer = world.query(path, query_pb2.QuerySlotRequest(slot=slot), query_pb2.QuerySlotResponse)
+    return answer.info
+
+
+@given(
+    lines,
+    st.sampled_from([700, 3_000, 50_000]),
+    st.sampled_from([0, 1, 100]),
+    blocks_of_actions,
+)
+@examples(200)
+def test_every_block_comes_to_what_the_reference_says(
+    lines_by_name: dict[str, Line],
+    depth_wh: int,
+    cover_permille: int,
+    blocks: list[list[Action]],
+) -> None:
+    world = street(lines_by_name, depth_wh, cover_permille)
+    slot = world.slot_ahead(1)
+    accounts = {name: Account(feeder) for name, feeder in FEEDERS.items()}
+    reference = Reference(depth_wh, cover_permille, lines_by_name, accounts)
+    for block in blocks:
+        world.block(*(sign(world, slot, action) for action in block))
+        taken = [result.code == 0 for result in world.results]
+        reference.run([wish_of(a) for a, ok in zip(block, taken, strict=True) if ok])
+        compare(world, slot, reference)
+        info = slot_of(world, slot)
+        earned = info.cost + info.cancellation_income - info.revenue - info.grid_fees
+        assert earned >= reference.area(0, reference.net_wh)
+        bound = HIGH if reference.net_wh > 0 else LOW
+        assert earned - Fraction(reference.net_wh * bound, 1000) > -info.funding - 1
+        assert info.cancellation_income == reference.income
+
+
+@given(lines, st.lists(actions(), min_size=3, max_size=10), st.randoms(use_true_random=False))
+@examples(60)
+def test_inv_7_the_sequence_of_the_people_in_a_block_changes_no_money(
+    lines_by_name: dict[str, Line], block: list[Action], random: Any
+) -> None:
+    """Nobody can change the sequence of somebody else's own orders, but that of the people."""
+
+    def outcome(sequence: list[Action]) -> list[int]:
+        world = street(lines_by_name, 3_000, 100)
+        slot = world.slot_ahead(1)
+        begin = [(name, kind, 900, limit) for name in sorted(FEEDERS) for kind, limit in
+                 (("buy", HIGH), ("sell", LOW))]  # fmt: skip
+        world.block(*(sign(world, slot, action) for action in begin))
+        world.block(*(sign(world, slot, action) for action in sequence))
+        return [world.balance(name) for name in (*sorted(FEEDERS), "pool")]
+
+    names = sorted(FEEDERS)
+    random.shuffle(names)
+    shuffled = sorted(block, key=lambda action: names.index(action[0]))
+    assert outcome(shuffled) == outcome(block)
+
+
+@given(blocks_of_actions, st.booleans(), st.booleans(), whs, fees)
+@examples(80)
+def test_taking_back_and_trading_again_never_gains(
+    history: list[list[Action]], is_buy: bool, at_once: bool, wh: int, fee: int
+) -> None:
+    """Anna has traded; whatever else has happened, taking it back and trading it again, in one
+    block or in two, leaves her with the same energy and no more money.
+    """
+    wide = {"north": Line("", 10**6, fee), "south": Line("", 10**6, 0)}
+    world = street(wide | {"branch": Line("south", 10**6, 0)}, 3_000, 0)
+    slot = world.slot_ahead(1)
+    world.block(
+        sign(world, slot, ("anna", "buy" if is_buy else "sell", wh, HIGH if is_buy else LOW))
+    )
+    for block in history:
+        world.block(*(sign(world, slot, action) for action in block))
+    before = worth(world, slot)
+    kind = "bought" if is_buy else "sold"
+    back = ("anna", f"take back what was {kind}", wh, LOW if is_buy else HIGH)
+    again = ("anna", "buy" if is_buy else "sell", wh, HIGH if is_buy else LOW)
+    if at_once:
+        world.block(sign(world, slot, back), sign(world, slot, again))
+    else:
+        world.block(sign(world, slot, back))
+        world.block(sign(world, slot, again))
+    after = worth(world, slot)
+    if after[0] == before[0]:
+        assert after[1] <= before[1]
+
+
+def worth(world: World, slot: int) -> tuple[list[int], int]:
+    """What Anna has bought and sold, and what her money comes to if she keeps to it."""
+    position = world.short().get(f"market.positions[{slot}, anna]", {})
+    bought, sold, revenue, bond = (
+        int(position.get(key, 0)) for key in ("bought_wh", "sold_wh", "revenue", "bond")
+    )
+    # What she has to pay is on hold already.
+    return [bought, sold], world.balance("anna") + revenue + bond
+
+
+def test_one_unit_more_reserved_than_needed_would_be_noticed() -> None:
+    """The comparison is not blind: a reference that rounds otherwise disagrees."""
+    plain = {"north": Line("", 10**6, 1), "south": Line("", 10**6, 0)}
+    lines_by_name = plain | {"branch": Line("south", 10**6, 0)}
+    world = street(lines_by_name, 3_000, 100)
+    slot = world.slot_ahead(1)
+    world.block(world.buy("anna", slot, 777, HIGH))
+    accounts = {name: Account(feeder) for name, feeder in FEEDERS.items()}
+    reference = Reference(3_000, 100, lines_by_name, accounts)
+    reference.run([Wish("anna", True, 777, HIGH)])
+    compare(world, slot, reference)
+    reference.accounts["anna"] = replace(accounts["anna"], cost=accounts["anna"].cost + 1)
+    try:
+        compare(world, slot, reference)
+    except AssertionError:
+        return
+    raise AssertionError("a millionth too much was not noticed")
+
+
+def test_names_of_the_reference_are_those_of_the_cast() -> None:
+    assert set(FEEDERS) <= set(cast.HOUSEHOLDS)
