@@ -73,6 +73,9 @@ test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
 
+fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it
+	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),1200) $(FUZZ_ARGS)
+
 lint: $(VENV)/.dev ## Check format and style
 	$(python) -m ruff format --quiet --check .
 	$(python) -m ruff check --quiet .
@@ -109,7 +112,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet testnet testnet-down bench bench-market wheel install test test-network test-crash test-docker test-simulation lint typecheck format proto docs cometbft lock clean help
+.PHONY: demo localnet testnet testnet-down bench bench-market wheel install test test-network test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -5,7 +5,7 @@
     python -m abci_app export --home DIR          writes a genesis document that goes on from here
 
 Exit status: 0 done, 1 a promise is broken, 2 wrong usage, 4 a file is missing
-or in use, 70 a fault.
+or in use, or the disk does not take what is written, 70 a fault.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+from abci_app.application import OperatorError
 from abci_app.export import ExportError, make_genesis
 from abci_app.leveldb import DatabaseError
 from abci_app.listener import AddressError
@@ -79,11 +80,12 @@ def make_parser() -> argparse.ArgumentParser:
 def serve(options: argparse.Namespace) -> int:
     """Serves CometBFT until SIGTERM or SIGINT, or until a promise is broken."""
     stopping = threading.Event()
-    failures: list[str] = []
+    statuses: list[int] = []
 
     def stop_on_failure(call: str, error: Exception) -> None:
-        logging.critical("%s failed: %s", call, error, exc_info=error)
-        failures.append(call)
+        is_ours = not isinstance(error, OperatorError)
+        logging.critical("%s failed: %s", call, error, exc_info=error if is_ours else None)
+        statuses.append(FAULT if is_ours else MISSING)
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,7 +101,7 @@ def serve(options: argparse.Namespace) -> int:
             Server(application, address, on_failure=stop_on_failure),
         ):
             stopping.wait()
-    return FAULT if failures else 0
+    return statuses[0] if statuses else 0
 
 
 @contextmanager

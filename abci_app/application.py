@@ -27,6 +27,12 @@ from abc import ABC, abstractmethod
 from tendermint.abci import types_pb2 as abci
 
 
+class OperatorError(Exception):
+    """The application cannot go on until its operator has mended something, such as a full disk.
+    The text is a sentence that says what; nobody needs to see the way to it.
+    """
+
+
 class Application(ABC):
     """The base of every application. What no application can do without is abstract; snapshots
     and vote extensions have the answers of an application that does not use them.

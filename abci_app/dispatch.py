@@ -18,6 +18,7 @@ from abci_app.framing import FramingError, decode_uvarint, encode_uvarint
 
 # Protobuf's wire type of a field that is a message.
 LENGTH_DELIMITED = 2
+EXCEPTION_CHARACTERS_MAX = 1_000
 
 
 class CallFailed(Exception):  # noqa: N818, the name reads as the sentence does.
@@ -101,7 +102,10 @@ def run_call(name: str, call: Call, request: Message) -> bytes:
 
 def make_exception_reply(text: str) -> bytes:
     """Gives the framed reply that tells the peer why its request was not carried out."""
-    return frame_reply("exception", abci.ResponseException(error=text))
+    # The text of an exception may quote anything, and what protobuf cannot carry would end the
+    # connection without a word.
+    error = text[:EXCEPTION_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
+    return frame_reply("exception", abci.ResponseException(error=error))
 
 
 def frame_reply(name: str, reply: Message) -> bytes:

@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from abci_app.application import OperatorError
+
 if sys.version_info >= (3, 12):
     import plyvel_next as plyvel
 else:
@@ -25,7 +27,7 @@ BLOOM_FILTER_BITS = 10
 LevelDBError = plyvel.Error
 
 
-class DatabaseError(Exception):
+class DatabaseError(OperatorError):
     """The database cannot be used. The text is a sentence that says what to do."""
 
 

@@ -5,7 +5,6 @@ It carries bytes between CometBFT, the disk and the rules, and decides nothing a
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Sequence
@@ -14,10 +13,15 @@ from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
 from abci_app.application import Application
+from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
-from abci_app.results import make_check_result, make_events, write_exec_result
+from abci_app.results import (
+    make_check_result,
+    make_events,
+    make_misbehavior_event,
+    write_exec_result,
+)
 from chain import app
-from chain.runtime.collections import GenesisError
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError, build_proof_ops
 from chain.runtime.store import Overlay
@@ -60,10 +64,7 @@ class EnergyApplication(Application):
         )
 
     def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
-        try:
-            changes = app.init_chain(json.loads(request.app_state_bytes or b"{}"))
-        except json.JSONDecodeError as error:
-            raise GenesisError(f"app_state is not JSON: {error}") from None
+        changes = load_genesis(request.app_state_bytes)
         app_hash = self._state.begin_chain(request.chain_id, changes)
         self._reset_mempool()
         return abci.ResponseInitChain(app_hash=app_hash)
@@ -108,13 +109,15 @@ class EnergyApplication(Application):
         result = app.finalize_block(self._state.reader, block, self._cache, request.txs)
         for tx_result in result.tx_results:
             _log_fault(request.height, tx_result)
-        for misbehavior in request.misbehavior:
-            log.error("evidence of misbehaviour at height %d: %s", request.height, misbehavior)
+        evidence = [make_misbehavior_event(found) for found in request.misbehavior]
+        for event in evidence:
+            log.error("evidence of misbehaviour in block %d: %s", request.height, event.attributes)
         if self._check_invariants:
             self._require_invariants(request.height, result)
         app_hash = self._state.set_pending(block, result.changes)
         self._block_txs = list(request.txs)
-        response = abci.ResponseFinalizeBlock(events=make_events(result.events), app_hash=app_hash)
+        events = make_events([*result.events, *evidence])
+        response = abci.ResponseFinalizeBlock(events=events, app_hash=app_hash)
         for tx_result in result.tx_results:
             write_exec_result(tx_result, response.tx_results.add())
         return response

@@ -24,6 +24,7 @@ _Writer = tuple[str, Callable[[Any], str]]
 # Nobody looks for a transaction by these, and every entry of the index costs CometBFT time.
 _NOT_INDEXED = frozenset({"amount", "fee", "msg_index"})
 _CACHED_ATTRIBUTES = 1 << 16
+_MISBEHAVIORS = {number: name for name, number in abci.MisbehaviorType.items()}
 
 
 def _tag(message: type[Message], name: str) -> bytes:
@@ -61,6 +62,22 @@ def make_check_result(result: TxResult) -> abci.ResponseCheckTx:
 def make_events(events: Iterable[Event]) -> list[abci.Event]:
     """Events in their order."""
     return [abci.Event.FromString(encode_event(event)) for event in events]
+
+
+def make_misbehavior_event(found: abci.Misbehavior) -> CosmosEvent:
+    """Evidence in a block that a validator broke the rules of consensus. `height` is where it did,
+    at or before the block's own; `validator` is its address as genesis.json and `status` write it.
+    """
+    return CosmosEvent(
+        "misbehavior",
+        (
+            ("kind", _MISBEHAVIORS.get(found.type, str(found.type))),
+            ("validator", found.validator.address.hex().upper()),
+            ("height", str(found.height)),
+            ("voting_power", str(found.validator.power)),
+            ("total_voting_power", str(found.total_voting_power)),
+        ),
+    )
 
 
 def encode_event(event: Event) -> bytes:

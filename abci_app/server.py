@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Self
 
-from abci_app.application import Application
+from abci_app.application import Application, OperatorError
 from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
 from abci_app.framing import FrameReader, FramingError
 from abci_app.listener import AddressError, AddressInUse, Listener, open_listener
@@ -204,7 +204,8 @@ class Server:
     ) -> None:
         """Sends the replies so far and the reason why there will be no more."""
         if isinstance(error, CallFailed):
-            log.critical("the application broke: %s", error, exc_info=error.cause)
+            trace = None if isinstance(error.cause, OperatorError) else error.cause
+            log.critical("the application broke: %s", error, exc_info=trace)
         else:
             log.warning("closed a connection: %s", error)
         try:

@@ -110,7 +110,9 @@ class Intake:
                 return self.push_telegram(request.telegram)
             case _:
                 return refuse(
-                    Reading(), bridge_pb2.PUSH_MALFORMED, "The request has no reading or telegram."
+                    Reading(),
+                    bridge_pb2.PUSH_MALFORMED,
+                    "The request has no reading or telegram that could be read.",
                 )
 
     def push_reading(self, request: PushReadingRequest) -> Pending:

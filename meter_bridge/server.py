@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import grpc
-from blockenergy.bridge.v1 import bridge_pb2_grpc
+from blockenergy.bridge.v1 import bridge_pb2, bridge_pb2_grpc
 from blockenergy.bridge.v1.bridge_pb2 import (
     PUSH_CHAIN_UNREACHABLE,
     PUSH_SPOOL_FULL,
@@ -29,11 +29,19 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     ReadingStatusRequest,
     ReadingStatusResponse,
 )
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 
 from meter_bridge.intake import NUMBER_MAX, Intake, Pending
 from meter_bridge.spool import Spool, SpoolBrokenError
 
+M = TypeVar("M", bound=Message)
+
 log = logging.getLogger(__name__)
+
+SERVICE = bridge_pb2.DESCRIPTOR.services_by_name["MeterBridge"]
+UNARY_HANDLER = grpc.unary_unary_rpc_method_handler
+STREAM_HANDLER = grpc.stream_stream_rpc_method_handler
 
 # Answers of one stream that may be on their way to the disk at once.
 IN_FLIGHT_MAX = 512
@@ -183,6 +191,35 @@ def take_ahead(
         is_over.set()
 
 
+def make_handlers(service: Service) -> grpc.GenericRpcHandler:
+    """The methods as the generated code would bind them, but for requests that cannot be read.
+
+    gRPC never finishes a stream in which a request cannot be read: its memory and its place among
+    the streams of the connection are lost, and the server takes long to stop.
+    """
+    handlers = {}
+    for method in SERVICE.methods:
+        bind = STREAM_HANDLER if method.client_streaming else UNARY_HANDLER
+        handlers[method.name] = bind(
+            getattr(service, method.name),
+            request_deserializer=make_reader(GetMessageClass(method.input_type)),
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+    return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
+
+
+def make_reader(kind: type[M]) -> Callable[[bytes], M]:
+    """Reads requests; what cannot be read stands for an empty one, which says nothing either."""
+
+    def read(data: bytes) -> M:
+        try:
+            return kind.FromString(data)
+        except DecodeError:
+            return kind()
+
+    return read
+
+
 def make_server(
     service: Service,
     listen: str,
@@ -209,7 +246,7 @@ def make_server(
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ],
     )
-    bridge_pb2_grpc.add_MeterBridgeServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    server.add_generic_rpc_handlers([make_handlers(service)])
     try:
         if credentials is None:
             port = server.add_insecure_port(listen)

@@ -33,6 +33,8 @@ STOP_DEADLINE_S = 15.0
 POLL_S = 0.05
 PROBE_TIMEOUT_S = 2.0
 APP, COMETBFT, BRIDGE = "app", "cometbft", "bridge"
+# Name, command, folder, log.
+ProcessMaker = Callable[[str, Sequence[str], Path, Path], Process]
 
 
 class NetworkError(ClientError):
@@ -44,14 +46,21 @@ class NetworkError(ClientError):
 class Network:
     """The network in a folder that `node_config.localnet.init` has made.
 
-    `say` gets a line for everything that an operator wants to know. Raises ClientError.
+    `say` gets a line for everything that an operator wants to know; `make_process` makes each
+    process from its name, command, folder and log. Raises ClientError.
     """
 
-    def __init__(self, home: Path, say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        say: Callable[[str], None] | None = None,
+        make_process: ProcessMaker = Process,
+    ) -> None:
         self.layout = load_layout(home.absolute())
         self.rpc_urls = [node.rpc_url for node in self.layout.nodes]
         self.bridge_address = str(self.layout.bridge.listen)
         self._say = say or print_line
+        self._make_process = make_process
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
@@ -70,7 +79,7 @@ class Network:
         self._lock_file = lock_home(self.layout.home)
         try:
             require_startable(self.layout)
-            self._units = make_units(self.layout, self._say)
+            self._units = make_units(self.layout, self._say, self._make_process)
             self._stopping.clear()
             self._keeper = threading.Thread(target=self._keep, name="network", daemon=True)
             self._keeper.start()
@@ -205,19 +214,27 @@ class Network:
         return stages[BRIDGE if process == BRIDGE else f"{name}-{process}"]
 
 
-def make_units(layout: Layout, say: Callable[[str], None]) -> dict[str, Unit]:
+def make_units(
+    layout: Layout, say: Callable[[str], None], make_process: ProcessMaker
+) -> dict[str, Unit]:
     """The nodes and the bridge, ready to be started."""
     try:
         cometbft = str(cometbft_binary())
     except ToolchainError as error:
         raise MissingError(str(error)) from error
     layout.logs.mkdir(exist_ok=True)
-    units = [make_node(node, layout.logs, cometbft, say) for node in layout.nodes]
-    units.append(make_bridge(layout, say))
+    units = [make_node(node, layout.logs, cometbft, say, make_process) for node in layout.nodes]
+    units.append(make_bridge(layout, say, make_process))
     return {unit.name: unit for unit in units}
 
 
-def make_node(node: NodeFiles, logs: Path, cometbft: str, say: Callable[[str], None]) -> Unit:
+def make_node(
+    node: NodeFiles,
+    logs: Path,
+    cometbft: str,
+    say: Callable[[str], None],
+    make_process: ProcessMaker,
+) -> Unit:
     """A validator: its application, then CometBFT."""
     app_name, comet_name = f"{node.name}-{APP}", f"{node.name}-{COMETBFT}"
     app = [sys.executable, "-m", "abci_app", "--home", ".", "--address", node.proxy_app]
@@ -226,11 +243,11 @@ def make_node(node: NodeFiles, logs: Path, cometbft: str, say: Callable[[str], N
         node.name,
         [
             Stage(
-                Process(app_name, app, node.home, logs / f"{app_name}.log"),
+                make_process(app_name, app, node.home, logs / f"{app_name}.log"),
                 lambda: is_listening(node),
             ),
             Stage(
-                Process(comet_name, comet, node.home, logs / f"{comet_name}.log"),
+                make_process(comet_name, comet, node.home, logs / f"{comet_name}.log"),
                 lambda: get_height(node) > 0,
             ),
         ],
@@ -238,7 +255,7 @@ def make_node(node: NodeFiles, logs: Path, cometbft: str, say: Callable[[str], N
     )
 
 
-def make_bridge(layout: Layout, say: Callable[[str], None]) -> Unit:
+def make_bridge(layout: Layout, say: Callable[[str], None], make_process: ProcessMaker) -> Unit:
     """The meter bridge."""
     bridge = layout.bridge
     bridge.home.mkdir(exist_ok=True)
@@ -247,7 +264,7 @@ def make_bridge(layout: Layout, say: Callable[[str], None]) -> Unit:
         *["--key", str(layout.keys / f"{bridge.key}.json")],
         *["--node", layout.get_node(bridge.node).rpc_url, "--listen", str(bridge.listen)],
     ]
-    process = Process(BRIDGE, command, bridge.home, layout.logs / f"{BRIDGE}.log")
+    process = make_process(BRIDGE, command, bridge.home, layout.logs / f"{BRIDGE}.log")
     return Unit(BRIDGE, [Stage(process, lambda: can_connect(bridge.listen[:2]))], say)
 
 

@@ -14,6 +14,7 @@ from chain.market.clearing_proof import verify_record
 from chain.market.genesis import validate_genesis
 from chain.market.invariants import (
     flows,
+    funded,
     no_orders_left,
     offers_secured,
     one_place,
@@ -54,6 +55,7 @@ MODULE = Module(
         no_orders_left,
         slot_sums,
         solvency,
+        funded,
         secured,
         offers_secured,
         flows,

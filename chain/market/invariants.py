@@ -7,7 +7,7 @@ from blockenergy.market.v1 import state_pb2
 from chain import bank, registry
 from chain.market import rules
 from chain.market.keeper import get_curve, get_net_wh
-from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, ORDERS, POSITIONS, SLOTS
+from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, ORDERS, PARAMS, POSITIONS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 
@@ -57,13 +57,30 @@ def solvency(state: HasStore) -> list[str]:
     return problems
 
 
+def funded(state: HasStore) -> list[str]:
+    """A slot has the funding that its prices and its depth ask for, or none if it is unfunded."""
+    problems = []
+    for slot, info in SLOTS.items(state):
+        has_traded = info.bought_wh or info.sold_wh
+        is_funded = info.status == state_pb2.SLOT_STATUS_OPEN or info.funding or has_traded
+        expected = rules.compute_funding(get_curve(info)) if is_funded else 0
+        wrongly = info.status == state_pb2.SLOT_STATUS_UNFUNDED and is_funded
+        if info.funding != expected or wrongly:
+            problems.append(f"slot {slot}: the funding is not that of its prices")
+    return problems
+
+
 def secured(state: HasStore) -> list[str]:
-    """Every position has a hold of its own with exactly what it has to pay, cover and bond."""
+    """Every position has a hold of its own, in the money of the market and without a deadline,
+    with exactly what it has to pay, cover and bond.
+    """
     problems, seen = [], set()
+    denom = PARAMS.read(state).settlement_denom
     for (slot, owner), position in POSITIONS.items(state):
         hold = bank.get_hold(state, owner, position.hold_id)
         needed = position.cost + position.cover + position.bond
-        if hold is None or hold.amount != needed or position.hold_id in seen:
+        own = hold is not None and hold.denom == denom and not hold.deadline_s
+        if hold is None or not own or hold.amount != needed or position.hold_id in seen:
             problems.append(f"slot {slot}: hold {position.hold_id} does not secure its position")
         seen.add(position.hold_id)
     return problems

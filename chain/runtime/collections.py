@@ -26,6 +26,7 @@ M = TypeVar("M", bound=Message)
 # Stands for a record whose fields all have their defaults; no protobuf message begins with zero.
 _ALL_DEFAULTS = b"\x00"
 _SHARED_VALUES = 1 << 14
+_SENTENCE_CHARACTERS_MAX = 500
 
 
 class HasStore(Protocol):
@@ -38,6 +39,11 @@ class HasStore(Protocol):
 
 class GenesisError(ValueError):
     """A genesis document that does not fit; the message says where and why."""
+
+    def __init__(self, text: str) -> None:
+        # A value that does not fit is quoted, and may be all of the document.
+        cut = len(text) > _SENTENCE_CHARACTERS_MAX
+        super().__init__(f"{text[:_SENTENCE_CHARACTERS_MAX]}..." if cut else text)
 
 
 class ValueCodec(Protocol[V]):
@@ -87,7 +93,8 @@ class Record(Generic[M]):
             raise ValueError(f"an object is expected, not {value!r}")
         try:
             return json_format.ParseDict(value, self._kind())
-        except json_format.ParseError as error:
+        except (json_format.ParseError, OverflowError) as error:
+            # The library overflows where an enum is infinite.
             raise ValueError(str(error)) from None
 
 

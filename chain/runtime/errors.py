@@ -14,6 +14,9 @@ from google.protobuf.descriptor import EnumDescriptor
 
 from chain.runtime.options import get_option
 
+# A detail may quote what a stranger sent, which can be a megabyte; a refusal stays a sentence.
+DETAIL_CHARACTERS_MAX = 300
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
@@ -29,6 +32,8 @@ class ChainError(Exception):
     """A refusal. Changes nothing in the state beyond what the refusing step undoes."""
 
     def __init__(self, error: ErrorCode, detail: str = "") -> None:
+        if len(detail) > DETAIL_CHARACTERS_MAX:
+            detail = f"{detail[:DETAIL_CHARACTERS_MAX]}..."
         super().__init__(f"{detail}: {error.text}" if detail else error.text)
         self.error = error
 

@@ -11,7 +11,13 @@ from chain.runtime.module import Module
 from chain.settlement import msgs, queries
 from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis
-from chain.settlement.invariants import deferred_sums, line_sums, pool_cash
+from chain.settlement.invariants import (
+    deferred_sums,
+    in_hand,
+    line_sums,
+    pool_cash,
+    traded,
+)
 from chain.settlement.keeper import FUND
 from chain.settlement.state import SCHEMA
 
@@ -23,7 +29,7 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     end_block=end_block,
-    invariants=(pool_cash, line_sums, deferred_sums),
+    invariants=(pool_cash, line_sums, deferred_sums, traded, in_hand),
     validate_genesis=validate_genesis,
 )
 

@@ -14,6 +14,7 @@ from chain.settlement.state import PARAMS, PROGRESS, RESULTS
 # A meter that was silent for a century is still settled in 64 bits.
 _HOURS_MAX = 1_000_000
 _VALUE_MAX = 1 << 63
+_STAGES = frozenset(state_pb2.Stage.values())
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -38,6 +39,8 @@ def _validate_progress(state: HasStore) -> None:
     progress = PROGRESS.get(state)
     if progress.owner:
         bech32.decode(progress.owner)
+    if progress.stage not in _STAGES:
+        raise GenesisError("settlement.progress: there is no such stage")
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
         found = market.get_first_slot_from(state, progress.slot)
         if found is None or found[0] != progress.slot or not RESULTS.has(state, progress.slot):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.settlement.v1 import state_pb2
 
 from chain import bank, market
+from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 from chain.settlement.keeper import get_denom
 from chain.settlement.pruning import is_old
 from chain.settlement.state import DEFERRED, LINES, PARAMS, PROGRESS, RESULTS
+
+# What a result has the sums of.
+_SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
 
 
 def pool_cash(state: HasStore) -> list[str]:
@@ -36,14 +41,14 @@ def line_sums(state: HasStore) -> list[str]:
         gained = line.revenue + line.imbalance_credit - line.cost - line.imbalance_charge
         if gained != line.credited - line.charged or line.uncovered > line.charged:
             problems.append(f"a line of slot {slot} does not balance")
-        total = sums.setdefault(slot, [0, 0, 0])
-        for index, amount in enumerate((line.import_wh, line.export_wh, line.uncovered)):
-            total[index] += amount
+        total = sums.setdefault(slot, [0] * len(_SUMMED))
+        for index, name in enumerate(_SUMMED):
+            total[index] += getattr(line, name)
     params, progress = PARAMS.get(state), PROGRESS.get(state)
     for slot, result in RESULTS.items(state):
-        expected = [result.import_wh, result.export_wh, result.uncovered]
+        expected = [getattr(result, name) for name in _SUMMED]
         # An old slot may be in the middle of being removed.
-        if not is_old(slot, params, progress) and sums.get(slot, [0, 0, 0]) != expected:
+        if not is_old(slot, params, progress) and sums.get(slot, [0] * len(_SUMMED)) != expected:
             problems.append(f"the lines of slot {slot} do not add up to its result")
     return problems
 
@@ -58,3 +63,62 @@ def deferred_sums(state: HasStore) -> list[str]:
         for slot, result in RESULTS.items(state)
         if result.deferred != sums.pop(slot, 0)
     ] + [f"credits of slot {slot} wait without a result" for slot in sums]
+
+
+def traded(state: HasStore) -> list[str]:
+    """What a slot has traded is in its positions, or in the lines that have taken their place."""
+    problems, slot = [], 0
+    params, progress = PARAMS.get(state), PROGRESS.get(state)
+    while (found := market.get_first_slot_from(state, slot)) is not None:
+        number, info = found
+        slot = number + 1
+        # The lines of an old slot are being removed; the fills of an auction are being booked.
+        booking = info.status == market_pb2.SLOT_STATUS_CLEARING
+        if booking or is_old(number, params, progress):
+            continue
+        total = [0, 0, 0, 0]
+        parts: list[state_pb2.Line | market_pb2.Position] = []
+        parts += [line for _, line in LINES.items(state, LINES.first(number))]
+        parts += [position for _, position in market.get_positions(state, number, b"")]
+        for part in parts:
+            for index, amount in enumerate((part.bought_wh, part.sold_wh, part.cost, part.revenue)):
+                total[index] += amount
+        if total != [info.bought_wh, info.sold_wh, info.cost, info.revenue]:
+            problems.append(f"positions and lines of slot {number} are not what it has traded")
+    return problems
+
+
+def in_hand(state: HasStore) -> list[str]:
+    """The slots before the one in hand are settled, those behind it have not been begun; in the
+    slot in hand those who are done have lines and no positions, the others positions and no lines.
+    """
+    progress = PROGRESS.get(state)
+    problems, slot = [], 0
+    while (found := market.get_first_slot_from(state, slot)) is not None:
+        number, info = found
+        slot = number + 1
+        begun = number < progress.slot or (number == progress.slot and bool(progress.stage))
+        settled = info.status == market_pb2.SLOT_STATUS_SETTLED
+        if RESULTS.has(state, number) != begun or settled != (number < progress.slot):
+            problems.append(f"slot {number} is not as far as the settlement says")
+    if progress.stage:
+        problems += _find_misplaced(state, progress)
+    elif progress.slot and not RESULTS.has(state, progress.slot - 1):
+        problems.append(f"slot {progress.slot - 1}, said to be settled last, has no result")
+    return problems
+
+
+def _find_misplaced(state: HasStore, progress: state_pb2.Progress) -> list[str]:
+    """Accounts of the slot in hand that are on the wrong side of the last one done."""
+    all_done = progress.stage == state_pb2.STAGE_PAYMENTS
+    done = bech32.decode(progress.owner) if progress.owner else b""
+    positions = market.get_positions(state, progress.slot, b"")
+    waiting = [owner for owner, _ in positions if all_done or owner <= done]
+    lines = LINES.items(state, LINES.first(progress.slot))
+    early = [owner for (_, owner), _ in lines if owner > done]
+    wrong = waiting + ([] if all_done else early)
+    problems = [f"{bech32.encode(owner)} is not as far as the settlement says" for owner in wrong]
+    result = RESULTS.get(state, progress.slot)
+    if not all_done and result and (result.treasury_advance or result.backstop_received):
+        problems.append(f"slot {progress.slot} has money from outside before its lines are written")
+    return problems

@@ -1,6 +1,7 @@
-// Command cometbft is CometBFT as released, with every command it has, but for one part: it talks
-// to an application outside its process through the client in abci_client.go. The protocol on the
-// wire is the same; any other CometBFT of this release can take its place.
+// Command cometbft is CometBFT as released, with every command it has, but for two parts: it talks
+// to an application outside its process through the client in abci_client.go, and it ends when its
+// consensus has failed (halt.go). The protocol on the wire is the same; any other CometBFT of this
+// release can take its place.
 package main
 
 import (
@@ -50,7 +51,8 @@ func main() {
 	}
 }
 
-// newNode is CometBFT's own node but for the client of an application on a socket.
+// newNode is CometBFT's own node but for the client of an application on a socket, and for the
+// logger, which ends the process when consensus has failed.
 func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
 	if err != nil {
@@ -64,7 +66,7 @@ func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 		node.DefaultGenesisDocProviderFunc(settings),
 		config.DefaultDBProvider,
 		node.DefaultMetricsProvider(settings.Instrumentation),
-		logger,
+		haltingLogger{logger},
 	)
 }
 

@@ -73,7 +73,9 @@ def nearly_full(bought_wh: int) -> World:
         "market.slots[30000001]": {
             "status": "SLOT_STATUS_OPEN", "bought_wh": bought_wh, "cost": 15_000_000,
             "price_low_per_kwh": LOW, "price_high_per_kwh": HIGH, "depth_wh": 50_000,
+            "funding": 2_750_000,
         },
+        "bank.balances[pool, ueur]": 2_750_000,
         "market.positions[30000001, ben]": {
             "bought_wh": bought_wh, "cost": 15_000_000, "hold_id": 1,
         },

@@ -1,0 +1,33 @@
+"""Reads the application's part of a genesis file: bytes in, the state or GenesisError out."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from chain import app
+from chain.runtime.collections import GenesisError
+
+# An escape of one half of a character beyond 16 bits.
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def load_genesis(app_state: bytes) -> app.Changes:
+    """The state of a genesis file's app_state; raises GenesisError where it is wrong."""
+    try:
+        return app.init_chain(_parse_json(app_state or b"{}"))
+    except RecursionError:
+        raise GenesisError("app_state is nested too deeply") from None
+
+
+def _parse_json(text: bytes) -> Any:
+    """What a JSON text in UTF-8 says; raises GenesisError for any other bytes."""
+    try:
+        document = json.loads(text.decode())
+        if _HALF_CHARACTER.search(text):
+            # Half of a character is JSON, but no text that a record could hold.
+            json.dumps(document, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise GenesisError(f"app_state is not JSON: {error}") from None
+    return document

@@ -1,0 +1,129 @@
+"""Disks that are full, and files that were not written to their end or are damaged."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node_config.layout import load_layout
+from node_config.network import NetworkError
+from node_config.process import make_environment
+from tests.chaos.support import disk
+from tests.chaos.support.figures import note
+from tests.chaos.support.rpc import let_pass, wait_until
+from tests.chaos.support.trial import DEADLINE_S, VALIDATORS, Trial, trial
+
+pytestmark = pytest.mark.crash
+
+NAMES = [f"node{number}" for number in range(VALIDATORS)]
+# LevelDB writes files of 16 MiB, CometBFT's log of consensus needs as much.
+DISK_MB = 64
+FULL_S = 3.0
+CUTS = 3
+
+
+@pytest.fixture
+def disks() -> Iterator[disk.SmallDisks]:
+    with disk.small_disks(DISK_MB) as disks:
+        yield disks
+
+
+def test_a_full_disk(tmp_path: Path, chance: random.Random, disks: disk.SmallDisks) -> None:
+    """Of an application, of CometBFT, of the bridge: one after the other, then of all
+    applications. Each says in a sentence that it stops, and goes on when there is room.
+    """
+    app, comet = chance.sample(NAMES, 2)
+
+    def prepare(home: Path) -> None:
+        for node in load_layout(home).nodes:
+            disks.put_under(node.home / "app-data")
+        disks.put_under(home / comet / "data")
+        disks.put_under(home / "bridge")
+
+    with trial(tmp_path, chance, prepare=prepare) as run:
+        home = run.network.layout.home
+        fill_and_heal(run, [home / app / "app-data"], f"{app}-app", r"cannot be written.*space")
+        fill_and_heal(run, [home / comet / "data"], f"{comet}-cometbft", r"no space left on device")
+        fill_and_heal(run, [home / "bridge"], "bridge", r"space|disk|full")
+        folders = [home / name / "app-data" for name in NAMES]
+        fill_and_heal(run, folders, f"{comet}-app", r"cannot be written.*space")
+
+
+def fill_and_heal(run: Trial, folders: list[Path], process: str, sentence: str) -> None:
+    """Leaves no room until a process complains, and some seconds longer."""
+    log = run.network.layout.logs / f"{process}.log"
+    before = len(log.read_text())
+    for folder in folders:
+        disk.fill(folder)
+    said = re.compile(sentence, re.IGNORECASE)
+    wait_until(lambda: said.search(log.read_text()[before:]) is not None, DEADLINE_S, f"{process}")
+    let_pass(FULL_S)
+
+    def heal() -> None:
+        for folder in folders:
+            disk.make_room(folder)
+
+    assert "Traceback" not in log.read_text()[before:]
+    run.resume(heal, f"full disk of {process}" + (" and others" if len(folders) > 1 else ""))
+
+
+def test_files_without_their_end(tmp_path: Path, chance: random.Random) -> None:
+    """What was cut off is made again: of the state, by executing the blocks after it; of the log
+    of consensus, as far as it matters. What is damaged before its end is refused.
+    """
+    with trial(tmp_path, chance) as run:
+        for _ in range(CUTS):
+            lose_state(run, chance.choice(NAMES), chance, tmp_path)
+        for _ in range(CUTS):
+            name = chance.choice(NAMES)
+            run.network.stop_unit(name)
+            disk.cut_tail(run.network.layout.get_node(name).home / "data/cs.wal/wal", chance)
+            run.network.start_unit(name)
+            run.go_on()
+        damage_state(run, chance.choice(NAMES), chance)
+
+
+def lose_state(run: Trial, name: str, chance: random.Random, scratch: Path) -> None:
+    """Cuts the end off the log of a state: the application finds itself at an earlier height."""
+    run.network.stop_unit(name)
+    folder = run.network.layout.get_node(name).home / "app-data"
+    before = get_height(folder, scratch)
+    lost = disk.cut_tail(disk.get_log(folder), chance)
+    after = get_height(folder, scratch)
+    assert after < before
+    run.network.start_unit(name)
+    run.go_on()
+    note(f"{name}: {lost} bytes lost, state at height {after} instead of {before}")
+
+
+def damage_state(run: Trial, name: str, chance: random.Random) -> None:
+    """The application says what is wrong and does not start; emptied, it is given all blocks."""
+    node = run.network.layout.get_node(name)
+    run.network.stop_unit(name)
+    disk.damage(disk.get_log(node.home / "app-data"), chance)
+    with pytest.raises(NetworkError, match=r"is damaged .* empty it and let the node fetch"):
+        run.network.start_unit(name)
+    run.network.stop_unit(name)
+    shutil.rmtree(node.home / "app-data")
+    run.resume(lambda: run.network.start_unit(name), f"{name} with an empty app-data")
+
+
+def get_height(folder: Path, scratch: Path) -> int:
+    """The height of a state, found in a copy of it, because looking changes the files."""
+    copy = scratch / "copy"
+    shutil.copytree(folder, copy / "app-data")
+    command = [sys.executable, "-m", "abci_app", "check", "--home", str(copy)]
+    done = subprocess.run(
+        command, env=make_environment(), capture_output=True, text=True, check=True
+    )
+    shutil.rmtree(copy)
+    found = re.search(r"height (\d+): 0 problems", done.stdout)
+    assert found is not None
+    return int(found[1])

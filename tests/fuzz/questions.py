@@ -1,0 +1,133 @@
+"""Queries: every question of every module, simulation, and raw state with its proofs.
+
+An answer can be read, is of bounded size, and comes again when it is asked for again. Whatever is
+not answered is refused with a code, and nothing that is asked changes the state.
+"""
+
+from __future__ import annotations
+
+import zlib
+from random import Random
+
+from cosmos.ics23.v1.proofs_pb2 import CommitmentProof
+from cosmos.tx.v1beta1 import service_pb2
+from google.protobuf.message import DecodeError
+from tendermint.abci import types_pb2 as abci
+
+from chain import app
+from tests.fuzz import wire
+from tests.fuzz.node import FuzzedNode
+from tests.fuzz.street import get_street
+from tests.fuzz.target import ACCEPTED, judge_refusal, require
+from tests.support import vectors
+
+# A page has at most 1,000 entries.
+ANSWER_BYTES_MAX = 2 * 1024 * 1024
+REFUSED_BY_PROTOBUF = "refused, not a request"
+_PATHS = ("", "/", "/store/", "/store//key", "/store/bank/", "/store/bank/key/x", "/app/version",
+          "/p2p/filter/addr/1", "custom/bank", "/store/bank/subspace", "\x00")  # fmt: skip
+
+
+class Queries:
+    """Serialized RequestQuery messages."""
+
+    name = "queries"
+    batch = 5_000
+
+    def __init__(self) -> None:
+        self.street = get_street()
+        self._node = FuzzedNode(self.street)
+        random = Random(2)
+        self._paths = [*sorted(app.QUERIES), app.SIMULATE_PATH]
+        self._answers = {path: vectors.answer_class(path) for path in app.QUERIES}
+        self._answers[app.SIMULATE_PATH] = service_pb2.SimulateResponse
+        self._state = dict(self._node.database.items(b"\x01"))
+        self._keys = sorted(self._state)
+        self._txs = [self.street.sign(self.street.make_message(random), random) for _ in range(200)]
+
+    def begin(self) -> None:
+        """Nothing that is asked changes anything."""
+
+    def make(self, random: Random) -> bytes:
+        kind = random.random()
+        if kind < 0.2:
+            request = self._ask_for_state(random)
+        elif kind < 0.3:
+            request = self._ask_to_simulate(random)
+        else:
+            request = self._ask_the_rules(random)
+        chance = random.random()
+        if chance < 0.3:
+            request.data = wire.mutate(request.data, random, self.street.tokens)
+        elif chance < 0.34:
+            request.path = random.choice((*_PATHS, request.path + "/", request.path[:-1]))
+        elif chance < 0.38:
+            request.height = random.choice((-1, 1, self._node.committed.height, 1 << 62))
+            request.prove = random.random() < 0.5
+        raw = request.SerializeToString()
+        return wire.mutate(raw, random, self.street.tokens) if random.random() < 0.1 else raw
+
+    def check(self, data: bytes) -> str:
+        try:
+            request = abci.RequestQuery.FromString(data)
+        except DecodeError:
+            return REFUSED_BY_PROTOBUF
+        response = self._node.application.query(request)
+        self._node.faults.require_none()
+        require(response.height == self._node.committed.height, "answered about another height")
+        if zlib.crc32(data) % 16 == 0:
+            again = self._node.application.query(request)
+            require(again == response, "asked twice, answered differently")
+        if response.code:
+            require(not response.value, "refused, but with an answer")
+            return judge_refusal(response.codespace, response.code, response.log)
+        size = response.ByteSize()
+        require(size <= ANSWER_BYTES_MAX, f"an answer of {size} bytes")
+        self._require_readable(request, response)
+        return ACCEPTED
+
+    def end(self) -> None:
+        state = self._node.state
+        require(state.committed == self._node.committed, "questions have changed the height")
+        on_disk = dict(self._node.database.items(b"\x01"))
+        require(on_disk == self._state, "questions have changed what is on disk")
+
+    def close(self) -> None:
+        self._node.close()
+
+    def _ask_for_state(self, random: Random) -> abci.RequestQuery:
+        key = random.choice(self._keys)
+        module = app.MODULE_NAMES[key[0]]
+        if random.random() < 0.1:
+            module = random.choice(list(app.MODULE_NAMES.values()))
+        if random.random() < 0.3:
+            key = wire.mutate_bytes(key, random, self.street.tokens)
+        prove = random.random() < 0.7
+        return abci.RequestQuery(path=f"/store/{module}/key", data=key[1:], prove=prove)
+
+    def _ask_the_rules(self, random: Random) -> abci.RequestQuery:
+        path = random.choice(self._paths[:-1])
+        request = self.street.make_request(path, random)
+        if "pagination" in request.DESCRIPTOR.fields_by_name and random.random() < 0.3:
+            # Behind a key of state, of the list that is asked for or of another one.
+            request.pagination.key = random.choice(self._keys)[2:]
+            request.pagination.limit = random.choice((0, 1, 2, 1000, 1 << 63))
+        return abci.RequestQuery(path=path, data=request.SerializeToString())
+
+    def _ask_to_simulate(self, random: Random) -> abci.RequestQuery:
+        raw = random.choice(self._txs)
+        if random.random() < 0.8:
+            raw = wire.mutate(raw, random, self.street.tokens)
+        request = service_pb2.SimulateRequest(tx_bytes=raw)
+        return abci.RequestQuery(path=app.SIMULATE_PATH, data=request.SerializeToString())
+
+    def _require_readable(self, request: abci.RequestQuery, response: abci.ResponseQuery) -> None:
+        if request.path.startswith("/store/"):
+            require(response.key == request.data, "an answer about another key")
+            require(request.prove == bool(response.proof_ops.ops), "proofs that nobody asked for")
+            for op in response.proof_ops.ops:
+                CommitmentProof.FromString(op.data)
+            return
+        answer = self._answers[request.path].FromString(response.value)
+        again = wire.encode_canonically(answer)
+        require(again == response.value, "an answer that is not in its canonical form")

@@ -1,0 +1,16 @@
+"""The targets by name, in the order in which they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tests.fuzz.abci_streams import AbciStreams
+from tests.fuzz.bridge_calls import BridgeCalls
+from tests.fuzz.genesis import Genesis
+from tests.fuzz.questions import Queries
+from tests.fuzz.target import Target
+from tests.fuzz.transactions import Messages, Transactions
+
+TARGETS: Mapping[str, Callable[[], Target]] = {
+    kind.name: kind for kind in (Transactions, Messages, Queries, AbciStreams, BridgeCalls, Genesis)
+}

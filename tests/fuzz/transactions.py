@@ -1,0 +1,200 @@
+"""Transactions: their bytes as a stranger sends them, and good ones with any message inside.
+
+What is decoded is decoded again to the same, and written again to the same bytes. What is refused
+changes nothing, or, once admitted, nothing but its signer's sequence and the fee. Nothing that a
+message says breaks a handler, its events, or the invariants after its block.
+"""
+
+from __future__ import annotations
+
+import zlib
+from random import Random
+
+from cosmos.tx.v1beta1 import tx_pb2
+from tendermint.abci import types_pb2 as abci
+
+from abci_app.results import make_check_result, write_exec_result
+from chain import app, auth
+from chain.auth.state import ACCOUNTS
+from chain.bank.state import BALANCES
+from chain.runtime.context import BlockInfo
+from chain.runtime.errors import ChainError
+from chain.runtime.store import Overlay
+from chain.runtime.tx import DecodedTx, TxCache, decode, sign_bytes
+from chain.transactions import TxResult, check_tx, deliver_tx
+from tests.fuzz import wire
+from tests.fuzz.street import Street, get_street
+from tests.fuzz.target import ACCEPTED, judge_refusal, require
+from tests.support import cast
+from tests.support.transactions import sign_content
+
+CORPUS = 400
+# What the responses and events of one transaction may come to.
+RESULT_BYTES_MAX = 256 * 1024
+_FEE_KEYS = (ACCOUNTS.prefix, BALANCES.prefix)
+
+
+class Transactions:
+    """Bytes of transactions, mutated at the level of the wire; some are signed again."""
+
+    name = "transactions"
+    batch = 5_000
+
+    def __init__(self) -> None:
+        self.street = get_street()
+        random = Random(1)
+        messages = [self.street.make_message(random) for _ in range(CORPUS)]
+        self._corpus = [self.street.sign(message, random) for message in messages]
+
+    def begin(self) -> None:
+        self._cache = TxCache(app.HANDLERS, entries_max=100)
+
+    def make(self, random: Random) -> bytes:
+        raw = random.choice(self._corpus)
+        if random.random() < 0.2:
+            return self._sign_again(raw, random)
+        for _ in range(random.choice((1, 1, 1, 2, 4))):
+            raw = wire.mutate(raw, random, self.street.tokens)
+        return raw
+
+    def check(self, data: bytes) -> str:
+        try:
+            decoded = decode(data, app.HANDLERS)
+        except ChainError as refusal:
+            outcome = judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
+            require(refusal.error.codespace == "sdk", "a decoder refuses with codes of the SDK")
+            decoded = None
+        if decoded is None:
+            _require_refused_without_signature(data)
+        else:
+            outcome = ACCEPTED
+            require(decode(data, app.HANDLERS) == decoded, "decoded twice to different content")
+            _require_one_form(data, decoded)
+        executed = judge_execution(self.street, self._cache, data)
+        require(decoded is not None or executed == outcome, f"decoding: {outcome}, not {executed}")
+        return executed if decoded is not None else outcome
+
+    def end(self) -> None:
+        """Nothing is left behind."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+    def _sign_again(self, raw: bytes, random: Random) -> bytes:
+        """Another body or other authentication data, with a signature that fits."""
+        tx = tx_pb2.TxRaw.FromString(raw)
+        body, auth_info = tx.body_bytes, tx.auth_info_bytes
+        if random.random() < 0.7:
+            body = wire.mutate(body, random, self.street.tokens)
+        else:
+            auth_info = wire.mutate(auth_info, random, self.street.tokens)
+        name = self._signers(raw)
+        account = auth.get_account(self.street.world.state, cast.wallet(name).address)
+        number = account.account_number if account else 0
+        content = sign_bytes(body, auth_info, self.street.world.block_info.chain_id, number)
+        signature = sign_content(cast.wallet(name), content)
+        signed = tx_pb2.TxRaw(body_bytes=body, auth_info_bytes=auth_info, signatures=[signature])
+        return wire.encode_canonically(signed)
+
+    def _signers(self, raw: bytes) -> str:
+        """Who signed a transaction of the corpus."""
+        item = tx_pb2.TxBody.FromString(tx_pb2.TxRaw.FromString(raw).body_bytes).messages[0]
+        handler = app.HANDLERS[item.type_url]
+        return cast.name_of(getattr(handler.kind.FromString(item.value), handler.signer_field))
+
+
+class Messages:
+    """Good transactions with any message: what the handlers make of it."""
+
+    name = "messages"
+    batch = 5_000
+
+    def __init__(self) -> None:
+        self.street = get_street()
+
+    def begin(self) -> None:
+        self._cache = TxCache(app.HANDLERS, entries_max=100)
+
+    def make(self, random: Random) -> bytes:
+        return self.street.sign(self.street.make_message(random), random)
+
+    def check(self, data: bytes) -> str:
+        return judge_execution(self.street, self._cache, data)
+
+    def end(self) -> None:
+        """Nothing is left behind."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
+    """Admits and executes a transaction in the next block of the street."""
+    world = street.world
+    block = BlockInfo(world.block_info.chain_id, world.height + 1, world.time_s + 1)
+    mempool = Overlay(world.store)
+    admitted = check_tx(mempool, block, cache, raw)
+    make_check_result(admitted)
+    if admitted.code:
+        require(not mempool.changes, "refused, but the state of the mempool has changed")
+    store = Overlay(world.store)
+    result = deliver_tx(store, block, cache, raw)
+    cache.forget(raw)
+    if result.fault is not None:
+        raise result.fault
+    _require_bounded(result)
+    if result.code:
+        outcome = judge_refusal(result.codespace, result.code, result.log)
+        _require_nothing_but_the_fee(store, is_admitted=not admitted.code)
+    else:
+        require(not admitted.code, "executed, but CheckTx had refused it")
+        outcome = ACCEPTED
+    if not admitted.code and zlib.crc32(raw) % 8 == 0:
+        _require_invariants(street, block, cache, raw)
+    return outcome
+
+
+def _require_bounded(result: TxResult) -> None:
+    written = abci.ExecTxResult()
+    write_exec_result(result, written)
+    size = written.ByteSize()
+    require(size <= RESULT_BYTES_MAX, f"the result has {size} bytes")
+
+
+def _require_nothing_but_the_fee(store: Overlay, is_admitted: bool) -> None:
+    if not is_admitted:
+        require(not store.changes, "not admitted, but the state has changed")
+    wrong = [key.hex() for key in store.changes if not key.startswith(_FEE_KEYS)]
+    require(not wrong, f"refused, but changes {wrong[:5]}")
+
+
+def _require_invariants(street: Street, block: BlockInfo, cache: TxCache, raw: bytes) -> None:
+    """A whole block with the transaction: whatever it did, every invariant holds after it."""
+    result = app.finalize_block(street.world.store, block, cache, [raw])
+    after = Overlay(street.world.store)
+    after.changes.update(result.changes)
+    problems = app.find_problems(after)
+    require(not problems, f"after its block: {problems[:3]}")
+
+
+def _require_refused_without_signature(data: bytes) -> None:
+    """Simulation decodes what has no signature; it may take more, but not break."""
+    try:
+        decode(data, app.HANDLERS, signed=False)
+    except ChainError as refusal:
+        judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
+
+
+def _require_one_form(raw: bytes, decoded: DecodedTx) -> None:
+    """What was accepted is the canonical encoding of its content, at every level."""
+    for kind, data in (
+        (tx_pb2.TxRaw, raw),
+        (tx_pb2.TxBody, decoded.body_bytes),
+        (tx_pb2.AuthInfo, decoded.auth_info_bytes),
+    ):
+        again = wire.encode_canonically(kind.FromString(data))
+        require(again == data, f"accepted a {kind.DESCRIPTOR.name} that is not canonical")
+    body = tx_pb2.TxBody.FromString(decoded.body_bytes)
+    for item, (_, message) in zip(body.messages, decoded.messages, strict=True):
+        again = wire.encode_canonically(message)
+        require(again == item.value, f"accepted a {item.type_url} that is not canonical")

@@ -1,0 +1,76 @@
+"""The text of a genesis document: whatever is wrong with it, GenesisError says so in a sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tendermint.abci import types_pb2 as abci
+
+from abci_app.dispatch import EXCEPTION_CHARACTERS_MAX, make_exception_reply
+from abci_app.framing import FrameReader
+from abci_app.genesis import load_genesis
+from chain import app
+from chain.runtime.collections import GenesisError
+from tests.support import documents
+
+STREET = documents.expand(documents.complete(documents.street()))
+TEXT = json.dumps(STREET)
+
+
+def refusal(text: bytes) -> str:
+    with pytest.raises(GenesisError) as caught:
+        load_genesis(text)
+    message = str(caught.value)
+    assert 0 < len(message) < 600
+    return message
+
+
+def test_the_street_is_taken_as_it_is() -> None:
+    assert load_genesis(TEXT.encode()) == app.init_chain(STREET)
+
+
+def test_a_character_beyond_16_bits_may_be_written_as_two_escapes() -> None:
+    # A label with the sign of an electric plug, as json.dumps writes it.
+    text = TEXT.replace('"ROLE_AUDITOR"]', '"ROLE_AUDITOR"], "label": "\\ud83d\\udd0c"')
+    assert text != TEXT
+    assert any(
+        "\U0001f50c".encode() in (value or b"") for value in load_genesis(text.encode()).values()
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{",
+        b"\xff",
+        TEXT.encode("utf-16"),
+        b"[" * 100_000,
+        b"1" * 5_000,
+        b'"\\ud83d"',
+        TEXT.replace('"EUR"', '"\\udc00"').encode(),
+        TEXT.replace('"symbol"', '"\\udc00"').encode(),
+        TEXT.replace('"EUR"', '"\xff"').encode("latin-1"),
+    ],
+    ids=range(9),
+)
+def test_what_is_no_json_is_refused(text: bytes) -> None:
+    assert refusal(text).startswith("app_state is n")
+
+
+def test_nothing_is_a_document_without_modules() -> None:
+    assert refusal(b"") == refusal(b"{}") == "app_state.auth is missing"
+
+
+@pytest.mark.parametrize("literal", ["Infinity", "-Infinity", "NaN", "1e999"])
+def test_an_enum_is_no_float(literal: str) -> None:
+    text = TEXT.replace('"STATUS_ACTIVE"', literal, 1)
+    assert refusal(text.encode()).startswith("registry.participants: entry 0")
+
+
+def test_an_exception_is_told_whatever_its_text_quotes() -> None:
+    text = "half of a character \ud83d " + "x" * 10_000
+    (frame,) = FrameReader(1 << 20).feed(make_exception_reply(text))
+    error = abci.Response.FromString(frame).exception.error
+    assert error.startswith("half of a character \\ud83d x")
+    assert len(error) < EXCEPTION_CHARACTERS_MAX + 10
