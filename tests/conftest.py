@@ -1,4 +1,4 @@
-"""Failures inside the vector runner show what differs, as those inside tests do."""
+"""Failures inside the shared helpers of tests show what differs, as those inside tests do."""
 
 from __future__ import annotations
 
