@@ -19,6 +19,7 @@ from chain.runtime.store import Overlay
 from chain.runtime.tx import TxCache
 from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
+from tests.fuzz.worlds import find_worlds
 from tests.support import cast, documents
 from tests.support.store import SortedStore
 from tests.support.world import CHAIN_ID, START_S, World, reading
@@ -41,10 +42,12 @@ class Genesis:
         for _ in range(BLOCKS):
             busy.block()
             self._documents.append(app.export(busy.store))
+        self._documents += [app.export(world.store) for world in find_worlds()]
         stages = {document["settlement"]["progress"]["stage"] for document in self._documents}
         assert stages == set(Stage.keys()), "a stage of the settlement is not in the corpus"
         self._values = Values(self._documents)
-        self._time_s = busy.time_s
+        # Behind every moment of the documents.
+        self._time_s = max(world.time_s for world in (busy, *find_worlds()))
         self._height = busy.height
 
     def begin(self) -> None:

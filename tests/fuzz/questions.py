@@ -17,7 +17,7 @@ from tendermint.abci import types_pb2 as abci
 from chain import app
 from tests.fuzz import wire
 from tests.fuzz.node import FuzzedNode
-from tests.fuzz.street import get_street
+from tests.fuzz.street import Street, choose_street, get_streets
 from tests.fuzz.target import ACCEPTED, judge_refusal, require
 from tests.support import vectors
 
@@ -29,54 +29,53 @@ _PATHS = ("", "/", "/store/", "/store//key", "/store/bank/", "/store/bank/key/x"
 
 
 class Queries:
-    """Serialized RequestQuery messages."""
+    """Serialized RequestQuery messages, behind the number of the street that they ask about."""
 
     name = "queries"
     batch = 5_000
 
     def __init__(self) -> None:
-        self.street = get_street()
-        self._node = FuzzedNode(self.street)
         random = Random(2)
-        self._paths = [*sorted(app.QUERIES), app.SIMULATE_PATH]
+        self._asked = [_Asked(street, random) for street in get_streets()]
+        self._paths = sorted(app.QUERIES)
         self._answers = {path: vectors.answer_class(path) for path in app.QUERIES}
         self._answers[app.SIMULATE_PATH] = service_pb2.SimulateResponse
-        self._state = dict(self._node.database.items(b"\x01"))
-        self._keys = sorted(self._state)
-        self._txs = [self.street.sign(self.street.make_message(random), random) for _ in range(200)]
 
     def begin(self) -> None:
         """Nothing that is asked changes anything."""
 
     def make(self, random: Random) -> bytes:
+        number, street = choose_street(random)
+        asked = self._asked[number[0]]
         kind = random.random()
         if kind < 0.2:
-            request = self._ask_for_state(random)
+            request = asked.ask_for_state(random)
         elif kind < 0.3:
-            request = self._ask_to_simulate(random)
+            request = asked.ask_to_simulate(random)
         else:
-            request = self._ask_the_rules(random)
+            request = asked.ask_the_rules(random.choice(self._paths), random)
         chance = random.random()
         if chance < 0.3:
-            request.data = wire.mutate(request.data, random, self.street.tokens)
+            request.data = wire.mutate(request.data, random, street.tokens)
         elif chance < 0.34:
             request.path = random.choice((*_PATHS, request.path + "/", request.path[:-1]))
         elif chance < 0.38:
-            request.height = random.choice((-1, 1, self._node.committed.height, 1 << 62))
+            request.height = random.choice((-1, 1, asked.node.committed.height, 1 << 62))
             request.prove = random.random() < 0.5
         raw = request.SerializeToString()
-        return wire.mutate(raw, random, self.street.tokens) if random.random() < 0.1 else raw
+        return number + (wire.mutate(raw, random, street.tokens) if random.random() < 0.1 else raw)
 
     def check(self, data: bytes) -> str:
+        asked = self._asked[data[0] % len(self._asked) if data else 0]
         try:
-            request = abci.RequestQuery.FromString(data)
+            request = abci.RequestQuery.FromString(data[1:])
         except DecodeError:
             return REFUSED_BY_PROTOBUF
-        response = self._node.application.query(request)
-        self._node.faults.require_none()
-        require(response.height == self._node.committed.height, "answered about another height")
+        response = asked.node.application.query(request)
+        asked.node.faults.require_none()
+        require(response.height == asked.node.committed.height, "answered about another height")
         if zlib.crc32(data) % 16 == 0:
-            again = self._node.application.query(request)
+            again = asked.node.application.query(request)
             require(again == response, "asked twice, answered differently")
         if response.code:
             require(not response.value, "refused, but with an answer")
@@ -87,39 +86,13 @@ class Queries:
         return ACCEPTED
 
     def end(self) -> None:
-        state = self._node.state
-        require(state.committed == self._node.committed, "questions have changed the height")
-        on_disk = dict(self._node.database.items(b"\x01"))
-        require(on_disk == self._state, "questions have changed what is on disk")
+        for asked in self._asked:
+            asked.require_unchanged()
 
     def close(self) -> None:
-        self._node.close()
-
-    def _ask_for_state(self, random: Random) -> abci.RequestQuery:
-        key = random.choice(self._keys)
-        module = app.MODULE_NAMES[key[0]]
-        if random.random() < 0.1:
-            module = random.choice(list(app.MODULE_NAMES.values()))
-        if random.random() < 0.3:
-            key = wire.mutate_bytes(key, random, self.street.tokens)
-        prove = random.random() < 0.7
-        return abci.RequestQuery(path=f"/store/{module}/key", data=key[1:], prove=prove)
-
-    def _ask_the_rules(self, random: Random) -> abci.RequestQuery:
-        path = random.choice(self._paths[:-1])
-        request = self.street.make_request(path, random)
-        if "pagination" in request.DESCRIPTOR.fields_by_name and random.random() < 0.3:
-            # Behind a key of state, of the list that is asked for or of another one.
-            request.pagination.key = random.choice(self._keys)[2:]
-            request.pagination.limit = random.choice((0, 1, 2, 1000, 1 << 63))
-        return abci.RequestQuery(path=path, data=request.SerializeToString())
-
-    def _ask_to_simulate(self, random: Random) -> abci.RequestQuery:
-        raw = random.choice(self._txs)
-        if random.random() < 0.8:
-            raw = wire.mutate(raw, random, self.street.tokens)
-        request = service_pb2.SimulateRequest(tx_bytes=raw)
-        return abci.RequestQuery(path=app.SIMULATE_PATH, data=request.SerializeToString())
+        # The last one opened gives its loggers back first.
+        for asked in reversed(self._asked):
+            asked.node.close()
 
     def _require_readable(self, request: abci.RequestQuery, response: abci.ResponseQuery) -> None:
         if request.path.startswith("/store/"):
@@ -131,3 +104,48 @@ class Queries:
         answer = self._answers[request.path].FromString(response.value)
         again = wire.encode_canonically(answer)
         require(again == response.value, "an answer that is not in its canonical form")
+
+
+class _Asked:
+    """A node with the state of a street, and questions that make sense there."""
+
+    def __init__(self, street: Street, random: Random) -> None:
+        self._street = street
+        self.node = FuzzedNode(street)
+        self._state = dict(self.node.database.items(b"\x01"))
+        self._keys = sorted(self._state)
+        self._txs = [street.sign(street.make_message(random), random) for _ in range(50)]
+
+    def require_unchanged(self) -> None:
+        """Nothing that was asked has changed the state."""
+        require(self.node.state.committed == self.node.committed, "questions changed the height")
+        on_disk = dict(self.node.database.items(b"\x01"))
+        require(on_disk == self._state, "questions have changed what is on disk")
+
+    def ask_for_state(self, random: Random) -> abci.RequestQuery:
+        """Raw state, mostly with a proof."""
+        key = random.choice(self._keys)
+        module = app.MODULE_NAMES[key[0]]
+        if random.random() < 0.1:
+            module = random.choice(list(app.MODULE_NAMES.values()))
+        if random.random() < 0.3:
+            key = wire.mutate_bytes(key, random, self._street.tokens)
+        prove = random.random() < 0.7
+        return abci.RequestQuery(path=f"/store/{module}/key", data=key[1:], prove=prove)
+
+    def ask_the_rules(self, path: str, random: Random) -> abci.RequestQuery:
+        """Any question of any module."""
+        request = self._street.make_request(path, random)
+        if "pagination" in request.DESCRIPTOR.fields_by_name and random.random() < 0.3:
+            # Behind a key of state, of the list that is asked for or of another one.
+            request.pagination.key = random.choice(self._keys)[2:]
+            request.pagination.limit = random.choice((0, 1, 2, 1000, 1 << 63))
+        return abci.RequestQuery(path=path, data=request.SerializeToString())
+
+    def ask_to_simulate(self, random: Random) -> abci.RequestQuery:
+        """What a transaction would come to."""
+        raw = random.choice(self._txs)
+        if random.random() < 0.8:
+            raw = wire.mutate(raw, random, self._street.tokens)
+        request = service_pb2.SimulateRequest(tx_bytes=raw)
+        return abci.RequestQuery(path=app.SIMULATE_PATH, data=request.SerializeToString())

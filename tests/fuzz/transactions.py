@@ -23,7 +23,7 @@ from chain.runtime.store import Overlay
 from chain.runtime.tx import DecodedTx, TxCache, decode, sign_bytes
 from chain.transactions import TxResult, check_tx, deliver_tx
 from tests.fuzz import wire
-from tests.fuzz.street import Street, get_street
+from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_refusal, require
 from tests.support import cast
 from tests.support.transactions import sign_content
@@ -104,22 +104,26 @@ class Transactions:
 
 
 class Messages:
-    """Good transactions with any message: what the handlers make of it."""
+    """Good transactions with any message: what the handlers make of it. Behind the number of the
+    street that they are for.
+    """
 
     name = "messages"
     batch = 5_000
 
     def __init__(self) -> None:
-        self.street = get_street()
+        get_streets()
 
     def begin(self) -> None:
         self._cache = TxCache(app.HANDLERS, entries_max=100)
 
     def make(self, random: Random) -> bytes:
-        return self.street.sign(self.street.make_message(random), random)
+        number, street = choose_street(random)
+        return number + street.sign(street.make_message(random), random)
 
     def check(self, data: bytes) -> str:
-        return judge_execution(self.street, self._cache, data)
+        street, raw = split_street(data)
+        return judge_execution(street, self._cache, raw)
 
     def end(self) -> None:
         """Nothing is left behind."""

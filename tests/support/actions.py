@@ -23,23 +23,23 @@ LOW, HIGH = 80_000, 300_000
 
 
 def buy(sim: Simulation) -> bytes:
-    return sim.world.buy(sim.trader("buy"), *_order(sim))
+    return sim.world.buy(sim.trader("buy"), *draw_order(sim))
 
 
 def sell(sim: Simulation) -> bytes:
-    return sim.world.sell(sim.trader("sell"), *_order(sim))
+    return sim.world.sell(sim.trader("sell"), *draw_order(sim))
 
 
 def sell_at_the_highest_limit(sim: Simulation) -> bytes:
     """Reserves nothing and lapses, except when the price is at its bound."""
-    slot, quantity_wh, _ = _order(sim)
+    slot, quantity_wh, _ = draw_order(sim)
     return sim.world.sell(sim.trader("sell"), slot, quantity_wh, HIGH)
 
 
-def _order(sim: Simulation) -> tuple[int, int, int]:
+def draw_order(sim: Simulation) -> tuple[int, int, int]:
     """Mostly an order that can be placed; in one of ten something is wrong with it."""
     random = sim.random
-    slot = sim.world.slot_ahead(random.choice([1, 1, 2, 2, 3, 4]))
+    slot = sim.world.slot_ahead(random.choice([1, 2, 2, 2, 2, 3, 4]))
     quantity_wh = random.choice([1, 999, random.randint(1, 8_000), random.randint(1, 30_000)])
     spread = random.choice([0, 10_000, 60_000, 110_000])
     limit = random.choice([LOW, HIGH, random.randint(190_000 - spread, 190_000 + spread)])
@@ -133,8 +133,8 @@ def change_participant(sim: Simulation) -> bytes:
     verb = sim.random.choice(["Add", "Suspend", "Reinstate", "Remove"])
     fields: dict[str, Any] = {"address": cast.address_text(sim.random.choice(sim.everybody))}
     if verb == "Add":
-        fields["roles"] = sim.random.sample([1, 2, 3, 3, 7], sim.random.randint(0, 2))
-    return _registrar(sim, f"{verb}Participant", fields)
+        fields["roles"] = sim.random.sample([1, 2, 3, 3, 7, 8], sim.random.randint(0, 2))
+    return by_registrar(sim, f"{verb}Participant", fields)
 
 
 def repair(sim: Simulation) -> bytes:
@@ -146,8 +146,8 @@ def repair(sim: Simulation) -> bytes:
     name = sim.random.choice(out)
     fields: dict[str, Any] = {"address": cast.address_text(name)}
     if statuses[name].status == registry_pb2.STATUS_SUSPENDED:
-        return _registrar(sim, "ReinstateParticipant", fields)
-    return _registrar(sim, "AddParticipant", fields | {"roles": statuses[name].roles})
+        return by_registrar(sim, "ReinstateParticipant", fields)
+    return by_registrar(sim, "AddParticipant", fields | {"roles": statuses[name].roles})
 
 
 def change_meter(sim: Simulation) -> bytes:
@@ -155,7 +155,7 @@ def change_meter(sim: Simulation) -> bytes:
     if verb == "Add":
         return add_meter(sim)
     fields = {"meter_id": sim.random.choice([*sim.meters, "meter-nowhere"])}
-    return _registrar(sim, f"{verb}Meter", fields)
+    return by_registrar(sim, f"{verb}Meter", fields)
 
 
 def add_meter(sim: Simulation) -> bytes:
@@ -167,16 +167,17 @@ def add_meter(sim: Simulation) -> bytes:
         "bridge": cast.address_text(
             sim.random.choice(["bridge", "bridge", "bridge-2", "treasury"])
         ),
-        "feeder": "north",
+        "feeder": sim.random.choice(["north", "north", "branch", "south", "thin", "nowhere"]),
         "capacity_w": sim.random.choice([0, 10_000, 30_000]),
         "pub_key": cast.meter_key(meter_id).public_key().public_bytes_raw(),
         "initial_import_wh": 0 if meter_id not in sim.meters else 5,
     }
     sim.expect_meter(meter_id)
-    return _registrar(sim, "AddMeter", fields)
+    return by_registrar(sim, "AddMeter", fields)
 
 
-def _registrar(sim: Simulation, kind: str, fields: dict[str, Any]) -> bytes:
+def by_registrar(sim: Simulation, kind: str, fields: dict[str, Any]) -> bytes:
+    """A message of the registry, now and then from somebody who is not the registrar."""
     signer = sim.random.choice(["registrar"] * 9 + [sim.anybody()])
     message = getattr(registry_tx_pb2, f"Msg{kind}")
     return sim.world.sign(signer, message(registrar=cast.address_text(signer), **fields))
@@ -284,7 +285,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (3, sell_at_the_highest_limit),
     (30, submit_readings),
     (8, send),
-    (3, drain),
+    (2, drain),
     (8, give),
     (3, burn),
     (1, create_denom),

@@ -18,20 +18,27 @@ from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import query_pb2 as registry_query_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
-from blockenergy.settlement.v1 import events_pb2 as settlement_events_pb2
 from blockenergy.settlement.v1 import query_pb2 as settlement_query_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_state_pb2
 
 from chain import app
+from chain.market.state import BOOKING
+from chain.runtime import bech32
+from chain.runtime.context import Event
 from chain.transactions import TxResult
-from tests.support import actions, cast, documents
+from tests.support import actions, cast, market_actions, simulated_street
+from tests.support.happenings import Happenings
 from tests.support.oracle import Oracle
 from tests.support.world import FIRST_SLOT, World, response
 
-HOMES = 8
-_ROLES = ["ROLE_PROSUMER", "ROLE_PROSUMER", "ROLE_CONSUMER", "ROLE_PRODUCER"]
-# What each of these roles may do.
+HOMES = 12
+ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS]
+# What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
+_ENDS_OF_LIMIT_ORDERS = (
+    market_events_pb2.EventLimitOrderCancelled,
+    market_events_pb2.EventLimitOrderFilled,
+)
 _EXPORT_EVERY_BLOCKS = 100
 _SENT_KEPT = 50
 
@@ -65,20 +72,31 @@ class Simulation:
         self.watch = watch
         self.random = Random(seed)
         self.homes = [f"home-{number}" for number in range(HOMES)]
-        for name in (*self.homes, "bridge-2"):
+        for name in (*self.homes, *market_actions.BATTERIES, "bridge-2"):
             cast.wallet(name)
         self.meters = {f"meter-{number}": PhysicalMeter() for number in range(HOMES)}
-        self.world = World(self._genesis(), base=_grid())
+        self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
+        changes = simulated_street.draw(seed, self.random, self.homes)
+        self.world = World(changes, base=simulated_street.get_grid())
         if int(self.world.genesis["auth"]["params"].get("min_gas_price_micro", 0)):
             self.world.fee = [("ueur", 50)]
-        self.everybody = [*self.homes, *cast.GRID, *cast.STRANGERS, "bridge-2"]
+        batteries = [name for name in market_actions.BATTERIES if name not in cast.STRANGERS]
+        self.everybody = [*self.homes, *cast.GRID, *cast.STRANGERS, *batteries, "bridge-2"]
         self.oracle = Oracle(self.world.store)
         self.holds: dict[int, tuple[str, str]] = {}
+        # Owner and slot of limit orders by their number; energy of offers by slot and seller.
+        self.limit_orders: dict[int, tuple[str, int]] = {}
+        self.offers: dict[tuple[int, str], int] = {}
         self.sent: list[bytes] = []
         self.metered_until = FIRST_SLOT
-        # Outcomes by action, readings by result, and whatever else has happened.
+        # What came of each kind of action.
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        self.happened: Counter[str] = Counter()
+        self.happenings = Happenings()
+
+    @property
+    def happened(self) -> Counter[str]:
+        """Readings by result, and whatever else has happened, by its name."""
+        return self.happenings.counts
 
     def run(self, blocks: int) -> None:
         """So many blocks, everything checked after each."""
@@ -95,8 +113,18 @@ class Simulation:
 
     def trader(self, side: str) -> str:
         """Mostly somebody whose role allows this side of a trade."""
-        able = [name for place, name in enumerate(self.homes) if side in _SIDES[place % 4]]
-        return self.random.choice(able) if self.random.random() < 0.9 else self.anybody()
+        return (
+            self.random.choice(self.able_to(side)) if self.random.random() < 0.9 else self.anybody()
+        )
+
+    def able_to(self, side: str) -> list[str]:
+        """The homes whose role allows this side of a trade, at least in the beginning."""
+        return [name for place, name in enumerate(self.homes) if side in _SIDES[place % 4]]
+
+    def homes_on(self, feeder: str) -> list[str]:
+        """The homes that begin on a feeder."""
+        places = zip(self.homes, simulated_street.PLACES, strict=True)
+        return [name for name, at in places if at == feeder]
 
     def some_hold(self) -> tuple[str, str, int]:
         """Owner, beneficiary and number of a hold that exists, or of one that does not."""
@@ -104,6 +132,17 @@ class Simulation:
             hold_id = self.random.choice(sorted(self.holds))
             return *self.holds[hold_id], hold_id
         return self.anybody(), self.anybody(), self.random.randint(0, 20)
+
+    def some_limit_order(self) -> tuple[str, int, int]:
+        """Owner, slot and number of a limit order, mostly one that rests."""
+        if self.limit_orders and self.random.random() < 0.9:
+            order_id = self.random.choice(sorted(self.limit_orders)[-20:])
+            return *self.limit_orders[order_id], order_id
+        return self.anybody(), self.world.slot_ahead(2), self.random.randint(0, 20)
+
+    def name_of(self, address: bytes) -> str:
+        """The name behind an address."""
+        return cast.name_of(bech32.encode(address))
 
     def expect_meter(self, meter_id: str) -> None:
         """A meter that may be there from the next block on."""
@@ -122,46 +161,6 @@ class Simulation:
         request = registry_query_pb2.QueryMetersRequest()
         answer = self.world.query(path, request, registry_query_pb2.QueryMetersResponse)
         return [entry.meter_id for entry in answer.meters if not entry.meter.closed]
-
-    def _genesis(self) -> documents.Short:
-        random = self.random
-        changes: dict[str, Any] = {
-            f"bank.balances[{name}, ueur]": 20_000_000
-            for name in ("registrar", "issuer", "bridge", "bridge-2")
-        }
-        for number, name in enumerate(self.homes):
-            role = _ROLES[number % len(_ROLES)]
-            changes[f"registry.participants[{name}]"] = {
-                "roles": [role], "status": "STATUS_ACTIVE",
-            }  # fmt: skip
-            changes[f"bank.balances[{name}, ueur]"] = random.choice(
-                [500_000, 5_000_000, 50_000_000]
-            )
-            changes[f"registry.meters[meter-{number}]"] = {
-                "owner": name, "bridge": "bridge", "feeder": "north", "capacity_w": 30_000,
-                "pub_key": f"meter-{number}", "status": "STATUS_ACTIVE",
-                "added_at_s": FIRST_SLOT * 60,
-            }  # fmt: skip
-        changes["registry.participants[bridge-2]"] = {
-            "roles": ["ROLE_BRIDGE"], "status": "STATUS_ACTIVE",
-        }  # fmt: skip
-        changes["bank.balances[treasury, ueur]"] = random.choice([3_000_000, 60_000_000])
-        changes["bank.balances[backstop, ueur]"] = random.choice([1_000_000, 60_000_000])
-        changes["bank.params"] = {"expiries_per_block_max": random.choice([1, 100])}
-        changes["metering.params"] = {
-            "reading_deadline_s": random.choice([60, 150]), "readings_per_message_max": 50,
-        }  # fmt: skip
-        changes["market.params"] = {
-            "imbalance_cover_permille": (0, 100)[self.seed % 2],
-            "depth_wh": random.choice([3_000, 50_000]),
-            "slots_opened_per_block_max": random.choice([1, 10]),
-        }
-        changes["settlement.params"] = {
-            "accounts_per_block_max": (2, 5, 100)[self.seed % 3], "history_slots": 3,
-            "pruned_per_block_max": random.choice([5, 100]),
-        }  # fmt: skip
-        changes["auth.params"] = {"min_gas_price_micro": random.choice([0, 50])}
-        return changes
 
     def _run_block(self) -> None:
         self._pass_time()
@@ -192,8 +191,10 @@ class Simulation:
             self.metered_until += 1
 
     def _choose_actions(self) -> list[Any]:
-        weights, kinds = zip(*actions.ACTIONS, strict=True)
-        return self.random.choices(kinds, weights, k=self.random.randint(0, 6))
+        if self.random.random() < 0.04:
+            return [market_actions.join_the_crowd] * 10
+        weights, kinds = zip(*ACTIONS, strict=True)
+        return self.random.choices(kinds, weights, k=self.random.randint(0, 8))
 
     def _count(self, action: str, result: TxResult) -> None:
         self.outcomes[action, "done" if result.code == 0 else "refused"] += 1
@@ -202,32 +203,38 @@ class Simulation:
                 self.happened[metering_pb2.ReadingResult.Name(value)] += 1
 
     def _note(self, result: app.BlockResult) -> None:
-        """Keeps track of holds, and of what should happen in a long run."""
+        """Keeps track of what there is, and of what should happen in a long run."""
+        state = self.world.state
         for event in [event for tx in result.tx_results for event in tx.events] + result.events:
-            if isinstance(event, bank_events_pb2.EventReserved):
-                names = cast.name_of(event.owner), cast.name_of(event.beneficiary)
-                self.holds[event.hold_id] = names
-            elif isinstance(event, bank_events_pb2.EventHoldEnded):
-                self.holds.pop(event.hold_id, None)
-                self.happened["hold expired" if event.expired else "hold ended"] += 1
-            elif isinstance(event, market_events_pb2.EventSlotUnfunded):
-                self.happened["slot unfunded"] += 1
-            elif isinstance(event, settlement_events_pb2.EventSlotSettled):
-                self._note_settlement(event.result)
+            self._track(event)
+            self.happenings.note(event, state)
         self.happened["settlement over several blocks"] += self._is_settling()
+        self.happened["booking over several blocks"] += bool(BOOKING.get(state).slot)
         owed = self._arrears() if self.world.height % 10 == 0 else []
         self.happened["household in arrears"] += sum("home" in debtor for debtor in owed)
         self.happened["treasury in arrears"] += owed.count("treasury")
         self.happened["backstop in arrears"] += owed.count("backstop")
 
-    def _note_settlement(self, result: Any) -> None:
-        self.happened["slot settled"] += 1
-        self.happened["slot with uncovered charges"] += bool(result.uncovered)
-        self.happened["slot with an estimate"] += bool(result.estimated_parties)
-        self.happened["energy flowed out"] += bool(result.backstop_export_wh)
-        self.happened["pool lost"] += bool(result.pool_loss)
-        self.happened["pool gained"] += bool(result.pool_gain)
-        self.happened["fund credited"] += bool(result.fund_credit)
+    def _track(self, event: Event) -> None:
+        """Follows holds, limit orders and offers."""
+        if isinstance(event, bank_events_pb2.EventReserved):
+            names = cast.name_of(event.owner), cast.name_of(event.beneficiary)
+            self.holds[event.hold_id] = names
+        elif isinstance(event, bank_events_pb2.EventHoldEnded):
+            self.holds.pop(event.hold_id, None)
+        elif isinstance(event, market_events_pb2.EventLimitOrderPlaced):
+            self.limit_orders[event.order_id] = cast.name_of(event.owner), event.slot
+        elif isinstance(event, _ENDS_OF_LIMIT_ORDERS):
+            self.limit_orders.pop(event.order_id)
+        elif isinstance(event, market_events_pb2.EventOfferSet):
+            self.offers[event.slot, cast.name_of(event.seller)] = event.available_wh
+            if not event.available_wh:
+                del self.offers[event.slot, cast.name_of(event.seller)]
+        elif isinstance(event, market_events_pb2.EventOfferBought):
+            key = event.slot, cast.name_of(event.seller)
+            self.offers[key] -= event.quantity_wh
+            if not self.offers[key]:
+                del self.offers[key]
 
     def _arrears(self) -> list[str]:
         """The names of all debtors."""
@@ -241,12 +248,3 @@ class Simulation:
         request = settlement_query_pb2.QueryProgressRequest()
         answer = self.world.query(path, request, settlement_query_pb2.QueryProgressResponse)
         return answer.progress.stage == settlement_state_pb2.STAGE_LINES
-
-
-def _grid() -> documents.Short:
-    """The street without its five households."""
-    return {
-        path: value
-        for path, value in documents.street().items()
-        if not any(name in path for name in cast.HOUSEHOLDS)
-    }

@@ -1,0 +1,95 @@
+"""What has happened in a simulation, in words: a run that never saw it has not tested it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from blockenergy.bank.v1 import events_pb2 as bank_pb2
+from blockenergy.market.v1 import events_pb2 as market_pb2
+from blockenergy.market.v1 import state_pb2
+from blockenergy.settlement.v1 import events_pb2 as settlement_pb2
+from blockenergy.storage.v1 import events_pb2 as storage_pb2
+
+from chain.market.state import CLEARINGS
+from chain.runtime.context import Event
+from tests.support.world import State
+
+
+class Happenings:
+    """Counts what the events of a chain tell."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        # Market and limit orders as they were placed, by their numbers.
+        self.placed: dict[int, Any] = {}
+
+    def note(self, event: Event, state: State) -> None:
+        """Takes in one event, after the block with it."""
+        if isinstance(event, market_pb2.EventOrderPlaced | market_pb2.EventLimitOrderPlaced):
+            self.placed[event.order_id] = event
+        elif isinstance(event, market_pb2.EventOrderExecuted | market_pb2.EventOrderLapsed):
+            self._note_market_order(event, self.placed.pop(event.order_id))
+        elif isinstance(event, market_pb2.EventLimitOrderFilled):
+            ordered_wh = self.placed.pop(event.order_id).quantity_wh
+            self._add("limit order filled", event.filled_wh == ordered_wh)
+            self._add("limit order filled in part", 0 < event.filled_wh < ordered_wh)
+        elif isinstance(event, market_pb2.EventSlotCleared):
+            self._note_clearing(CLEARINGS.get(state, event.slot))
+        elif isinstance(event, settlement_pb2.EventSlotSettled):
+            self._note_settlement(event.result)
+        else:
+            self._note_other(event)
+
+    def _note_market_order(self, event: Any, placed: market_pb2.EventOrderPlaced) -> None:
+        if isinstance(event, market_pb2.EventOrderLapsed):
+            self._add("linked order lapsed", placed.link)
+            self._add("cancellation lapsed", placed.cancels)
+            return
+        self._add("linked order executed", placed.link)
+        self._add("order executed in part", event.quantity_wh < placed.quantity_wh)
+        self._add("grid fee for an order", event.grid_fee)
+
+    def _note_clearing(self, clearing: state_pb2.Clearing | None) -> None:
+        # After a long halt a slot may be cleared and forgotten in the same block.
+        if clearing is None:
+            return
+        self._add("congestion", any(node.congestion_rent for node in clearing.nodes))
+        self._add("grid fee in an auction", any(node.grid_fee for node in clearing.nodes))
+        self._add("pool in an auction", clearing.pool_sold_wh or clearing.pool_bought_wh)
+        self._add("order killed", clearing.killed_order_ids)
+        self._add("thin market", any(thin.volume_wh for thin in clearing.thin_markets))
+        own = [node for node in clearing.nodes if node.product != state_pb2.PRODUCT_ANY]
+        self._add("local energy", any(node.has_price for node in own))
+
+    def _note_settlement(self, result: Any) -> None:
+        self.counts["slot settled"] += 1
+        self._add("slot with uncovered charges", result.uncovered)
+        self._add("slot with an estimate", result.estimated_parties)
+        self._add("energy flowed out", result.backstop_export_wh)
+        self._add("pool lost", result.pool_loss)
+        self._add("pool gained", result.pool_gain)
+        self._add("fund credited", result.fund_credit)
+        self._add("grid paid", result.grid_fees and result.congestion_rent)
+
+    def _note_other(self, event: Event) -> None:
+        if isinstance(event, bank_pb2.EventHoldEnded):
+            self.counts["hold expired" if event.expired else "hold ended"] += 1
+        elif isinstance(event, market_pb2.EventSlotUnfunded):
+            self.counts["slot unfunded"] += 1
+        elif isinstance(event, market_pb2.EventPositionCancelled):
+            side = "purchase" if event.side == state_pb2.SIDE_BUY else "sale"
+            self.counts[f"{side} taken back"] += 1
+            self._add(f"{side} taken back at a loss", event.loss)
+        elif isinstance(event, market_pb2.EventOfferBought):
+            self._add("grid fee for an offer", event.grid_fee)
+        elif isinstance(event, market_pb2.EventCurtailed):
+            is_use = event.side == state_pb2.SIDE_BUY
+            self.counts["use curtailed" if is_use else "production curtailed"] += 1
+        elif isinstance(event, storage_pb2.EventBatteryTracked):
+            self._add("battery charged", event.charged_wh)
+            self._add("battery discharged", event.discharged_wh)
+            self._add("law of the battery", event.refused_wh)
+
+    def _add(self, name: str, happened: Any) -> None:
+        self.counts[name] += bool(happened)

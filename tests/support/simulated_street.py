@@ -1,0 +1,110 @@
+"""Where a simulation begins: twelve homes and two batteries on four feeders, and random rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from tests.support import cast, documents
+from tests.support.market_actions import BATTERIES, FEEDERS
+from tests.support.world import FIRST_SLOT
+
+# Most live where only they meet each other.
+PLACES = ["north"] * 3 + ["branch"] * 3 + ["south"] * 2 + ["thin"] * 4
+_ROLES = ["ROLE_PROSUMER", "ROLE_PROSUMER", "ROLE_CONSUMER", "ROLE_PRODUCER"]
+
+
+def get_grid() -> documents.Short:
+    """The street without its five households."""
+    return {
+        path: value
+        for path, value in documents.street().items()
+        if not any(name in path for name in cast.HOUSEHOLDS)
+    }
+
+
+def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
+    """Changes of the street, the same for each seed."""
+    changes: dict[str, Any] = {
+        f"bank.balances[{name}, ueur]": 20_000_000
+        for name in ("registrar", "issuer", "bridge", "bridge-2")
+    }
+    for number, name in enumerate(homes):
+        changes |= _draw_home(random, number, name)
+    for name in BATTERIES:
+        changes |= _draw_battery(random, name)
+    changes["registry.participants[bridge-2]"] = {
+        "roles": ["ROLE_BRIDGE"], "status": "STATUS_ACTIVE",
+    }  # fmt: skip
+    changes["bank.balances[treasury, ueur]"] = random.choice([3_000_000, 60_000_000])
+    changes["bank.balances[backstop, ueur]"] = random.choice([1_000_000, 60_000_000])
+    return changes | _draw_feeders(random) | _draw_params(seed, random)
+
+
+def _draw_home(random: Random, number: int, name: str) -> dict[str, Any]:
+    return {
+        f"registry.participants[{name}]": {
+            "roles": [_ROLES[number % len(_ROLES)]], "status": "STATUS_ACTIVE",
+        },
+        f"bank.balances[{name}, ueur]": random.choice([500_000, 5_000_000, 50_000_000]),
+        f"registry.meters[meter-{number}]": {
+            "owner": name, "bridge": "bridge", "feeder": PLACES[number],
+            "capacity_w": 30_000,
+            "pub_key": f"meter-{number}", "status": "STATUS_ACTIVE", "added_at_s": FIRST_SLOT * 60,
+            "renewable": number % 2 == 0,
+        },
+    }  # fmt: skip
+
+
+def _draw_battery(random: Random, name: str) -> dict[str, Any]:
+    return {
+        f"registry.participants[{name}]": {"roles": ["ROLE_STORAGE"], "status": "STATUS_ACTIVE"},
+        f"bank.balances[{name}, ueur]": 20_000_000,
+        f"registry.meters[meter-{name}]": {
+            "owner": name, "bridge": "bridge", "feeder": "north", "capacity_w": 30_000,
+            "pub_key": f"meter-{name}", "status": "STATUS_ACTIVE", "added_at_s": FIRST_SLOT * 60,
+        },
+        f"storage.batteries[{name}]": {
+            "capacity_wh": random.choice([5_000, 20_000]), "power_w": 10_000,
+            "charge_efficiency_permille": random.choice([900, 1_000]),
+            "discharge_efficiency_permille": 930, "energy_wh": 4_000,
+            "settled_slot": FIRST_SLOT - 1,
+        },
+    }  # fmt: skip
+
+
+def _draw_feeders(random: Random) -> dict[str, Any]:
+    """North with a branch; south with a thin market behind it."""
+    changes: dict[str, Any] = {"registry.feeder_count": len(FEEDERS)}
+    for name, parent in zip(FEEDERS, ["", "north", "", "south"], strict=True):
+        changes[f"registry.feeders[{name}]"] = {
+            "parent": parent,
+            "capacity_w": random.choice([2_000, 20_000, 10_000_000]),
+            "grid_fee_per_kwh": random.choice([0, 1, 7_777]),
+            "thin_market": name == "thin",
+        }
+    return changes
+
+
+def _draw_params(seed: int, random: Random) -> dict[str, Any]:
+    return {
+        "bank.params": {"expiries_per_block_max": random.choice([1, 100])},
+        "metering.params": {
+            "reading_deadline_s": random.choice([60, 150]), "readings_per_message_max": 50,
+        },
+        "market.params": {
+            "imbalance_cover_permille": (0, 100)[seed % 2],
+            "depth_wh": random.choice([3_000, 50_000]),
+            "slots_opened_per_block_max": random.choice([1, 10]),
+            "price_rule_permille": random.choice([0, 500, 1_000]),
+            "bookings_per_block_max": (1, 3, 100)[seed % 3],
+            "resting_orders_max": random.choice([12, 40]),
+            "curtailed_positions_max": random.choice([2, 100]),
+        },
+        "settlement.params": {
+            "accounts_per_block_max": (4, 8, 100)[seed % 3], "history_slots": 3,
+            "pruned_per_block_max": random.choice([5, 100]),
+        },
+        "auth.params": {"min_gas_price_micro": random.choice([0, 50])},
+    }  # fmt: skip
