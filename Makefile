@@ -39,8 +39,14 @@ testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and mo
 testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain as well
 	$(python) -m node_config.docker down $(if $(VOLUMES),--volumes)
 
-bench: $(VENV)/.project proto cometbft ## Measure committed transfers per second beside CometBFT's kvstore
+bench: $(VENV)/.project proto cometbft ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
 	$(python) -m tests.bench
+
+bench-large: $(VENV)/.project proto cometbft ## The same with a million meters and accounts; about an hour
+	$(python) -m tests.bench --large
+
+bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make bench compares with
+	$(python) -m tests.bench.sdk_build
 
 bench-market: $(VENV)/.project proto ## Measure time and memory of clearing order books of up to a million orders
 	$(python) -m tests.bench.bench_market
@@ -64,8 +70,11 @@ test: $(VENV)/.dev proto cometbft ## Format, lint, type and test; everything but
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
 
-test-crash: $(VENV)/.dev proto cometbft ## Kill nodes at random moments under load
-	$(python) -m pytest -m crash $(PYTEST_ARGS)
+chaos: $(VENV)/.dev proto cometbft ## Break real networks in every way and check what is left; a quarter of an hour
+	$(python) -m pytest tests/chaos -m crash $(PYTEST_ARGS)
+
+test-crash: $(VENV)/.dev proto cometbft ## The part of it that kills processes
+	$(python) -m pytest tests/chaos/test_kill.py -m crash $(PYTEST_ARGS)
 
 test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers, on a Docker engine
 	$(python) -m pytest tests/docker -m docker $(PYTEST_ARGS)
@@ -112,7 +121,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet testnet testnet-down bench bench-market wheel install test test-network test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft lock clean help
+.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -66,7 +66,8 @@ class Dispatcher:
         try:
             if frame.startswith(CHECK_TX_TAG):
                 header = decode_uvarint(frame, len(CHECK_TX_TAG))
-                if header is not None and sum(header) == len(frame):
+                # A length that protobuf itself would refuse is left to it.
+                if header and sum(header) == len(frame) and header[1] <= CHECK_TX_START_MAX:
                     return self._answer_check_tx(frame[header[1] :])
             request = abci.Request.FromString(frame)
         except DecodeError as error:
@@ -128,5 +129,7 @@ def get_tag(name: str, kind: type[Message] = abci.Response) -> bytes:
 
 
 CHECK_TX_TAG = get_tag("check_tx", abci.Request)
+# Protobuf reads no length of more than five bytes.
+CHECK_TX_START_MAX = len(CHECK_TX_TAG) + 5
 FLUSH_REQUEST = abci.Request(flush=abci.RequestFlush()).SerializeToString()
 FLUSH_REPLY = frame_reply("flush", abci.ResponseFlush())

@@ -91,9 +91,7 @@ class Server:
 
         Errors: AddressError, AddressInUse.
         """
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        gc.freeze()
-        gc.set_threshold(*GARBAGE_THRESHOLDS)
+        prepare_interpreter()
         self._listener = open_listener(self.address)
         self.address = self._listener.address
         self._acceptor = threading.Thread(
@@ -232,6 +230,13 @@ class Server:
         for thread in others:
             thread.join(max(0.0, end_s - time.monotonic()))
         return not any(thread.is_alive() for thread in others)
+
+
+def prepare_interpreter() -> None:
+    """Makes Python switch threads and collect garbage as a node needs it."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def discard(connection: socket.socket, timeout_s: float) -> None:

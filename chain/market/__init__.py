@@ -8,7 +8,13 @@ and that the pool can never lose more than it was funded with.
 from blockenergy.market.v1 import query_pb2, tx_pb2
 
 from chain.market import clearing, msgs, queries
-from chain.market.auction_invariants import clearings, gates, resting_accounts, resting_orders
+from chain.market.auction_invariants import (
+    bookings,
+    clearings,
+    gates,
+    resting_accounts,
+    resting_orders,
+)
 from chain.market.block import begin_block, end_block
 from chain.market.clearing_proof import verify_record
 from chain.market.genesis import validate_genesis
@@ -18,6 +24,7 @@ from chain.market.invariants import (
     no_orders_left,
     offers_secured,
     one_place,
+    own_holds,
     secured,
     slot_sums,
     solvency,
@@ -58,12 +65,14 @@ MODULE = Module(
         funded,
         secured,
         offers_secured,
+        own_holds,
         flows,
         one_place,
         gates,
         resting_orders,
         resting_accounts,
         clearings,
+        bookings,
     ),
     validate_genesis=validate_genesis,
 )

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from blockenergy.market.v1 import state_pb2
 
-from chain import bank
 from chain.market import clearing_record as record
 from chain.market import rules
 from chain.market.clearing_proof import verify_record
-from chain.market.keeper import get_curve
+from chain.market.keeper import get_curve, get_security
 from chain.market.state import (
     BOOKING,
     CLEARINGS,
@@ -77,14 +76,27 @@ def clearings(state: HasStore) -> list[str]:
     """
     problems: list[str] = []
     for slot, info in SLOTS.items(state):
-        clearing = CLEARINGS.get(state, slot)
-        if info.status not in _GATE_CLOSED or clearing is None:
+        if info.status not in _GATE_CLOSED:
             continue
-        orders = _get_orders(state, slot)
+        clearing, orders = CLEARINGS.get(state, slot), _get_orders(state, slot)
+        if clearing is None:
+            problems += [f"slot {slot} has limit orders and no clearing"] * bool(orders)
+            continue
         found = verify_record(clearing, get_curve(info), orders)
         found = found or list(_check_fills(state, slot, info, clearing, orders))
         problems += [f"clearing of slot {slot}: {problem}" for problem in found]
     return problems
+
+
+def bookings(state: HasStore) -> list[str]:
+    """Of the slot that is being booked, it is known how many orders are done, the first ones."""
+    booking = BOOKING.get(state)
+    orders = _get_orders(state, booking.slot) if booking.slot else []
+    done = [order_id for order_id, order in orders if not order.hold_id]
+    first = [order_id for order_id, _ in orders[: len(done)]]
+    if done != first or (booking.booked, booking.order_id) != (len(done), max(done, default=0)):
+        return [f"slot {booking.slot} is not booked as far as it is said to be"]
+    return []
 
 
 def _get_orders(state: HasStore, slot: int) -> list[tuple[int, state_pb2.LimitOrder]]:
@@ -95,7 +107,7 @@ def _check_holds(state: HasStore, slot: int, orders: record.Orders) -> Iterator[
     for order_id, order in orders:
         if not order.hold_id:
             continue
-        hold = bank.get_hold(state, bech32.decode(order.owner), order.hold_id)
+        hold = get_security(state, bech32.decode(order.owner), order.hold_id)
         is_buy = order.side == state_pb2.SIDE_BUY
         limit = rules.Price(order.price_limit_per_kwh if is_buy else 0, 1)
         if hold is None or hold.amount < rules.compute_payment(limit, order.quantity_wh):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from blockenergy.market.v1 import state_pb2
 
-from chain import bank, registry
+from chain import registry
 from chain.market import rules
-from chain.market.keeper import get_curve, get_net_wh
-from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, ORDERS, PARAMS, POSITIONS, SLOTS
+from chain.market.keeper import get_curve, get_net_wh, get_security
+from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, ORDERS, POSITIONS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 
@@ -71,34 +73,39 @@ def funded(state: HasStore) -> list[str]:
 
 
 def secured(state: HasStore) -> list[str]:
-    """Every position has a hold of its own, in the money of the market and without a deadline,
-    with exactly what it has to pay, cover and bond.
-    """
-    problems, seen = [], set()
-    denom = PARAMS.read(state).settlement_denom
+    """Every position has a hold with exactly what it has to pay, cover and bond."""
+    problems = []
     for (slot, owner), position in POSITIONS.items(state):
-        hold = bank.get_hold(state, owner, position.hold_id)
+        hold = get_security(state, owner, position.hold_id)
         needed = position.cost + position.cover + position.bond
-        own = hold is not None and hold.denom == denom and not hold.deadline_s
-        if hold is None or not own or hold.amount != needed or position.hold_id in seen:
+        if hold is None or hold.amount != needed:
             problems.append(f"slot {slot}: hold {position.hold_id} does not secure its position")
-        seen.add(position.hold_id)
     return problems
 
 
 def offers_secured(state: HasStore) -> list[str]:
-    """Every offer has something left, a hold of its own, and a slot that is not closed yet."""
-    problems, seen = [], set()
+    """Every offer has something left, a hold, and a slot that is not closed yet."""
+    problems = []
     waiting = (state_pb2.SLOT_STATUS_OPEN, state_pb2.SLOT_STATUS_CLEARING)
     for (slot, owner), offer in OFFERS.items(state):
         info = SLOTS.get(state, slot)
         if info is None or info.status not in waiting or not offer.available_wh:
             problems.append(f"slot {slot}: an offer is left")
-        held = bank.get_hold(state, owner, offer.hold_id) is not None
-        if not held or offer.hold_id in seen:
+        if get_security(state, owner, offer.hold_id) is None:
             problems.append(f"slot {slot}: hold {offer.hold_id} does not secure its offer")
-        seen.add(offer.hold_id)
     return problems
+
+
+def own_holds(state: HasStore) -> list[str]:
+    """No two positions, offers and limit orders have the same hold."""
+    used = [position.hold_id for _, position in POSITIONS.items(state)]
+    used += [offer.hold_id for _, offer in OFFERS.items(state)]
+    used += [order.hold_id for _, order in LIMIT_ORDERS.items(state) if order.hold_id]
+    return [
+        f"hold {hold_id} secures {times} things"
+        for hold_id, times in Counter(used).items()
+        if times > 1
+    ]
 
 
 def flows(state: HasStore) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.market.v1 import errors_pb2, state_pb2
 
 from chain import bank, metering
@@ -29,8 +30,8 @@ POOL = bank.module_account("pool")
 
 
 def get_params(state: HasStore) -> state_pb2.Params:
-    """Prices, gate, horizon."""
-    return PARAMS.get(state)
+    """Prices, gate, horizon; to be read only."""
+    return PARAMS.read(state)
 
 
 def get_curve(slot: state_pb2.Slot) -> rules.Curve:
@@ -90,6 +91,14 @@ def require_room(params: state_pb2.Params, info: state_pb2.Slot, quantity_wh: in
 def get_position(state: HasStore, slot: int, owner: bytes) -> state_pb2.Position | None:
     """What an account has bought and sold for a slot, or None."""
     return POSITIONS.get(state, (slot, owner))
+
+
+def get_security(state: HasStore, owner: bytes, hold_id: int) -> bank_pb2.Hold | None:
+    """A hold that can secure something: in the money of the market, and without a deadline."""
+    hold = bank.get_hold(state, owner, hold_id)
+    if hold is None or hold.deadline_s or hold.denom != PARAMS.read(state).settlement_denom:
+        return None
+    return hold
 
 
 def get_first_slot_from(state: HasStore, slot: int) -> tuple[int, state_pb2.Slot] | None:

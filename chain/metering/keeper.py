@@ -58,8 +58,8 @@ def record(
 
 
 def get_params(state: HasStore) -> state_pb2.Params:
-    """Slot length, deadlines and limits."""
-    return PARAMS.get(state)
+    """Slot length, deadlines and limits; to be read only."""
+    return PARAMS.read(state)
 
 
 def get_deadline_s(params: state_pb2.Params, slot: int) -> int:

@@ -60,11 +60,18 @@ def _polymod(data: list[int], state: int = 0) -> int:
     state = state or _PREFIX_STATE
     for value in data:
         top = state >> 25
-        state = (state & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_GENERATOR):
-            if top >> bit & 1:
-                state ^= generator
+        state = (state & 0x1FFFFFF) << 5 ^ value ^ _FEEDBACK[top]
     return state
 
 
+def _compute_feedback(top: int) -> int:
+    """What the five bits that leave the state put back into it."""
+    feedback = 0
+    for bit, generator in enumerate(_GENERATOR):
+        if top >> bit & 1:
+            feedback ^= generator
+    return feedback
+
+
+_FEEDBACK = tuple(_compute_feedback(top) for top in range(32))
 _PREFIX_STATE = _polymod([ord(c) >> 5 for c in PREFIX] + [0] + [ord(c) & 31 for c in PREFIX], 1)

@@ -4,7 +4,7 @@ the history in which the content came.
 The hashes are those of chain.runtime.merkle_hash.
 
 How it is kept in memory: a complete binary tree in heap order (node n has the children 2n and
-2n + 1, node 1 is the root) whose bottom nodes are buckets of about one leaf each. The deeper part
+2n + 1, node 1 is the root) whose bottom nodes are buckets of about two leaves each. The deeper part
 of a crowded bucket is computed when it is needed. As the leaves become more, buckets are split one
 at a time from left to right, so no single update pays for a doubling. Where the buckets end is
 bookkeeping and does not show in the root.
@@ -34,8 +34,9 @@ from chain.runtime.merkle_bucket import (
 )
 from chain.runtime.merkle_hash import EMPTY_HASH, INNER_PREFIX, Step, compute_path
 
-# More leaves in a bucket save memory and cost time.
-_LEAVES_PER_BUCKET = 1
+# More leaves in a bucket save memory and cost time: with one, a leaf takes a third more memory and
+# a change a tenth less time; with four, a seventh less and a seventh more.
+_LEAVES_PER_BUCKET = 2
 _LOAD_CHUNK = 10_000
 
 

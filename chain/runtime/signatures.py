@@ -11,11 +11,12 @@ from functools import lru_cache
 
 from coincurve import PublicKey
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 SECP256K1_KEY_BYTES = 33
 ED25519_KEY_BYTES = 32
+_ED25519_SIGNATURE_BYTES = 64
 
 # The same accounts come back: taking a point from its bytes costs a square root each time.
 _CACHED_KEYS = 1 << 16
@@ -40,10 +41,17 @@ def verify_secp256k1(pub_key: bytes, sign_bytes: bytes, signature: bytes) -> boo
 
 
 def verify_ed25519(pub_key: bytes, content: bytes, signature: bytes) -> bool:
-    """Whether a 64-byte Ed25519 signature over the content fits a 32-byte public key."""
+    """Whether a 64-byte Ed25519 signature over the content fits a 32-byte public key.
+
+    The rule is that of libsodium: RFC 8032 with the equation not multiplied by the cofactor, S
+    below the group order, and neither R nor the key of small order; the key must be in its one
+    encoding.
+    """
+    if len(pub_key) != ED25519_KEY_BYTES or len(signature) != _ED25519_SIGNATURE_BYTES:
+        return False
     try:
-        Ed25519PublicKey.from_public_bytes(pub_key).verify(signature, content)
-    except (InvalidSignature, ValueError):
+        crypto_sign_open(signature + content, pub_key)
+    except BadSignatureError:
         return False
     return True
 

@@ -6,9 +6,11 @@ transaction leaves no trace. Nothing here knows where the lowest reader keeps it
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Protocol
+
+from chain.runtime.sorted_keys import SortedKeys
 
 
 class Reader(Protocol):
@@ -57,7 +59,7 @@ class Overlay:
     def __init__(self, below: Reader) -> None:
         self._below = below
         self._get_below = below.get
-        self._sorted_keys: list[bytes] | None = None
+        self._sorted_keys = SortedKeys()
         self.changes: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
@@ -68,14 +70,10 @@ class Overlay:
 
     def set(self, key: bytes, value: bytes) -> None:
         """Puts a value under a key."""
-        if self._sorted_keys is not None and key not in self.changes:
-            self._sorted_keys = None
         self.changes[key] = value
 
     def delete(self, key: bytes) -> None:
         """Removes a key; removing what is not there changes nothing."""
-        if self._sorted_keys is not None and key not in self.changes:
-            self._sorted_keys = None
         self.changes[key] = None
 
     def items(
@@ -95,18 +93,15 @@ class Overlay:
 
     def merge_into(self, below: Overlay) -> None:
         """Hands the changes down to the overlay below."""
-        for key, value in self.changes.items():
-            if value is None:
-                below.delete(key)
-            else:
-                below.set(key, value)
+        below.changes.update(self.changes)
 
     def _changed_between(self, start: bytes, end: bytes) -> list[tuple[bytes, bytes | None]]:
-        if self._sorted_keys is None:
-            self._sorted_keys = sorted(self.changes)
-        first = bisect_left(self._sorted_keys, start)
-        last = bisect_left(self._sorted_keys, end)
-        return [(key, self.changes[key]) for key in self._sorted_keys[first:last]]
+        # A dict keeps its keys in the order in which they came, and none ever leaves it: those
+        # that are not sorted yet are the last ones.
+        new = len(self.changes) - len(self._sorted_keys)
+        if new:
+            self._sorted_keys.add_all(list(islice(reversed(self.changes), new)))
+        return [(key, self.changes[key]) for key in self._sorted_keys.between(start, end)]
 
     @staticmethod
     def _merged(

@@ -55,10 +55,11 @@ def settle_account(
     collected = keeper.collect(ctx, owner, position, line.charged, denom)
     line.uncovered = line.charged - collected
     result.cash += collected
-    keeper.owe(ctx, owner, keeper.get_treasury(ctx), line.uncovered)
     if line.credited:
         keeper.pay_credit(ctx, slot, owner, line.credited, result, denom)
-    if not line.uncovered:
+    if line.uncovered:
+        keeper.owe(ctx, owner, keeper.get_treasury(ctx), line.uncovered)
+    else:
         keeper.collect_arrears(ctx, owner, denom)
     storage.track(ctx, owner, slot, line.import_wh, line.export_wh)
     if position is not None:

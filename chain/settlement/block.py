@@ -81,12 +81,13 @@ def _write_lines(
 ) -> int:
     curve, denom = market.get_curve(info), keeper.get_denom(ctx)
     after = bech32.decode(progress.owner) if progress.owner else b""
-    done = 0
+    done, last = 0, after
     for party in accounts.get_parties(ctx, progress.slot, after):
         if done == budget:
+            progress.owner = bech32.encode(last)
             return done
         accounts.settle_account(ctx, progress.slot, party, curve, result, denom)
-        progress.owner = bech32.encode(party[0])
+        last = party[0]
         done += 1
     closing.collect_from_outside(ctx, info, result, denom)
     progress.stage = state_pb2.STAGE_PAYMENTS

@@ -47,10 +47,11 @@ def line_sums(state: HasStore) -> list[str]:
     params, progress = PARAMS.get(state), PROGRESS.get(state)
     for slot, result in RESULTS.items(state):
         expected = [getattr(result, name) for name in _SUMMED]
+        actual = sums.pop(slot, [0] * len(_SUMMED))
         # An old slot may be in the middle of being removed.
-        if not is_old(slot, params, progress) and sums.get(slot, [0] * len(_SUMMED)) != expected:
+        if not is_old(slot, params, progress) and actual != expected:
             problems.append(f"the lines of slot {slot} do not add up to its result")
-    return problems
+    return problems + [f"slot {slot} has lines and no result" for slot in sums]
 
 
 def deferred_sums(state: HasStore) -> list[str]:

@@ -1,7 +1,8 @@
-// Command cometbft is CometBFT as released, with every command it has, but for two parts: it talks
-// to an application outside its process through the client in abci_client.go, and it ends when its
-// consensus has failed (halt.go). The protocol on the wire is the same; any other CometBFT of this
-// release can take its place.
+// Command cometbft is CometBFT as released, with every command it has, but for three things: it
+// talks to an application outside its process through the client in abci_client.go, it ends when its
+// consensus has failed (halt.go), and it notices soon when a connection to a peer is dead
+// (heartbeat.go). The protocols on the wire are the same; any other CometBFT of this release can
+// take its place, and be its peer.
 package main
 
 import (
@@ -51,13 +52,14 @@ func main() {
 	}
 }
 
-// newNode is CometBFT's own node but for the client of an application on a socket, and for the
-// logger, which ends the process when consensus has failed.
+// newNode is CometBFT's own node but for the client of an application on a socket, the logger,
+// which ends the process when consensus has failed, and the heartbeat between peers.
 func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
 	if err != nil {
 		return nil, fmt.Errorf("node key %s: %w", settings.NodeKeyFile(), err)
 	}
+	beat := newHeartbeat(settings.P2P.PersistentPeers)
 	return node.NewNode(
 		settings,
 		privval.LoadOrGenFilePV(settings.PrivValidatorKeyFile(), settings.PrivValidatorStateFile()),
@@ -67,6 +69,7 @@ func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 		config.DefaultDBProvider,
 		node.DefaultMetricsProvider(settings.Instrumentation),
 		haltingLogger{logger},
+		node.CustomReactors(map[string]p2p.Reactor{"HEARTBEAT": beat}),
 	)
 }
 

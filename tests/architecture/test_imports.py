@@ -16,7 +16,7 @@ STANDARD_LIBRARY = {
     "hashlib", "itertools", "json", "operator", "re", "struct", "types", "typing",
 }  # fmt: skip
 DEFINITIONS = {"blockenergy", "cosmos"}
-VERIFIERS = {"coincurve", "cryptography"}
+VERIFIERS = {"coincurve", "nacl"}
 VERIFYING_MODULE = "chain.runtime.signatures"
 # The modules of the rules, and which others each may use. Those are used as packages, so that
 # only what they name in __all__ is seen.

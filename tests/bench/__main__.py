@@ -1,210 +1,107 @@
-"""Measures how many transfers per second one node commits, beside CometBFT's own kvstore.
+"""Measures BlockEnergy beside its peers and writes results, a table and pictures.
 
-Both nodes have one validator and the same CometBFT settings and take turns, so that what else the
-machine does hits both; the ratio is the median of the rounds. The same client sends signed bank
-transfers to the one and sets of 210 bytes to the other. A round counts only if every transaction
-has succeeded and, for transfers, if afterwards every invariant holds, every account has sent what
-it was made to send, and the supply is that of genesis.
+    python -m tests.bench                         every measurement, in about ten minutes
+    python -m tests.bench settlement replay       only these
+    python -m tests.bench --large                 a million meters and accounts, more rounds
+
+Each measurement runs in a process of its own and can be run alone, with more options:
+python -m tests.bench.NAME --help. What fails is told and does not keep the others from running.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
+import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from client.keys import AccountKey
-from node_config.preset import Preset
-from tests.bench.load import Throughput, count_codes, measure_throughput
-from tests.bench.nodes import (
-    CHAIN_ID,
-    Node,
-    load_settings,
-    read_genesis,
-    run_application,
-    run_blockenergy,
-    run_kvstore,
-)
-from tests.bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
+from tests.bench.report import FOLDER
+from tests.bench.table import make_table
 
-KVSTORE, BLOCKENERGY = "CometBFT kvstore", "BlockEnergy"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One measurement of one node."""
-
-    name: str
-    tx_bytes: int
-    throughput: Throughput
-    # Processor time per transaction of each process, in microseconds.
-    cpu_us: dict[str, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        done = self.throughput
-        return {
-            "node": self.name,
-            "tx_bytes": self.tx_bytes,
-            "transactions": done.committed,
-            "seconds": round(done.seconds, 3),
-            "per_second": round(done.per_second, 1),
-            "blocks": sum(map(bool, done.blocks.values())),
-            "largest_block": max(done.blocks.values()),
-            "cpu_us_per_transaction": {k: round(v, 1) for k, v in self.cpu_us.items()},
-        }
+# Each with its options: as a rule, and for the large sizes.
+MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
+    "transfers": (["--rounds", "2"], ["--rounds", "3"]),
+    "network": (["--rounds", "1"], ["--rounds", "3", "--steady-s", "30"]),
+    "orders": ([], ["--orders", "50000", "--block", "500", "5000", "10000"]),
+    "settlement": (
+        ["--meters", "10000", "100000"],
+        ["--meters", "10000", "100000", "1000000"],
+    ),
+    "accounts": (
+        ["--accounts", "10000", "100000"],
+        ["--accounts", "10000", "100000", "1000000"],
+    ),
+    "replay": (["--transactions", "20000"], ["--transactions", "100000"]),
+}
+DEADLINE_S = 7200
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Runs the command line; returns the exit status."""
-    options = parse_arguments(arguments)
-    preset = load_settings()
-    keys = make_keys(options.accounts)
-    runs: list[Run] = []
-    try:
-        for number in range(1, options.rounds + 1):
-            for measure in (measure_kvstore, measure_blockenergy):
-                with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                    runs.append(measure(Path(folder), preset, keys, options))
-                    print(f"round {number}: {describe(runs[-1])}", flush=True)
-    except RuntimeError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    report = make_report(runs, options)
-    print_table(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 0
+    options = _parse_arguments()
+    failed = []
+    for name in options.names or MEASUREMENTS:
+        file = options.folder / f"{name}.json"
+        print(f"{name} ...", flush=True)
+        began_s = time.monotonic()
+        if _run(name, MEASUREMENTS[name][options.large], file):
+            print(f"{name}: {file}, {time.monotonic() - began_s:.0f} s", flush=True)
+        else:
+            failed.append(name)
+    results = _read_results(options.folder)
+    table = make_table(results)
+    (options.folder / "table.md").write_text(table)
+    print(f"\n{table}")
+    _draw(results, options.folder)
+    if failed:
+        print(f"bench: {', '.join(failed)} failed; what they said stands above", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options, each with a limit."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--transactions", type=int, default=50_000, help="per round and node")
-    parser.add_argument("--accounts", type=int, default=1_000, help="that send in turn")
-    parser.add_argument("--rounds", type=int, default=3, help="of both nodes")
-    parser.add_argument("--seconds", type=float, default=120.0, help="limit of one measurement")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
-    options = parser.parse_args(arguments)
-    if not 1 <= options.transactions <= 200_000:
-        parser.error("--transactions: 1 to 200000, what the mempool takes")
-    if not 2 <= options.accounts <= 1_000_000 or options.rounds < 1:
-        parser.error("--accounts: 2 to 1000000; --rounds: at least 1")
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--large", action="store_true", help="the large sizes: about an hour")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for the results")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(MEASUREMENTS))
+    if unknown:
+        parser.error(f"there is no measurement {unknown[0]}; there are {', '.join(MEASUREMENTS)}")
     return options
 
 
-def measure_kvstore(
-    home: Path, preset: Preset, keys: Sequence[AccountKey], options: argparse.Namespace
-) -> Run:
-    """One round of CometBFT's kvstore."""
-    sets = make_sets(options.transactions)
-    with run_kvstore(home, preset) as node:
-        return measure(KVSTORE, node, sets, options.seconds)
+def _run(name: str, arguments: list[str], file: Path) -> bool:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Nothing of an earlier run may pass for a result of this one.
+    file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", f"tests.bench.{name}", *arguments, "--json", str(file)]
+    try:
+        done = subprocess.run(command, check=False, timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and file.exists()
 
 
-def measure_blockenergy(
-    home: Path, preset: Preset, keys: Sequence[AccountKey], options: argparse.Namespace
-) -> Run:
-    """One round of BlockEnergy."""
-    with run_blockenergy(home, preset, make_genesis_accounts(keys)) as node:
-        genesis = read_genesis(node)
-        numbers = {
-            entry["key"]: int(entry["value"]["account_number"])
-            for entry in genesis["auth"]["accounts"]
-        }
-        transfers = make_transfers(keys, numbers, preset.denom.name, CHAIN_ID, options.transactions)
-        run = measure(BLOCKENERGY, node, transfers, options.seconds)
-    require_conserved(node, genesis, options.transactions)
-    return run
+def _read_results(folder: Path) -> dict[str, Any]:
+    files = {name: folder / f"{name}.json" for name in MEASUREMENTS}
+    return {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
 
 
-def measure(name: str, node: Node, streams: Sequence[Sequence[bytes]], deadline_s: float) -> Run:
-    """Sends everything to a node, and makes sure that all of it succeeded."""
-    before, client_before = node.read_cpu_s(), time.process_time()
-    done = measure_throughput(node.files.rpc_url, streams, deadline_s)
-    after, client_after = node.read_cpu_s(), time.process_time()
-    cpu_s = {process: after[process] - before[process] for process in after}
-    cpu_s["client"] = client_after - client_before
-    codes = count_codes(node.files.rpc_url, [height for height, txs in done.blocks.items() if txs])
-    if codes != {0: done.sent}:
-        raise RuntimeError(f"{name}: transactions by result code: {codes}")
-    return Run(
-        name,
-        max(map(len, streams[0])),
-        done,
-        {process: seconds / done.sent * 1e6 for process, seconds in cpu_s.items()},
-    )
-
-
-def require_conserved(node: Node, genesis: Any, transfers: int) -> None:
-    """Raises RuntimeError unless the node, which has been stopped, has kept its promises."""
-    run_application(node, "check")
-    state = json.loads(run_application(node, "export"))["app_state"]
-    if state["bank"]["denoms"] != genesis["bank"]["denoms"]:
-        raise RuntimeError("the supply has changed")
-    sent = sum(int(entry["value"].get("sequence", 0)) for entry in state["auth"]["accounts"])
-    if sent != transfers:
-        raise RuntimeError(f"the accounts have sent {sent} transfers, not {transfers}")
-
-
-def make_report(runs: Sequence[Run], options: argparse.Namespace) -> dict[str, Any]:
-    """Everything that is known of the measurement."""
-    by_name = {name: [run for run in runs if run.name == name] for name in (KVSTORE, BLOCKENERGY)}
-    speeds = {name: [run.throughput.per_second for run in by_name[name]] for name in by_name}
-    ratios = [ours / base for base, ours in zip(*speeds.values(), strict=True)]
-    return {
-        "machine": {
-            "processor": read_processor(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-            "system": platform.system(),
-        },
-        "accounts": options.accounts,
-        "median_per_second": {name: round(median(speeds[name]), 1) for name in speeds},
-        "ratios": [round(ratio, 3) for ratio in ratios],
-        "ratio": round(median(ratios), 3),
-        "runs": [run.as_dict() for run in runs],
-    }
-
-
-def describe(run: Run) -> str:
-    """One line about one measurement."""
-    entry = run.as_dict()
-    cpu = ", ".join(f"{name} {us:.0f}" for name, us in run.cpu_us.items())
-    return (
-        f"{run.name:<17} {entry['per_second']:>9,.0f}/s   {entry['blocks']} blocks of up to "
-        f"{entry['largest_block']:,}; processor us per transaction: {cpu}"
-    )
-
-
-def print_table(report: dict[str, Any]) -> None:
-    """The outcome for people."""
-    machine = report["machine"]
-    print(f"\n{machine['processor']}, {machine['cores']} cores, Python {machine['python']}")
-    print(f"{'committed per second, one validator':<37}{'median':>8}   by round")
-    for name, speed in report["median_per_second"].items():
-        runs = [run for run in report["runs"] if run["node"] == name]
-        rounds = "  ".join(f"{run['per_second']:>8,.0f}" for run in runs)
-        what = "set" if name == KVSTORE else "transfer"
-        print(f"{name:<17} {what:<8} {runs[0]['tx_bytes']:>4} B    {speed:>8,.0f}   {rounds}")
-    ratios = "  ".join(f"{ratio:>8.2f}" for ratio in report["ratios"])
-    print(f"{'ratio':<36} {report['ratio']:>8.2f}   {ratios}")
-
-
-def read_processor() -> str:
-    """The name of the processor, as Linux knows it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+def _draw(results: dict[str, Any], folder: Path) -> None:
+    try:
+        from tests.bench.pictures import draw
+    except ImportError:
+        print("no pictures: matplotlib is not installed (it comes with the demo)")
+        return
+    for path in draw(results, folder):
+        print(f"picture {path}")
 
 
 if __name__ == "__main__":

@@ -95,13 +95,14 @@ class Rpc:
 
 
 def measure_throughput(
-    url: str, streams: Sequence[Sequence[bytes]], deadline_s: float
+    urls: Sequence[str], streams: Sequence[Sequence[bytes]], deadline_s: float
 ) -> Throughput:
-    """Sends each stream over a connection of its own and waits until all is committed.
+    """Sends each stream over a connection of its own, to the nodes in turn, and waits until the
+    first node has committed all.
 
     Raises RuntimeError if a transaction is not taken, or if the deadline passes.
     """
-    rpc = Rpc(url)
+    rpc = Rpc(urls[0])
     sent = sum(map(len, streams))
     blocks: dict[int, int] = {}
     height = rpc.height()
@@ -109,9 +110,11 @@ def measure_throughput(
     window = Window(IN_FLIGHT)
     senders = [
         threading.Thread(
-            target=send_all, args=(url, make_batches(stream), window, refused), daemon=True
+            target=send_all,
+            args=(urls[number % len(urls)], make_batches(stream), window, refused),
+            daemon=True,
         )
-        for stream in streams
+        for number, stream in enumerate(streams)
     ]
     began_s = time.monotonic()
     for sender in senders:

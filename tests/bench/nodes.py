@@ -1,13 +1,14 @@
-"""One validator each of CometBFT's kvstore and of BlockEnergy, with the same CometBFT settings."""
+"""Networks of CometBFT's kvstore and of BlockEnergy, with the same CometBFT settings."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,12 +49,12 @@ class Node(NamedTuple):
         return {name: read_cpu_s(process.pid) for name, process in self.processes.items()}
 
 
-def load_settings() -> Preset:
-    """The preset of a private network with the settings of the measurement."""
+def load_settings(settings: Mapping[str, Mapping[str, Any]] = SETTINGS) -> Preset:
+    """The preset of a private network with the settings of a measurement."""
     preset = load_preset("localnet")
     cometbft = {
-        name: {**preset.cometbft.get(name, {}), **SETTINGS.get(name, {})}
-        for name in preset.cometbft.keys() | SETTINGS.keys()
+        name: {**preset.cometbft.get(name, {}), **settings.get(name, {})}
+        for name in preset.cometbft.keys() | settings.keys()
     }
     return replace(preset, cometbft=cometbft)
 
@@ -72,8 +73,9 @@ def run_kvstore(home: Path, preset: Preset) -> Iterator[Node]:
         f'nodes = ["{plan.name}"]\n[bridge]\nkey = "bridge"\nnode = "{plan.name}"\n'
         f'listen = "127.0.0.1:{ports.bridge}"\n'
     )
-    with _run(load_layout(home).nodes[0], {}) as node:
-        yield node
+    command = [str(cometbft_binary()), "start", "--home", "."]
+    with run_nodes([(load_layout(home).nodes[0], {"cometbft": command})]) as nodes:
+        yield nodes[0]
 
 
 @contextmanager
@@ -81,18 +83,41 @@ def run_blockenergy(
     home: Path, preset: Preset, accounts: Sequence[GenesisAccount]
 ) -> Iterator[Node]:
     """BlockEnergy, its application in a process of its own."""
+    with run_validators(home, preset, accounts, 1) as nodes:
+        yield nodes[0]
+
+
+@contextmanager
+def run_validators(
+    home: Path, preset: Preset, accounts: Sequence[GenesisAccount], validators: int
+) -> Iterator[list[Node]]:
+    """A network of BlockEnergy, two processes for each validator."""
     localnet.init(
         home / "net",
-        1,
+        validators,
         preset=preset,
         accounts=accounts,
-        base_port=find_free_ports(1).base,
+        base_port=find_free_ports(validators).base,
         chain_id=CHAIN_ID,
     )
-    files = load_layout(home / "net").nodes[0]
-    command = [sys.executable, "-m", "abci_app", "--home", ".", "--address", files.proxy_app]
-    with _run(files, {"app": command}) as node:
-        yield node
+    comet = str(cometbft_binary())
+    with run_nodes(
+        [
+            (
+                files,
+                {
+                    "app": [
+                        sys.executable,
+                        *["-m", "abci_app", "--home", ".", "--address"],
+                        files.proxy_app,
+                    ],
+                    "cometbft": [comet, "start", "--home", "."],
+                },
+            )
+            for files in load_layout(home / "net").nodes
+        ]
+    ) as nodes:
+        yield nodes
 
 
 def read_genesis(node: Node) -> Any:
@@ -115,31 +140,46 @@ def read_cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def _run(files: NodeFiles, before: dict[str, list[str]]) -> Iterator[Node]:
-    """Starts the application, if there is one, and CometBFT; ends both."""
-    commands = {**before, "cometbft": [str(cometbft_binary()), "start", "--home", "."]}
-    processes = {
-        name: Process(name, command, files.home, files.home / f"{name}.log")
-        for name, command in commands.items()
-    }
+def run_nodes(commands: Sequence[tuple[NodeFiles, dict[str, list[str]]]]) -> Iterator[list[Node]]:
+    """Nodes with the commands of their processes, as in `running`."""
+    nodes = [
+        Node(
+            files,
+            {
+                name: Process(name, command, files.home, files.home / f"{name}.log")
+                for name, command in processes.items()
+            },
+        )
+        for files, processes in commands
+    ]
+    with running(nodes):
+        yield nodes
+
+
+@contextmanager
+def running(nodes: Sequence[Node], height: int = 1) -> Iterator[None]:
+    """Starts the processes of nodes, waits until all have a height, and ends them in the end."""
     try:
-        for name, process in processes.items():
-            process.start()
-            is_ready = is_listening if name == "app" else _has_block
-            _wait(lambda ready=is_ready: ready(files), process)  # type: ignore[misc]
-        yield Node(files, processes)
+        for node in nodes:
+            if "app" in node.processes:
+                node.processes["app"].start()
+                _wait(node, "app", is_listening)
+        for node in nodes:
+            node.processes["cometbft"].start()
+        for node in nodes:
+            _wait(node, "cometbft", lambda files: get_height(files) >= height)
+        yield
     finally:
-        for process in reversed(processes.values()):
-            process.end(STOP_DEADLINE_S)
+        for node in nodes:
+            node.processes["cometbft"].send(signal.SIGTERM)
+        for node in nodes:
+            for process in reversed(node.processes.values()):
+                process.end(STOP_DEADLINE_S)
 
 
-def _has_block(files: NodeFiles) -> bool:
-    return get_height(files) > 0
-
-
-def _wait(is_ready: Callable[[], bool], process: Process) -> None:
-    deadline_s = time.monotonic() + START_DEADLINE_S
-    while not is_ready():
+def _wait(node: Node, name: str, is_ready: Callable[[NodeFiles], bool]) -> None:
+    process, deadline_s = node.processes[name], time.monotonic() + START_DEADLINE_S
+    while not is_ready(node.files):
         if not process.is_running() or time.monotonic() > deadline_s:
             raise RuntimeError(f"{process.name} does not start: {process.describe_end()}")
         time.sleep(0.05)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
@@ -32,18 +32,25 @@ def make_genesis_accounts(keys: Sequence[AccountKey]) -> list[GenesisAccount]:
 
 
 def make_transfers(
-    keys: Sequence[AccountKey], numbers: Mapping[str, int], denom: str, chain_id: str, count: int
+    keys: Sequence[AccountKey],
+    numbers: Mapping[str, int],
+    denom: str,
+    chain_id: str,
+    count: int,
+    write_address: Callable[[str], str] = str,
 ) -> list[list[bytes]]:
     """Signed transfers, the accounts in turn, each to another account.
 
-    `numbers` are the account numbers by address.
+    `numbers` are the account numbers by address; `write_address` gives an address in the form of
+    another chain.
     """
     streams: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
     coins = [Coin(denom=denom, amount=AMOUNT)]
+    texts = [write_address(key.address) for key in keys]
     for position in range(count):
         sequence, account = divmod(position, len(keys))
-        key, target = keys[account], keys[(account * 7 + sequence + 1) % len(keys)]
-        message = MsgSend(from_address=key.address, to_address=target.address, amount=coins)
+        key, target = keys[account], texts[(account * 7 + sequence + 1) % len(keys)]
+        message = MsgSend(from_address=texts[account], to_address=target, amount=coins)
         number = numbers[key.address]
         tx = sign([message], key, chain_id, number, sequence, (), GAS_LIMIT)
         streams[account % CONNECTIONS].append(tx)

@@ -108,3 +108,17 @@ def test_an_application_without_vote_extensions_accepts_only_its_own() -> None:
     for extension, expected in ((own, status.ACCEPT), (b"x", status.REJECT)):
         request = abci.RequestVerifyVoteExtension(vote_extension=extension)
         assert application.verify_vote_extension(request).status == expected
+
+
+@pytest.mark.parametrize("extra", [4, 5, 8])
+def test_a_length_that_protobuf_refuses_is_refused_around_check_tx_too(extra: int) -> None:
+    payload = abci.RequestCheckTx(tx=b"a=1").SerializeToString()
+    # The length in more bytes than it needs.
+    length = bytes([len(payload) | 0x80]) + b"\x80" * (extra - 1) + b"\x00"
+    frame = b"\x42" + length + payload
+    dispatcher = Dispatcher(KeyValueApplication())
+    if len(length) <= 5:
+        assert parse(dispatcher.answer(frame)).check_tx.code == 0
+    else:
+        with pytest.raises(FramingError, match="request"):
+            dispatcher.answer(frame)

@@ -1,0 +1,151 @@
+"""What size costs: transfers, tree updates, start-up, memory and disk at many accounts.
+
+    python -m tests.bench.accounts --accounts 10000 1000000 --json FILE
+
+The same number of signed transfers, from the same number of senders to accounts anywhere, on
+chains of different size: what a validator does with them from CheckTx to the synced write of each
+block, in processor time. Then leaves of the largest tree are replaced at random, with their write
+to disk.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from chain.auth import state as auth_state
+from chain.bank import state as bank_state
+from chain.runtime import bech32
+from chain.runtime.context import BlockInfo, Context
+from chain.runtime.store import Overlay, Reader
+from client.tx import sign
+from tests.bench import population
+from tests.bench.engine import Engine, read_disk_bytes, read_peak_mib
+from tests.bench.report import call_in_process, finish, make_parser
+
+SENDERS = 10_000
+ROUNDS = 2
+BLOCK = 2_000
+TREE_BATCHES = 25
+TREE_BATCH = 2_000
+GAS_LIMIT = 200_000
+
+
+def main() -> int:
+    """Runs the command line."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000])
+    options = parser.parse_args()
+    if min(options.accounts) < SENDERS:
+        parser.error(f"--accounts: at least {SENDERS}")
+    return finish(lambda: measure(options.accounts), options.json)
+
+
+def measure(sizes: list[int]) -> dict[str, Any]:
+    """The measurement for each size; each cost has its ratio to that of the first size."""
+    rows = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            folder = Path(name) / "state"
+            call_in_process(create, folder, size)
+            rows.append(call_in_process(run, folder, size))
+    for row in rows:
+        cost, first = row["us_per_transfer"], rows[0]["us_per_transfer"]
+        row["ratio_to_first"] = round(cost / first, 3)
+    return {"accounts": rows}
+
+
+def create(folder: Path, size: int) -> None:
+    """Writes the chain."""
+    population.create(folder, size, metered=False, signers=SENDERS)
+
+
+def run(folder: Path, size: int) -> dict[str, Any]:
+    """Starts on the chain and executes the transfers."""
+    disk_bytes = read_disk_bytes(folder)
+    began_s = time.monotonic()
+    with Engine(folder) as engine:
+        start_wall_s = time.monotonic() - began_s
+        start_mib = read_peak_mib()
+        engine.run_block([], population.GENESIS_TIME_S)
+        txs = _make_txs(engine.state.reader, size)
+        costs = [
+            engine.run_block(txs[first : first + BLOCK], population.GENESIS_TIME_S)
+            for first in range(0, len(txs), BLOCK)
+        ]
+        peak_mib = read_peak_mib()
+        updates_per_s = _update_tree(engine, size)
+    return {
+        "accounts": size,
+        "start_cpu_s": round(engine.start_s, 2),
+        "start_wall_s": round(start_wall_s, 2),
+        "start_mib": round(start_mib),
+        "peak_mib": round(peak_mib),
+        "memory_bytes_per_account": round(start_mib * 2**20 / size),
+        "disk_bytes_per_account": round(disk_bytes / size),
+        "us_per_transfer": round(sum(cost.total_s for cost in costs) / len(txs) * 1e6, 1),
+        "transfer_us": {
+            part: round(sum(getattr(cost, f"{part}_s") for cost in costs) / len(txs) * 1e6, 1)
+            for part in ("check", "execute", "commit")
+        },
+        "tree_updates_per_cpu_s": updates_per_s,
+    }
+
+
+def _make_txs(reader: Reader, size: int) -> list[bytes]:
+    """Each sender in turn, to accounts chosen at random."""
+    state = Context(Overlay(reader), BlockInfo("", 0, 0))
+    denom = next(key for key, _ in bank_state.DENOMS.items(state))
+    chosen = random.Random(1)
+    keys = [population.signer_key(number) for number in range(SENDERS)]
+    txs = []
+    for sequence in range(ROUNDS):
+        for key in keys:
+            account = auth_state.ACCOUNTS.get(state, bech32.decode(key.address))
+            assert account is not None
+            target = population.address_of_number(chosen.randrange(size), SENDERS)
+            message = MsgSend(
+                from_address=key.address,
+                to_address=bech32.encode(target),
+                amount=[Coin(denom=denom, amount="5")],
+            )
+            number = account.account_number
+            txs.append(sign([message], key, population.CHAIN_ID, number, sequence, (), GAS_LIMIT))
+    return txs
+
+
+def _update_tree(engine: Engine, size: int) -> int:
+    """Replaced leaves per second of processor time: tree, database and its synced write."""
+    state = Context(Overlay(engine.state.reader), BlockInfo("", 0, 0))
+    denom = next(key for key, _ in bank_state.DENOMS.items(state))
+    chosen = random.Random(2)
+    batches = []
+    for _ in range(TREE_BATCHES):
+        owners = [
+            population.address_of_number(number, SENDERS)
+            for number in chosen.sample(range(size), TREE_BATCH)
+        ]
+        changes: dict[bytes, bytes | None] = {
+            bank_state.BALANCES.prefix
+            + bank_state.BALANCES.key.encode((owner, denom)): chosen.randbytes(8)
+            for owner in owners
+        }
+        batches.append(changes)
+    height = engine.state.committed.height
+    began_s = time.process_time()
+    for offset, changes in enumerate(batches, start=1):
+        block = engine.state.next_block(height + offset, population.GENESIS_TIME_S)
+        engine.state.set_pending(block, changes)
+        engine.state.commit()
+    return round(TREE_BATCHES * TREE_BATCH / (time.process_time() - began_s))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
