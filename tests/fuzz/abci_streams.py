@@ -34,6 +34,7 @@ FRAME_BYTES_MAX = 64 * 1024
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 # One stream in so many goes over a real connection too.
 SENT_EVERY = 64
+ANSWER_TIMEOUT_S = 300.0
 
 
 class AbciStreams:
@@ -57,6 +58,7 @@ class AbciStreams:
         )
         self._server.start()
         self._bystander = Client(self._server.address)
+        self._bystander.socket.settimeout(ANSWER_TIMEOUT_S)
         self._asked = 0
 
     def begin(self) -> None:
@@ -167,6 +169,7 @@ def _exchange(address: str, pieces: list[bytes]) -> bytes:
     """Sends everything, ends, and receives until the server ends as well."""
     received = bytearray()
     with connect(address) as peer:
+        peer.settimeout(ANSWER_TIMEOUT_S)
         try:
             for piece in pieces:
                 peer.sendall(piece)

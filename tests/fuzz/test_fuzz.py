@@ -140,7 +140,7 @@ class Brittle:
 @pytest.fixture
 def brittle(monkeypatch: pytest.MonkeyPatch) -> Tally:
     monkeypatch.setitem(command.TARGETS, "brittle", Brittle)  # type: ignore[arg-type]
-    monkeypatch.setattr(runner, "INPUT_DEADLINE_S", 0.05)
+    monkeypatch.setattr(runner, "COMPUTING_MAX_S", 0.05)
     return run_batch(Brittle(), SEED, 0, 400)
 
 
