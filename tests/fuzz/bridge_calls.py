@@ -231,10 +231,11 @@ def _call_from_outside(
     path = f"/{SERVICE.full_name}/{method}"
     try:
         if method == "Push":
-            stream = running.channel.stream_stream(path)
+            stream: Any = running.channel.stream_stream(path)
             list(stream(iter(requests), timeout=CALL_TIMEOUT_S))
         else:
-            running.channel.unary_unary(path)(requests[0], timeout=CALL_TIMEOUT_S)
+            call: Any = running.channel.unary_unary(path)
+            call(requests[0], timeout=CALL_TIMEOUT_S)
         ended = "OK"
     except grpc.RpcError as error:
         status = error.code()

@@ -24,7 +24,7 @@ OWN_CHANGES, FRESH = 50, 15
 def main(arguments: list[str]) -> int:
     """Runs the command line; returns the exit status."""
     try:
-        import atheris
+        import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         sys.stderr.write("Coverage needs atheris: pip install atheris (Linux on x86-64).\n")
         return 2

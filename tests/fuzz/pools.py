@@ -6,7 +6,7 @@ called `slot` gets slots and a field called `owner` addresses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -85,7 +85,8 @@ def _key(field: FieldDescriptor) -> tuple[str, int]:
 
 def fill(message: Message, pools: Pools, random: Random, depth: int = 0) -> None:
     """Gives most fields a value."""
-    for field in message.DESCRIPTOR.fields:
+    fields: Sequence[Any] = message.DESCRIPTOR.fields
+    for field in fields:
         if random.random() < 0.9:
             for _ in range(random.choice((0, 1, 1, 2, 3)) if field.is_repeated else 1):
                 _put(message, field, pools, random, depth)
@@ -93,7 +94,7 @@ def fill(message: Message, pools: Pools, random: Random, depth: int = 0) -> None
 
 def vary(message: Message, pools: Pools, random: Random) -> None:
     """Changes one field, at any depth."""
-    fields = message.DESCRIPTOR.fields
+    fields: Sequence[Any] = message.DESCRIPTOR.fields
     if not fields:
         return
     field = random.choice(fields)

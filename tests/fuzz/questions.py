@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from random import Random
+from typing import Any
 
 from cosmos.ics23.v1.proofs_pb2 import CommitmentProof
 from cosmos.tx.v1beta1 import service_pb2
@@ -135,7 +136,7 @@ class _Asked:
 
     def ask_the_rules(self, path: str, random: Random) -> abci.RequestQuery:
         """Any question of any module."""
-        request = self._street.make_request(path, random)
+        request: Any = self._street.make_request(path, random)
         if "pagination" in request.DESCRIPTOR.fields_by_name and random.random() < 0.3:
             # Behind a key of state, of the list that is asked for or of another one.
             request.pagination.key = random.choice(self._keys)[2:]

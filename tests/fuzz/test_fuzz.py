@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -139,7 +139,7 @@ class Brittle:
 
 @pytest.fixture
 def brittle(monkeypatch: pytest.MonkeyPatch) -> Tally:
-    monkeypatch.setitem(command.TARGETS, "brittle", Brittle)  # type: ignore[arg-type]
+    monkeypatch.setitem(cast(dict[str, Any], TARGETS), "brittle", Brittle)
     monkeypatch.setattr(runner, "COMPUTING_MAX_S", 0.05)
     return run_batch(Brittle(), SEED, 0, 400)
 
