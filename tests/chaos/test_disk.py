@@ -25,7 +25,7 @@ pytestmark = pytest.mark.crash
 NAMES = [f"node{number}" for number in range(VALIDATORS)]
 # LevelDB writes files of 16 MiB, CometBFT's log of consensus needs as much.
 DISK_MB = 64
-FULL_S = 3.0
+FULL_S = 5.0
 CUTS = 3
 APP_SAYS = "cannot be written.*No space"
 
@@ -52,7 +52,8 @@ def test_a_full_disk(tmp_path: Path, chance: random.Random, disks: disk.SmallDis
         home = run.network.layout.home
         fill_and_heal(run, {f"{app}-app": home / app / "app-data"}, APP_SAYS)
         fill_and_heal(run, {f"{comet}-cometbft": home / comet / "data"}, "no space left on device")
-        fill_and_heal(run, {"bridge": home / "bridge"}, "space|disk|full")
+        # The bridge may do with the room that its file has already; if not, it refuses readings.
+        fill_and_heal(run, {"bridge": home / "bridge"}, "space|disk|full", complaints=0)
         # After the second of four no block is made that could fill another's disk.
         everywhere = {f"{name}-app": home / name / "app-data" for name in NAMES}
         fill_and_heal(run, everywhere, APP_SAYS, complaints=2)
@@ -70,12 +71,13 @@ def fill_and_heal(run: Trial, folders: dict[str, Path], sentence: str, complaint
 
     wait_until(lambda: count() >= complaints, DEADLINE_S, f"a complaint of {list(folders)}")
     let_pass(FULL_S)
+    said = count()
 
     def heal() -> None:
         for folder in folders.values():
             disk.make_room(folder)
 
-    run.resume(heal, f"full disk of {', '.join(folders)}")
+    run.resume(heal, f"full disk of {', '.join(folders)}, {said} complained")
     if sentence == APP_SAYS:
         assert not any("Traceback" in log.read_text() for log in logs)
 

@@ -42,12 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.seconds,
         options.workers,
     )
-    tallies = run(plan, lambda line: print(line, flush=True))
+    tallies = run(
+        plan,
+        lambda line: print(line, flush=True),
+        lambda finding: finding.save(options.findings),
+    )
     report = make_report(plan, tallies)
     print_table(report)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 1 if save_findings(tallies, options.findings) else 0
+    print_findings(tallies, options.findings)
+    return 1 if any(tally.findings for tally in tallies.values()) else 0
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -98,16 +103,13 @@ def replay(path: Path) -> int:
     return 1 if tally.findings else 0
 
 
-def save_findings(tallies: dict[str, Tally], folder: Path) -> int:
-    """Writes a file for each input that is kept; returns how many there are."""
-    count = 0
+def print_findings(tallies: dict[str, Tally], folder: Path) -> None:
+    """What was found, and how to see it again."""
     for name, tally in tallies.items():
         for kind, times in tally.kinds.most_common():
             print(f"\nFOUND {times} times in {name}: {kind}")
         for finding in tally.findings:
-            print(f"  python -m tests.fuzz --replay {finding.save(folder)}")
-            count += 1
-    return count
+            print(f"  python -m tests.fuzz --replay {finding.name_file(folder)}")
 
 
 def make_report(plan: Plan, tallies: dict[str, Tally]) -> dict[str, Any]:

@@ -38,8 +38,12 @@ class Plan:
     workers: int
 
 
-def run(plan: Plan, say: Callable[[str], None]) -> dict[str, Tally]:
-    """Runs a plan; returns what became of each target's inputs. `say` is told of progress."""
+def run(
+    plan: Plan, say: Callable[[str], None], keep: Callable[[Finding], object]
+) -> dict[str, Tally]:
+    """Runs a plan; returns what became of each target's inputs. `say` is told of progress, `keep`
+    is given each finding that is kept, as soon as it is known.
+    """
     end_s = time.monotonic() + plan.seconds
     tallies = {}
     # Started anew rather than copied: gRPC does not survive a fork.
@@ -48,13 +52,18 @@ def run(plan: Plan, say: Callable[[str], None]) -> dict[str, Tally]:
         share_s = (end_s - time.monotonic()) / (len(plan.targets) - place)
         with ProcessPoolExecutor(plan.workers, mp_context=context) as pool:
             start_s = time.monotonic()
-            tallies[name] = _run_target(pool, plan, name, start_s + share_s, say)
+            tallies[name] = _run_target(pool, plan, name, start_s + share_s, say, keep)
             tallies[name].seconds = time.monotonic() - start_s
     return tallies
 
 
 def _run_target(
-    pool: ProcessPoolExecutor, plan: Plan, name: str, end_s: float, say: Callable[[str], None]
+    pool: ProcessPoolExecutor,
+    plan: Plan,
+    name: str,
+    end_s: float,
+    say: Callable[[str], None],
+    keep: Callable[[Finding], object],
 ) -> Tally:
     tally = Tally()
     batch = TARGETS[name].batch  # type: ignore[attr-defined]
@@ -71,7 +80,10 @@ def _run_target(
         if not running:
             return tally
         for done in wait(running, return_when=FIRST_COMPLETED).done:
+            known = len(tally.findings)
             tally.add(_result(done, name, plan.seed, running.pop(done), batch))
+            for finding in tally.findings[known:]:
+                keep(finding)
         if time.monotonic() >= told_s + PROGRESS_EVERY_S:
             told_s = time.monotonic()
             left_s = max(0, end_s - told_s)

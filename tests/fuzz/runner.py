@@ -53,11 +53,15 @@ class Finding:
         """For a file; bytes are in base64."""
         return {**asdict(self), "data": base64.b64encode(self.data).decode()}
 
+    def name_file(self, folder: Path) -> Path:
+        """Where `save` writes it."""
+        digest = hashlib.sha256(self.data).hexdigest()[:12]
+        return folder / f"{self.target}-{self.seed}-{self.number}-{digest}.json"
+
     def save(self, folder: Path) -> Path:
         """Writes the file that `--replay` reads."""
         folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(self.data).hexdigest()[:12]
-        path = folder / f"{self.target}-{self.seed}-{self.number}-{digest}.json"
+        path = self.name_file(folder)
         path.write_text(json.dumps(self.as_dict(), indent=1) + "\n")
         return path
 

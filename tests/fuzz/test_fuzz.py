@@ -14,7 +14,8 @@ from chain.runtime import codec
 from meter_bridge import spool_table
 from tests.fuzz import __main__ as command
 from tests.fuzz import genesis, runner
-from tests.fuzz.runner import Tally, run_batch
+from tests.fuzz.campaign import Plan
+from tests.fuzz.runner import Finding, Tally, load_finding, run_batch
 from tests.fuzz.target import Target, Violation, judge_refusal
 from tests.fuzz.targets import TARGETS
 
@@ -156,8 +157,11 @@ def test_findings_are_counted_by_kind_and_few_are_kept(brittle: Tally) -> None:
 def test_a_finding_is_kept_in_a_file_and_found_again(
     brittle: Tally, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.save_findings({"brittle": brittle}, tmp_path) == len(brittle.findings)
-    for path in tmp_path.iterdir():
+    paths = [finding.save(tmp_path) for finding in brittle.findings]
+    command.print_findings({"brittle": brittle}, tmp_path)
+    printed = capsys.readouterr().out
+    assert all(f"--replay {path}\n" in printed for path in paths)
+    for path in paths:
         assert command.main(["--replay", str(path)]) == 1
     assert "ZeroDivisionError: seven" in capsys.readouterr().out
 
@@ -181,6 +185,19 @@ def test_the_command_runs_several_processes_and_reports(
     row = json.loads(report.read_text())["targets"]["messages"]
     assert row["inputs"] == 60 == row["accepted"] + row["refused"]
     assert "messages" in capsys.readouterr().out
+
+
+def test_a_finding_ends_the_command_with_an_exit_status_and_a_file(
+    brittle: Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_here(_: Plan, __: Any, keep: Callable[[Finding], object]) -> dict[str, Tally]:
+        for finding in brittle.findings:
+            keep(finding)
+        return {"brittle": brittle}
+
+    monkeypatch.setattr(command, "run", run_here)
+    assert command.main(["--findings", str(tmp_path)]) == 1
+    assert {load_finding(path).data for path in tmp_path.iterdir()} == {b"\x07", b"\x08"}
 
 
 @pytest.mark.parametrize(
