@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import Database
 from abci_app.server import Server
+from abci_app.signature_worker import SignatureWorker
 from chain import app
 
 DATA_FOLDER = "app-data"
@@ -69,6 +71,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--metrics", metavar="HOST:PORT", help="answer Prometheus there (default: nowhere)"
     )
     parser.add_argument(
+        "--no-signature-worker",
+        action="store_true",
+        help="check signatures in this process only, as on a machine with one core",
+    )
+    parser.add_argument(
         "--log-level",
         default="info",
         choices=("debug", "info", "warning", "error"),
@@ -106,15 +113,21 @@ def serve(options: argparse.Namespace) -> int:
 
 @contextmanager
 def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[EnergyApplication]:
-    """The application, watched while it is open if --metrics says where."""
-    if options.metrics is None:
-        yield EnergyApplication(state, get_version(), options.check_invariants)
-        return
-    from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
+    """The application, with what it needs while it is open: a process that checks signatures if
+    there is a core for it, and metrics if --metrics says where.
+    """
+    with ExitStack() as stack:
+        worker = None
+        if not options.no_signature_worker and len(os.sched_getaffinity(0)) > 1:
+            worker = stack.enter_context(SignatureWorker())
+        if options.metrics is None:
+            yield EnergyApplication(state, get_version(), options.check_invariants, worker)
+            return
+        from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
 
-    metrics = Metrics(state, options.home / DATA_FOLDER)
-    with serve_metrics(metrics, options.metrics):
-        yield MeteredApplication(state, get_version(), options.check_invariants, metrics)
+        metrics = Metrics(state, options.home / DATA_FOLDER)
+        stack.enter_context(serve_metrics(metrics, options.metrics))
+        yield MeteredApplication(state, get_version(), options.check_invariants, worker, metrics)
 
 
 def get_version() -> str:

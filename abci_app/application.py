@@ -23,6 +23,7 @@ CometBFT, which stops.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from tendermint.abci import types_pb2 as abci
 
@@ -49,6 +50,12 @@ class Application(ABC):
     @abstractmethod
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         """Says whether a transaction may wait for a block; leaves the committed state as it is."""
+
+    def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+        """Hears of transactions that have arrived together, before it is asked about each; for
+        what can be done for all of them at once. Changes nothing about the answers.
+        """
+        return
 
     @abstractmethod
     def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:

@@ -1,12 +1,13 @@
 """One framed ABCI request in, one framed reply out.
 
-The table of calls comes from the protobuf definition, so a call can neither be forgotten nor
-answered with another call's reply.
+First every request that has arrived is read, then the application hears of them, then each is
+answered. The table of calls comes from the protobuf definition, so a call can neither be forgotten
+nor answered with another call's reply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ from abci_app.framing import FramingError, decode_uvarint, encode_uvarint
 # Protobuf's wire type of a field that is a message.
 LENGTH_DELIMITED = 2
 EXCEPTION_CHARACTERS_MAX = 1_000
+
+# The name of a call and its request message.
+Question = tuple[str, Any]
 
 
 class CallFailed(Exception):  # noqa: N818, the name reads as the sentence does.
@@ -45,6 +49,7 @@ class Dispatcher:
     """
 
     def __init__(self, application: Application) -> None:
+        self._announce = application.announce
         self._calls = {
             field.name: Call(
                 method=getattr(application, field.name),
@@ -55,39 +60,49 @@ class Dispatcher:
             if field.name not in ("echo", "flush")
         }
 
-    def answer(self, frame: bytes) -> bytes:
-        """Gives the framed reply to a request without its length.
-
-        Errors: FramingError when the request cannot be read, CallFailed when the application
-        raises or returns something else than its call's reply.
-        """
+    def read(self, frame: bytes) -> Question:
+        """What a frame asks; FramingError when it cannot be read."""
         if frame == FLUSH_REQUEST:
-            return FLUSH_REPLY
+            return FLUSH
         try:
             if frame.startswith(CHECK_TX_TAG):
                 header = decode_uvarint(frame, len(CHECK_TX_TAG))
-                # A length that protobuf itself would refuse is left to it.
+                # Half of all calls are this one, so the Request around it is taken off by hand; a
+                # length that protobuf itself would refuse is left to it.
                 if header and sum(header) == len(frame) and header[1] <= CHECK_TX_START_MAX:
-                    return self._answer_check_tx(frame[header[1] :])
+                    return "check_tx", abci.RequestCheckTx.FromString(frame[header[1] :])
             request = abci.Request.FromString(frame)
         except DecodeError as error:
             raise FramingError("A message is not an ABCI request of CometBFT 0.38.") from error
         name = request.WhichOneof("value")
-        call = self._calls.get(name or "")
-        if call is not None:
-            return frame_message(call.tag, run_call(name, call, getattr(request, name)))
+        if name is None:
+            raise FramingError(
+                "A request names no call of ABCI 2.0, which is all this node speaks."
+            )
+        return name, getattr(request, name)
+
+    def announce(self, questions: Iterable[Question]) -> None:
+        """Lets the application hear of what it will be asked; CallFailed when it raises."""
+        requests = [request for name, request in questions if name == "check_tx"]
+        if requests:
+            try:
+                self._announce(requests)
+            except Exception as error:
+                raise CallFailed("check_tx", error) from error
+
+    def answer(self, question: Question) -> bytes:
+        """Gives the framed reply to a question.
+
+        Errors: CallFailed when the application raises or returns something else than its call's
+        reply.
+        """
+        name, request = question
         if name == "flush":
             return FLUSH_REPLY
         if name == "echo":
-            return frame_reply("echo", abci.ResponseEcho(message=request.echo.message))
-        raise FramingError("A request names no call of ABCI 2.0, which is all this node speaks.")
-
-    def _answer_check_tx(self, payload: bytes) -> bytes:
-        """Half of all calls are this one, so the Request around it is taken off by hand."""
-        call = self._calls["check_tx"]
-        return frame_message(
-            call.tag, run_call("check_tx", call, abci.RequestCheckTx.FromString(payload))
-        )
+            return frame_reply("echo", abci.ResponseEcho(message=request.message))
+        call = self._calls[name]
+        return frame_message(call.tag, run_call(name, call, request))
 
 
 def run_call(name: str, call: Call, request: Message) -> bytes:
@@ -132,4 +147,5 @@ CHECK_TX_TAG = get_tag("check_tx", abci.Request)
 # Protobuf reads no length of more than five bytes.
 CHECK_TX_START_MAX = len(CHECK_TX_TAG) + 5
 FLUSH_REQUEST = abci.Request(flush=abci.RequestFlush()).SerializeToString()
+FLUSH: Question = ("flush", abci.RequestFlush())
 FLUSH_REPLY = frame_reply("flush", abci.ResponseFlush())

@@ -32,6 +32,7 @@ from tendermint.abci import types_pb2 as abci
 from abci_app.listener import AddressError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
+from abci_app.signature_worker import SignatureWorker
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOIN_DEADLINE_S = 5.0
@@ -76,9 +77,14 @@ class MeteredApplication(EnergyApplication):
     """The application, with a look at the clock before and after the calls of a block."""
 
     def __init__(
-        self, state: NodeState, version: str, check_invariants: bool, metrics: Metrics
+        self,
+        state: NodeState,
+        version: str,
+        check_invariants: bool,
+        worker: SignatureWorker | None,
+        metrics: Metrics,
     ) -> None:
-        super().__init__(state, version, check_invariants)
+        super().__init__(state, version, check_invariants, worker)
         self._metrics = metrics
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Sequence
 
 from tendermint.abci import types_pb2 as abci
@@ -21,12 +22,14 @@ from abci_app.results import (
     make_misbehavior_event,
     write_exec_result,
 )
+from abci_app.signature_worker import Batch, SignatureWorker
 from chain import app
+from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError, build_proof_ops
 from chain.runtime.store import Overlay
 from chain.runtime.tx import TxCache
-from chain.transactions import MACHINE_FAULTS, TxResult, check_tx
+from chain.transactions import MACHINE_FAULTS, TxResult, check_tx, foresee_signature
 
 APP_VERSION = 1
 NAME = "blockenergy"
@@ -40,11 +43,20 @@ class BrokenInvariantError(Exception):
 
 class EnergyApplication(Application):
     """One method per ABCI call. `check_invariants` runs every invariant after every block: for
-    test networks, where the state is small.
+    test networks, where the state is small. `worker` checks signatures ahead.
     """
 
-    def __init__(self, state: NodeState, version: str, check_invariants: bool = False) -> None:
+    def __init__(
+        self,
+        state: NodeState,
+        version: str,
+        check_invariants: bool = False,
+        worker: SignatureWorker | None = None,
+    ) -> None:
         self._state = state
+        self._worker = worker
+        # Signatures of transactions that CheckTx is about to be asked about.
+        self._batches: deque[Batch] = deque()
         self._version = version
         self._check_invariants = check_invariants
         self._cache = TxCache(app.HANDLERS)
@@ -69,8 +81,16 @@ class EnergyApplication(Application):
         self._reset_mempool()
         return abci.ResponseInitChain(app_hash=app_hash)
 
+    def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+        if self._worker is not None:
+            txs = [request.tx for request in requests]
+            with self._mempool_lock:
+                self._batches += self._submit(self._mempool, self._mempool_block, txs)
+
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         raw = request.tx
+        while self._batches and not self._cache.is_verified(raw):
+            self._wait(self._batches.popleft())
         with self._mempool_lock:
             result = check_tx(self._mempool, self._mempool_block, self._cache, raw)
             if not result.code:
@@ -98,14 +118,16 @@ class EnergyApplication(Application):
         block = self._state.next_block(request.height, request.time.seconds)
         txs = list(request.txs)
         # A proposer is asked about its own proposal as well; it has just checked it.
-        good = (request.height, txs) == self._prepared or app.process_proposal(
-            self._state.reader, block, self._cache, txs
-        )
+        good = (request.height, txs) == self._prepared
+        if not good:
+            self._check_ahead(block, txs)
+            good = app.process_proposal(self._state.reader, block, self._cache, txs)
         status = abci.ResponseProcessProposal.ProposalStatus
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
         block = self._state.next_block(request.height, request.time.seconds, request.hash)
+        self._check_ahead(block, request.txs)
         result = app.finalize_block(self._state.reader, block, self._cache, request.txs)
         for tx_result in result.tx_results:
             _log_fault(request.height, tx_result)
@@ -185,6 +207,21 @@ class EnergyApplication(Application):
             log=refusal.log,
             height=self._state.committed.height,
         )
+
+    def _check_ahead(self, block: BlockInfo, txs: Sequence[bytes]) -> None:
+        """Has the signatures checked that have not been; a block from elsewhere has many."""
+        for batch in self._submit(Overlay(self._state.reader), block, txs):
+            self._wait(batch)
+
+    def _submit(self, store: Overlay, block: BlockInfo, txs: Sequence[bytes]) -> list[Batch]:
+        if self._worker is None:
+            return []
+        foreseen = (foresee_signature(store, block, self._cache, raw) for raw in txs)
+        return self._worker.submit([claim for claim in foreseen if claim is not None])
+
+    def _wait(self, batch: Batch) -> None:
+        assert self._worker is not None
+        self._worker.wait(batch)
 
     def _reset_mempool(self) -> None:
         committed = self._state.committed

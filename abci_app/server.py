@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable
 from typing import Self
 
 from abci_app.application import Application, OperatorError
-from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
+from abci_app.dispatch import CallFailed, Dispatcher, Question, make_exception_reply
 from abci_app.framing import FrameReader, FramingError
 from abci_app.listener import AddressError, AddressInUse, Listener, open_listener
 
@@ -188,14 +188,28 @@ class Server:
         self, connection: socket.socket, frames: Iterable[bytes], replies: bytearray
     ) -> None:
         """Answers frames; on an error, `replies` has the answers that were not sent yet."""
-        for frame in frames:
-            replies += self._dispatcher.answer(frame)
+        questions, fault = self._read_frames(frames)
+        self._dispatcher.announce(questions)
+        for question in questions:
+            replies += self._dispatcher.answer(question)
             if len(replies) >= SEND_BYTES:
                 connection.sendall(replies)
                 replies.clear()
+        if fault is not None:
+            raise fault
         if replies:
             connection.sendall(replies)
             replies.clear()
+
+    def _read_frames(self, frames: Iterable[bytes]) -> tuple[list[Question], FramingError | None]:
+        """What the frames ask, and the fault behind the last that can be read."""
+        questions: list[Question] = []
+        try:
+            for frame in frames:
+                questions.append(self._dispatcher.read(frame))  # noqa: PERF401 - kept on a fault
+        except FramingError as fault:
+            return questions, fault
+        return questions, None
 
     def _refuse(
         self, connection: socket.socket, replies: bytearray, error: FramingError | CallFailed

@@ -19,7 +19,7 @@ from chain.runtime.context import BlockInfo, Context, CosmosEvent, Event
 from chain.runtime.errors import ChainError, ErrorCode, SdkError
 from chain.runtime.module import Handler
 from chain.runtime.store import Overlay
-from chain.runtime.tx import DecodedTx, TxCache
+from chain.runtime.tx import DecodedTx, Purpose, TxCache
 
 OK = 0
 # Faults that depend on the machine: they must stop the node, not decide about a transaction.
@@ -52,6 +52,25 @@ def check_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> Tx
     except ChainError as refusal:
         return _refuse(refusal)
     return TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
+
+
+def foresee_signature(
+    store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes
+) -> tuple[DecodedTx, Purpose] | None:
+    """The signature check that `check_tx` or `deliver_tx` will make of a transaction, so that it
+    can be made ahead: whoever finds it good notes that in the transaction (`verified_for`).
+
+    None if it has been made, or if the transaction will be refused before. A guess that turns out
+    wrong costs time and changes nothing: the check is then made for what the state really says.
+    """
+    try:
+        tx = cache.get(raw)
+    except ChainError:
+        return None
+    if tx.verified_for is not None:
+        return None
+    purpose = auth.foresee_purpose(Context(store, block, tx.signer), tx)
+    return None if purpose is None else (tx, purpose)
 
 
 def deliver_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> TxResult:

@@ -75,11 +75,22 @@ def authenticate(ctx: Context, tx: txs.DecodedTx) -> None:
         raise ChainError(SdkError.WRONG_SEQUENCE, detail)
     key = tx.pub_key or account.pub_key
     require(key, SdkError.INVALID_PUB_KEY, "the first transaction must carry the public key")
-    good = txs.verify_signature(tx, ctx.block.chain_id, account.account_number, key)
-    require(good, SdkError.UNAUTHORIZED)
+    purpose = txs.Purpose(ctx.block.chain_id, account.account_number, key)
+    require(txs.verify_signature(tx, purpose), SdkError.UNAUTHORIZED)
     account.sequence += 1
     account.pub_key = key
     ACCOUNTS.set(ctx, tx.signer, account)
+
+
+def foresee_purpose(ctx: Context, tx: txs.DecodedTx) -> txs.Purpose | None:
+    """What `authenticate` will ask of the signature, as far as it can be known before the
+    transactions in front of this one have been executed; None if there is no key to ask.
+    """
+    account = ACCOUNTS.get(ctx, tx.signer)
+    key = tx.pub_key or (account.pub_key if account else b"")
+    if account is None or not key:
+        return None
+    return txs.Purpose(ctx.block.chain_id, account.account_number, key)
 
 
 def _require_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:

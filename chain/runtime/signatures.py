@@ -10,11 +10,15 @@ import hashlib
 from functools import lru_cache
 
 from coincurve import PublicKey
-from coincurve.ecdsa import cdata_to_der, deserialize_compact
+from coincurve._libsecp256k1 import lib
+from coincurve.context import GLOBAL_CONTEXT
+from coincurve.ecdsa import deserialize_compact
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 SECP256K1_KEY_BYTES = 33
+SECP256K1_SIGNATURE_BYTES = 64
+DIGEST_BYTES = 32
 ED25519_KEY_BYTES = 32
 _ED25519_SIGNATURE_BYTES = 64
 
@@ -31,13 +35,22 @@ def verify_secp256k1(pub_key: bytes, sign_bytes: bytes, signature: bytes) -> boo
     A signature with s in the upper half of the group order is refused, so that nobody can change a
     transaction's hash without its signer.
     """
-    if len(signature) != 64 or signature[32:] > _SECP256K1_HALF_ORDER:
+    return verify_secp256k1_digest(pub_key, hashlib.sha256(sign_bytes).digest(), signature)
+
+
+def verify_secp256k1_digest(pub_key: bytes, digest: bytes, signature: bytes) -> bool:
+    """The same for the 32 bytes that sha256 makes of what was signed."""
+    assert len(digest) == DIGEST_BYTES
+    if len(signature) != SECP256K1_SIGNATURE_BYTES or signature[32:] > _SECP256K1_HALF_ORDER:
         return False
     try:
         key = _parse_secp256k1_key(pub_key)
-        return key.verify(cdata_to_der(deserialize_compact(signature)), sign_bytes)
+        parsed = deserialize_compact(signature)
     except ValueError:
         return False
+    # The library's own method takes a signature in DER only: a sixth of the time goes into that.
+    good: int = lib.secp256k1_ecdsa_verify(GLOBAL_CONTEXT.ctx, parsed, digest, key.public_key)
+    return good == 1
 
 
 def verify_ed25519(pub_key: bytes, content: bytes, signature: bytes) -> bool:

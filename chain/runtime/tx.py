@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1 import keys_pb2
@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from chain.runtime import bech32, codec
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler
-from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_secp256k1
+from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_secp256k1_digest
 from chain.runtime.units import AMOUNT_MAX
 
 PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
@@ -29,6 +29,14 @@ PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
 TX_BYTES_CEILING = 1 << 20
 # The same accounts come back.
 _CACHED_KEYS = 1 << 16
+
+
+class Purpose(NamedTuple):
+    """What a signature has to be good for: the chain, the account's number and its key."""
+
+    chain_id: str
+    account_number: int
+    pub_key: bytes
 
 
 @dataclass(slots=True)
@@ -49,8 +57,8 @@ class DecodedTx:
     body_bytes: bytes
     auth_info_bytes: bytes
     signature: bytes
-    # Set by `verify_signature`: the chain, account number and key it was found good for.
-    verified_for: tuple[str, int, bytes] | None = None
+    # What its signature was found good for, by `verify_signature` or by whoever checked it before.
+    verified_for: Purpose | None = None
     # The parameters whose limits it was found to keep: what does not change is checked once.
     limits_kept: Message | None = None
 
@@ -119,13 +127,19 @@ def sign_bytes(
     return b"".join(document)
 
 
-def verify_signature(tx: DecodedTx, chain_id: str, account_number: int, pub_key: bytes) -> bool:
+def compute_digest(tx: DecodedTx, purpose: Purpose) -> bytes:
+    """What the signature must be over, as its 32 bytes of sha256."""
+    content = sign_bytes(
+        tx.body_bytes, tx.auth_info_bytes, purpose.chain_id, purpose.account_number
+    )
+    return hashlib.sha256(content).digest()
+
+
+def verify_signature(tx: DecodedTx, purpose: Purpose) -> bool:
     """Whether the signature is good; remembered, because it depends on nothing else."""
-    purpose = (chain_id, account_number, pub_key)
     if tx.verified_for == purpose:
         return True
-    content = sign_bytes(tx.body_bytes, tx.auth_info_bytes, chain_id, account_number)
-    if not verify_secp256k1(pub_key, content, tx.signature):
+    if not verify_secp256k1_digest(purpose.pub_key, compute_digest(tx, purpose), tx.signature):
         return False
     tx.verified_for = purpose
     return True
@@ -181,6 +195,11 @@ class TxCache:
                 self._forget_oldest()
             self._entries[raw] = found
         return found
+
+    def is_verified(self, raw: bytes) -> bool:
+        """Whether a transaction is known with a signature that was found good."""
+        found = self._entries.get(raw)
+        return found is not None and found.verified_for is not None
 
     def forget(self, raw: bytes) -> None:
         """Drops a transaction that has been committed."""

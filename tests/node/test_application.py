@@ -23,6 +23,7 @@ from tendermint.abci import types_pb2 as abci
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import Database
+from abci_app.signature_worker import SignatureWorker
 from chain.bank.state import BALANCES
 from chain.runtime.collections import GenesisError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
@@ -39,14 +40,15 @@ STATUS = abci.ResponseProcessProposal.ProposalStatus
 class Node:
     """One node's application over a folder, to be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: SignatureWorker | None = None) -> None:
         self.folder = folder
+        self.worker = worker
         self.start()
 
     def start(self) -> None:
         self.database = Database.open(self.folder, create=True)
         self.app = EnergyApplication(
-            NodeState(self.database, proof_wait_s=0.01), "test", check_invariants=True
+            NodeState(self.database, proof_wait_s=0.01), "test", True, self.worker
         )
 
     def stop(self) -> None:

@@ -51,7 +51,7 @@ def read(port: int) -> dict[tuple[str, str], float]:
 
 
 def test_blocks_and_transactions_are_counted(state: NodeState, metrics: Metrics) -> None:
-    application = MeteredApplication(state, "test", True, metrics)
+    application = MeteredApplication(state, "test", True, None, metrics)
     document = documents.expand(documents.complete(documents.street()))
     application.init_chain(
         abci.RequestInitChain(chain_id="metrics", app_state_bytes=json.dumps(document).encode())

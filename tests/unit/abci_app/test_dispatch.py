@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
@@ -22,14 +24,19 @@ def make_request(name: str) -> bytes:
     return request.SerializeToString()
 
 
+def answer(application: Application, frame: bytes) -> bytes:
+    dispatcher = Dispatcher(application)
+    return dispatcher.answer(dispatcher.read(frame))
+
+
 def test_the_application_has_one_method_for_each_call_of_the_protocol() -> None:
     methods = {name for name in vars(Application) if not name.startswith("_")}
-    assert methods == set(OWN_CALLS)
+    assert methods == {*OWN_CALLS, "announce"}
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_each_call_gets_the_reply_of_its_name(name: str) -> None:
-    reply = parse(Dispatcher(KeyValueApplication()).answer(make_request(name)))
+    reply = parse(answer(KeyValueApplication(), make_request(name)))
     assert reply.WhichOneof("value") == name
 
 
@@ -37,9 +44,7 @@ def test_the_reply_is_what_protobuf_itself_would_write() -> None:
     application = KeyValueApplication()
     txs = [b"a=1", b"no", b"b=" + b"x" * 40_000]
     request = abci.RequestFinalizeBlock(txs=txs, height=7)
-    framed = Dispatcher(application).answer(
-        abci.Request(finalize_block=request).SerializeToString()
-    )
+    framed = answer(application, abci.Request(finalize_block=request).SerializeToString())
     expected = abci.Response(finalize_block=application.finalize_block(request))
     (payload,) = FrameReader(1 << 20).feed(framed)
     assert payload == expected.SerializeToString()
@@ -47,8 +52,23 @@ def test_the_reply_is_what_protobuf_itself_would_write() -> None:
 
 def test_an_echo_comes_back() -> None:
     request = abci.Request(echo=abci.RequestEcho(message="Grüezi"))
-    reply = parse(Dispatcher(KeyValueApplication()).answer(request.SerializeToString()))
+    reply = parse(answer(KeyValueApplication(), request.SerializeToString()))
     assert reply.echo.message == "Grüezi"
+
+
+def test_the_application_hears_of_all_transactions_before_it_is_asked_about_one() -> None:
+    heard: list[list[bytes]] = []
+
+    class Listening(KeyValueApplication):
+        def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+            heard.append([request.tx for request in requests])
+
+    dispatcher = Dispatcher(Listening())
+    txs = [abci.Request(check_tx=abci.RequestCheckTx(tx=tx)) for tx in (b"a=1", b"b=2")]
+    others = [abci.Request(flush=abci.RequestFlush()), abci.Request(info=abci.RequestInfo())]
+    dispatcher.announce([dispatcher.read(r.SerializeToString()) for r in [*txs, *others]])
+    dispatcher.announce([dispatcher.read(r.SerializeToString()) for r in others])
+    assert heard == [[b"a=1", b"b=2"]]
 
 
 def test_an_exception_is_a_failed_call_with_its_cause() -> None:
@@ -57,7 +77,7 @@ def test_an_exception_is_a_failed_call_with_its_cause() -> None:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(CallFailed, match="commit failed: OSError") as caught:
-        Dispatcher(Broken()).answer(make_request("commit"))
+        answer(Broken(), make_request("commit"))
     assert caught.value.call == "commit"
     assert isinstance(caught.value.cause, OSError)
 
@@ -68,7 +88,7 @@ def test_the_reply_of_another_call_is_a_failed_call() -> None:
             return abci.ResponseInfo()
 
     with pytest.raises(CallFailed, match="commit returned ResponseInfo"):
-        Dispatcher(Confused()).answer(make_request("commit"))
+        answer(Confused(), make_request("commit"))
 
 
 @pytest.mark.parametrize(
@@ -78,13 +98,13 @@ def test_the_reply_of_another_call_is_a_failed_call() -> None:
 )
 def test_bytes_that_are_no_request_are_refused(frame: bytes) -> None:
     with pytest.raises(FramingError, match="request"):
-        Dispatcher(KeyValueApplication()).answer(frame)
+        answer(KeyValueApplication(), frame)
 
 
 def test_a_call_of_a_later_abci_is_refused() -> None:
     # Field 21 is InsertTx of CometBFT 0.39.
     with pytest.raises(FramingError, match=r"ABCI 2\.0"):
-        Dispatcher(KeyValueApplication()).answer(b"\xaa\x01\x00")
+        answer(KeyValueApplication(), b"\xaa\x01\x00")
 
 
 def test_an_exception_reply_carries_its_text() -> None:
@@ -116,9 +136,8 @@ def test_a_length_that_protobuf_refuses_is_refused_around_check_tx_too(extra: in
     # The length in more bytes than it needs.
     length = bytes([len(payload) | 0x80]) + b"\x80" * (extra - 1) + b"\x00"
     frame = b"\x42" + length + payload
-    dispatcher = Dispatcher(KeyValueApplication())
     if len(length) <= 5:
-        assert parse(dispatcher.answer(frame)).check_tx.code == 0
+        assert parse(answer(KeyValueApplication(), frame)).check_tx.code == 0
     else:
         with pytest.raises(FramingError, match="request"):
-            dispatcher.answer(frame)
+            answer(KeyValueApplication(), frame)

@@ -1,0 +1,188 @@
+"""Checks signatures ahead of time, in a process of its own.
+
+A signature takes a third of the time of a transaction, and Python computes on one core at a time:
+while this process checks, the node executes. It promises that nothing depends on it: a signature
+that it has not found good, for whatever reason, is checked again where the rules ask for it, so a
+worker that is slow or gone costs time and changes no answer.
+
+    python -m abci_app.signature_worker        the other end: jobs come on standard input
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from chain.runtime.signatures import (
+    DIGEST_BYTES,
+    SECP256K1_KEY_BYTES,
+    SECP256K1_SIGNATURE_BYTES,
+    verify_secp256k1_digest,
+)
+from chain.runtime.tx import DecodedTx, Purpose, compute_digest
+
+# In front of the jobs of a batch: how many there are.
+COUNT_BYTES = 4
+JOB_BYTES = SECP256K1_KEY_BYTES + DIGEST_BYTES + SECP256K1_SIGNATURE_BYTES
+GOOD = 1
+# Jobs that are sent together: few enough that the answer to the first is not long in coming.
+BATCH_MAX = 64
+# For fewer, asking takes longer than checking.
+BATCH_MIN = 4
+# After this the node no longer waits for an answer: a batch takes milliseconds.
+REPLY_DEADLINE_S = 30.0
+# How long a worker may take to end when it has nothing more to do.
+END_DEADLINE_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Batch:
+    """Signatures that a worker is checking."""
+
+    __slots__ = ("claims", "is_settled")
+
+    def __init__(self, claims: Sequence[tuple[DecodedTx, Purpose]]) -> None:
+        self.claims = claims
+        self.is_settled = False
+
+
+class SignatureWorker:
+    """A process that checks signatures; any thread may submit and wait."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(REPLY_DEADLINE_S)
+        with theirs:
+            end = theirs.fileno()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "abci_app.signature_worker"], stdin=end, stdout=end
+            )
+        self._replies = self._socket.makefile("rb")
+        self._submitting = threading.Lock()
+        self._waiting = threading.Lock()
+        self._batches: deque[Batch] = deque()
+        self._is_lost = False
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def submit(self, claims: Sequence[tuple[DecodedTx, Purpose]]) -> list[Batch]:
+        """Has signatures checked; the batches, in their order, are to be waited for."""
+        fit = [claim for claim in claims if _has_form(*claim)]
+        if len(fit) < BATCH_MIN or self._is_lost:
+            return []
+        batches = [Batch(fit[first : first + BATCH_MAX]) for first in range(0, len(fit), BATCH_MAX)]
+        with self._submitting:
+            for batch in batches:
+                self._batches.append(batch)
+                self._send(batch)
+        return batches
+
+    def wait(self, batch: Batch) -> None:
+        """Returns when the good signatures of a batch are noted in their transactions."""
+        with self._waiting:
+            while not batch.is_settled:
+                self._settle(self._batches.popleft())
+
+    def close(self) -> None:
+        """Ends the process."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        try:
+            self._process.wait(END_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._replies.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _send(self, batch: Batch) -> None:
+        jobs = [
+            purpose.pub_key + compute_digest(tx, purpose) + tx.signature
+            for tx, purpose in batch.claims
+        ]
+        try:
+            self._socket.sendall(len(jobs).to_bytes(COUNT_BYTES, "big") + b"".join(jobs))
+        except OSError as error:
+            self._lose(error)
+
+    def _settle(self, batch: Batch) -> None:
+        """Reads the answer to the oldest batch."""
+        try:
+            answer = b"" if self._is_lost else self._replies.read(len(batch.claims))
+            if len(answer) < len(batch.claims):
+                self._lose(EOFError("it has ended"))
+        except OSError as error:
+            answer = b""
+            self._lose(error)
+        for (tx, purpose), result in zip(batch.claims, answer, strict=False):
+            if result == GOOD:
+                tx.verified_for = purpose
+        batch.is_settled = True
+
+    def _lose(self, error: Exception) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._process.kill()
+            log.warning("lost the process that checks signatures ahead, going on alone: %s", error)
+
+
+def _has_form(tx: DecodedTx, purpose: Purpose) -> bool:
+    """Whether a signature and its key have the lengths of a job."""
+    key_fits = len(purpose.pub_key) == SECP256K1_KEY_BYTES
+    return key_fits and len(tx.signature) == SECP256K1_SIGNATURE_BYTES
+
+
+def main() -> None:
+    """Answers batches, a byte for each signature, until there are no more."""
+    # The node decides when to end: it stops sending.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
+        requests = connection.makefile("rb")
+        while head := requests.read(COUNT_BYTES):
+            jobs = requests.read(int.from_bytes(head, "big") * JOB_BYTES)
+            connection.sendall(check_jobs(jobs))
+
+
+def check_jobs(jobs: bytes) -> bytes:
+    """A byte for each job: 1 if its signature is good, else 0."""
+    end_of_key = SECP256K1_KEY_BYTES
+    end_of_digest = end_of_key + DIGEST_BYTES
+    results = bytearray()
+    for first in range(0, len(jobs), JOB_BYTES):
+        job = jobs[first : first + JOB_BYTES]
+        results.append(
+            verify_secp256k1_digest(
+                job[:end_of_key], job[end_of_key:end_of_digest], job[end_of_digest:]
+            )
+        )
+    return bytes(results)
+
+
+if __name__ == "__main__":
+    main()
