@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VERSION = "0.38.26"
+RELEASED_PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
 MODULE_FOLDER = Path(__file__).resolve().parent / "cometbft"
 BUILD_DEADLINE_S = 1800
 ANSWER_DEADLINE_S = 30
@@ -39,14 +40,27 @@ def cometbft_binary() -> Path:
     named = os.environ.get("COMETBFT")
     if named:
         return require_release(named)
+    return get_build("cometbft", ".")
+
+
+def released_binary() -> Path:
+    """CometBFT as it was released, without any part of ours, to compare with.
+
+    Raises ToolchainError if it cannot be built.
+    """
+    return get_build("cometbft-released", RELEASED_PACKAGE)
+
+
+def get_build(name: str, package: str) -> Path:
+    """The cached executable of a package that go.mod knows, built if it is not there yet."""
     folder = get_cache_folder() / f"cometbft-{VERSION}"
-    cached = folder / compute_source_key() / "cometbft"
+    cached = folder / compute_source_key() / name
     if not cached.is_file():
         try:
             with exclusive(folder):
                 # Another process may have built it while this one waited for the lock.
                 if not cached.is_file():
-                    build(cached, folder)
+                    build(cached, package, folder)
         except OSError as error:
             raise ToolchainError(
                 f"The cache folder {folder} cannot be written ({error.strerror or error}): "
@@ -101,8 +115,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         yield
 
 
-def build(target: Path, folder: Path) -> None:
-    """Builds CometBFT in a folder of its own and moves it to `target` in one step.
+def build(target: Path, package: str, folder: Path) -> None:
+    """Builds a package in a folder of its own and moves it to `target` in one step.
 
     The caller holds the lock on `folder`, so what lies there half built is nobody's any more.
     """
@@ -113,7 +127,7 @@ def build(target: Path, folder: Path) -> None:
         say(f"Building CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ...")
         output = Path(name) / "cometbft"
         flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
-        run([go, "build", *flags, "-o", str(output), "."], environment, folder / "build.log")
+        run([go, "build", *flags, "-o", str(output), package], environment, folder / "build.log")
         assert get_first_line([str(output), "version"]) == VERSION
         target.parent.mkdir(exist_ok=True)
         output.rename(target)

@@ -1,7 +1,7 @@
-// Command cometbft is CometBFT as released, with every command it has, but for three things: it
+// Command cometbft is CometBFT as released, with every command it has, but for four things: it
 // talks to an application outside its process through the client in abci_client.go, it ends when its
-// consensus has failed (halt.go), and it notices soon when a connection to a peer is dead
-// (heartbeat.go). The protocols on the wire are the same; any other CometBFT of this release can
+// consensus has failed (halt.go), it notices soon when a connection to a peer is dead
+// (heartbeat.go), and its databases have room for large blocks (database.go). The protocols on the wire are the same; any other CometBFT of this release can
 // take its place, and be its peer.
 package main
 
@@ -52,8 +52,9 @@ func main() {
 	}
 }
 
-// newNode is CometBFT's own node but for the client of an application on a socket, the logger,
-// which ends the process when consensus has failed, and the heartbeat between peers.
+// newNode is CometBFT's own node but for the client of an application on a socket, the sizes of its
+// databases, the logger, which ends the process when consensus has failed, and the heartbeat
+// between peers.
 func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
 	if err != nil {
@@ -66,7 +67,7 @@ func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 		nodeKey,
 		newClientCreator(settings),
 		node.DefaultGenesisDocProviderFunc(settings),
-		config.DefaultDBProvider,
+		openDatabase,
 		node.DefaultMetricsProvider(settings.Instrumentation),
 		haltingLogger{logger},
 		node.CustomReactors(map[string]p2p.Reactor{"HEARTBEAT": beat}),
