@@ -24,12 +24,13 @@ from abci_app.results import (
 )
 from abci_app.signature_worker import Batch, SignatureWorker
 from chain import app
+from chain.admission import Admission, TxResult
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError, build_proof_ops
 from chain.runtime.store import Overlay
 from chain.runtime.tx import TxCache
-from chain.transactions import MACHINE_FAULTS, TxResult, check_tx, foresee_signature
+from chain.transactions import MACHINE_FAULTS
 
 APP_VERSION = 1
 NAME = "blockenergy"
@@ -85,14 +86,14 @@ class EnergyApplication(Application):
         if self._worker is not None:
             txs = [request.tx for request in requests]
             with self._mempool_lock:
-                self._batches += self._submit(self._mempool, self._mempool_block, txs)
+                self._batches += self._submit(self._mempool, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         raw = request.tx
         while self._batches and not self._cache.is_verified(raw):
             self._wait(self._batches.popleft())
         with self._mempool_lock:
-            result = check_tx(self._mempool, self._mempool_block, self._cache, raw)
+            result = self._mempool.check(raw)
             if not result.code:
                 self._admitted.append(raw)
         return make_check_result(result)
@@ -210,13 +211,13 @@ class EnergyApplication(Application):
 
     def _check_ahead(self, block: BlockInfo, txs: Sequence[bytes]) -> None:
         """Has the signatures checked that have not been; a block from elsewhere has many."""
-        for batch in self._submit(Overlay(self._state.reader), block, txs):
+        for batch in self._submit(Admission(self._state.reader, block, self._cache), txs):
             self._wait(batch)
 
-    def _submit(self, store: Overlay, block: BlockInfo, txs: Sequence[bytes]) -> list[Batch]:
+    def _submit(self, admission: Admission, txs: Sequence[bytes]) -> list[Batch]:
         if self._worker is None:
             return []
-        foreseen = (foresee_signature(store, block, self._cache, raw) for raw in txs)
+        foreseen = map(admission.foresee_signature, txs)
         return self._worker.submit([claim for claim in foreseen if claim is not None])
 
     def _wait(self, batch: Batch) -> None:
@@ -226,15 +227,15 @@ class EnergyApplication(Application):
     def _reset_mempool(self) -> None:
         committed = self._state.committed
         with self._mempool_lock:
-            self._mempool = Overlay(self._state.reader)
-            self._mempool_block = self._state.next_block(committed.height + 1, committed.time_s)
+            block = self._state.next_block(committed.height + 1, committed.time_s)
+            self._mempool = Admission(self._state.reader, block, self._cache)
             # What was admitted since, in its order.
             self._admitted: list[bytes] = []
 
     def _get_admitted(self, count: int, height: int) -> list[bytes]:
         """The first transactions that CheckTx has admitted one after the other for a height."""
         with self._mempool_lock:
-            return self._admitted[:count] if height == self._mempool_block.height else []
+            return self._admitted[:count] if height == self._mempool.height else []
 
     def _require_invariants(self, height: int, result: app.BlockResult) -> None:
         after = Overlay(self._state.reader)

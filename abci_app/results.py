@@ -15,9 +15,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
 
+from chain.admission import TxResult
 from chain.runtime.codec import write_varint
 from chain.runtime.context import CosmosEvent, Event
-from chain.transactions import TxResult
 
 _Writer = tuple[str, Callable[[Any], str]]
 

@@ -14,13 +14,14 @@ from cosmos.base.abci.v1beta1.abci_pb2 import GasInfo, Result
 from cosmos.tx.v1beta1 import service_pb2
 
 from chain import auth, bank, genesis, market, metering, registry, settlement, storage
+from chain.admission import Admission, TxResult
 from chain.runtime import codec
 from chain.runtime.context import BlockInfo, Context, Event
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler, Module, Query
 from chain.runtime.store import Overlay, Reader
 from chain.runtime.tx import TxCache, decode
-from chain.transactions import TxResult, check_tx, deliver_tx, simulate_tx
+from chain.transactions import deliver_tx, simulate_tx
 
 # In the order in which they begin and end a block.
 MODULES: tuple[Module, ...] = (
@@ -85,17 +86,17 @@ def prepare_proposal(
     """The transactions to propose: those that are admitted one after the other, in their order,
     as far as they fit. What is left out stays in the mempool or is dropped by its recheck.
 
-    `admitted` are transactions that `check_tx` has admitted one after the other from the same
+    `admitted` are transactions that an `Admission` has admitted one after the other from the same
     state for the same height: where they are the same, they need not be checked again.
     """
     if txs == admitted and sum(map(_size_in_block, txs)) <= max_tx_bytes:
         return list(txs)
-    store = Overlay(reader)
+    admission = Admission(reader, block, cache)
     chosen, size = [], 0
     for raw in txs:
         if size + _size_in_block(raw) > max_tx_bytes:
             break
-        if check_tx(store, block, cache, raw).code == 0:
+        if admission.check(raw).code == 0:
             chosen.append(raw)
             size += _size_in_block(raw)
     return chosen
@@ -105,8 +106,8 @@ def process_proposal(
     reader: Reader, block: BlockInfo, cache: TxCache, txs: Sequence[bytes]
 ) -> bool:
     """Whether a proposal is one that `prepare_proposal` could have made from this state."""
-    store = Overlay(reader)
-    return all(check_tx(store, block, cache, raw).code == 0 for raw in txs)
+    admission = Admission(reader, block, cache)
+    return all(admission.check(raw).code == 0 for raw in txs)
 
 
 def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:

@@ -14,9 +14,10 @@ from chain.auth.keeper import (
     authenticate,
     compute_gas,
     create_account,
-    foresee_purpose,
     get_account,
     get_params,
+    get_purpose,
+    put_account,
     require_form,
 )
 from chain.auth.state import SCHEMA
@@ -39,8 +40,9 @@ __all__ = [
     "authenticate",
     "compute_gas",
     "create_account",
-    "foresee_purpose",
     "get_account",
     "get_params",
+    "get_purpose",
+    "put_account",
     "require_form",
 ]

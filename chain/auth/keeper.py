@@ -26,6 +26,11 @@ def get_account(state: HasStore, address: bytes) -> state_pb2.Account | None:
     return ACCOUNTS.get(state, address)
 
 
+def put_account(ctx: Context, address: bytes, account: state_pb2.Account) -> None:
+    """Keeps an account that has been authenticated."""
+    ACCOUNTS.set(ctx, address, account)
+
+
 def get_params(state: HasStore) -> state_pb2.Params:
     """The limits and prices of transactions; to be read only."""
     return PARAMS.read(state)
@@ -61,36 +66,28 @@ def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
     return params.gas_per_tx + params.gas_per_byte * tx.size_bytes
 
 
-def authenticate(ctx: Context, tx: txs.DecodedTx) -> None:
-    """Checks sequence and signature of a transaction and counts its sequence up.
+def authenticate(account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str) -> None:
+    """Checks sequence and signature of a transaction and counts up the sequence of its account.
 
-    It fails if the signer has no account, if the sequence is not the next one, if no public key
-    is known, or if the signature does not fit.
+    It fails if the sequence is not the next one, if no public key is known, or if the signature
+    does not fit; then the account is as it was.
     """
-    account = ACCOUNTS.get(ctx, tx.signer)
-    if account is None:
-        raise ChainError(SdkError.UNKNOWN_ADDRESS)
     if tx.sequence != account.sequence:
         detail = f"account sequence mismatch, expected {account.sequence}, got {tx.sequence}"
         raise ChainError(SdkError.WRONG_SEQUENCE, detail)
-    key = tx.pub_key or account.pub_key
-    require(key, SdkError.INVALID_PUB_KEY, "the first transaction must carry the public key")
-    purpose = txs.Purpose(ctx.block.chain_id, account.account_number, key)
+    purpose = get_purpose(account, tx, chain_id)
+    if purpose is None:
+        detail = "the first transaction must carry the public key"
+        raise ChainError(SdkError.INVALID_PUB_KEY, detail)
     require(txs.verify_signature(tx, purpose), SdkError.UNAUTHORIZED)
     account.sequence += 1
-    account.pub_key = key
-    ACCOUNTS.set(ctx, tx.signer, account)
+    account.pub_key = purpose.pub_key
 
 
-def foresee_purpose(ctx: Context, tx: txs.DecodedTx) -> txs.Purpose | None:
-    """What `authenticate` will ask of the signature, as far as it can be known before the
-    transactions in front of this one have been executed; None if there is no key to ask.
-    """
-    account = ACCOUNTS.get(ctx, tx.signer)
-    key = tx.pub_key or (account.pub_key if account else b"")
-    if account is None or not key:
-        return None
-    return txs.Purpose(ctx.block.chain_id, account.account_number, key)
+def get_purpose(account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str) -> txs.Purpose | None:
+    """What the signature of a transaction has to be good for; None if no public key is known."""
+    key = tx.pub_key or account.pub_key
+    return txs.Purpose(chain_id, account.account_number, key) if key else None
 
 
 def _require_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:

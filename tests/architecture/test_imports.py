@@ -30,9 +30,12 @@ USES: dict[str, set[str]] = {
     "settlement": {"bank", "market", "metering", "registry", "storage"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around messages.
-ENTRIES = {"app", "genesis", "transactions"}
+ENTRIES = {"admission", "app", "genesis", "transactions"}
 # What the parts around the rules may see of them, beside the packages' __all__.
-OUTSIDE = {"chain.app", "chain.genesis", "chain.transactions", "chain.runtime"}
+OUTSIDE = {
+    *("chain.admission", "chain.app", "chain.genesis", "chain.transactions"),
+    "chain.runtime",
+}
 
 CHAIN = list_source("chain")
 AROUND = [

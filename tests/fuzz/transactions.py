@@ -15,13 +15,14 @@ from tendermint.abci import types_pb2 as abci
 
 from abci_app.results import make_check_result, write_exec_result
 from chain import app, auth
+from chain.admission import Admission, TxResult
 from chain.auth.state import ACCOUNTS
 from chain.bank.state import BALANCES
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
 from chain.runtime.store import Overlay
 from chain.runtime.tx import DecodedTx, TxCache, decode, sign_bytes
-from chain.transactions import TxResult, check_tx, deliver_tx
+from chain.transactions import deliver_tx
 from tests.fuzz import wire
 from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_refusal, require
@@ -136,11 +137,11 @@ def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
     """Admits and executes a transaction in the next block of the street."""
     world = street.world
     block = BlockInfo(world.block_info.chain_id, world.height + 1, world.time_s + 1)
-    mempool = Overlay(world.store)
-    admitted = check_tx(mempool, block, cache, raw)
+    mempool = Admission(world.store, block, cache)
+    admitted = mempool.check(raw)
     make_check_result(admitted)
     if admitted.code:
-        require(not mempool.changes, "refused, but the state of the mempool has changed")
+        require(mempool.check(raw) == admitted, "refused, and then refused for another reason")
     store = Overlay(world.store)
     result = deliver_tx(store, block, cache, raw)
     cache.forget(raw)

@@ -42,10 +42,10 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from chain import app
+from chain.admission import TxResult
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import CosmosEvent, Event
 from chain.runtime.errors import ChainError
-from chain.transactions import TxResult
 from tests.support import cast, documents
 from tests.support.world import CHAIN_ID, START_S, World, response
 

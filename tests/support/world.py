@@ -26,11 +26,11 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from chain import app, auth
+from chain.admission import TxResult
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
 from chain.runtime.store import Overlay
 from chain.runtime.tx import TxCache
-from chain.transactions import TxResult
 from tests.support import cast, documents
 from tests.support.store import SortedStore
 from tests.support.transactions import Envelope, sign

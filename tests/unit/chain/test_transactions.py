@@ -16,11 +16,10 @@ from cosmos.tx.v1beta1 import service_pb2, tx_pb2
 from google.protobuf.message import Message
 
 from chain import app
+from chain.admission import Admission, TxResult
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError
-from chain.runtime.store import Overlay
 from chain.runtime.tx import TxCache
-from chain.transactions import TxResult, check_tx
 from tests.support import cast
 from tests.support.world import World
 
@@ -117,45 +116,71 @@ def _from_clara() -> Message:
     )
 
 
-class TestCheck:
-    """Admission to the mempool, on a state of its own."""
+class TestAdmission:
+    """Admission to the mempool, where nothing is executed."""
+
+    @staticmethod
+    def start(changes: dict[str, Any] | None = None) -> tuple[World, Admission]:
+        world = World(changes or {})
+        world.block()
+        return world, Admission(world.store, world.block_info, world.cache)
 
     def test_it_counts_sequences_without_a_block(self) -> None:
-        world = World()
-        world.block()
-        store = Overlay(world.store)
+        world, admission = self.start()
         first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
-        codes = [
-            check_tx(store, world.block_info, world.cache, raw).code
-            for raw in (second, first, second)
-        ]
-        assert codes == [errors_pb2.WRONG_SEQUENCE, 0, 0]
+        codes = [admission.check(raw).code for raw in (second, first, second, second)]
+        assert codes == [errors_pb2.WRONG_SEQUENCE, 0, 0, errors_pb2.WRONG_SEQUENCE]
         assert world.short()["auth.accounts[ben]"].get("sequence") is None
 
     def test_it_takes_fees_so_that_nobody_promises_them_twice(self) -> None:
-        world = World({"bank.balances[ben, ueur]": 150})
-        world.block()
-        store = Overlay(world.store)
+        world, admission = self.start({"bank.balances[ben, ueur]": 150})
         txs = [world.sign("ben", _send(1), fee=[("ueur", 100)]) for _ in range(2)]
-        codes = [check_tx(store, world.block_info, world.cache, raw).code for raw in txs]
-        assert codes == [0, errors_pb2.INSUFFICIENT_FUNDS]
+        assert [admission.check(raw).code for raw in txs] == [0, errors_pb2.INSUFFICIENT_FUNDS]
 
     def test_it_does_not_execute(self) -> None:
-        world = World()
-        world.block()
-        store = Overlay(world.store)
-        assert (
-            check_tx(store, world.block_info, world.cache, world.send("ben", "fred", 1)).code == 0
-        )
-        assert all(key[0] == 1 for key in store.changes)
+        world, admission = self.start()
+        # Fred is nobody: the payment will fail, and its sequence will be used up.
+        raw = world.send("ben", "fred", 1)
+        assert admission.check(raw).code == 0
+        assert world.block(raw).tx_results[0].code != 0
 
     def test_what_is_refused_changes_nothing(self) -> None:
-        world = World()
-        world.block()
-        store = Overlay(world.store)
-        for raw in (b"\xff", world.sign("ben", _send(1), chain_id="street-2")):
-            assert check_tx(store, world.block_info, world.cache, raw).code != 0
-        assert not store.changes
+        world, admission = self.start({"bank.balances[ben, ueur]": 100})
+        good = world.sign("ben", _send(1), fee=[("ueur", 100)])
+        wrong = [
+            b"\xff",
+            good[:-1] + bytes([good[-1] ^ 1]),
+            world.spoil("ben", _send(1), chain_id="street-2", sequence=0),
+            world.spoil("ben", _send(1), fee=[("ueur", 101)], sequence=0),
+            world.spoil("ben", _from_clara(), sequence=0),
+        ]
+        for raw in wrong:
+            assert admission.check(raw).code != 0
+        assert admission.check(good).code == 0
+
+    def test_it_says_what_execution_will_say(self) -> None:
+        """Whatever is offered in whatever order, the block that holds it admits the same."""
+        world, admission = self.start()
+        txs = [world.send("ben", "anna", 1) for _ in range(3)]
+        txs += [world.send("anna", "ben", 1), b"noise", world.spoil("clara", _send(1))]
+        offered = [txs[number] for number in (0, 2, 1, 1, 4, 3, 2, 5, 0)]
+        codes = [admission.check(raw).code for raw in offered]
+        assert codes == [result.code for result in world.block(*offered).tx_results]
+        assert codes.count(0) == 4
+
+    def test_it_knows_ahead_which_signature_it_will_ask_for(self) -> None:
+        world, admission = self.start()
+        first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
+        assert admission.foresee_signature(b"noise") is None
+        for raw in (first, second):
+            foreseen = admission.foresee_signature(raw)
+            assert foreseen is not None
+            tx, purpose = foreseen
+            # Whoever says that it is good is believed: nobody else looks any more.
+            tx.signature = bytes(64)
+            tx.verified_for = purpose
+            assert admission.foresee_signature(raw) is None
+        assert [admission.check(raw).code for raw in (first, second)] == [0, 0]
 
 
 class TestProposals:
