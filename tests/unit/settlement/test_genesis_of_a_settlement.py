@@ -86,7 +86,7 @@ WRONG = [
     (LINES, set_first_slot(price_low_per_kwh="1"), "market.funded"),
     (LINES, give_holds_a_deadline, "market.secured"),
     (PAYMENTS, set_progress(stage="STAGE_LINES"), "settlement.in_hand"),
-    (IDLE, set_progress(slot="9223372036854775808"), "settlement.in_hand"),
+    (IDLE, set_progress(slot="9223372036854775807"), "settlement.in_hand"),
     (IDLE, set_progress(slot="0"), "settlement.in_hand"),
 ]
 
