@@ -60,6 +60,10 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.meters[meter-ben]": {"pub_key": "AAAA"}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"status": None}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"capacity_w": 0}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"initial_import_wh": 2**62}}, "the initial registers"),
+    ({"registry.meters[meter-ben]": {"initial_export_wh": 2**62}}, "the initial registers"),
+    ({"registry.meters[meter-ben]": {"initial_import_wh": 2**64 - 1}}, "is too large"),
+    ({"auth.accounts[ben]": {"sequence": 2**63}}, ": sequence: 9223372036854775808 is"),
     ({"registry.params": {"feeders_max": 0}}, "registry.params.feeders_max"),
     ({"registry.params": {"feeders_max": 1}}, "registry.grid: there are 2 feeders"),
     ({"registry.feeder_count": "1"}, "registry.grid: 1 feeders are counted of 2"),
@@ -95,6 +99,22 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"metering.params": {"capacity_tolerance_permille": 1_001}}, "capacity_tolerance_permille"),
     ({"metering.readings[5, meter-fred]": {}}, "metering.known_meters: no meter meter-fred"),
     ({"metering.conflicts[5, meter-ben]": {"count": 1}}, "metering.conflicts"),
+    (
+        {
+            "metering.readings[5, meter-ben]": {"import_wh": 5},
+            "metering.conflicts[5, meter-ben]": {"count": 2**63},
+        },
+        "metering.conflicts 5, meter-ben",
+    ),
+    ({"metering.readings[5, meter-ben]": {"import_wh": 2**54}}, "metering.readings 5: more"),
+    ({"metering.readings[5, meter-ben]": {"export_wh": 2**54}}, "metering.readings 5: more"),
+    (
+        {
+            "metering.readings[5, meter-ben]": {"import_wh": 2**53},
+            "metering.readings[5, meter-anna]": {"import_wh": 2**53},
+        },
+        "metering.readings 5: more",
+    ),
     (
         {"metering.baselines[meter-ben]": {"import_wh": 5, "settled_import_wh": 4}},
         "metering.baselines: meter-ben",
@@ -143,6 +163,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"settlement.progress": {"owner": "nonsense"}}, "settlement"),
     ({"settlement.lines[5, ben]": {"charged": 1}}, "settlement.line_sums"),
     ({"settlement.deferred[5, ben]": 1}, "settlement.deferred_sums"),
+    ({"settlement.arrears[ben, treasury]": 2**62 + 1}, "settlement.arrears"),
 ]
 
 
