@@ -167,6 +167,26 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+# What a slot cannot have come to, whatever the parameters were, and what the refusal says of it.
+IMPOSSIBLE_SLOTS: list[tuple[dict[str, Any], str]] = [
+    ({"price_high_per_kwh": 10**12 + 1}, "price_high_per_kwh is above"),
+    ({"price_low_per_kwh": 2, "price_high_per_kwh": 1}, "price_low_per_kwh is above"),
+    ({"depth_wh": 10**15 + 1}, "depth_wh is above"),
+    ({"resting_orders": 50_001}, "resting_orders is above"),
+    ({"fill_or_kill_orders": 1_001}, "fill_or_kill_orders is above"),
+    ({"range_orders": 1_001}, "range_orders is above"),
+    ({"price_high_per_kwh": 2_000, "bought_wh": 2**61 + 1}, "worth too much"),
+    ({"price_high_per_kwh": 2_000, "sold_wh": 2**61 + 1}, "worth too much"),
+]
+
+
+@pytest.mark.parametrize(("fields", "place"), IMPOSSIBLE_SLOTS)
+def test_a_slot_that_could_not_have_been_is_refused(fields: dict[str, Any], place: str) -> None:
+    slot = {"status": "SLOT_STATUS_CLOSED", "depth_wh": 9, **fields}
+    found = refusal(with_changes({"market.slots[5]": slot, "market.last_slot": 5}))
+    assert found.startswith("market.slots 5: ") and place in found
+
+
 @pytest.mark.parametrize(("changes", "place"), WRONG_VALUES, ids=lambda value: "")
 def test_a_wrong_value_is_refused_with_its_place(changes: dict[str, Any], place: str) -> None:
     assert place in refusal(with_changes(changes))
