@@ -22,8 +22,8 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("auth.params.messages_per_tx_max: 1 to 1000 is expected")
     if params.memo_bytes_max > params.tx_bytes_max:
         raise GenesisError("auth.params.memo_bytes_max: more than tx_bytes_max")
-    if not params.gas_per_tx <= params.gas_limit_max < 1 << 63:
-        raise GenesisError("auth.params.gas_limit_max: below gas_per_tx or above 2^63")
+    if params.gas_per_tx > params.gas_limit_max:
+        raise GenesisError("auth.params.gas_limit_max: below gas_per_tx")
     for address, account in ACCOUNTS.items(state):
         if len(account.pub_key) not in (0, SECP256K1_KEY_BYTES):
             raise GenesisError(f"auth.accounts {bech32.encode(address)}: not a public key")

@@ -6,7 +6,6 @@ from chain import registry
 from chain.bank.state import DENOMS, PARAMS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
-from chain.runtime.units import AMOUNT_MAX
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -19,5 +18,3 @@ def validate_genesis(state: HasStore) -> None:
     for name, denom in DENOMS.items(state):
         if not registry.is_participant(state, bech32.decode(denom.issuer)):
             raise GenesisError(f"bank.denoms {name}: the issuer is no participant")
-        if denom.supply > AMOUNT_MAX:
-            raise GenesisError(f"bank.denoms {name}: the supply passes 2^63 - 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from blockenergy.market.v1 import state_pb2
@@ -61,11 +62,12 @@ def resting_orders(state: HasStore) -> list[str]:
 
 def resting_accounts(state: HasStore) -> list[str]:
     """It is known how many orders each account has that are not booked, and where."""
-    counted: dict[tuple[int, bytes], list[str]] = {}
+    counted: dict[tuple[int, bytes], Counter[str]] = {}
     for (slot, _), order in LIMIT_ORDERS.items(state):
         if order.hold_id:
-            counted.setdefault((slot, bech32.decode(order.owner)), []).append(order.feeder)
-    kept = {key: [own.feeder] * own.orders for key, own in RESTING.items(state)}
+            own = counted.setdefault((slot, bech32.decode(order.owner)), Counter())
+            own[order.feeder] += 1
+    kept = {key: Counter({own.feeder: own.orders}) for key, own in RESTING.items(state)}
     different = sorted(key for key in counted | kept if counted.get(key) != kept.get(key))
     return [f"slot {slot}: an account's limit orders are miscounted" for slot, _ in different]
 

@@ -46,7 +46,8 @@ def verify_record(clearing: state_pb2.Clearing, curve: rules.Curve, orders: Orde
 
     orders: all limit orders of the slot, in the order of their ids.
     """
-    if not clearing.nodes or not curve.depth_wh:
+    has_line = curve.depth_wh and curve.price_low <= curve.price_high <= rules.PRICE_MAX
+    if not clearing.nodes or not has_line:
         return ["the record has no head of the grid, or the pool no price line"]
     if len(clearing.fills_wh) != len(orders):
         return [f"there are {len(orders)} orders and {len(clearing.fills_wh)} fills"]

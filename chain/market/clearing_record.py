@@ -221,6 +221,8 @@ def _list_steps(order_id: int, order: state_pb2.LimitOrder) -> Iterator[Order]:
     """
     number, owner = order_id * RANGE_STEPS_MAX, bech32.decode(order.owner)
     limit, quantity_wh = order.price_limit_per_kwh, order.quantity_wh
+    if max(limit, order.full_price_per_kwh) > rules.PRICE_MAX:
+        raise RecordError(f"order {order_id} has a limit above every price")
     if not order.full_price_per_kwh:
         yield Order(number, owner, limit, quantity_wh, order.minimum_wh)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
+from chain.market.limit_orders import RANGE_ORDERS_MAX
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
 from chain.market.state import (
     BOOKING,
@@ -27,6 +28,8 @@ _STATUSES = frozenset(state_pb2.SlotStatus.values()) - {0}
 _DEPTH_MAX_WH = 10**15
 # Sums of money have 64 bits in state; so has what two such sums come to.
 _SLOT_VALUE_MAX = 1 << 62
+# Each may cost one more clearing of all orders.
+_FILL_OR_KILL_ORDERS_MAX = 1_000
 # The least and the most that parameters may be.
 _LIMITS = {
     "depth_wh": (1, _DEPTH_MAX_WH),
@@ -37,10 +40,17 @@ _LIMITS = {
     "price_rule_permille": (0, PERMILLE),
     "resting_orders_max": (1, ORDERS_PER_SLOT_MAX),
     "resting_orders_per_owner_max": (1, ORDERS_PER_SLOT_MAX),
-    # Each may cost one more clearing of all orders.
-    "fill_or_kill_orders_max": (1, 1_000),
+    "fill_or_kill_orders_max": (1, _FILL_OR_KILL_ORDERS_MAX),
     "bookings_per_block_max": (1, 1_000_000),
     "curtailed_positions_max": (1, 1_000_000),
+}
+# The most that slots may have, whatever the parameters were when they were opened.
+_SLOT_LIMITS = {
+    "price_high_per_kwh": PRICE_MAX,
+    "depth_wh": _DEPTH_MAX_WH,
+    "resting_orders": ORDERS_PER_SLOT_MAX,
+    "fill_or_kill_orders": _FILL_OR_KILL_ORDERS_MAX,
+    "range_orders": RANGE_ORDERS_MAX,
 }
 
 
@@ -83,6 +93,7 @@ def _validate_slots(state: HasStore) -> None:
             raise GenesisError(f"market.slots {slot}: status or depth is missing")
         if slot > last:
             raise GenesisError(f"market.slots {slot}: behind last_slot, it would be opened again")
+        _validate_sizes(state, slot, info)
     if LAST_CLEARED.last(state) > last:
         raise GenesisError("market.last_cleared: behind last_slot")
     booking = BOOKING.get(state)
@@ -90,6 +101,43 @@ def _validate_slots(state: HasStore) -> None:
         booked = SLOTS.get(state, booking.slot)
         if booked is None or booked.status != state_pb2.SLOT_STATUS_CLEARING:
             raise GenesisError("market.booking: its slot is not being cleared")
+
+
+def _validate_sizes(state: HasStore, slot: int, info: state_pb2.Slot) -> None:
+    """What a slot has and will be settled with is no more than a slot could come to."""
+    for name, most in _SLOT_LIMITS.items():
+        if getattr(info, name) > most:
+            raise GenesisError(f"market.slots {slot}: {name} is above {most}")
+    if info.price_low_per_kwh > info.price_high_per_kwh:
+        raise GenesisError(f"market.slots {slot}: price_low_per_kwh is above price_high_per_kwh")
+    traded_wh = max(info.bought_wh, info.sold_wh)
+    if info.status == state_pb2.SLOT_STATUS_OPEN:
+        traded_wh += _add_up_resting(state, slot, info)
+    if traded_wh * info.price_high_per_kwh > _SLOT_VALUE_MAX * WH_PER_KWH:
+        raise GenesisError(f"market.slots {slot}: the energy that is traded is worth too much")
+
+
+def _add_up_resting(state: HasStore, slot: int, info: state_pb2.Slot) -> int:
+    """The Wh of all limit orders of an open slot, each of which can be cleared and booked."""
+    total_wh = 0
+    for (_, order_id), order in LIMIT_ORDERS.items(state, LIMIT_ORDERS.first(slot)):
+        if not order.hold_id or not _is_clearable(order, info):
+            raise GenesisError(f"market.limit_orders {slot}, {order_id}: not an order that rests")
+        total_wh += order.quantity_wh
+    return total_wh
+
+
+def _is_clearable(order: state_pb2.LimitOrder, info: state_pb2.Slot) -> bool:
+    """Whether an order has the form in which it could have been placed."""
+    low, high = info.price_low_per_kwh, info.price_high_per_kwh
+    limit, full = order.price_limit_per_kwh, order.full_price_per_kwh
+    is_buy = order.side == state_pb2.SIDE_BUY
+    if not is_buy and order.side != state_pb2.SIDE_SELL:
+        return False
+    if full and (order.minimum_wh or not (full < limit if is_buy else full > limit)):
+        return False
+    in_range = low <= limit <= high and low <= (full or limit) <= high
+    return in_range and 0 < order.quantity_wh >= order.minimum_wh
 
 
 def _validate_places(state: HasStore) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chain.metering.state import PARAMS
+from chain.metering.state import CONFLICTS, PARAMS
 from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.units import AMOUNT_MAX
 
 
 def validate_genesis(state: HasStore) -> None:
@@ -19,3 +20,6 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("metering.params.readings_per_message_max: 1 to 10000 is expected")
     if params.capacity_tolerance_permille > 1000:
         raise GenesisError("metering.params.capacity_tolerance_permille: at most 1000")
+    for (slot, meter_id), conflict in CONFLICTS.items(state):
+        if conflict.count > AMOUNT_MAX:
+            raise GenesisError(f"metering.conflicts {slot}, {meter_id}: too many to count on")

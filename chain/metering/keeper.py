@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from blockenergy.metering.v1 import state_pb2
@@ -101,6 +102,18 @@ def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
     return SlotEnergy(import_wh, 0, True)
 
 
+def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
+    """Of the readings of known meters from a slot on: the slot, and the energy in both directions
+    that is beyond what is settled.
+    """
+    for (slot, meter_id), registers in READINGS.items(state, after=U64.encode(first_slot)):
+        if registry.get_meter(state, meter_id) is not None:
+            settled = _get_baseline(state, meter_id)
+            import_wh = rules.compute_energy(registers.import_wh, settled.settled_import_wh)
+            export_wh = rules.compute_energy(registers.export_wh, settled.settled_export_wh)
+            yield slot, import_wh + export_wh
+
+
 def prune(ctx: Context, before: int, limit: int) -> int:
     """Removes readings and conflicts of slots before a slot, up to a limit; returns how many."""
     # A conflict never stands without its reading.
@@ -177,11 +190,11 @@ def _get_reading_before(
     return initial, slots.slot_at(meter.added_at_s, slot_length_s) - 1
 
 
-def _get_baseline(ctx: Context, meter_id: str) -> state_pb2.Baseline:
-    baseline = BASELINES.get(ctx, meter_id)
+def _get_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline:
+    baseline = BASELINES.get(state, meter_id)
     if baseline is not None:
         return baseline
-    meter = registry.get_meter(ctx, meter_id)
+    meter = registry.get_meter(state, meter_id)
     assert meter is not None, "a meter is settled that was never registered"
     return state_pb2.Baseline(
         import_wh=meter.initial_import_wh,

@@ -11,6 +11,7 @@ SCHEMA = Schema(4, "metering")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
 # (slot, meter id).
 READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Registers))
-CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict))
+# A meter may have signed any number, and none of these is reckoned with.
+CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict, 1 << 64))
 # Meter id.
 BASELINES = Map(SCHEMA, 3, "baselines", TEXT, Record(state_pb2.Baseline))

@@ -24,7 +24,6 @@ __all__ = ["add_feeder", "change_feeder"]
 
 _LABEL_BYTES_MAX = 64
 _REASON_BYTES_MAX = 256
-_REGISTER_MAX_WH = 1 << 62
 _ROLES = frozenset(Role.values()) - {0}
 
 
@@ -179,7 +178,7 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     key_fits = len(msg.pub_key) == ED25519_KEY_BYTES
     require(key_fits, RegistryError.METER_INVALID, "the key has 32 bytes")
     registers = max(msg.initial_import_wh, msg.initial_export_wh)
-    require(registers < _REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
+    require(registers < rules.REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
 
 
 def _change_participant(

@@ -11,6 +11,8 @@ FEEDER_DEPTH_MAX = 16
 # A line of 1 TW, and a fee as high as a price can be: what a slot sums up stays in 64 bits.
 _FEEDER_CAPACITY_MAX_W = 10**12
 _FEE_MAX_PER_KWH = 10**12
+# What a meter may show when it is added: there is room for all that it will measure.
+REGISTER_MAX_WH = 1 << 62
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

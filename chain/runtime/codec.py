@@ -85,6 +85,16 @@ def decode_leniently(kind: type[M], data: bytes) -> M:
     return message
 
 
+def require_numbers_below(message: Message, limit: int) -> None:
+    """Raises ValueError if a message, or one inside it, has a number that is not below a limit."""
+    for field, value in message.ListFields():
+        for item in value if field.is_repeated else [value]:
+            if isinstance(item, Message):
+                require_numbers_below(item, limit)
+            elif isinstance(item, int) and item >= limit:
+                raise ValueError(f"{field.name}: {item} is too large")
+
+
 def write_varint(number: int) -> bytes:
     """A number below 2^64 in base 128, the least significant digits first."""
     if number < 128:

@@ -27,6 +27,10 @@ M = TypeVar("M", bound=Message)
 _ALL_DEFAULTS = b"\x00"
 _SHARED_VALUES = 1 << 14
 _SENTENCE_CHARACTERS_MAX = 500
+# Records have 64 bits for a number. What the chain adds to one that is below this fits as well.
+_NUMBER_LIMIT = 1 << 63
+# No id at which a chain begins is so high that it could run out of them.
+_ID_LIMIT = 1 << 62
 
 
 class HasStore(Protocol):
@@ -66,10 +70,14 @@ class ValueCodec(Protocol[V]):
 
 
 class Record(Generic[M]):
-    """Values that are messages of a state.proto."""
+    """Values that are messages of a state.proto.
 
-    def __init__(self, kind: type[M]) -> None:
+    number_limit: numbers of a genesis document have to be below it.
+    """
+
+    def __init__(self, kind: type[M], number_limit: int = _NUMBER_LIMIT) -> None:
         self._kind = kind
+        self._number_limit = number_limit
         # Records that are read with every transaction, such as parameters, are decoded once.
         self.decode_shared = lru_cache(_SHARED_VALUES)(self.decode)
 
@@ -92,10 +100,12 @@ class Record(Generic[M]):
         if not isinstance(value, dict):
             raise ValueError(f"an object is expected, not {value!r}")
         try:
-            return json_format.ParseDict(value, self._kind())
+            message = json_format.ParseDict(value, self._kind())
         except (json_format.ParseError, OverflowError) as error:
             # The library overflows where an enum is infinite.
             raise ValueError(str(error)) from None
+        codec.require_numbers_below(message, self._number_limit)
+        return message
 
 
 class Schema:
@@ -225,12 +235,16 @@ class Map(Generic[K, V]):
             if not isinstance(entry, dict) or sorted(entry) != ["key", "value"]:
                 raise ValueError(f"entry {number}: key and value are expected")
             try:
-                key, value = self.key.from_json(entry["key"]), self.value.from_json(entry["value"])
+                self._load_entry(state, entry["key"], entry["value"])
             except ValueError as error:
                 raise ValueError(f"entry {number}: {error}") from None
-            if self.has(state, key):
-                raise ValueError(f"entry {number}: the key {entry['key']} stands twice")
-            self.set(state, key, value)
+
+    def _load_entry(self, state: HasStore, key_json: Any, value_json: Any) -> None:
+        key, value = self.key.from_json(key_json), self.value.from_json(value_json)
+        if self.has(state, key):
+            raise ValueError(f"the key {key_json} stands twice")
+        # The indexes refuse a value that has no place in their order.
+        self.set(state, key, value)
 
     def _range(self, under: bytes, after: bytes | None, reverse: bool) -> tuple[bytes, bytes]:
         start = self.prefix + under
@@ -333,7 +347,7 @@ class Amount:
     def from_json(self, value: Any) -> int:
         """The number; raises ValueError for any other form."""
         number = U64.from_json(value)
-        if number >= 1 << 63:
+        if number >= _NUMBER_LIMIT:
             raise ValueError(f"{value} is too large")
         return number
 
@@ -354,6 +368,13 @@ class Sequence(Item[int]):
         """The id given last; 0 if none was."""
         data = state.store.get(self.prefix)
         return 0 if data is None else int.from_bytes(data, "big")
+
+    def load(self, state: HasStore, document: Any) -> None:
+        """Takes the id given last; raises ValueError if that leaves too few to be given."""
+        number = self._value.from_json(document)
+        if number >= _ID_LIMIT:
+            raise ValueError(f"{number} is too large")
+        self.set(state, number)
 
     def export(self, state: HasStore) -> Any:
         """The id given last."""

@@ -93,6 +93,9 @@ class _Text:
 
     def encode_part(self, key: str) -> bytes:
         data = key.encode()
+        # An index takes its part from a record, and a record may hold any text.
+        if len(data) >= 1 << 8:
+            raise ValueError(f"a text of at most 255 bytes is expected, not {key!r}")
         return len(data).to_bytes(1, "big") + data
 
     def decode_part(self, data: bytes) -> tuple[str, bytes]:

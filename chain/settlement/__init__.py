@@ -15,6 +15,7 @@ from chain.settlement.invariants import (
     deferred_sums,
     in_hand,
     line_sums,
+    lines_in_hand,
     pool_cash,
     traded,
 )
@@ -29,7 +30,7 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     end_block=end_block,
-    invariants=(pool_cash, line_sums, deferred_sums, traded, in_hand),
+    invariants=(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
     validate_genesis=validate_genesis,
 )
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import market, registry
+from chain import market, metering, registry
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.units import WH_PER_KWH
 from chain.settlement import rules
-from chain.settlement.state import PARAMS, PROGRESS, RESULTS
+from chain.settlement.state import ARREARS, PARAMS, PROGRESS, RESULTS
 
 # A meter that was silent for a century is still settled in 64 bits.
 _HOURS_MAX = 1_000_000
 _VALUE_MAX = 1 << 63
+# What is there at first, and as much again, stays in 64 bits.
+_BEGUN_MAX = 1 << 62
 _STAGES = frozenset(state_pb2.Stage.values())
 
 
@@ -33,6 +35,28 @@ def validate_genesis(state: HasStore) -> None:
     if largest_w * _HOURS_MAX * price > _VALUE_MAX * WH_PER_KWH:
         raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
     _validate_progress(state)
+    _validate_amounts(state)
+
+
+def _validate_amounts(state: HasStore) -> None:
+    """What is metered can be settled, and what is owed can grow."""
+    metered_wh: dict[int, int] = {}
+    for slot, energy_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
+        metered_wh[slot] = metered_wh.get(slot, 0) + energy_wh
+    for slot, energy_wh in metered_wh.items():
+        if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
+            raise GenesisError(f"metering.readings {slot}: more than can be settled")
+    for (debtor, _), amount in ARREARS.items(state):
+        if amount > _BEGUN_MAX:
+            raise GenesisError(f"settlement.arrears {bech32.encode(debtor)}: more than can be owed")
+
+
+def _get_price_high(state: HasStore, slot: int) -> int:
+    """The highest price of a slot, or of one that has yet to be opened."""
+    found = market.get_first_slot_from(state, slot)
+    if found is not None and found[0] == slot:
+        return found[1].price_high_per_kwh
+    return market.get_params(state).price_high_per_kwh
 
 
 def _validate_progress(state: HasStore) -> None:

@@ -8,6 +8,7 @@ from blockenergy.settlement.v1 import state_pb2
 from chain import bank, market
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
+from chain.settlement import rules
 from chain.settlement.keeper import get_denom
 from chain.settlement.pruning import is_old
 from chain.settlement.state import DEFERRED, LINES, PARAMS, PROGRESS, RESULTS
@@ -52,6 +53,24 @@ def line_sums(state: HasStore) -> list[str]:
         if not is_old(slot, params, progress) and actual != expected:
             problems.append(f"the lines of slot {slot} do not add up to its result")
     return problems + [f"slot {slot} has lines and no result" for slot in sums]
+
+
+def lines_in_hand(state: HasStore) -> list[str]:
+    """The lines of the slot in hand charge and credit what they measure: only then do they cover
+    what its energy costs outside.
+    """
+    progress = PROGRESS.get(state)
+    found = market.get_first_slot_from(state, progress.slot)
+    if not progress.stage or found is None:
+        return []
+    curve, problems = market.get_curve(found[1]), []
+    for (_, owner), line in LINES.items(state, LINES.first(progress.slot)):
+        agreed = rules.Agreed(line.bought_wh, line.sold_wh, line.cost, line.revenue)
+        metered = rules.Metered(line.import_wh, line.export_wh, line.estimated)
+        expected = rules.compute_imbalance(agreed, metered, curve)
+        if (line.imbalance_charge, line.imbalance_credit) != expected:
+            problems.append(f"{bech32.encode(owner)} has a line that is not what it measures")
+    return problems
 
 
 def deferred_sums(state: HasStore) -> list[str]:

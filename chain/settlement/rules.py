@@ -36,10 +36,7 @@ class Metered(NamedTuple):
 
 def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Line:
     """Settles one account's slot: charges rounded up, credits rounded down."""
-    net_position_wh = agreed.bought_wh - agreed.sold_wh
-    excess_wh = metered.import_wh - metered.export_wh - net_position_wh
-    charge = ceil_div(max(0, excess_wh) * curve.price_high, WH_PER_KWH)
-    credit = floor_div(max(0, -excess_wh) * curve.price_low, WH_PER_KWH)
+    charge, credit = compute_imbalance(agreed, metered, curve)
     net = agreed.revenue + credit - agreed.cost - charge
     return state_pb2.Line(
         bought_wh=agreed.bought_wh,
@@ -54,6 +51,15 @@ def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Li
         credited=max(0, net),
         estimated=metered.estimated,
     )
+
+
+def compute_imbalance(agreed: Agreed, metered: Metered, curve: Curve) -> tuple[int, int]:
+    """What an account is charged and credited for what was not as agreed; one of them is zero."""
+    net_position_wh = agreed.bought_wh - agreed.sold_wh
+    excess_wh = metered.import_wh - metered.export_wh - net_position_wh
+    charge = ceil_div(max(0, excess_wh) * curve.price_high, WH_PER_KWH)
+    credit = floor_div(max(0, -excess_wh) * curve.price_low, WH_PER_KWH)
+    return charge, credit
 
 
 def compute_estimate_wh(net_position_wh: int, known_net_use_wh: int) -> int:

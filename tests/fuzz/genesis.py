@@ -38,14 +38,14 @@ class Genesis:
     def __init__(self) -> None:
         new, busy = make_worlds()
         # The settlement of a slot goes on for some blocks: one account each, then the payments.
-        self._documents = [app.export(new.store), app.export(busy.store)]
+        self.documents = [app.export(new.store), app.export(busy.store)]
         for _ in range(BLOCKS):
             busy.block()
-            self._documents.append(app.export(busy.store))
-        self._documents += [app.export(world.store) for world in find_worlds()]
-        stages = {document["settlement"]["progress"]["stage"] for document in self._documents}
+            self.documents.append(app.export(busy.store))
+        self.documents += [app.export(world.store) for world in find_worlds()]
+        stages = {document["settlement"]["progress"]["stage"] for document in self.documents}
         assert stages == set(Stage.keys()), "a stage of the settlement is not in the corpus"
-        self._values = Values(self._documents)
+        self._values = Values(self.documents)
         # Behind every moment of the documents.
         self._time_s = max(world.time_s for world in (busy, *find_worlds()))
         self._height = busy.height
@@ -54,7 +54,7 @@ class Genesis:
         """Every document makes a state of its own."""
 
     def make(self, random: Random) -> bytes:
-        document = random.choice(self._documents)
+        document = random.choice(self.documents)
         for _ in range(random.choice((1, 1, 1, 2, 2, 3))):
             document = change(document, self._values, random)
         if random.random() < 0.15:

@@ -166,7 +166,7 @@ class TestSchema:
 
     @given(
         st.dictionaries(st.tuples(numbers, texts), st.integers(0, 2**63 - 1), max_size=8),
-        st.integers(0, 2**63 - 1),
+        st.integers(0, 2**62 - 1),
     )
     @examples(100)
     def test_a_document_gives_the_same_state_again(
@@ -181,7 +181,9 @@ class TestSchema:
         document = SCHEMA.export(state)
         again = State()
         SCHEMA.load(again, document)
-        assert again.store.changes == state.store.changes
+        # Where the first deadline of a hold was replaced by another one, its index entry has gone.
+        left = {key: data for key, data in state.store.changes.items() if data is not None}
+        assert again.store.changes == left
         assert SCHEMA.export(again) == document
 
     @pytest.mark.parametrize(
@@ -201,6 +203,8 @@ class TestSchema:
                 "entry 1: the key .* stands twice",
             ),
             ({"params": {}, "ids": str(2**63)}, "test.ids: .* too large"),
+            ({"params": {}, "ids": str(2**62)}, "test.ids: .* too large"),
+            ({"params": {"hold_duration_max_s": str(2**63)}, "ids": "0"}, "_max_s: .* too large"),
             ({"params": {"no_such_field": "1"}, "ids": "0"}, "test.params: .*no_such_field"),
             ({"params": {"hold_duration_max_s": "-1"}, "ids": "0"}, "test.params: "),
             ({"params": {"hold_duration_max_s": "five"}, "ids": "0"}, "test.params: "),

@@ -60,6 +60,10 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.meters[meter-ben]": {"pub_key": "AAAA"}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"status": None}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"capacity_w": 0}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"initial_import_wh": 2**62}}, "the initial registers"),
+    ({"registry.meters[meter-ben]": {"initial_export_wh": 2**62}}, "the initial registers"),
+    ({"registry.meters[meter-ben]": {"initial_import_wh": 2**64 - 1}}, "is too large"),
+    ({"auth.accounts[ben]": {"sequence": 2**63}}, ": sequence: 9223372036854775808 is"),
     ({"registry.params": {"feeders_max": 0}}, "registry.params.feeders_max"),
     ({"registry.params": {"feeders_max": 1}}, "registry.grid: there are 2 feeders"),
     ({"registry.feeder_count": "1"}, "registry.grid: 1 feeders are counted of 2"),
@@ -79,7 +83,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"bank.params": {"expiries_per_block_max": 0}}, "bank.params.expiries_per_block_max"),
     ({"bank.params": {"hold_duration_max_s": 0}}, "bank.params.hold_duration_max_s"),
     ({"bank.denoms[ueur]": {"issuer": "fred"}}, "bank.denoms ueur"),
-    ({"bank.denoms[ueur]": {"supply": 2**63}}, "bank.denoms ueur"),
+    ({"bank.denoms[ueur]": {"supply": 2**63}}, "bank.denoms: entry 0: supply"),
     ({"bank.denoms[ueur]": {"supply": 2_500_000_001}}, "bank.supply: ueur"),
     ({"bank.balances[ben, ugold]": 5}, "bank.supply: ugold"),
     ({"bank.balances[ben, ueur]": 2**63}, "bank.balances: entry"),
@@ -95,6 +99,22 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"metering.params": {"capacity_tolerance_permille": 1_001}}, "capacity_tolerance_permille"),
     ({"metering.readings[5, meter-fred]": {}}, "metering.known_meters: no meter meter-fred"),
     ({"metering.conflicts[5, meter-ben]": {"count": 1}}, "metering.conflicts"),
+    (
+        {
+            "metering.readings[5, meter-ben]": {"import_wh": 5},
+            "metering.conflicts[5, meter-ben]": {"count": 2**63},
+        },
+        "metering.conflicts 5, meter-ben",
+    ),
+    ({"metering.readings[5, meter-ben]": {"import_wh": 2**54}}, "metering.readings 5: more"),
+    ({"metering.readings[5, meter-ben]": {"export_wh": 2**54}}, "metering.readings 5: more"),
+    (
+        {
+            "metering.readings[5, meter-ben]": {"import_wh": 2**53},
+            "metering.readings[5, meter-anna]": {"import_wh": 2**53},
+        },
+        "metering.readings 5: more",
+    ),
     (
         {"metering.baselines[meter-ben]": {"import_wh": 5, "settled_import_wh": 4}},
         "metering.baselines: meter-ben",
@@ -120,6 +140,12 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"market.slots[5]": {"status": 77, "depth_wh": 9}, "market.last_slot": 5}, "market.slots 5"),
     ({"market.orders[5, 1]": {}}, "market.no_orders_left: order 1 is left"),
     ({"market.positions[5, ben]": {}}, "market.slot_sums: positions in slot 5"),
+    (
+        {"market.positions[5, ben]": {"feeder": "f" * 256}},
+        "market.positions: entry 0: a text of at most 255 bytes",
+    ),
+    ({"market.positions[5, ben]": {"feeder": "f" * 255}}, "there is no feeder ff"),
+    ({"market.last_order_id": 2**62}, "market.last_order_id: 4611686018427387904 is too large"),
     ({"settlement.params": {"backstop": "fred"}}, "settlement.params.backstop"),
     ({"settlement.params": {"accounts_per_block_max": 0}}, "accounts_per_block_max"),
     ({"settlement.params": {"pruned_per_block_max": 0}}, "pruned_per_block_max"),
@@ -137,7 +163,28 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"settlement.progress": {"owner": "nonsense"}}, "settlement"),
     ({"settlement.lines[5, ben]": {"charged": 1}}, "settlement.line_sums"),
     ({"settlement.deferred[5, ben]": 1}, "settlement.deferred_sums"),
+    ({"settlement.arrears[ben, treasury]": 2**62 + 1}, "settlement.arrears"),
 ]
+
+
+# What a slot cannot have come to, whatever the parameters were, and what the refusal says of it.
+IMPOSSIBLE_SLOTS: list[tuple[dict[str, Any], str]] = [
+    ({"price_high_per_kwh": 10**12 + 1}, "price_high_per_kwh is above"),
+    ({"price_low_per_kwh": 2, "price_high_per_kwh": 1}, "price_low_per_kwh is above"),
+    ({"depth_wh": 10**15 + 1}, "depth_wh is above"),
+    ({"resting_orders": 50_001}, "resting_orders is above"),
+    ({"fill_or_kill_orders": 1_001}, "fill_or_kill_orders is above"),
+    ({"range_orders": 1_001}, "range_orders is above"),
+    ({"price_high_per_kwh": 2_000, "bought_wh": 2**61 + 1}, "worth too much"),
+    ({"price_high_per_kwh": 2_000, "sold_wh": 2**61 + 1}, "worth too much"),
+]
+
+
+@pytest.mark.parametrize(("fields", "place"), IMPOSSIBLE_SLOTS)
+def test_a_slot_that_could_not_have_been_is_refused(fields: dict[str, Any], place: str) -> None:
+    slot = {"status": "SLOT_STATUS_CLOSED", "depth_wh": 9, **fields}
+    found = refusal(with_changes({"market.slots[5]": slot, "market.last_slot": 5}))
+    assert found.startswith("market.slots 5: ") and place in found
 
 
 @pytest.mark.parametrize(("changes", "place"), WRONG_VALUES, ids=lambda value: "")

@@ -63,6 +63,19 @@ class TestProof:
         setattr(clearing, field, getattr(clearing, field) + 5_000)
         assert verify_record(clearing, curve, orders)
 
+    @pytest.mark.parametrize(
+        "line", [{"depth_wh": 0}, {"price_low": 400_000}, {"price_high": 2**64}]
+    )
+    def test_a_price_line_that_is_none(self, record: Any, line: dict[str, int]) -> None:
+        clearing, curve, orders = record
+        assert verify_record(clearing, curve._replace(**line), orders)
+
+    @pytest.mark.parametrize("field", ["price_limit_per_kwh", "full_price_per_kwh"])
+    def test_a_limit_above_every_price(self, record: Any, field: str) -> None:
+        clearing, curve, orders = record
+        setattr(orders[0][1], field, 2**64 - 1)
+        assert verify_record(clearing, curve, orders) == ["order 1 has a limit above every price"]
+
     def test_an_order_that_is_left_out(self, record: Any) -> None:
         clearing, curve, orders = record
         assert verify_record(clearing, curve, orders[1:])

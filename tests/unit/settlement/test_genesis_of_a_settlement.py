@@ -73,11 +73,27 @@ def give_holds_a_deadline(document: Document) -> None:
         hold["value"]["deadline_s"] = "99934000"
 
 
+def charge_less(document: Document) -> None:
+    """The first line that charges anything, and the result, charge a millionth less than is due."""
+    values = [entry["value"] for entry in document["settlement"]["lines"]]
+    line = next(value for value in values if int(value["imbalance_charge"]))
+    result = document["settlement"]["results"][0]["value"]
+    for record, name, change in (
+        (line, "imbalance_charge", -1),
+        (result, "imbalance_charge", -1),
+        (line, "charged", -1) if int(line["charged"]) else (line, "credited", 1),
+    ):
+        record[name] = str(int(record[name]) + change)
+
+
 WRONG = [
     (LINES, set_progress(stage="STAGE_UNSPECIFIED"), "settlement.in_hand"),
     (LINES, set_progress(stage="STAGE_PAYMENTS"), "settlement.in_hand"),
     (LINES, set_progress(stage=77), "settlement.progress: there is no such stage"),
     (LINES, set_progress(owner=""), "settlement.in_hand"),
+    (LINES, set_result(parties=str(2**63)), "settlement.results: entry 0: parties"),
+    (LINES, set_result(estimated_parties=str(2**64 - 1)), "entry 0: estimated_parties"),
+    (PAYMENTS, charge_less, "settlement.lines_in_hand"),
     (LINES, set_result(imbalance_charge="1"), "settlement.line_sums"),
     (LINES, set_result(imbalance_credit="1"), "settlement.line_sums"),
     (LINES, set_result(backstop_received="5"), "settlement.in_hand"),
@@ -86,7 +102,7 @@ WRONG = [
     (LINES, set_first_slot(price_low_per_kwh="1"), "market.funded"),
     (LINES, give_holds_a_deadline, "market.secured"),
     (PAYMENTS, set_progress(stage="STAGE_LINES"), "settlement.in_hand"),
-    (IDLE, set_progress(slot="9223372036854775808"), "settlement.in_hand"),
+    (IDLE, set_progress(slot="9223372036854775807"), "settlement.in_hand"),
     (IDLE, set_progress(slot="0"), "settlement.in_hand"),
 ]
 

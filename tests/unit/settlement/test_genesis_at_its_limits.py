@@ -1,0 +1,60 @@
+"""The largest numbers that a genesis may have: the chain goes on and settles with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support import documents
+from tests.support.settling import arrears_of, line_of, opened, result_of, settle
+from tests.support.world import World
+
+# Worth almost 2^62 at the 300,000 per kWh that are the highest price on the street.
+LARGEST_READING_WH = (2**62 * 1000) // 300_000
+
+
+def settle_with(changes: dict[str, Any], slot: int, world: World) -> World:
+    """Settles a slot of a world that begins where another one has got, with some changes."""
+    again = World.from_document(documents.expand(documents.patch(world.short(), changes)))
+    again.height, again.time_s = world.height, world.time_s
+    settle(again, slot)
+    return again
+
+
+def test_the_largest_reading_is_charged() -> None:
+    world, slot = opened()
+    reading = {f"metering.readings[{slot}, meter-ben]": {"import_wh": LARGEST_READING_WH}}
+    again = settle_with(reading, slot, world)
+    charge = line_of(again, slot, "ben").imbalance_charge
+    assert charge == LARGEST_READING_WH * 300_000 // 1000
+    assert result_of(again, slot).import_wh == LARGEST_READING_WH
+    assert arrears_of(again)["ben, treasury"] > 2**61
+
+
+def test_arrears_that_are_the_most_can_become_more() -> None:
+    world, slot = opened()
+    changes: dict[str, Any] = {
+        f"metering.readings[{slot}, meter-ben]": {"import_wh": LARGEST_READING_WH},
+        "settlement.arrears[ben, treasury]": 2**62,
+    }
+    again = settle_with(changes, slot, world)
+    assert 2**62 + 2**61 < arrears_of(again)["ben, treasury"] < 2**63
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"registry.meters[meter-ben]": {"initial_import_wh": 2**62 - 1}},
+        {"metering.baselines[meter-ben]": {"settled_import_wh": 2**63 - 1}},
+    ],
+    ids=["meter", "baseline"],
+)
+def test_a_silent_meter_with_the_largest_register_is_settled_by_estimate(
+    changes: dict[str, Any],
+) -> None:
+    world, slot = opened()
+    world.block(world.buy("ben", slot, 5_000, 300_000))
+    again = settle_with(changes, slot, world)
+    line = line_of(again, slot, "ben")
+    assert (line.import_wh, line.estimated) == (5_000, True)
