@@ -19,7 +19,7 @@ from chain.metering.keeper import (
     settle_estimate,
     settle_reading,
 )
-from chain.metering.rules import reading_sign_bytes
+from chain.metering.rules import SILENT_HOURS_MAX, reading_sign_bytes
 from chain.metering.state import SCHEMA
 from chain.runtime.module import Module
 
@@ -36,6 +36,7 @@ MODULE = Module(
 
 __all__ = [
     "MODULE",
+    "SILENT_HOURS_MAX",
     "SlotEnergy",
     "get_deadline_s",
     "get_params",

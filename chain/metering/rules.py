@@ -11,6 +11,9 @@ from chain.runtime.units import PERMILLE, ceil_div
 
 _DOMAIN = b"blockenergy/reading/v1"
 _SECONDS_PER_HOUR = 3600
+# Longer than a century no meter is silent; what it may have measured until then is settled in 64
+# bits, as the parameters promise.
+SILENT_HOURS_MAX = 1_000_000
 
 
 def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
@@ -30,11 +33,13 @@ def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
 def compute_energy_max_wh(
     capacity_w: int, slots: int, stands_for_s: int, tolerance_permille: int
 ) -> int:
-    """The most that can flow through a connection in so many slots.
+    """The most that can flow through a connection in so many slots, or in SILENT_HOURS_MAX if
+    that is less.
 
     Rounded up: the doubt of less than one Wh goes to the meter.
     """
-    watt_seconds = capacity_w * slots * stands_for_s * (PERMILLE + tolerance_permille)
+    duration_s = min(slots * stands_for_s, SILENT_HOURS_MAX * _SECONDS_PER_HOUR)
+    watt_seconds = capacity_w * duration_s * (PERMILLE + tolerance_permille)
     return ceil_div(watt_seconds, _SECONDS_PER_HOUR * PERMILLE)
 
 

@@ -60,8 +60,9 @@ def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
 
 
 def get_capacity_max_w(state: HasStore) -> int:
-    """The largest connection that can be registered, in W."""
-    return PARAMS.get(state).capacity_max_w
+    """What the connections of one owner can come to, in W."""
+    params = PARAMS.get(state)
+    return params.capacity_max_w * params.meters_per_owner_max
 
 
 def get_meters_after(

@@ -7,12 +7,10 @@ from blockenergy.settlement.v1 import state_pb2
 from chain import market, metering, registry
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
-from chain.runtime.units import WH_PER_KWH
+from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
 from chain.settlement import rules
 from chain.settlement.state import ARREARS, PARAMS, PROGRESS, RESULTS
 
-# A meter that was silent for a century is still settled in 64 bits.
-_HOURS_MAX = 1_000_000
 _VALUE_MAX = 1 << 63
 # What is there at first, and as much again, stays in 64 bits.
 _BEGUN_MAX = 1 << 62
@@ -31,8 +29,10 @@ def validate_genesis(state: HasStore) -> None:
     if not 0 < params.history_slots <= 1_000_000:
         raise GenesisError("settlement.params.history_slots: 1 to 1000000 is expected")
     largest_w = registry.get_capacity_max_w(state)
-    price = market.get_params(state).price_high_per_kwh
-    if largest_w * _HOURS_MAX * price > _VALUE_MAX * WH_PER_KWH:
+    tolerated = PERMILLE + metering.get_params(state).capacity_tolerance_permille
+    largest_wh = ceil_div(largest_w * metering.SILENT_HOURS_MAX * tolerated, PERMILLE)
+    # Even if all meters of an owner were silent for a century, its line has 64 bits.
+    if largest_wh * market.get_params(state).price_high_per_kwh > _VALUE_MAX * WH_PER_KWH:
         raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
     _validate_progress(state)
     _validate_amounts(state)

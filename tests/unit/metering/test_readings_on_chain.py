@@ -211,6 +211,11 @@ class TestArithmetic:
         assert rules.compute_energy_max_wh(1, 1, 900, 0) == 1
         assert rules.compute_energy_max_wh(17_000, 1, 900, 50) == 4_463
 
+    def test_silence_counts_for_a_century_at_the_most(self) -> None:
+        century = rules.compute_energy_max_wh(1, 1_000_000, 3_600, 0)
+        assert century == 1_000_000
+        assert rules.compute_energy_max_wh(1, 10**12, 900, 0) == century
+
     @given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=12))
     @examples(200)
     def test_what_is_settled_over_time_is_what_the_register_shows(
