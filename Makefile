@@ -16,6 +16,8 @@ python := $(VENV)/bin/python
 pip := -m pip --quiet --disable-pip-version-check
 # Only what the lock file names, only with the hash it gives, and never anything to compile.
 locked := $(pip) install --require-hashes --only-binary :all: -r
+# Tests that put something else in the place of a function, which compiled code does not notice.
+patched := test_a_library_that_writes_otherwise_is_not_used
 generated := proto/gen/blockenergy/descriptors.bin
 # The folders too: their time changes when a definition is added or removed.
 proto_sources := $(shell find proto -mindepth 1 -path 'proto/gen*' -prune -o \( -name '*.proto' -o -name build.py -o -type d \) -print)
@@ -29,7 +31,7 @@ compile_lock := $(compile_any) pyproject.toml
 demo: $(VENV)/.demo proto cometbft ## Run a street of 20 homes on four validators and show the market
 	$(python) -m node_config.demo
 
-localnet: $(VENV)/.project proto cometbft ## Start four validators and leave them running; Ctrl-C ends them
+localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and leave them running; Ctrl-C ends them
 	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --validators 4
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
 
@@ -39,10 +41,10 @@ testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and mo
 testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain as well
 	$(python) -m node_config.docker down $(if $(VOLUMES),--volumes)
 
-bench: $(VENV)/.project proto cometbft ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
+bench: $(VENV)/.project proto cometbft compiled ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
 	$(python) -m tests.bench
 
-bench-large: $(VENV)/.project proto cometbft ## The same with a million meters and accounts; about an hour
+bench-large: $(VENV)/.project proto cometbft compiled ## The same with a million meters and accounts; about an hour
 	$(python) -m tests.bench --large
 
 bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make bench compares with
@@ -63,12 +65,17 @@ install: wheel ## Install what a validator needs and nothing else; PREFIX=DIR sa
 
 ## Check it
 
-test: $(VENV)/.dev proto cometbft ## Format, lint, type and test; everything but the long suites below
+test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
 	$(python) -m pytest -m "not crash and not docker and not simulation_long" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
+
+test-compiled: $(VENV)/.dev proto compiled ## The tests of the rules once more, on the compiled rules
+	$(python) -P -m pytest --import-mode=importlib \
+		-o pythonpath="$$($(python) -m node_config.compiled) . proto/gen tests/unit/clearing" \
+		-m "not simulation_long" -k "not $(patched)" tests/unit tests/vectors tests/simulation $(PYTEST_ARGS)
 
 chaos: $(VENV)/.dev proto cometbft ## Break real networks in every way and check what is left; a quarter of an hour
 	$(python) -m pytest tests/chaos -m crash $(PYTEST_ARGS)
@@ -106,6 +113,9 @@ docs: $(VENV)/.project proto ## Write docs/reference from the definitions
 cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
 	@$(python) -m node_config.toolchain
 
+compiled: $(VENV)/.build proto ## Compile the rules that run most, if this machine can
+	@$(python) -m node_config.compiled
+
 lock: $(uv) ## Choose the newest versions that pyproject.toml allows and write requirements/
 	$(compile_lock) --all-extras --group dev --upgrade --output-file .cache/all.txt
 	$(compile_lock) --constraint .cache/all.txt --output-file requirements/runtime.txt
@@ -121,7 +131,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft lock clean help
+.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import blockenergy
 
+from node_config.compiled import find_compiled
+
 LAUNCHER = Path(__file__).resolve().parent / "launcher.py"
 LOG_BYTES_MAX = 16 * 1024 * 1024
 LAST_LINE_BYTES_MAX = 4096
@@ -99,8 +101,11 @@ class Process:
 
 
 def make_environment() -> dict[str, str]:
-    """That of this process, and where it has our packages from."""
+    """That of this process, and where it has our packages from: compiled ones first."""
     folders = [Path(__file__).resolve().parent.parent, Path(blockenergy.__path__[0]).parent]
+    compiled = find_compiled()
+    if compiled is not None:
+        folders.insert(0, compiled)
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     # CometBFT makes much garbage and keeps little: collecting it at five times what is kept, and
     # not at twice, takes a tenth off its processor time under load.

@@ -338,7 +338,9 @@ class Amount:
         """The number of eight bytes."""
         return int.from_bytes(data, "big")
 
-    decode_shared = decode
+    def decode_shared(self, data: bytes) -> int:
+        """The same: a number cannot be changed."""
+        return int.from_bytes(data, "big")
 
     def to_json(self, value: int) -> Any:
         """The number in quotes, as protobuf writes numbers of 64 bits."""

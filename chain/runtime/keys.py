@@ -43,7 +43,8 @@ class _U64:
     def encode(self, key: int) -> bytes:
         return key.to_bytes(8, "big")
 
-    encode_part = encode
+    def encode_part(self, key: int) -> bytes:
+        return key.to_bytes(8, "big")
 
     def decode_part(self, data: bytes) -> tuple[int, bytes]:
         return int.from_bytes(data[:8], "big"), data[8:]
@@ -68,7 +69,8 @@ class _Address:
     def encode(self, key: bytes) -> bytes:
         return key
 
-    encode_part = encode
+    def encode_part(self, key: bytes) -> bytes:
+        return key
 
     def decode_part(self, data: bytes) -> tuple[bytes, bytes]:
         return data[: bech32.ADDRESS_BYTES], data[bech32.ADDRESS_BYTES :]

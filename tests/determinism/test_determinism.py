@@ -21,12 +21,13 @@ OTHER_PYTHONS = "BLOCKENERGY_PYTHONS"
 
 
 @cache
-def journal(python: str, hash_seed: str) -> list[str]:
-    """What a process of its own says about the blocks."""
+def journal(python: str, hash_seed: str, packages: Path = ROOT) -> list[str]:
+    """What a process of its own says about the blocks; `packages` are where the rules come from."""
     completed = subprocess.run(
-        [python, "-m", "tests.determinism.journal", str(SEED), str(BLOCKS)],
+        # Without -P, Python would first look where it runs.
+        [python, "-P", "-m", "tests.determinism.journal", str(SEED), str(BLOCKS)],
         cwd=ROOT,
-        env=_environment(hash_seed),
+        env=_environment(hash_seed, packages),
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -47,7 +48,7 @@ def find_other_pythons() -> list[str]:
 
 @pytest.mark.parametrize("hash_seed", ["1", "4711"])
 def test_the_hash_seed_changes_nothing(hash_seed: str) -> None:
-    _compare(journal(sys.executable, "0"), journal(sys.executable, hash_seed))
+    compare(journal(sys.executable, "0"), journal(sys.executable, hash_seed))
 
 
 def test_another_python_changes_nothing() -> None:
@@ -55,7 +56,7 @@ def test_another_python_changes_nothing() -> None:
     if not others:
         pytest.skip(f"no other Python has the libraries; name one in {OTHER_PYTHONS}")
     for python in others:
-        _compare(journal(sys.executable, "0"), journal(python, "7"))
+        compare(journal(sys.executable, "0"), journal(python, "7"))
 
 
 def test_the_blocks_say_something() -> None:
@@ -71,13 +72,14 @@ def test_the_blocks_say_something() -> None:
     assert "blockenergy.market.v1.EventSlotTraded" in kinds
 
 
-def _compare(expected: list[str], actual: list[str]) -> None:
+def compare(expected: list[str], actual: list[str]) -> None:
+    """Fails at the first block of which two journals say something else."""
     for height, (one, other) in enumerate(zip(expected, actual, strict=True)):
         assert json.loads(one) == json.loads(other), f"block {height} differs"
 
 
-def _environment(hash_seed: str) -> dict[str, str]:
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "proto/gen")])
+def _environment(hash_seed: str, packages: Path) -> dict[str, str]:
+    paths = os.pathsep.join(map(str, (packages, ROOT, ROOT / "proto/gen")))
     return {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
 
 

@@ -1,0 +1,148 @@
+"""The rules that run most, compiled from their own sources where this machine can.
+
+Promise: what runs is the same program. mypyc makes a C extension of each module that `FILES` names;
+the sources stay the only definition, and tests compare the two. A machine without a C compiler or
+without Python's headers runs the sources themselves, a quarter slower.
+
+`python -m node_config.compiled` builds what is missing and prints the folder; processes that
+`node_config.process` starts find the rules there. `make install` puts the same into the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from functools import cache
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from node_config.toolchain import exclusive, get_cache_folder, say
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("abci_app", "chain")
+FILES = (
+    *("chain/runtime/*.py", "chain/admission.py", "chain/transactions.py"),
+    *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
+    *("chain/settlement/accounts.py", "chain/settlement/block.py"),
+    *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
+)
+# A package itself only names what is in it, and the errors of a module come from its definitions
+# when it is imported.
+EXCEPT = ("__init__.py", "errors.py")
+BUILD_DEADLINE_S = 1800
+SETUP = """
+import sys
+from setuptools import setup
+from node_config.compiled import make_extensions
+setup(name="rules", packages=[], ext_modules=make_extensions())
+"""
+
+
+def list_sources(root: Path = ROOT) -> list[str]:
+    """The files that are compiled, relative to the checkout."""
+    found = sorted(path for pattern in FILES for path in root.glob(pattern))
+    return [str(path.relative_to(root)) for path in found if path.name not in EXCEPT]
+
+
+def find_obstacle() -> str:
+    """Why this machine cannot compile; empty if it can."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(compiler) is None:
+        return f"there is no C compiler ({compiler})"
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.is_file():
+        return "Python's headers are not installed"
+    if util.find_spec("mypyc") is None:
+        return "mypyc is not installed"
+    return ""
+
+
+def make_extensions() -> list[Any]:
+    """The extensions for setuptools, of the sources below the working directory."""
+    from mypyc.build import mypycify
+
+    extensions: list[Any] = mypycify(list_sources(Path.cwd()), opt_level="2", debug_level="0")
+    return extensions
+
+
+@cache
+def find_compiled() -> Path | None:
+    """The folder with the compiled rules of exactly these sources, if it has been built."""
+    folder = get_folder()
+    return folder if folder.is_dir() else None
+
+
+def get_folder() -> Path:
+    """Where the compiled rules of these sources lie or would lie."""
+    digest = hashlib.sha256()
+    sources = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    for path in [*sources, Path(__file__)]:
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    return get_cache_folder() / f"rules{suffix}" / digest.hexdigest()[:16]
+
+
+def build() -> Path:
+    """The folder with the compiled rules, built if it is not there yet.
+
+    Raises subprocess.SubprocessError or OSError if that fails.
+    """
+    target = get_folder()
+    with exclusive(target.parent):
+        if not target.is_dir():
+            for abandoned in target.parent.glob("build-*"):
+                shutil.rmtree(abandoned)
+            with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
+                _build_in(Path(name), target)
+    return target
+
+
+def _build_in(work: Path, target: Path) -> None:
+    say("Compiling the rules, about a minute ...")
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, work / package, ignore=ignored)
+    shutil.copyfile(ROOT / "pyproject.toml", work / "pyproject.toml")
+    (work / "proto").mkdir()
+    (work / "proto" / "gen").symlink_to(ROOT / "proto" / "gen")
+    with (target.parent / "build.log").open("w") as log:
+        subprocess.run(
+            [sys.executable, "-c", SETUP, "build_ext", "--inplace"],
+            cwd=work,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=BUILD_DEADLINE_S,
+            check=True,
+        )
+    result = work / "result"
+    result.mkdir()
+    for path in [*(work / package for package in PACKAGES), *work.glob("*.so")]:
+        path.rename(result / path.name)
+    # In one step, so that it is there whole or not at all.
+    result.rename(target)
+
+
+def main() -> int:
+    """Builds the compiled rules if this machine can; it is no failure if it cannot."""
+    obstacle = find_obstacle()
+    if obstacle:
+        say(f"The rules run from their sources: {obstacle}.")
+        return 0
+    try:
+        print(build())
+    except (subprocess.SubprocessError, OSError):
+        log = get_folder().parent / "build.log"
+        say(f"The rules run from their sources, as they could not be compiled: see {log}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
