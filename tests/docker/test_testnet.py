@@ -104,6 +104,12 @@ def wait_for_common_blocks(net: Testnet, more: int = 3) -> None:
     assert len({(block.hash, block.app_hash) for block in blocks}) == 1
 
 
+def wait_for_peers(net: Testnet, number: int, count: int) -> None:
+    """A validator has so many peers, all of them over its links."""
+    peers = poll(lambda: net.get_peers(number), lambda found: len(found) == count)
+    assert all(peer.startswith(f"{LINKS}.") for peer in peers)
+
+
 def test_all_four_make_blocks_with_the_same_state(net: Testnet) -> None:
     wait_for_common_blocks(net)
 
@@ -159,8 +165,7 @@ def test_validators_talk_over_their_links_only(net: Testnet, number: int) -> Non
     networks = json.loads(net.inspect(f"node{number}", "{{json .NetworkSettings.Networks}}"))
     # What is written down for healing is what the engine has done.
     assert {name: networks[name]["IPAddress"] for name, _ in links} == dict(links)
-    peers = poll(lambda: net.get_peers(number), lambda found: len(found) == NODES - 1)
-    assert all(peer.startswith(f"{LINKS}.") for peer in peers)
+    wait_for_peers(net, number, NODES - 1)
 
 
 def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None:
@@ -234,9 +239,13 @@ def test_one_broken_link_stops_nobody(net: Testnet) -> None:
     net.cut(3, peer=0)
     try:
         assert len([name for name, _ in net.get_links(3) if net.is_on(name, 3)]) == NODES - 2
+        wait_for_peers(net, 3, NODES - 2)
         wait_for_common_blocks(net, more=8)
+        # The two have tried since to find another way to each other.
+        assert len(net.get_peers(3)) == len(net.get_peers(0)) == NODES - 2
     finally:
         net.heal(3, peer=0)
+    wait_for_peers(net, 3, NODES - 1)
 
 
 def test_a_validator_that_is_cut_off_stands_still_and_then_catches_up(net: Testnet) -> None:
@@ -247,11 +256,18 @@ def test_a_validator_that_is_cut_off_stands_still_and_then_catches_up(net: Testn
         stuck = net.get_height(3)
         # It still answers its clients; what it says is old.
         assert 0 < stuck <= begin + 1
+        wait_for_peers(net, 3, 0)
         for number in range(NODES - 1):
-            net.wait_for_height(number, begin + 10, DEADLINE_S)
+            net.wait_for_height(number, net.get_height(0) + 10, DEADLINE_S)
         assert net.get_height(3) == stuck
+        poll(
+            lambda: net.inspect("node3", "{{.State.Health.Status}}"),
+            lambda status: status == "unhealthy",
+        )
+        assert not net.get_peers(3)
     finally:
         net.heal(3)
+    wait_for_peers(net, 3, NODES - 1)
     wait_for_common_blocks(net)
 
 
