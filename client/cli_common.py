@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from blockenergy.bank.v1.query_pb2 import QueryDenomsRequest, QueryDenomsResponse
-from blockenergy.market.v1.query_pb2 import QuerySlotRequest, QuerySlotResponse
+from blockenergy.metering.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
 from google.protobuf.message import Message
 
 from client import display
@@ -24,6 +24,7 @@ from client.values import Lookups
 
 NODE_VARIABLE = "BLOCKENERGY_NODE"
 PASSPHRASE_VARIABLE = "BLOCKENERGY_PASSPHRASE"  # noqa: S105 - the name of a variable.
+NS_PER_S = 1_000_000_000
 
 Run = Callable[[argparse.Namespace], int]
 Fill = Callable[[argparse.ArgumentParser], None]
@@ -94,7 +95,9 @@ def make_lookups(rpc: Rpc, keyring: Keyring) -> Lookups:
     """Where the values of options are looked up."""
 
     def get_current_slot() -> int:
-        return query(rpc, QuerySlotRequest(), QuerySlotResponse).slot
+        # By the clock: a chain does not keep the slot in whose middle it began or stood still.
+        params = query(rpc, QueryParamsRequest(), QueryParamsResponse).params
+        return rpc.status().latest_time_ns // NS_PER_S // params.slot_length_s
 
     return Lookups(keyring.resolve_address, get_current_slot, partial(get_denom, rpc))
 

@@ -144,10 +144,10 @@ def _reach_from_containers(preset: Preset) -> Preset:
 
 
 def _adapt_config(path: Path) -> None:
-    """Peers have the names of their containers, and all the same port."""
+    """Peers have the names of their links' ends in compose.yaml, and all the same port."""
     content = read_toml(path)
     ports = Ports(DEFAULT_BASE_PORT)
-    hosts = {f"{LOOPBACK}:{ports.p2p(number)}": f"node{number}" for number in range(VALIDATORS)}
+    hosts = {f"{LOOPBACK}:{ports.p2p(number)}": f"peer{number}" for number in range(VALIDATORS)}
     peers = []
     for peer in content["p2p"]["persistent_peers"].split(","):
         node_id, _, address = peer.partition("@")

@@ -1,15 +1,21 @@
 """The command line: help from the definitions, exit codes, one sentence per failure."""
 
+import base64
 import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from blockenergy.market.v1 import query_pb2 as market_query
+from blockenergy.metering.v1 import query_pb2 as metering_query
 from loopback_node import LoopbackNode
+from test_client_rpc import STATUS
 
 from client.catalog import get_messages, get_queries
 from client.definitions import get_first_sentence
@@ -18,6 +24,7 @@ from client.keys import AccountKey, MeterKey
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
+STATUS_TIME_S = int(datetime(2026, 10, 1, 12, tzinfo=UTC).timestamp())
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -223,3 +230,24 @@ def test_a_refusal_of_the_chain_ends_with_1(run: Run) -> None:
         "code": 8,
         "name": "SLOT_UNKNOWN",
     }
+
+
+def test_slots_are_counted_from_the_one_that_the_chain_is_in(run: Run) -> None:
+    """Though it may not keep that one: a new chain begins with the next."""
+    params = metering_query.QueryParamsResponse()
+    params.params.slot_length_s = 60
+    asked: list[int] = []
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        data = bytes.fromhex(request["data"])
+        if request["path"] == "/blockenergy.metering.v1.Query/Params":
+            value = params.SerializeToString()
+        else:
+            asked.append(market_query.QuerySlotRequest.FromString(data).slot)
+            value = market_query.QuerySlotResponse(slot=asked[-1]).SerializeToString()
+        return {"response": {"value": base64.b64encode(value).decode()}}
+
+    with LoopbackNode().running() as node:
+        node.answers |= {"abci_query": answer, "status": lambda _: STATUS}
+        assert run("query", "market", "slot", "--slot", "+2", "--node", node.url).returncode == 0
+    assert asked == [STATUS_TIME_S // 60 + 2]

@@ -36,14 +36,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_validator_gets_its_own_folder_and_knows_the_others_by_name(root: Path) -> None:
+def test_a_validator_gets_its_own_folder_and_knows_its_links_by_name(root: Path) -> None:
     keys = set()
     for number in range(NODES):
         config = root / f"node{number}" / "config"
         content = tomllib.loads((config / "config.toml").read_text())
         assert content["moniker"] == f"node{number}"
         hosts = [peer.partition("@")[2] for peer in content["p2p"]["persistent_peers"].split(",")]
-        assert hosts == [f"node{n}:26656" for n in range(NODES) if n != number]
+        assert hosts == [f"peer{n}:26656" for n in range(NODES) if n != number]
         assert content["instrumentation"]["prometheus"] is True
         assert json.loads((config / "genesis.json").read_text())["chain_id"] == CHAIN_ID
         keys.add((config / "priv_validator_key.json").read_text())

@@ -6,12 +6,10 @@ Everything that is started here has names and addresses of its own, and is remov
 from __future__ import annotations
 
 import json
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from blockenergy.bank.v1.query_pb2 import QueryBalancesRequest, QueryBalancesResponse
@@ -20,6 +18,17 @@ from blockenergy.market.v1 import query_pb2 as market_query
 from blockenergy.market.v1.state_pb2 import SLOT_STATUS_SETTLED
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
+from containers import (
+    APPLICATION,
+    COMETBFT,
+    DEADLINE_S,
+    WORKER,
+    find_processes,
+    kill_processes,
+    poll,
+    wait_for_common_blocks,
+    wait_for_peers,
+)
 
 from client.account import Signer
 from client.keyring import Keyring
@@ -41,67 +50,13 @@ from node_config.docker.engine import Engine, EngineError
 from node_config.docker.homes import get_meter_id
 from node_config.docker.setup import CHAIN_ID, HOME_AMOUNT
 from node_config.docker.testnet import NODES, Testnet
-from node_config.ports import find_free_ports
 
 pytestmark = pytest.mark.docker
 
-T = TypeVar("T")
-DEADLINE_S, BUILD_LOG = 120.0, "build.log"
-LINKS = "10.213.8"
 VALIDATOR_BYTES_MAX = 250_000_000
 SERVICES = ["node0", "node1", "node2", "node3", "bridge", "meters", "prometheus"]
 DASHBOARD = images.FOLDER / "grafana" / "dashboards" / "blockenergy.json"
 QUANTITY_WH, USED_WH = 2_000, 2_500
-
-
-def poll(get: Callable[[], T], is_enough: Callable[[T], bool]) -> T:
-    end_s = time.monotonic() + DEADLINE_S
-    while not is_enough(value := get()):
-        assert time.monotonic() < end_s, f"still {value}"
-        time.sleep(0.3)
-    return value
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    try:
-        return Engine()
-    except EngineError as error:
-        pytest.skip(error.sentence)
-
-
-@pytest.fixture(scope="module")
-def net(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testnet]:
-    with (tmp_path_factory.mktemp("images") / BUILD_LOG).open("wb") as log:
-        images.build(engine, log)
-    ports = find_free_ports(NODES + 2)
-    variables = {f"RPC_PORT_{number}": str(ports.rpc(number)) for number in range(NODES)}
-    others = {"PROMETHEUS_PORT": ports.p2p(4), "GRAFANA_PORT": ports.p2p(5)}
-    variables |= {name: str(port) for name, port in others.items()}
-    variables |= {"BRIDGE_PORT": str(ports.rpc(5)), "LINKS": LINKS, "PRESET": "demo", "HOMES": "3"}
-    net = Testnet(engine, "blockenergy-test", variables)
-    net.down(volumes=True)
-    try:
-        net.up()
-        yield net
-    finally:
-        net.down(volumes=True)
-
-
-@pytest.fixture(scope="module")
-def operators(net: Testnet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("operators") / "files"
-    net.copy_keys(folder)
-    return folder
-
-
-def wait_for_common_blocks(net: Testnet, more: int = 3) -> None:
-    """All validators are so many blocks further, and have the same block and state there."""
-    height = max(map(net.get_height, range(NODES))) + more
-    for number in range(NODES):
-        net.wait_for_height(number, height, DEADLINE_S)
-    blocks = [Rpc(net.get_rpc_url(number)).block(height) for number in range(NODES)]
-    assert len({(block.hash, block.app_hash) for block in blocks}) == 1
 
 
 def test_all_four_make_blocks_with_the_same_state(net: Testnet) -> None:
@@ -159,8 +114,7 @@ def test_validators_talk_over_their_links_only(net: Testnet, number: int) -> Non
     networks = json.loads(net.inspect(f"node{number}", "{{json .NetworkSettings.Networks}}"))
     # What is written down for healing is what the engine has done.
     assert {name: networks[name]["IPAddress"] for name, _ in links} == dict(links)
-    peers = poll(lambda: net.get_peers(number), lambda found: len(found) == NODES - 1)
-    assert all(peer.startswith(f"{LINKS}.") for peer in peers)
+    wait_for_peers(net, number, NODES - 1)
 
 
 def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None:
@@ -234,9 +188,13 @@ def test_one_broken_link_stops_nobody(net: Testnet) -> None:
     net.cut(3, peer=0)
     try:
         assert len([name for name, _ in net.get_links(3) if net.is_on(name, 3)]) == NODES - 2
+        wait_for_peers(net, 3, NODES - 2)
         wait_for_common_blocks(net, more=8)
+        # The two have tried since to find another way to each other.
+        assert len(net.get_peers(3)) == len(net.get_peers(0)) == NODES - 2
     finally:
         net.heal(3, peer=0)
+    wait_for_peers(net, 3, NODES - 1)
 
 
 def test_a_validator_that_is_cut_off_stands_still_and_then_catches_up(net: Testnet) -> None:
@@ -247,11 +205,18 @@ def test_a_validator_that_is_cut_off_stands_still_and_then_catches_up(net: Testn
         stuck = net.get_height(3)
         # It still answers its clients; what it says is old.
         assert 0 < stuck <= begin + 1
+        wait_for_peers(net, 3, 0)
         for number in range(NODES - 1):
-            net.wait_for_height(number, begin + 10, DEADLINE_S)
+            net.wait_for_height(number, net.get_height(0) + 10, DEADLINE_S)
         assert net.get_height(3) == stuck
+        poll(
+            lambda: net.inspect("node3", "{{.State.Health.Status}}"),
+            lambda status: status == "unhealthy",
+        )
+        assert not net.get_peers(3)
     finally:
         net.heal(3)
+    wait_for_peers(net, 3, NODES - 1)
     wait_for_common_blocks(net)
 
 
@@ -268,21 +233,42 @@ def test_a_killed_validator_catches_up(net: Testnet) -> None:
     wait_for_common_blocks(net)
 
 
-def test_a_dead_process_takes_its_container_along_and_is_started_again(net: Testnet) -> None:
-    container = net.get_container("node1")
-    kill = (
-        "import os, pathlib, signal\n"
-        "for entry in pathlib.Path('/proc').glob('[0-9]*/comm'):\n"
-        "    if entry.read_text() == 'cometbft\\n':\n"
-        "        os.kill(int(entry.parent.name), signal.SIGKILL)\n"
-    )
+@pytest.mark.parametrize("number", range(NODES))
+def test_signatures_are_checked_in_a_process_of_their_own(net: Testnet, number: int) -> None:
+    count = "import os; print(len(os.sched_getaffinity(0)))"
+    cores = int(net.engine.run("exec", net.get_container(f"node{number}"), "python", "-c", count))
+    assert len(find_processes(net, f"node{number}", WORKER)) == (1 if cores > 1 else 0)
+
+
+def test_a_validator_goes_on_without_that_process_and_ends_in_order(net: Testnet) -> None:
+    apps = find_processes(net, "node0", APPLICATION)
+    kill_processes(net, "node0", WORKER)
+    assert not find_processes(net, "node0", WORKER)
+    wait_for_common_blocks(net)
+    assert find_processes(net, "node0", APPLICATION) == apps
+    container = net.get_container("node0")
+    net.engine.run("stop", container)
+    try:
+        # Nothing had to be killed.
+        assert net.inspect("node0", "{{.State.ExitCode}}") == "0"
+    finally:
+        net.engine.run("start", container)
+    wait_for_common_blocks(net)
+
+
+@pytest.mark.parametrize("process", [COMETBFT, APPLICATION])
+def test_a_dead_process_takes_its_container_along_and_is_started_again(
+    net: Testnet, process: str
+) -> None:
     before = int(net.inspect("node1", "{{.RestartCount}}"))
-    net.engine.run("exec", container, "python", "-c", kill)
+    workers = len(find_processes(net, "node1", WORKER))
+    kill_processes(net, "node1", process)
     poll(
         lambda: int(net.inspect("node1", "{{.RestartCount}}")),
         lambda count: count == before + 1,
     )
     wait_for_common_blocks(net)
+    assert len(find_processes(net, "node1", WORKER)) == workers
 
 
 def test_prometheus_hears_every_process(net: Testnet) -> None:

@@ -1,0 +1,71 @@
+"""The network in containers under load: a validator lives within the memory that it may have."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from containers import PRESET, poll, wait_for_common_blocks
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from client.account import get_account
+from client.keyring import Keyring
+from client.keys import AccountKey
+from client.rpc import Rpc
+from client.tx import sign
+from node_config.docker.setup import CHAIN_ID
+from node_config.docker.testnet import NODES, Testnet
+from node_config.preset import load_preset
+from tests.bench.load import Window, make_batch, send_all
+
+pytestmark = pytest.mark.docker
+
+SENDERS = ["treasury", "backstop", "registrar", "issuer", *(f"distributor{n}" for n in range(4))]
+TRANSFERS_EACH, GAS_LIMIT = 2_000, 200_000
+# How many calls CometBFT takes in one request.
+BATCH = 10
+
+
+def make_transfers(rpc: Rpc, key: AccountKey, target: str) -> list[bytes]:
+    account = get_account(rpc, key.address)
+    coin = Coin(denom=load_preset(PRESET).denom.name, amount="1")
+    message = MsgSend(from_address=key.address, to_address=target, amount=[coin])
+    first, number = account.sequence, account.account_number
+    return [
+        sign([message], key, CHAIN_ID, number, sequence, (), GAS_LIMIT)
+        for sequence in range(first, first + TRANSFERS_EACH)
+    ]
+
+
+def test_a_flood_of_transfers_kills_no_validator(net: Testnet, operators: Path) -> None:
+    def get_ends() -> list[str]:
+        template = "{{.State.OOMKilled}} {{.RestartCount}}"
+        return [net.inspect(f"node{number}", template) for number in range(NODES)]
+
+    keyring = Keyring(operators / "keys")
+    keys = [key for name in SENDERS if isinstance(key := keyring.load(name, str), AccountKey)]
+    rpc = Rpc(net.get_rpc_url(0))
+    floods = []
+    for number, key in enumerate(keys):
+        txs = make_transfers(rpc, key, keys[number - 1].address)
+        floods.append([make_batch(txs[n : n + BATCH]) for n in range(0, len(txs), BATCH)])
+    goals = [get_account(rpc, key.address).sequence + TRANSFERS_EACH for key in keys]
+    before, refused = get_ends(), []
+
+    def flood(number: int) -> None:
+        # The mempool holds all of them.
+        url = net.get_rpc_url(number % NODES)
+        send_all(url, floods[number], Window(len(floods) * 1_000_000), refused)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        list(pool.map(flood, range(len(keys))))
+    assert not refused
+    for key, goal in zip(keys, goals, strict=True):
+        poll(
+            lambda key=key: get_account(rpc, key.address).sequence,
+            lambda found, goal=goal: found == goal,
+        )
+    wait_for_common_blocks(net)
+    assert get_ends() == before
