@@ -75,7 +75,8 @@ def run_kvstore(home: Path, preset: Preset) -> Iterator[Node]:
         f'nodes = ["{plan.name}"]\n[bridge]\nkey = "bridge"\nnode = "{plan.name}"\n'
         f'listen = "127.0.0.1:{ports.bridge}"\n'
     )
-    command = ["/usr/bin/env", "GOGC=100", str(released_binary()), "start", "--home", "."]
+    as_go_sets_it = ["/usr/bin/env", "-u", "GOGC", "-u", "GOMEMLIMIT"]
+    command = [*as_go_sets_it, str(released_binary()), "start", "--home", "."]
     with run_nodes([(load_layout(home).nodes[0], {"cometbft": command})]) as nodes:
         yield nodes[0]
 
