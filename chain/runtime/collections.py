@@ -105,6 +105,7 @@ class Schema:
         self.number = number
         self.name = name
         self.collections: list[Map[Any, Any] | Item[Any]] = []
+        self.indexes: list[Index[Any, Any]] = []
 
     def prefix(self, number: int) -> bytes:
         """The prefix of a collection of this module."""
@@ -113,8 +114,18 @@ class Schema:
     def add(self, collection: Map[Any, Any] | Item[Any]) -> None:
         """Takes in a collection; its name and number must be new."""
         for other in self.collections:
-            assert other.name != collection.name and other.prefix != collection.prefix
+            assert other.name != collection.name
+        self._require_new(collection.prefix)
         self.collections.append(collection)
+
+    def add_index(self, index: Index[Any, Any]) -> None:
+        """Takes in an index; its number must be new."""
+        self._require_new(index.prefix)
+        self.indexes.append(index)
+
+    def _require_new(self, prefix: bytes) -> None:
+        for other in [*self.collections, *self.indexes]:
+            assert other.prefix != prefix
 
     def export(self, state: HasStore) -> dict[str, Any]:
         """The genesis document of this module. `load` makes the same state of it."""
@@ -245,6 +256,8 @@ class Map(Generic[K, V]):
 class Index(Generic[K, V]):
     """A second order over a map: kept by the map itself, and never part of an export.
 
+    It follows from the map, so the app hash leaves it out.
+
     `by` gives the bytes under which an entry is to be found, or None to leave it out; they must
     end with the bytes of the entry's own key, so that no two entries meet.
     """
@@ -257,6 +270,7 @@ class Index(Generic[K, V]):
         self._by = by
         self._of = of
         of.indexes.append(self)
+        schema.add_index(self)
 
     def change(self, state: HasStore, key: K, old: V | None, new: V | None) -> None:
         """Follows a change of the map."""
@@ -277,6 +291,14 @@ class Index(Generic[K, V]):
         end = successor(self.prefix + under) if under else self._end
         for index_key, key in state.store.items(start, end):
             yield index_key[len(self.prefix) :], self._of.key.decode(key)
+
+    def find_problems(self, state: HasStore) -> list[str]:
+        """A sentence if it is not what follows from the map."""
+        expected = {self._by(key, value): key for key, value in self._of.items(state)}
+        expected.pop(None, None)
+        if dict(self.keys(state)) == expected:
+            return []
+        return [f"the index of {self._of.name} does not fit them"]
 
 
 class Item(Generic[V]):

@@ -274,6 +274,18 @@ class TestAgainstADict:
         under = U64.encode(3)
         of_three = [key[1] for _, key in BY_DEADLINE.keys(state, under)]
         assert of_three == [number for deadline, number in expected if deadline == 3]
+        assert not BY_DEADLINE.find_problems(state)
+
+    @pytest.mark.parametrize("deadline_s", [4, 5])
+    def test_an_index_that_does_not_follow_is_found(self, deadline_s: int) -> None:
+        state = State()
+        HOLDS.set(state, (bytes(20), 1), state_pb2.Hold(deadline_s=5))
+        key = BY_DEADLINE.prefix + U64.encode(deadline_s) + HOLDS.key.encode((bytes(20), 1))
+        if deadline_s == 5:
+            state.store.delete(key)
+        else:
+            state.store.set(key, HOLDS.key.encode((bytes(20), 1)))
+        assert BY_DEADLINE.find_problems(state) == ["the index of holds does not fit them"]
 
     @given(steps, st.integers(0, 6), st.integers(0, 10))
     @examples(100)
