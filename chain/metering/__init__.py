@@ -12,7 +12,9 @@ from chain.metering.genesis import validate_genesis
 from chain.metering.invariants import baselines, conflicts, known_meters
 from chain.metering.keeper import (
     SlotEnergy,
+    end_slot,
     get_deadline_s,
+    get_last_settled,
     get_params,
     prune,
     settle_estimate,
@@ -36,7 +38,9 @@ MODULE = Module(
 __all__ = [
     "MODULE",
     "SlotEnergy",
+    "end_slot",
     "get_deadline_s",
+    "get_last_settled",
     "get_params",
     "prune",
     "reading_sign_bytes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.runtime.collections import Item, Map, Record, Schema
+from chain.runtime.collections import Item, Map, Record, Schema, Sequence
 from chain.runtime.keys import TEXT, U64, Pair
 
 SCHEMA = Schema(4, "metering")
@@ -12,5 +12,7 @@ PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
 # (slot, meter id).
 READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Registers))
 CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict))
-# Meter id.
+# Meter id: only of those of which the reading in the slot settled last does not say it.
 BASELINES = Map(SCHEMA, 3, "baselines", TEXT, Record(state_pb2.Baseline))
+# The slot settled last; 0 before the first.
+LAST_SETTLED = Sequence(SCHEMA, 4, "last_settled")

@@ -104,6 +104,7 @@ def _finish(
 ) -> None:
     closing.close_slot(ctx, info, result, denom)
     market.mark_settled(ctx, progress.slot, info)
+    metering.end_slot(ctx, progress.slot)
     ctx.emit(events_pb2.EventSlotSettled(slot=progress.slot, result=result))
     progress.stage = state_pb2.STAGE_UNSPECIFIED
     progress.slot += 1
