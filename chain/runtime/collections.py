@@ -7,7 +7,7 @@ collections of a module, so genesis and export need no code of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
@@ -172,6 +172,11 @@ class Map(Generic[K, V]):
         """As `get`, for a caller that only looks: the value must not be changed."""
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode_shared(data)
+
+    def read_ahead(self, state: HasStore, keys: Iterable[K]) -> None:
+        """Reads the values under ascending keys at once, because they are about to be needed."""
+        encode = self.key.encode
+        state.store.read_ahead([self.prefix + encode(key) for key in keys])
 
     def has(self, state: HasStore, key: K) -> bool:
         """Whether there is a value under a key."""
