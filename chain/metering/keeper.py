@@ -84,12 +84,10 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
         rules.compute_energy(registers.export_wh, baseline.settled_export_wh),
         False,
     )
-    settled = state_pb2.Registers(
-        import_wh=baseline.settled_import_wh + energy.import_wh,
-        export_wh=baseline.settled_export_wh + energy.export_wh,
-    )
-    if settled != registers:
-        BASELINES.set(ctx, meter_id, _join(slot, registers, settled))
+    import_wh = baseline.settled_import_wh + energy.import_wh
+    export_wh = baseline.settled_export_wh + energy.export_wh
+    if import_wh != registers.import_wh or export_wh != registers.export_wh:
+        BASELINES.set(ctx, meter_id, _join(slot, registers, import_wh, export_wh))
     elif kept is not None:
         BASELINES.delete(ctx, meter_id)
     return energy
@@ -205,16 +203,20 @@ def _show_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
     """The baseline of a meter that was read in the slot settled last and has none on record."""
     slot = LAST_SETTLED.last(state)
     registers = READINGS.get(state, (slot, meter_id)) if slot else None
-    return None if registers is None else _join(slot, registers, registers)
+    if registers is None:
+        return None
+    return _join(slot, registers, registers.import_wh, registers.export_wh)
 
 
-def _join(slot: int, read: state_pb2.Registers, settled: state_pb2.Registers) -> state_pb2.Baseline:
+def _join(
+    slot: int, read: state_pb2.Registers, settled_import_wh: int, settled_export_wh: int
+) -> state_pb2.Baseline:
     return state_pb2.Baseline(
         slot=slot,
         import_wh=read.import_wh,
         export_wh=read.export_wh,
-        settled_import_wh=settled.import_wh,
-        settled_export_wh=settled.export_wh,
+        settled_import_wh=settled_import_wh,
+        settled_export_wh=settled_export_wh,
     )
 
 
