@@ -133,7 +133,8 @@ class NodeState:
             return
         for number, name in app.MODULE_NAMES.items():
             items = self._database.items(bytes([number]), bytes([number + 1]))
-            self._commitment.load(name, ((key[1:], value) for key, value in items))
+            in_tree = ((key[1:], value) for key, value in items if app.is_in_tree(key))
+            self._commitment.load(name, in_tree)
         assert self._commitment.app_hash == self.committed.app_hash, (
             "the state on disk does not have the app hash that was committed with it"
         )

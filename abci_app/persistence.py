@@ -162,12 +162,14 @@ class Database:
         """Makes the cache agree with the disk after a commit."""
         with self._cache_lock:
             self._commit_phase += 1
-            for key, value in changes.items():
+            cache = self._cache
+            # What nobody has read stays out: a block may write more than the cache holds.
+            for key in cache.keys() & changes.keys():
+                value = changes[key]
                 if value is None or len(value) <= MAX_CACHED_BYTES:
-                    self._make_room()
-                    self._cache[key] = value
+                    cache[key] = value
                 else:
-                    self._cache.pop(key, None)
+                    del cache[key]
 
     def _make_room(self) -> None:
         """Empties a full cache. What is in use returns to it at the price of one read each."""

@@ -40,6 +40,8 @@ QUERIES: Mapping[str, Query] = {
     path: query for module in MODULES for path, query in module.query_table.items()
 }
 MODULE_NAMES: Mapping[int, str] = {module.schema.number: module.name for module in MODULES}
+_INDEX_PREFIXES = frozenset(index.prefix for module in MODULES for index in module.schema.indexes)
+_PREFIX_BYTES = 2
 SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate"
 
 Changes = Mapping[bytes, bytes | None]
@@ -135,15 +137,29 @@ def split_by_module(changes: Changes) -> dict[str, dict[bytes, bytes | None]]:
     """Changes by module, under the keys that the module's Merkle tree knows."""
     parts: dict[str, dict[bytes, bytes | None]] = {}
     for key, value in changes.items():
-        parts.setdefault(MODULE_NAMES[key[0]], {})[key[1:]] = value
+        if is_in_tree(key):
+            parts.setdefault(MODULE_NAMES[key[0]], {})[key[1:]] = value
     return parts
 
 
+def is_in_tree(key: bytes) -> bool:
+    """Whether the app hash covers a key of the flat store: all but those of indexes, which follow
+    from the rest.
+    """
+    return key[:_PREFIX_BYTES] not in _INDEX_PREFIXES
+
+
 def store_key(module: str, key: bytes) -> bytes:
-    """The key in the flat store of a key in a module's tree; refuses an unknown module."""
+    """The key in the flat store of a key in a module's tree; refuses an unknown module, and keys
+    that belong to an index and are in no tree.
+    """
     for number, name in MODULE_NAMES.items():
         if name == module:
-            return bytes([number]) + key
+            full = bytes([number]) + key
+            if not is_in_tree(full):
+                detail = f"collection {full[1]} of {name} is an index: ask for what it leads to"
+                raise ChainError(SdkError.INVALID_REQUEST, detail)
+            return full
     raise ChainError(SdkError.UNKNOWN_REQUEST, f"there is no module {module[:100]}")
 
 

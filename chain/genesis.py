@@ -46,11 +46,18 @@ def export(modules: Sequence[Module], reader: Reader) -> dict[str, Any]:
 def find_problems(modules: Sequence[Module], reader: Reader) -> list[str]:
     """Every broken invariant, as `module.invariant: problem`."""
     state = _State(Overlay(reader))
-    return [
+    problems = [
         f"{module.name}.{invariant.__name__}: {problem}"
         for module in modules
         for invariant in module.invariants
         for problem in invariant(state)
+    ]
+    # The app hash leaves indexes out, so nothing else would show that one has gone wrong.
+    return problems + [
+        f"{module.name}: {problem}"
+        for module in modules
+        for index in module.schema.indexes
+        for problem in index.find_problems(state)
     ]
 
 

@@ -98,7 +98,7 @@ def make_app_state(
         "bank": _make_bank(preset, operators["issuer"], everybody)
         | _params(preset, "bank")
         | {"holds": [], "last_hold_id": "0"},
-        "metering": _params(preset, "metering"),
+        "metering": _params(preset, "metering") | {"last_settled": "0"},
         "market": _params(
             preset,
             "market",

@@ -7,6 +7,7 @@ changes anything.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from blockenergy.bank.v1 import errors_pb2, state_pb2
 
@@ -27,6 +28,11 @@ def module_account(name: str) -> bytes:
 def get_balance(state: HasStore, owner: bytes, denom: str) -> int:
     """What an owner can spend of a denomination."""
     return BALANCES.get(state, (owner, denom)) or 0
+
+
+def read_balances_ahead(state: HasStore, owners: Sequence[bytes], denom: str) -> None:
+    """Reads the balances of owners, given in the order of their addresses, for what follows."""
+    BALANCES.read_ahead(state, [(owner, denom) for owner in owners])
 
 
 def get_denom(state: HasStore, denom: str) -> state_pb2.Denom | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from blockenergy.bank.v1 import state_pb2
 
-from chain.runtime.collections import Amount, Index, Item, Map, Record, Schema, Sequence
+from chain.runtime.collections import Index, Item, Map, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.values import Amount, Record
 
 SCHEMA = Schema(3, "bank")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain.runtime import bech32
-from chain.runtime.collections import Index, Item, Map, Record, Schema, Sequence
+from chain.runtime.collections import Index, Item, Map, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.values import Record
 
 SCHEMA = Schema(5, "market")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))

@@ -12,7 +12,9 @@ from chain.metering.genesis import validate_genesis
 from chain.metering.invariants import baselines, conflicts, known_meters
 from chain.metering.keeper import (
     SlotEnergy,
+    end_slot,
     get_deadline_s,
+    get_last_settled,
     get_params,
     list_unsettled_energy,
     prune,
@@ -38,7 +40,9 @@ __all__ = [
     "MODULE",
     "SILENT_HOURS_MAX",
     "SlotEnergy",
+    "end_slot",
     "get_deadline_s",
+    "get_last_settled",
     "get_params",
     "list_unsettled_energy",
     "prune",

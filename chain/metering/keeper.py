@@ -10,7 +10,7 @@ from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import registry
 from chain.metering import rules
-from chain.metering.state import BASELINES, CONFLICTS, PARAMS, READINGS
+from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, PARAMS, READINGS
 from chain.runtime import slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
@@ -69,34 +69,35 @@ def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
 
 
 def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
-    """The energy of a meter in a slot, taken as settled; None if its reading is missing."""
+    """The energy of a meter in a slot, taken as settled; None if its reading is missing.
+
+    The reading then says up to where the meter is settled, unless an estimate was higher.
+    """
     registers = READINGS.get(ctx, (slot, meter_id))
+    kept = BASELINES.get(ctx, meter_id)
     if registers is None:
+        if kept is None and (shown := _show_baseline(ctx, meter_id)) is not None:
+            BASELINES.set(ctx, meter_id, shown)
         return None
-    baseline = _get_baseline(ctx, meter_id)
+    baseline = kept or _show_baseline(ctx, meter_id) or _make_baseline(ctx, meter_id)
     energy = SlotEnergy(
         rules.compute_energy(registers.import_wh, baseline.settled_import_wh),
         rules.compute_energy(registers.export_wh, baseline.settled_export_wh),
         False,
     )
-    BASELINES.set(
-        ctx,
-        meter_id,
-        state_pb2.Baseline(
-            slot=slot,
-            import_wh=registers.import_wh,
-            export_wh=registers.export_wh,
-            settled_import_wh=baseline.settled_import_wh + energy.import_wh,
-            settled_export_wh=baseline.settled_export_wh + energy.export_wh,
-        ),
-    )
+    import_wh = baseline.settled_import_wh + energy.import_wh
+    export_wh = baseline.settled_export_wh + energy.export_wh
+    if import_wh != registers.import_wh or export_wh != registers.export_wh:
+        BASELINES.set(ctx, meter_id, _join(slot, registers, import_wh, export_wh))
+    elif kept is not None:
+        BASELINES.delete(ctx, meter_id)
     return energy
 
 
 def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
     """Takes an estimate of use as settled; the next reading makes up for what it missed."""
     if import_wh:
-        baseline = _get_baseline(ctx, meter_id)
+        baseline = get_baseline(ctx, meter_id) or _make_baseline(ctx, meter_id)
         baseline.settled_import_wh += import_wh
         BASELINES.set(ctx, meter_id, baseline)
     return SlotEnergy(import_wh, 0, True)
@@ -108,14 +109,35 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
     """
     for (slot, meter_id), registers in READINGS.items(state, after=U64.encode(first_slot)):
         if registry.get_meter(state, meter_id) is not None:
-            settled = _get_baseline(state, meter_id)
+            settled = get_baseline(state, meter_id) or _make_baseline(state, meter_id)
             import_wh = rules.compute_energy(registers.import_wh, settled.settled_import_wh)
             export_wh = rules.compute_energy(registers.export_wh, settled.settled_export_wh)
             yield slot, import_wh + export_wh
 
 
+def end_slot(ctx: Context, slot: int) -> None:
+    """Notes that every meter is settled up to the end of a slot."""
+    LAST_SETTLED.set(ctx, slot)
+
+
+def get_last_settled(state: HasStore) -> int:
+    """The slot that was settled last; 0 before the first."""
+    return LAST_SETTLED.last(state)
+
+
+def get_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
+    """The last settled reading of a meter, and up to where its registers are settled; None if
+    neither a reading nor an estimate of it was settled.
+    """
+    return BASELINES.get(state, meter_id) or _show_baseline(state, meter_id)
+
+
 def prune(ctx: Context, before: int, limit: int) -> int:
-    """Removes readings and conflicts of slots before a slot, up to a limit; returns how many."""
+    """Removes readings and conflicts of slots before a slot, up to a limit; returns how many.
+
+    Readings of the slot settled last stay: the next slot is counted from them.
+    """
+    before = min(before, LAST_SETTLED.last(ctx))
     # A conflict never stands without its reading.
     removed = CONFLICTS.prune(ctx, U64.encode(before), limit)
     return removed + READINGS.prune(ctx, U64.encode(before), limit - removed)
@@ -180,7 +202,7 @@ def _get_reading_before(
         beside = READINGS.get(ctx, (reading.slot - 1, reading.meter_id))
         if beside is not None:
             return beside, reading.slot - 1
-    baseline = BASELINES.get(ctx, reading.meter_id)
+    baseline = get_baseline(ctx, reading.meter_id)
     if baseline is not None and baseline.slot:
         settled = state_pb2.Registers(import_wh=baseline.import_wh, export_wh=baseline.export_wh)
         return settled, baseline.slot
@@ -190,10 +212,29 @@ def _get_reading_before(
     return initial, slots.slot_at(meter.added_at_s, slot_length_s) - 1
 
 
-def _get_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline:
-    baseline = BASELINES.get(state, meter_id)
-    if baseline is not None:
-        return baseline
+def _show_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
+    """The baseline of a meter that was read in the slot settled last and has none on record."""
+    slot = LAST_SETTLED.last(state)
+    registers = READINGS.get(state, (slot, meter_id)) if slot else None
+    if registers is None:
+        return None
+    return _join(slot, registers, registers.import_wh, registers.export_wh)
+
+
+def _join(
+    slot: int, read: state_pb2.Registers, settled_import_wh: int, settled_export_wh: int
+) -> state_pb2.Baseline:
+    return state_pb2.Baseline(
+        slot=slot,
+        import_wh=read.import_wh,
+        export_wh=read.export_wh,
+        settled_import_wh=settled_import_wh,
+        settled_export_wh=settled_export_wh,
+    )
+
+
+def _make_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline:
+    """The baseline of a meter of which nothing was settled yet."""
     meter = registry.get_meter(state, meter_id)
     assert meter is not None, "a meter is settled that was never registered"
     return state_pb2.Baseline(

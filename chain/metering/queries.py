@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import query_pb2
 
+from chain.metering import keeper
 from chain.metering.msgs import MeteringError
-from chain.metering.state import BASELINES, CONFLICTS, PARAMS, READINGS
+from chain.metering.state import CONFLICTS, PARAMS, READINGS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
 from chain.runtime.paging import get_page
@@ -35,7 +36,7 @@ def baseline(
     ctx: Context, request: query_pb2.QueryBaselineRequest
 ) -> query_pb2.QueryBaselineResponse:
     """Up to where the registers of a meter are settled."""
-    found = BASELINES.get(ctx, request.meter_id)
+    found = keeper.get_baseline(ctx, request.meter_id)
     if found is None:
         raise ChainError(MeteringError.READING_UNKNOWN)
     return query_pb2.QueryBaselineResponse(meter_id=request.meter_id, baseline=found)

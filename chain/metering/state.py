@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.runtime.collections import Item, Map, Record, Schema
+from chain.runtime.collections import Item, Map, Schema, Sequence
 from chain.runtime.keys import TEXT, U64, Pair
+from chain.runtime.values import Record
 
 SCHEMA = Schema(4, "metering")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
@@ -13,5 +14,7 @@ PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
 READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Registers))
 # A meter may have signed any number, and none of these is reckoned with.
 CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict, 1 << 64))
-# Meter id.
+# Meter id: only of those of which the reading in the slot settled last does not say it.
 BASELINES = Map(SCHEMA, 3, "baselines", TEXT, Record(state_pb2.Baseline))
+# The slot settled last; 0 before the first.
+LAST_SETTLED = Sequence(SCHEMA, 4, "last_settled")

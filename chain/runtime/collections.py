@@ -7,28 +7,18 @@ collections of a module, so genesis and export need no code of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
-from google.protobuf import json_format
-from google.protobuf.message import Message
-
-from chain.runtime import codec
-from chain.runtime.keys import U64, KeyCodec
+from chain.runtime.keys import KeyCodec
 from chain.runtime.store import Overlay
+from chain.runtime.values import Amount, ValueCodec
 
 K = TypeVar("K")
 V = TypeVar("V")
-M = TypeVar("M", bound=Message)
 
-# Stands for a record whose fields all have their defaults; no protobuf message begins with zero.
-_ALL_DEFAULTS = b"\x00"
-_SHARED_VALUES = 1 << 14
 _SENTENCE_CHARACTERS_MAX = 500
-# Records have 64 bits for a number. What the chain adds to one that is below this fits as well.
-_NUMBER_LIMIT = 1 << 63
 # No id at which a chain begins is so high that it could run out of them.
 _ID_LIMIT = 1 << 62
 
@@ -50,64 +40,6 @@ class GenesisError(ValueError):
         super().__init__(f"{text[:_SENTENCE_CHARACTERS_MAX]}..." if cut else text)
 
 
-class ValueCodec(Protocol[V]):
-    """Writes values of one type."""
-
-    def encode(self, value: V) -> bytes:
-        """The canonical bytes of a value."""
-
-    def decode(self, data: bytes) -> V:
-        """The value of bytes that this codec wrote."""
-
-    def decode_shared(self, data: bytes) -> V:
-        """The same value, which others may hold as well: it must not be changed."""
-
-    def to_json(self, value: V) -> Any:
-        """The value as it stands in a genesis document."""
-
-    def from_json(self, value: Any) -> V:
-        """The value from a genesis document; raises ValueError for any other form."""
-
-
-class Record(Generic[M]):
-    """Values that are messages of a state.proto.
-
-    number_limit: numbers of a genesis document have to be below it.
-    """
-
-    def __init__(self, kind: type[M], number_limit: int = _NUMBER_LIMIT) -> None:
-        self._kind = kind
-        self._number_limit = number_limit
-        # Records that are read with every transaction, such as parameters, are decoded once.
-        self.decode_shared = lru_cache(_SHARED_VALUES)(self.decode)
-
-    def encode(self, value: M) -> bytes:
-        # A value of no bytes could not be proven to be there (ICS-23).
-        return codec.encode(value) or _ALL_DEFAULTS
-
-    def decode(self, data: bytes) -> M:
-        message = self._kind()
-        if data != _ALL_DEFAULTS:
-            message.ParseFromString(data)
-        return message
-
-    def to_json(self, value: M) -> Any:
-        return json_format.MessageToDict(
-            value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )
-
-    def from_json(self, value: Any) -> M:
-        if not isinstance(value, dict):
-            raise ValueError(f"an object is expected, not {value!r}")
-        try:
-            message = json_format.ParseDict(value, self._kind())
-        except (json_format.ParseError, OverflowError) as error:
-            # The library overflows where an enum is infinite.
-            raise ValueError(str(error)) from None
-        codec.require_numbers_below(message, self._number_limit)
-        return message
-
-
 class Schema:
     """All collections of one module, under its number."""
 
@@ -115,6 +47,7 @@ class Schema:
         self.number = number
         self.name = name
         self.collections: list[Map[Any, Any] | Item[Any]] = []
+        self.indexes: list[Index[Any, Any]] = []
 
     def prefix(self, number: int) -> bytes:
         """The prefix of a collection of this module."""
@@ -123,8 +56,18 @@ class Schema:
     def add(self, collection: Map[Any, Any] | Item[Any]) -> None:
         """Takes in a collection; its name and number must be new."""
         for other in self.collections:
-            assert other.name != collection.name and other.prefix != collection.prefix
+            assert other.name != collection.name
+        self._require_new(collection.prefix)
         self.collections.append(collection)
+
+    def add_index(self, index: Index[Any, Any]) -> None:
+        """Takes in an index; its number must be new."""
+        self._require_new(index.prefix)
+        self.indexes.append(index)
+
+    def _require_new(self, prefix: bytes) -> None:
+        for other in [*self.collections, *self.indexes]:
+            assert other.prefix != prefix
 
     def export(self, state: HasStore) -> dict[str, Any]:
         """The genesis document of this module. `load` makes the same state of it."""
@@ -171,6 +114,11 @@ class Map(Generic[K, V]):
         """As `get`, for a caller that only looks: the value must not be changed."""
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode_shared(data)
+
+    def read_ahead(self, state: HasStore, keys: Iterable[K]) -> None:
+        """Reads the values under ascending keys at once, because they are about to be needed."""
+        encode = self.key.encode
+        state.store.read_ahead([self.prefix + encode(key) for key in keys])
 
     def has(self, state: HasStore, key: K) -> bool:
         """Whether there is a value under a key."""
@@ -259,6 +207,8 @@ class Map(Generic[K, V]):
 class Index(Generic[K, V]):
     """A second order over a map: kept by the map itself, and never part of an export.
 
+    It follows from the map, so the app hash leaves it out.
+
     `by` gives the bytes under which an entry is to be found, or None to leave it out; they must
     end with the bytes of the entry's own key, so that no two entries meet.
     """
@@ -271,6 +221,7 @@ class Index(Generic[K, V]):
         self._by = by
         self._of = of
         of.indexes.append(self)
+        schema.add_index(self)
 
     def change(self, state: HasStore, key: K, old: V | None, new: V | None) -> None:
         """Follows a change of the map."""
@@ -291,6 +242,14 @@ class Index(Generic[K, V]):
         end = successor(self.prefix + under) if under else self._end
         for index_key, key in state.store.items(start, end):
             yield index_key[len(self.prefix) :], self._of.key.decode(key)
+
+    def find_problems(self, state: HasStore) -> list[str]:
+        """A sentence if it is not what follows from the map."""
+        expected = {self._by(key, value): key for key, value in self._of.items(state)}
+        expected.pop(None, None)
+        if dict(self.keys(state)) == expected:
+            return []
+        return [f"the index of {self._of.name} does not fit them"]
 
 
 class Item(Generic[V]):
@@ -325,33 +284,6 @@ class Item(Generic[V]):
     def load(self, state: HasStore, document: Any) -> None:
         """Takes the value from an export; raises ValueError where it does not fit."""
         self.set(state, self._value.from_json(document))
-
-
-class Amount:
-    """Values that are whole numbers below 2^63."""
-
-    def encode(self, value: int) -> bytes:
-        """Eight bytes, the most significant first."""
-        return value.to_bytes(8, "big")
-
-    def decode(self, data: bytes) -> int:
-        """The number of eight bytes."""
-        return int.from_bytes(data, "big")
-
-    def decode_shared(self, data: bytes) -> int:
-        """The same: a number cannot be changed."""
-        return int.from_bytes(data, "big")
-
-    def to_json(self, value: int) -> Any:
-        """The number in quotes, as protobuf writes numbers of 64 bits."""
-        return str(value)
-
-    def from_json(self, value: Any) -> int:
-        """The number; raises ValueError for any other form."""
-        number = U64.from_json(value)
-        if number >= _NUMBER_LIMIT:
-            raise ValueError(f"{value} is too large")
-        return number
 
 
 class Sequence(Item[int]):

@@ -6,11 +6,14 @@ transaction leaves no trace. Nothing here knows where the lowest reader keeps it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
 from chain.runtime.sorted_keys import SortedKeys
+
+# To begin a range anew costs as much as about so many entries of it.
+_PASSED_OVER_MAX = 16
 
 
 class Reader(Protocol):
@@ -54,19 +57,43 @@ class MemoryStore:
 class Overlay:
     """Changes on top of a reader. A value of None stands for a removed key."""
 
-    __slots__ = ("_below", "_get_below", "_sorted_keys", "changes")
+    __slots__ = ("_ahead", "_below", "_get_below", "_sorted_keys", "changes")
 
     def __init__(self, below: Reader) -> None:
         self._below = below
         self._get_below = below.get
         self._sorted_keys = SortedKeys()
+        # What was read ahead of its use.
+        self._ahead: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """The value under a key as changed here, else as it is below."""
         if key in self.changes:
             return self.changes[key]
+        if key in self._ahead:
+            return self._ahead[key]
         return self._get_below(key)
+
+    def read_ahead(self, keys: Sequence[bytes]) -> None:
+        """Reads what lies below under ascending keys, which `get` will be asked for.
+
+        It changes nothing but the time that takes: to go through a range costs a fraction of
+        looking up its keys one by one.
+        """
+        if not keys:
+            return
+        end = keys[-1] + b"\x00"
+        entries = self._below.items(keys[0], end)
+        found: tuple[bytes, bytes] | None = next(entries, None)
+        for key in keys:
+            passed_over = 0
+            while found is not None and found[0] < key:
+                passed_over += 1
+                if passed_over > _PASSED_OVER_MAX:
+                    entries = self._below.items(key, end)
+                found = next(entries, None)
+            self._ahead[key] = found[1] if found is not None and found[0] == key else None
 
     def set(self, key: bytes, value: bytes) -> None:
         """Puts a value under a key."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import market, metering, registry, storage
+from chain import bank, market, metering, registry, storage
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.settlement import keeper, rules
-from chain.settlement.state import LINES
+from chain.settlement.state import ARREARS, LINES
 
 _Party = tuple[bytes, market_pb2.Position | None, list[str]]
 
@@ -37,6 +37,15 @@ def get_parties(ctx: Context, slot: int, after: bytes) -> Iterator[_Party]:
         else:
             yield owned[0], position[1], [meter_id for _, meter_id in owned[1]]
             position, owned = next(positions, None), next(meters, None)
+
+
+def read_ahead(ctx: Context, parties: Sequence[_Party], denom: str) -> None:
+    """Reads at once what settling these parties looks at one by one: only for speed."""
+    owners = [owner for owner, _, _ in parties]
+    treasury = keeper.get_treasury(ctx)
+    bank.read_balances_ahead(ctx, owners, denom)
+    storage.read_batteries_ahead(ctx, owners)
+    ARREARS.read_ahead(ctx, [(owner, treasury) for owner in owners])
 
 
 def settle_account(

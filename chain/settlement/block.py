@@ -6,6 +6,8 @@ block at the most: a slot with a million meters takes several blocks, and no blo
 
 from __future__ import annotations
 
+from itertools import islice
+
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import events_pb2, state_pb2
 
@@ -81,18 +83,18 @@ def _write_lines(
 ) -> int:
     curve, denom = market.get_curve(info), keeper.get_denom(ctx)
     after = bech32.decode(progress.owner) if progress.owner else b""
-    done, last = 0, after
-    for party in accounts.get_parties(ctx, progress.slot, after):
-        if done == budget:
-            progress.owner = bech32.encode(last)
-            return done
+    waiting = accounts.get_parties(ctx, progress.slot, after)
+    parties = list(islice(waiting, budget))
+    accounts.read_ahead(ctx, parties, denom)
+    for party in parties:
         accounts.settle_account(ctx, progress.slot, party, curve, result, denom)
-        last = party[0]
-        done += 1
+    if next(waiting, None) is not None:
+        progress.owner = bech32.encode(parties[-1][0])
+        return len(parties)
     closing.collect_from_outside(ctx, info, result, denom)
     progress.stage = state_pb2.STAGE_PAYMENTS
     progress.owner = ""
-    return done
+    return len(parties)
 
 
 def _finish(
@@ -104,6 +106,7 @@ def _finish(
 ) -> None:
     closing.close_slot(ctx, info, result, denom)
     market.mark_settled(ctx, progress.slot, info)
+    metering.end_slot(ctx, progress.slot)
     ctx.emit(events_pb2.EventSlotSettled(slot=progress.slot, result=result))
     progress.stage = state_pb2.STAGE_UNSPECIFIED
     progress.slot += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import bank, market
+from chain import bank, market, metering
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 from chain.settlement import rules
@@ -121,6 +121,8 @@ def in_hand(state: HasStore) -> list[str]:
         settled = info.status == market_pb2.SLOT_STATUS_SETTLED
         if RESULTS.has(state, number) != begun or settled != (number < progress.slot):
             problems.append(f"slot {number} is not as far as the settlement says")
+    if metering.get_last_settled(state) >= max(1, progress.slot):
+        problems.append("a slot is said to be settled that is still to be settled")
     if progress.stage:
         problems += _find_misplaced(state, progress)
     elif progress.slot and not RESULTS.has(state, progress.slot - 1):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
-from chain.runtime.collections import Amount, Item, Map, Record, Schema
+from chain.runtime.collections import Item, Map, Schema
 from chain.runtime.keys import ADDRESS, U64, Pair
+from chain.runtime.values import Amount, Record
 
 SCHEMA = Schema(6, "settlement")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))

@@ -11,7 +11,7 @@ from chain.runtime.module import Module
 from chain.storage import msgs, queries
 from chain.storage.genesis import validate_genesis
 from chain.storage.invariants import law, owners
-from chain.storage.keeper import StorageError, track
+from chain.storage.keeper import StorageError, read_batteries_ahead, track
 from chain.storage.state import SCHEMA
 
 MODULE = Module(
@@ -25,4 +25,4 @@ MODULE = Module(
     validate_genesis=validate_genesis,
 )
 
-__all__ = ["MODULE", "StorageError", "track"]
+__all__ = ["MODULE", "StorageError", "read_batteries_ahead", "track"]

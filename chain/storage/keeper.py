@@ -44,6 +44,11 @@ def require_battery(state: HasStore, owner: bytes) -> state_pb2.Battery:
     return battery
 
 
+def read_batteries_ahead(state: HasStore, owners: Sequence[bytes]) -> None:
+    """Reads which owners, given in the order of their addresses, have batteries, for `track`."""
+    BATTERIES.read_ahead(state, owners)
+
+
 def get_law(battery: state_pb2.Battery) -> rules.Law:
     """What the law of the battery knows of it."""
     return rules.Law(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from blockenergy.storage.v1 import state_pb2
 
-from chain.runtime.collections import Item, Map, Record, Schema
+from chain.runtime.collections import Item, Map, Schema
 from chain.runtime.keys import ADDRESS
+from chain.runtime.values import Record
 
 SCHEMA = Schema(7, "storage")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))

@@ -25,6 +25,7 @@ from abci_app.node_state import NodeState
 from abci_app.persistence import Database
 from abci_app.signature_worker import SignatureWorker
 from chain.bank.state import BALANCES
+from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.collections import GenesisError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 from tests.support import documents
@@ -247,6 +248,13 @@ def test_raw_state_comes_with_proofs_that_a_strangers_verifier_accepts(
     assert set(verify(cases)) == {"accept"}
     wrong = [case._replace(app_hash=bytes(32)) for case in cases]
     assert "accept" not in verify(wrong)
+
+
+def test_indexes_are_in_no_proof(node: Node) -> None:
+    key = next(iter(node.database.items(METERS_BY_OWNER.prefix)))[0][1:]
+    refused = node.query("/store/registry/key", key, prove=True)
+    assert refused.code == 18
+    assert "is an index" in refused.log
 
 
 def test_proofs_wait_for_the_commit(node: Node) -> None:

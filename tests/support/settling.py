@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockenergy.metering.v1 import query_pb2 as metering_query_pb2
+from blockenergy.metering.v1 import state_pb2 as metering_state_pb2
 from blockenergy.settlement.v1 import query_pb2, state_pb2
 
 from tests.support import cast
@@ -41,6 +43,12 @@ def result_of(world: World, slot: int) -> state_pb2.SlotResult:
     request = query_pb2.QueryResultRequest(slot=slot)
     path = "/blockenergy.settlement.v1.Query/Result"
     return world.query(path, request, query_pb2.QueryResultResponse).result
+
+
+def baseline_of(world: World, meter_id: str) -> metering_state_pb2.Baseline:
+    request = metering_query_pb2.QueryBaselineRequest(meter_id=meter_id)
+    path = "/blockenergy.metering.v1.Query/Baseline"
+    return world.query(path, request, metering_query_pb2.QueryBaselineResponse).baseline
 
 
 def arrears_of(world: World) -> dict[str, int]:

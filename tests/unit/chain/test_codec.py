@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from chain import app
 from chain.runtime import codec
-from chain.runtime.collections import Record
 from chain.runtime.tx import sign_bytes
+from chain.runtime.values import Record
 from tests.support.properties import examples
 
 STATE_KINDS = [

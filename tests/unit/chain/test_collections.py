@@ -10,19 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.runtime.bech32 import AddressError
-from chain.runtime.collections import (
-    Amount,
-    GenesisError,
-    Index,
-    Item,
-    Map,
-    Record,
-    Schema,
-    Sequence,
-    successor,
-)
+from chain.runtime.collections import GenesisError, Index, Item, Map, Schema, Sequence, successor
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
 from chain.runtime.store import MemoryStore, Overlay
+from chain.runtime.values import Amount, Record
 from tests.support.properties import examples
 from tests.support.store import SortedStore
 
@@ -278,6 +269,18 @@ class TestAgainstADict:
         under = U64.encode(3)
         of_three = [key[1] for _, key in BY_DEADLINE.keys(state, under)]
         assert of_three == [number for deadline, number in expected if deadline == 3]
+        assert not BY_DEADLINE.find_problems(state)
+
+    @pytest.mark.parametrize("deadline_s", [4, 5])
+    def test_an_index_that_does_not_follow_is_found(self, deadline_s: int) -> None:
+        state = State()
+        HOLDS.set(state, (bytes(20), 1), state_pb2.Hold(deadline_s=5))
+        key = BY_DEADLINE.prefix + U64.encode(deadline_s) + HOLDS.key.encode((bytes(20), 1))
+        if deadline_s == 5:
+            state.store.delete(key)
+        else:
+            state.store.set(key, HOLDS.key.encode((bytes(20), 1)))
+        assert BY_DEADLINE.find_problems(state) == ["the index of holds does not fit them"]
 
     @given(steps, st.integers(0, 6), st.integers(0, 10))
     @examples(100)
@@ -324,6 +327,37 @@ class TestOverlays:
         above.set(b"b", b"3")
         assert below.get(b"a") == b"1"
         assert list(below.items(b"", b"z")) == [(b"a", b"1")]
+
+    @given(
+        st.dictionaries(st.integers(0, 90), st.integers(0, 9)),
+        st.dictionaries(st.integers(0, 90), st.one_of(st.none(), st.integers(0, 9))),
+        st.sets(st.integers(0, 90)),
+        st.booleans(),
+    )
+    @examples(200)
+    def test_what_is_read_ahead_is_what_is_there(
+        self,
+        below: dict[int, int],
+        changes: dict[int, int | None],
+        ahead: set[int],
+        changed_before: bool,
+    ) -> None:
+        """Few keys of many and many of few, changed before they are read ahead or after."""
+        lowest = MemoryStore({bytes([key]): bytes([value]) for key, value in below.items()})
+        overlay, plain = Overlay(lowest), Overlay(lowest)
+        if not changed_before:
+            overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
+        for key, value in changes.items():
+            for each in (overlay, plain):
+                if value is None:
+                    each.delete(bytes([key]))
+                else:
+                    each.set(bytes([key]), bytes([value]))
+        if changed_before:
+            overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
+        assert overlay.changes == plain.changes
+        for key in range(91):
+            assert overlay.get(bytes([key])) == plain.get(bytes([key]))
 
     def test_an_iteration_does_not_see_changes_made_meanwhile(self) -> None:
         overlay = Overlay(MemoryStore({bytes([n]): b"x" for n in range(4)}))

@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from chain import app
 from chain.admission import Admission, TxResult
+from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError
 from chain.runtime.tx import TxCache
@@ -313,7 +314,28 @@ class TestQueries:
             for module, content in parts.items()
             for key, value in content.items()
         }
-        assert rebuilt == world.store.data
+        in_tree = {key: value for key, value in world.store.data.items() if app.is_in_tree(key)}
+        assert rebuilt == in_tree
         assert set(parts) == {module.name for module in app.MODULES}
         with pytest.raises(ChainError):
             app.store_key("gold", b"")
+
+    def test_the_app_hash_covers_collections_and_no_indexes(self) -> None:
+        schemas = [module.schema for module in app.MODULES]
+        exported = [collection.prefix for schema in schemas for collection in schema.collections]
+        assert all(app.is_in_tree(prefix + b"key") for prefix in exported)
+        indexes = [index.prefix for schema in schemas for index in schema.indexes]
+        assert METERS_BY_OWNER.prefix in indexes
+        assert not any(app.is_in_tree(prefix + b"key") for prefix in indexes)
+
+    def test_keys_of_indexes_are_refused(self) -> None:
+        key = METERS_BY_OWNER.prefix[1:] + bytes(20)
+        with pytest.raises(ChainError, match="collection 3 of registry is an index") as caught:
+            app.store_key("registry", key)
+        assert caught.value.error.name == "INVALID_REQUEST"
+
+    def test_an_index_that_does_not_fit_its_map_is_a_problem(self) -> None:
+        world = World()
+        index_key = next(key for key in world.store.data if not app.is_in_tree(key))
+        world.store.apply({index_key: None})
+        assert app.find_problems(world.store) == ["registry: the index of meters does not fit them"]

@@ -10,6 +10,7 @@ from blockenergy.settlement.v1 import events_pb2
 
 from tests.support import cast
 from tests.support.settling import (
+    baseline_of,
     has_line,
     is_settled,
     line_of,
@@ -114,8 +115,56 @@ class TestMissingReadings:
         settle(world, slot + 2)
         uses = [line_of(world, number, "ben").import_wh for number in (slot, slot + 2)]
         assert uses == [5_000, 500]
-        baseline = world.short()["metering.baselines[meter-ben]"]
-        assert baseline["settled_import_wh"] == baseline["import_wh"] == "5500"
+        baseline = baseline_of(world, "meter-ben")
+        assert baseline.settled_import_wh == baseline.import_wh == 5_500
+
+    def test_a_baseline_is_on_record_only_where_the_last_reading_does_not_say_it(self) -> None:
+        world, slot = opened()
+        world.block(world.buy("ben", slot + 1, 5_000, HIGH))
+        expected = {
+            slot: (1_000, None),
+            # Silent: what it bought is taken as used, on top of the last reading.
+            slot + 1: (None, 6_000),
+            slot + 2: (4_000, 6_000),
+            slot + 3: (7_000, None),
+        }
+        for number, (shown_wh, settled_wh) in expected.items():
+            if shown_wh is not None:
+                readings = world.submit(reading("meter-ben", number, shown_wh))
+                world.block(readings, at=world.end_s(number))
+            settle(world, number)
+            on_record = world.short().get("metering.baselines[meter-ben]")
+            if settled_wh is None:
+                assert on_record is None
+            else:
+                assert on_record is not None
+                assert on_record["settled_import_wh"] == str(settled_wh)
+            baseline = baseline_of(world, "meter-ben")
+            assert baseline.settled_import_wh == max(shown_wh or 0, settled_wh or 0)
+
+    def test_after_a_halt_energy_is_counted_from_the_slot_settled_last(self) -> None:
+        """Slots that were never opened have readings as well, which nobody settles."""
+        world, _ = opened(
+            {
+                "settlement.params": {"history_slots": 1, "accounts_per_block_max": 1},
+                "market.params": {"slots_opened_per_block_max": 1},
+                "metering.params": {"reading_deadline_s": 120},
+            }
+        )
+        last = int(world.short()["market.last_slot"]) + 1
+        never_opened = last + 1
+        readings = (
+            reading("meter-clara", last, 1_000),
+            reading("meter-clara", never_opened, 4_000),
+        )
+        world.block(world.submit(*readings), at=world.end_s(never_opened))
+        world.block(at=world.deadline_s(never_opened) + 60)
+        later = int(world.short()["market.last_slot"])
+        assert later > never_opened
+        assert f"market.slots[{never_opened}]" not in world.short()
+        world.block(world.submit(reading("meter-clara", later, 6_000)), at=world.end_s(later))
+        settle(world, later)
+        assert line_of(world, later, "clara").import_wh == 5_000
 
     def test_two_meters_of_one_owner_add_up(self) -> None:
         second = {

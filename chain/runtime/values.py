@@ -1,0 +1,109 @@
+"""How the values of collections are written, as bytes and as JSON.
+
+Each codec promises `decode(encode(value)) == value`, and one sequence of bytes for each value.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from chain.runtime import codec
+from chain.runtime.keys import U64
+
+V = TypeVar("V")
+M = TypeVar("M", bound=Message)
+
+# Stands for a record whose fields all have their defaults; no protobuf message begins with zero.
+_ALL_DEFAULTS = b"\x00"
+_SHARED_VALUES = 1 << 14
+# Records have 64 bits for a number. What the chain adds to one that is below this fits as well.
+_NUMBER_LIMIT = 1 << 63
+
+
+class ValueCodec(Protocol[V]):
+    """Writes values of one type."""
+
+    def encode(self, value: V) -> bytes:
+        """The canonical bytes of a value."""
+
+    def decode(self, data: bytes) -> V:
+        """The value of bytes that this codec wrote."""
+
+    def decode_shared(self, data: bytes) -> V:
+        """The same value, which others may hold as well: it must not be changed."""
+
+    def to_json(self, value: V) -> Any:
+        """The value as it stands in a genesis document."""
+
+    def from_json(self, value: Any) -> V:
+        """The value from a genesis document; raises ValueError for any other form."""
+
+
+class Record(Generic[M]):
+    """Values that are messages of a state.proto.
+
+    number_limit: numbers of a genesis document have to be below it.
+    """
+
+    def __init__(self, kind: type[M], number_limit: int = _NUMBER_LIMIT) -> None:
+        self._kind = kind
+        self._number_limit = number_limit
+        # Records that are read with every transaction, such as parameters, are decoded once.
+        self.decode_shared = lru_cache(_SHARED_VALUES)(self.decode)
+
+    def encode(self, value: M) -> bytes:
+        # A value of no bytes could not be proven to be there (ICS-23).
+        return codec.encode(value) or _ALL_DEFAULTS
+
+    def decode(self, data: bytes) -> M:
+        message = self._kind()
+        if data != _ALL_DEFAULTS:
+            message.ParseFromString(data)
+        return message
+
+    def to_json(self, value: M) -> Any:
+        return json_format.MessageToDict(
+            value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+
+    def from_json(self, value: Any) -> M:
+        if not isinstance(value, dict):
+            raise ValueError(f"an object is expected, not {value!r}")
+        try:
+            message = json_format.ParseDict(value, self._kind())
+        except (json_format.ParseError, OverflowError) as error:
+            # The library overflows where an enum is infinite.
+            raise ValueError(str(error)) from None
+        codec.require_numbers_below(message, self._number_limit)
+        return message
+
+
+class Amount:
+    """Values that are whole numbers below 2^63."""
+
+    def encode(self, value: int) -> bytes:
+        """Eight bytes, the most significant first."""
+        return value.to_bytes(8, "big")
+
+    def decode(self, data: bytes) -> int:
+        """The number of eight bytes."""
+        return int.from_bytes(data, "big")
+
+    def decode_shared(self, data: bytes) -> int:
+        """The same: a number cannot be changed."""
+        return int.from_bytes(data, "big")
+
+    def to_json(self, value: int) -> Any:
+        """The number in quotes, as protobuf writes numbers of 64 bits."""
+        return str(value)
+
+    def from_json(self, value: Any) -> int:
+        """The number; raises ValueError for any other form."""
+        number = U64.from_json(value)
+        if number >= _NUMBER_LIMIT:
+            raise ValueError(f"{value} is too large")
+        return number
