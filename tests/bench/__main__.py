@@ -4,8 +4,9 @@
     python -m tests.bench settlement replay       only these
     python -m tests.bench --large                 a million meters and accounts, more rounds
 
-Each measurement runs in a process of its own and can be run alone, with more options:
-python -m tests.bench.NAME --help. What fails is told and does not keep the others from running.
+Each measurement runs in a process of its own, on the compiled rules if there are any. Alone, and
+with more options, it runs from the sources: python -m tests.bench.NAME --help. What fails is told
+and does not keep the others from running.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from node_config.process import make_environment
 from tests.bench.report import FOLDER
 from tests.bench.table import make_table
 
@@ -81,9 +83,10 @@ def _run(name: str, arguments: list[str], file: Path) -> bool:
     file.parent.mkdir(parents=True, exist_ok=True)
     # Nothing of an earlier run may pass for a result of this one.
     file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", f"tests.bench.{name}", *arguments, "--json", str(file)]
+    # Without -P, Python would find the sources here before it finds the compiled rules.
+    command = [sys.executable, "-P", "-m", f"tests.bench.{name}", *arguments, "--json", str(file)]
     try:
-        done = subprocess.run(command, check=False, timeout=DEADLINE_S)
+        done = subprocess.run(command, env=make_environment(), check=False, timeout=DEADLINE_S)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0 and file.exists()

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from chain.runtime import merkle
+
 T = TypeVar("T")
 
 FOLDER = Path("out") / "bench"
@@ -55,6 +57,8 @@ def describe_machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "system": platform.system(),
+        # Nodes that it starts have the compiled rules if there are any.
+        "rules_of_this_process": "sources" if merkle.__file__.endswith(".py") else "compiled",
         "load_1_min": round(os.getloadavg()[0], 1),
     }
 
