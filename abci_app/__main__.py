@@ -117,9 +117,9 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
     there is a core for it, and metrics if --metrics says where.
     """
     with ExitStack() as stack:
-        worker = None
-        if not options.no_signature_worker and len(os.sched_getaffinity(0)) > 1:
-            worker = stack.enter_context(SignatureWorker())
+        worker = None if options.no_signature_worker else start_worker()
+        if worker is not None:
+            stack.callback(worker.close)
         if options.metrics is None:
             yield EnergyApplication(state, get_version(), options.check_invariants, worker)
             return
@@ -128,6 +128,17 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
         metrics = Metrics(state, options.home / DATA_FOLDER)
         stack.enter_context(serve_metrics(metrics, options.metrics))
         yield MeteredApplication(state, get_version(), options.check_invariants, worker, metrics)
+
+
+def start_worker() -> SignatureWorker | None:
+    """A process that checks signatures, if there is a core and room for it."""
+    if len(os.sched_getaffinity(0)) == 1:
+        return None
+    try:
+        return SignatureWorker()
+    except OSError as error:
+        logging.warning("signatures are not checked ahead: %s", error)
+        return None
 
 
 def get_version() -> str:

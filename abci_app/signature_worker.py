@@ -20,8 +20,6 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 from chain.runtime.signatures import (
     DIGEST_BYTES,
@@ -58,7 +56,9 @@ class Batch:
 
 
 class SignatureWorker:
-    """A process that checks signatures; any thread may submit and wait."""
+    """A process that checks signatures; any thread may submit and wait. OSError if there is no room
+    for another process. It ends with `close`, or with this process.
+    """
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
@@ -109,17 +109,6 @@ class SignatureWorker:
         self._replies.close()
         self._socket.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _send(self, batch: Batch) -> None:
         jobs = [
             purpose.pub_key + compute_digest(tx, purpose) + tx.signature
@@ -162,10 +151,14 @@ def main() -> None:
     # The node decides when to end: it stops sending.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
+    # A node that was killed leaves half a batch, or nobody to answer.
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection, suppress(OSError):
         requests = connection.makefile("rb")
-        while head := requests.read(COUNT_BYTES):
-            jobs = requests.read(int.from_bytes(head, "big") * JOB_BYTES)
+        while len(head := requests.read(COUNT_BYTES)) == COUNT_BYTES:
+            size = int.from_bytes(head, "big") * JOB_BYTES
+            jobs = requests.read(size)
+            if len(jobs) < size:
+                break
             connection.sendall(check_jobs(jobs))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def wait_until_gone(pid: int) -> None:
 
 @pytest.fixture
 def worker() -> Iterator[SignatureWorker]:
-    with SignatureWorker() as worker:
+    with closing(SignatureWorker()) as worker:
         yield worker
 
 
@@ -153,7 +154,7 @@ class TestTheProcess:
             assert all(tx.verified_for == PURPOSE for tx, _ in jobs)
 
     def test_it_ends_with_the_node(self) -> None:
-        with SignatureWorker() as worker:
+        with closing(SignatureWorker()) as worker:
             assert is_running(worker.pid)
         wait_until_gone(worker.pid)
 
