@@ -24,6 +24,7 @@ from node_config.ports import find_free_ports
 from node_config.preset import Preset, load_preset
 from node_config.process import Process, make_environment
 from node_config.toolchain import cometbft_binary, released_binary
+from tests.bench.load import Rpc
 
 CHAIN_ID = "bench-1"
 START_DEADLINE_S = 60.0
@@ -177,6 +178,9 @@ def running(nodes: Sequence[Node], height: int = 1) -> Iterator[None]:
             node.processes["cometbft"].start()
         for node in nodes:
             _wait(node, "cometbft", lambda files: get_height(files) >= height)
+            # Later releases of CometBFT take no transactions before they know that they are up to
+            # date.
+            _wait(node, "cometbft", lambda files: not is_catching_up(files))
         yield
     finally:
         for node in nodes:
@@ -184,6 +188,11 @@ def running(nodes: Sequence[Node], height: int = 1) -> Iterator[None]:
         for node in nodes:
             for process in reversed(node.processes.values()):
                 process.end(STOP_DEADLINE_S)
+
+
+def is_catching_up(files: NodeFiles) -> bool:
+    """Whether a node still asks others for blocks."""
+    return bool(Rpc(files.rpc_url).call("status")["sync_info"]["catching_up"])
 
 
 def _wait(node: Node, name: str, is_ready: Callable[[NodeFiles], bool]) -> None:

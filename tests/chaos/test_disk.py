@@ -27,6 +27,8 @@ NAMES = [f"node{number}" for number in range(VALIDATORS)]
 DISK_MB = 64
 FULL_S = 5.0
 CUTS = 3
+# A reading may wait for the end of two full disks, one after the other.
+READING_DEADLINE_S = 90
 APP_SAYS = "cannot be written.*No space"
 
 
@@ -48,7 +50,7 @@ def test_a_full_disk(tmp_path: Path, chance: random.Random, disks: disk.SmallDis
         disks.put_under(home / comet / "data")
         disks.put_under(home / "bridge")
 
-    with trial(tmp_path, chance, prepare=prepare) as run:
+    with trial(tmp_path, chance, prepare=prepare, reading_deadline_s=READING_DEADLINE_S) as run:
         home = run.network.layout.home
         fill_and_heal(run, {f"{app}-app": home / app / "app-data"}, APP_SAYS)
         fill_and_heal(run, {f"{comet}-cometbft": home / comet / "data"}, "no space left on device")
