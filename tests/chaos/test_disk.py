@@ -23,7 +23,7 @@ from tests.chaos.support.trial import DEADLINE_S, VALIDATORS, Trial, trial
 pytestmark = pytest.mark.crash
 
 NAMES = [f"node{number}" for number in range(VALIDATORS)]
-# LevelDB writes files of 16 MiB, CometBFT's log of consensus needs as much.
+# Enough for the files of LevelDB and for CometBFT's log of consensus, and full in a moment.
 DISK_MB = 64
 FULL_S = 5.0
 CUTS = 3
