@@ -97,7 +97,7 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
 def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
     """Takes an estimate of use as settled; the next reading makes up for what it missed."""
     if import_wh:
-        baseline = get_baseline(ctx, meter_id) or _make_baseline(ctx, meter_id)
+        baseline = _get_settled(ctx, meter_id)
         baseline.settled_import_wh += import_wh
         BASELINES.set(ctx, meter_id, baseline)
     return SlotEnergy(import_wh, 0, True)
@@ -109,7 +109,7 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
     """
     for (slot, meter_id), registers in READINGS.items(state, after=U64.encode(first_slot)):
         if registry.get_meter(state, meter_id) is not None:
-            settled = get_baseline(state, meter_id) or _make_baseline(state, meter_id)
+            settled = _get_settled(state, meter_id)
             import_wh = rules.compute_energy(registers.import_wh, settled.settled_import_wh)
             export_wh = rules.compute_energy(registers.export_wh, settled.settled_export_wh)
             yield slot, import_wh + export_wh
@@ -210,6 +210,11 @@ def _get_reading_before(
         import_wh=meter.initial_import_wh, export_wh=meter.initial_export_wh
     )
     return initial, slots.slot_at(meter.added_at_s, slot_length_s) - 1
+
+
+def _get_settled(state: HasStore, meter_id: str) -> state_pb2.Baseline:
+    """Up to where a meter is settled: its baseline, or its first registers."""
+    return get_baseline(state, meter_id) or _make_baseline(state, meter_id)
 
 
 def _show_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
