@@ -1,8 +1,9 @@
 """The rules that run most, compiled from their own sources where this machine can.
 
 Promise: what runs is the same program. mypyc makes a C extension of each module that `FILES` names;
-the sources stay the only definition, and tests compare the two. A machine without a C compiler or
-without Python's headers runs the sources themselves, a quarter slower.
+the sources stay the only definition, and tests compare the two. So do they with what `NATIVE` names,
+which is written in C. A machine without a C compiler or without Python's headers runs the sources
+themselves, a quarter slower.
 
 `python -m node_config.compiled` builds what is missing and prints the folder; processes that
 `node_config.process` starts find the rules there. `make install` puts the same into the package.
@@ -32,6 +33,8 @@ FILES = (
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
     *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
 )
+# What is written in C because nothing else makes it fast. Its definition is in Python all the same.
+NATIVE = ("chain/runtime/merkle_native.c",)
 # A package itself only names what is in it, and the errors of a module come from its definitions
 # when it is imported.
 EXCEPT = ("__init__.py", "errors.py")
@@ -66,9 +69,14 @@ def find_obstacle() -> str:
 def make_extensions() -> list[Any]:
     """The extensions for setuptools, of the sources below the working directory."""
     from mypyc.build import mypycify
+    from setuptools import Extension
 
     extensions: list[Any] = mypycify(list_sources(Path.cwd()), opt_level="2", debug_level="0")
-    return extensions
+    native = [
+        Extension(path.removesuffix(".c").replace("/", "."), [path], extra_compile_args=["-O3"])
+        for path in NATIVE
+    ]
+    return extensions + native
 
 
 @cache
@@ -82,7 +90,7 @@ def get_folder() -> Path:
     """Where the compiled rules of these sources lie or would lie."""
     digest = hashlib.sha256()
     sources = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-    for path in [*sources, Path(__file__)]:
+    for path in [*sources, *(ROOT / path for path in NATIVE), Path(__file__)]:
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     return get_cache_folder() / f"rules{suffix}" / digest.hexdigest()[:16]

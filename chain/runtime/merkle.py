@@ -14,7 +14,6 @@ its leaves. To make m keys share one bucket of a tree of n leaves takes about m 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,17 +21,23 @@ from chain.runtime.merkle_bucket import (
     EMPTY,
     HEAD_BYTES,
     INNER,
-    LEAF,
     Change,
-    build_change,
     compute_steps,
-    compute_subtree,
     divide_bucket,
     exchange_record,
     get_kind,
     split_bucket,
 )
-from chain.runtime.merkle_hash import EMPTY_HASH, INNER_PREFIX, Step, compute_path
+from chain.runtime.merkle_hash import Step, compute_path
+from chain.runtime.merkle_nodes import set_kind
+
+try:
+    # The same functions in C (merkle_native.c), where they were built and the processor has what
+    # they need.
+    from chain.runtime.merkle_native import build_change, hash_buckets, hash_nodes, list_parents
+except ImportError:
+    from chain.runtime.merkle_bucket import build_change
+    from chain.runtime.merkle_nodes import hash_buckets, hash_nodes, list_parents
 
 # More leaves in a bucket save memory and cost time: with one, a leaf takes a third more memory and
 # a change a tenth less time; with four, a seventh less and a seventh more.
@@ -109,8 +114,8 @@ class SparseMerkleTree:
             self._clear()
             raise
         bucket_count = len(self._buckets) >> 1
-        self._hash_buckets(range(bucket_count, 2 * bucket_count))
-        self._hash_nodes(range(bucket_count - 1, 0, -1))
+        hash_buckets(self._nodes, self._kinds, self._buckets, range(bucket_count, 2 * bucket_count))
+        hash_nodes(self._nodes, self._kinds, range(bucket_count - 1, 0, -1))
 
     def prove(self, key: bytes) -> LeafPath | AbsencePath:
         """The path of a key that is there, or of both neighbours of one that is not."""
@@ -197,7 +202,7 @@ class SparseMerkleTree:
             bucket = buckets[at]
             halves = divide_bucket(bucket, at.bit_length() - 1)
             # The halves come with their kinds, so the kind they add up to must be right as well.
-            self._set_kind(at, get_kind(bucket))
+            set_kind(self._kinds, at, get_kind(bucket))
             self._kinds += bytes(map(get_kind, halves))
             buckets[at] = b""
             buckets += halves
@@ -206,58 +211,17 @@ class SparseMerkleTree:
 
     def _rehash(self, dirty: list[int]) -> None:
         """Hash the given buckets, in ascending order, and every node above them once."""
-        self._hash_buckets(dirty)
+        hash_buckets(self._nodes, self._kinds, self._buckets, dirty)
         deepest = max(2, 1 << (len(self._kinds) - 1).bit_length() - 1)
-        level = self._hash_parents([at for at in dirty if at >= deepest])
+        level = self._hash_above([at for at in dirty if at >= deepest])
         level += [at for at in dirty if at < deepest]
         while level and level[0] > 1:
-            level = self._hash_parents(level)
+            level = self._hash_above(level)
 
-    def _hash_parents(self, level: list[int]) -> list[int]:
-        parents = list(dict.fromkeys([at >> 1 for at in level]))
-        self._hash_nodes(parents)
+    def _hash_above(self, level: list[int]) -> list[int]:
+        parents = list_parents(level)
+        hash_nodes(self._nodes, self._kinds, parents)
         return parents
-
-    def _hash_buckets(self, dirty: Iterable[int]) -> None:
-        nodes, kinds, buckets = self._nodes, self._kinds, self._buckets
-        for at in dirty:
-            bucket = buckets[at]
-            kind = get_kind(bucket)
-            if kind == LEAF:
-                node = bucket[32:64]
-            elif kind == INNER:
-                node = compute_subtree(split_bucket(bucket), at.bit_length() - 1)
-            else:
-                node = EMPTY_HASH
-            nodes[at << 5 : (at << 5) + 32] = node
-            if kinds[at] != kind:
-                self._set_kind(at, kind)
-
-    def _set_kind(self, at: int, kind: int) -> None:
-        """Note the kind of a bucket and what follows from it for the nodes above."""
-        kinds = self._kinds
-        while kinds[at] != kind:
-            kinds[at] = kind
-            at >>= 1
-            if not at:
-                return
-            kind = min(INNER, kinds[2 * at] + kinds[2 * at + 1])
-
-    def _hash_nodes(self, inner: Iterable[int]) -> None:
-        """Compute nodes above the buckets from their children, whose kinds are already known."""
-        kinds = self._kinds
-        # A slice of a memoryview is not copied: this loop takes most of the time of an update.
-        with memoryview(self._nodes) as nodes:
-            for at in inner:
-                start, children = at << 5, at << 6
-                if kinds[at] == INNER:
-                    pair = nodes[children : children + 64]
-                    nodes[start : start + 32] = sha256(INNER_PREFIX + pair).digest()
-                elif kinds[at] == LEAF:
-                    children += 0 if kinds[2 * at] else 32
-                    nodes[start : start + 32] = nodes[children : children + 32]
-                else:
-                    nodes[start : start + 32] = EMPTY_HASH
 
     def _walk(self, at: int, path: bytes) -> LeafPath:
         """The path of a leaf of the bucket at a heap position."""

@@ -1,0 +1,13 @@
+# What merkle_native.c gives where it was built and the processor has the instructions: the same
+# functions as in merkle_bucket and merkle_nodes, with the same results and errors.
+
+from collections.abc import Iterable
+
+from chain.runtime.merkle_bucket import Change
+
+def build_change(key: bytes, value: bytes | None) -> Change: ...
+def hash_buckets(
+    nodes: bytearray, kinds: bytearray, buckets: list[bytes], positions: Iterable[int]
+) -> None: ...
+def hash_nodes(nodes: bytearray, kinds: bytearray, positions: Iterable[int]) -> None: ...
+def list_parents(positions: list[int]) -> list[int]: ...
