@@ -6,6 +6,7 @@ is admitted has used up its sequence and paid its fee, whatever becomes of its m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from blockenergy.auth.v1 import state_pb2
@@ -70,7 +71,9 @@ class Admission:
         """Admits a transaction or says why not: form, permission, fee, sequence, signature."""
         try:
             tx = self._cache.get(raw)
-            gas = self._admit(tx)
+            ctx = Context(self._store, self._block, tx.signer)
+            params = self._params = self._params or auth.get_params(ctx)
+            gas, _ = _admit(ctx, tx, params, self._require_permission, self._get_account)
         except ChainError as refusal:
             return refuse(refusal)
         return TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
@@ -86,31 +89,21 @@ class Admission:
             tx = self._cache.get(raw)
             if tx.verified_for is not None:
                 return None
-            account = self._get_account(tx.signer)
+            account = self._get_account(Context(self._store, self._block), tx.signer)
         except ChainError:
             return None
         purpose = auth.get_purpose(account, tx, self._block.chain_id)
         return None if purpose is None else (tx, purpose)
 
-    def _admit(self, tx: DecodedTx) -> int:
-        ctx = Context(self._store, self._block, tx.signer)
-        params = self._params = self._params or auth.get_params(ctx)
-        auth.require_form(tx, params, self._block.height)
-        for handler, _ in tx.messages:
-            permission = tx.signer, handler.roles
-            if permission not in self._permitted:
-                registry.require_permission(ctx, *permission)
-                self._permitted.add(permission)
-        _require_fee(ctx, tx)
-        auth.authenticate(self._get_account(tx.signer), tx, self._block.chain_id)
-        _take_fee(ctx, tx, params.fee_collector)
-        return auth.compute_gas(tx, params)
+    def _require_permission(self, ctx: Context, signer: bytes, roles: frozenset[int]) -> None:
+        if (signer, roles) not in self._permitted:
+            registry.require_permission(ctx, signer, roles)
+            self._permitted.add((signer, roles))
 
-    def _get_account(self, signer: bytes) -> state_pb2.Account:
+    def _get_account(self, ctx: Context, signer: bytes) -> state_pb2.Account:
         account = self._accounts.get(signer)
         if account is None:
-            account = _require_account(Context(self._store, self._block), signer)
-            self._accounts[signer] = account
+            account = self._accounts[signer] = _require_account(ctx, signer)
         return account
 
 
@@ -120,20 +113,36 @@ def admit(ctx: Context, tx: DecodedTx) -> int:
     It refuses before it changes anything.
     """
     params = auth.get_params(ctx)
-    auth.require_form(tx, params, ctx.block.height)
-    require_permission(ctx, tx)
-    _require_fee(ctx, tx)
-    account = _require_account(ctx, tx.signer)
-    auth.authenticate(account, tx, ctx.block.chain_id)
+    gas, account = _admit(ctx, tx, params, registry.require_permission, _require_account)
     auth.put_account(ctx, tx.signer, account)
-    _take_fee(ctx, tx, params.fee_collector)
-    return auth.compute_gas(tx, params)
+    return gas
 
 
 def require_permission(ctx: Context, tx: DecodedTx) -> None:
     """Refuses a transaction whose signer may not send one of its messages."""
     for handler, _ in tx.messages:
         registry.require_permission(ctx, tx.signer, handler.roles)
+
+
+def _admit(
+    ctx: Context,
+    tx: DecodedTx,
+    params: state_pb2.Params,
+    permit: Callable[[Context, bytes, frozenset[int]], None],
+    get_account: Callable[[Context, bytes], state_pb2.Account],
+) -> tuple[int, state_pb2.Account]:
+    """The gas of a transaction, and its account with the sequence used up; the fee is taken.
+
+    It refuses before it changes anything. `permit` and `get_account` may remember what they read.
+    """
+    auth.require_form(tx, params, ctx.block.height)
+    for handler, _ in tx.messages:
+        permit(ctx, tx.signer, handler.roles)
+    _require_fee(ctx, tx)
+    account = get_account(ctx, tx.signer)
+    auth.authenticate(account, tx, ctx.block.chain_id)
+    _take_fee(ctx, tx, params.fee_collector)
+    return auth.compute_gas(tx, params), account
 
 
 def _require_account(ctx: Context, signer: bytes) -> state_pb2.Account:
