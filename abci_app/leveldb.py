@@ -20,7 +20,7 @@ else:
     import plyvel
 
 BLOCK_CACHE_BYTES = 64 * 1024 * 1024
-# Larger ones are neither faster nor slower in the long run, and take their memory twice over.
+# Larger ones make nothing faster in the long run, and take their memory twice over.
 WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 # About one percent of the lookups of a key that is not there still reach the disk.
 BLOOM_FILTER_BITS = 10
