@@ -1,9 +1,9 @@
 """The rules that run most, compiled from their own sources where this machine can.
 
 Promise: what runs is the same program. mypyc makes a C extension of each module that `FILES` names;
-the sources stay the only definition, and tests compare the two. So do they with what `NATIVE` names,
-which is written in C. A machine without a C compiler or without Python's headers runs the sources
-themselves, a quarter slower.
+the sources stay the only definition, and tests compare the two. What `NATIVE` names is C code that
+is compared with its definition in Python in the same way. Without a C compiler or Python's
+headers the sources themselves run, a quarter slower.
 
 `python -m node_config.compiled` builds what is missing and prints the folder; processes that
 `node_config.process` starts find the rules there. `make install` puts the same into the package.
