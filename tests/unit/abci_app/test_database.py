@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abci_app.leveldb import Batch, Handle, open_leveldb
+from abci_app.leveldb import Batch, Handle, open_leveldb, plyvel
 from abci_app.persistence import (
     FORMAT_KEY,
     LAST_KEY,
@@ -51,6 +51,22 @@ def test_what_is_committed_is_there_after_opening_again(path: Path) -> None:
         assert list(database.items()) == [(b"", b"empty key"), (b"b", b""), (b"c", b"3")]
         assert database.get(b"a") is None
         assert database.get(b"b") == b""
+
+
+def test_what_an_earlier_version_compressed_is_read_and_nothing_is_compressed(path: Path) -> None:
+    old, new = b"old" * 1_000, b"new" * 1_000
+    with Database.open(path, create=True) as database:
+        database.commit({b"old": old}, 1, b"hash 1")
+    compressed = plyvel.DB(str(path), compression="snappy")
+    compressed.compact_range(start=b"\x00", stop=b"\xff")
+    compressed.close()
+    assert old not in b"".join(table.read_bytes() for table in path.glob("*.ldb"))
+    with Database.open(path) as database:
+        database.commit({b"new": new}, 2, b"hash 2")
+    # What is in the log becomes a table when the database is opened.
+    with Database.open(path) as database:
+        assert list(database.items()) == [(b"new", new), (b"old", old)]
+    assert new in b"".join(table.read_bytes() for table in path.glob("*.ldb"))
 
 
 def test_state_keys_never_meet_metadata(path: Path) -> None:
