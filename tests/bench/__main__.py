@@ -1,6 +1,6 @@
 """Measures BlockEnergy beside its peers and writes results, a table and pictures.
 
-    python -m tests.bench                         every measurement, in about ten minutes
+    python -m tests.bench                         every measurement, in about five minutes
     python -m tests.bench settlement replay       only these
     python -m tests.bench --large                 a million meters and accounts, more rounds
 
