@@ -55,8 +55,8 @@ class Admission:
     """
 
     def __init__(self, reader: Reader, block: BlockInfo, cache: TxCache) -> None:
-        self._store = Overlay(reader)
-        self._block = block
+        # For what is asked outside any transaction.
+        self._ctx = Context(Overlay(reader), block)
         self._cache = cache
         self._params: state_pb2.Params | None = None
         self._accounts: dict[bytes, state_pb2.Account] = {}
@@ -65,13 +65,13 @@ class Admission:
     @property
     def height(self) -> int:
         """Of the block that is to hold them."""
-        return self._block.height
+        return self._ctx.block.height
 
     def check(self, raw: bytes) -> TxResult:
         """Admits a transaction or says why not: form, permission, fee, sequence, signature."""
         try:
             tx = self._cache.get(raw)
-            ctx = Context(self._store, self._block, tx.signer)
+            ctx = Context(self._ctx.store, self._ctx.block, tx.signer)
             params = self._params = self._params or auth.get_params(ctx)
             gas, _ = _admit(ctx, tx, params, self._require_permission, self._get_account)
         except ChainError as refusal:
@@ -89,10 +89,10 @@ class Admission:
             tx = self._cache.get(raw)
             if tx.verified_for is not None:
                 return None
-            account = self._get_account(Context(self._store, self._block), tx.signer)
+            account = self._get_account(self._ctx, tx.signer)
         except ChainError:
             return None
-        purpose = auth.get_purpose(account, tx, self._block.chain_id)
+        purpose = auth.get_purpose(account, tx, self._ctx.block.chain_id)
         return None if purpose is None else (tx, purpose)
 
     def _require_permission(self, ctx: Context, signer: bytes, roles: frozenset[int]) -> None:
