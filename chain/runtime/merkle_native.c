@@ -375,10 +375,10 @@ static PyObject *list_parents(PyObject *self, PyObject *positions)
         return NULL;
     }
     PyObject *parents = PyList_New(0);
-    Py_ssize_t last = 0;
+    Py_ssize_t last = -1;
     for (Py_ssize_t i = 0; parents != NULL && i < PyList_GET_SIZE(positions); i++) {
         Py_ssize_t at = get_position(PyList_GET_ITEM(positions, i), PY_SSIZE_T_MAX);
-        if (at && at >> 1 == last && i)
+        if (at && at >> 1 == last)
             continue;
         last = at >> 1;
         PyObject *parent = at ? PyLong_FromSsize_t(last) : NULL;

@@ -4,7 +4,6 @@
 the hash is of. Both are changed in place.
 """
 
-from collections.abc import Iterable
 from hashlib import sha256
 
 from chain.runtime.merkle_bucket import INNER, LEAF, compute_subtree, get_kind, split_bucket
@@ -12,7 +11,7 @@ from chain.runtime.merkle_hash import EMPTY_HASH, INNER_PREFIX
 
 
 def hash_buckets(
-    nodes: bytearray, kinds: bytearray, buckets: list[bytes], positions: Iterable[int]
+    nodes: bytearray, kinds: bytearray, buckets: list[bytes], positions: list[int] | range
 ) -> None:
     """Compute the nodes of the buckets at these positions, and the kinds of all nodes above."""
     for at in positions:
@@ -38,7 +37,7 @@ def set_kind(kinds: bytearray, at: int, kind: int) -> None:
         kind = min(INNER, kinds[2 * at] + kinds[2 * at + 1])
 
 
-def hash_nodes(nodes: bytearray, kinds: bytearray, positions: Iterable[int]) -> None:
+def hash_nodes(nodes: bytearray, kinds: bytearray, positions: list[int] | range) -> None:
     """Compute nodes above the buckets from their children; each after those below it."""
     # A slice of a memoryview is not copied: this loop takes most of the time of an update.
     with memoryview(nodes) as view:
