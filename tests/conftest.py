@@ -1,7 +1,22 @@
-"""Failures inside the shared helpers of tests show what differs, as those inside tests do."""
+"""What tests of several folders share.
+
+Failures inside the shared helpers of tests show what differs, as those inside tests do.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from node_config.compiled import build, find_obstacle
+
 pytest.register_assert_rewrite("tests.support.vectors", "tests.support.world")
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Path:
+    """The folder with the compiled rules of these sources."""
+    if obstacle := find_obstacle():
+        pytest.skip(f"the rules cannot be compiled: {obstacle}")
+    return build()

@@ -7,19 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from node_config.compiled import ROOT, build, find_obstacle, list_sources
+from node_config.compiled import ROOT, list_sources
 from tests.determinism.test_determinism import compare, journal
 
 DEADLINE_S = 60
-
-
-@pytest.fixture(scope="module")
-def compiled() -> Path:
-    if obstacle := find_obstacle():
-        pytest.skip(f"the rules cannot be compiled: {obstacle}")
-    return build()
 
 
 def test_every_listed_module_is_compiled(compiled: Path, tmp_path: Path) -> None:

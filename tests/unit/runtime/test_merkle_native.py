@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from chain.runtime import merkle_bucket, merkle_nodes
 from chain.runtime.merkle_bucket import build_change, divide_bucket, get_kind
-from node_config.compiled import NATIVE, build, find_obstacle
+from node_config.compiled import NATIVE
 
 MODULE = "chain.runtime.merkle_native"
 # A path is the start of what is drawn, so that some agree in many bits.
@@ -24,11 +25,9 @@ KEYS = st.lists(st.tuples(PATHS, st.binary(min_size=1, max_size=1)), unique=True
 
 
 @pytest.fixture(scope="module")
-def native() -> ModuleType:
-    if obstacle := find_obstacle():
-        pytest.skip(f"nothing can be compiled: {obstacle}")
+def native(compiled: Path) -> ModuleType:
     (source,) = NATIVE
-    path = next((build() / source).parent.glob("merkle_native*.so"))
+    path = next((compiled / source).parent.glob("merkle_native*.so"))
     spec = spec_from_file_location(MODULE, loader=ExtensionFileLoader(MODULE, str(path)))
     assert spec is not None and spec.loader is not None
     try:
@@ -123,48 +122,39 @@ def test_a_key_is_refused_in_the_same_words(native: ModuleType, key: bytes) -> N
 
 RECORD = make_bucket([(bytes(31), b"\x01")])
 OTHER = make_bucket([(bytes(31), b"\x02")])
-WRONG_CALLS: dict[str, Callable[[ModuleType], object]] = {
-    "a bucket position behind the end": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 4, [4]
+NODES, KINDS, EMPTY_BUCKETS = bytearray(128), bytearray(4), [b""] * 3
+# The function and what it is called with.
+WRONG_CALLS: dict[str, tuple[Any, ...]] = {
+    "a bucket position behind the end": ("hash_buckets", NODES, KINDS, [b""] * 4, [4]),
+    "position 0": ("hash_nodes", NODES, KINDS, [0]),
+    "a node without children": ("hash_nodes", NODES, KINDS, [2]),
+    "a position that is no number": ("hash_nodes", NODES, KINDS, ["1"]),
+    "positions that compute": ("hash_nodes", NODES, KINDS, iter([1])),
+    "nodes that are too short": ("hash_nodes", bytearray(127), KINDS, [1]),
+    "an odd number of nodes": ("hash_nodes", bytearray(96), bytearray(3), [1]),
+    "nodes that cannot be changed": ("hash_nodes", bytes(128), KINDS, [1]),
+    "fewer buckets than nodes": ("hash_buckets", NODES, KINDS, EMPTY_BUCKETS, [2]),
+    "a bucket cut short": ("hash_buckets", NODES, KINDS, [*EMPTY_BUCKETS, RECORD[:-1]], [3]),
+    "a bucket with a rest": (
+        "hash_buckets",
+        NODES,
+        KINDS,
+        [*EMPTY_BUCKETS, RECORD + bytes(65)],
+        [3],
     ),
-    "position 0": lambda native: native.hash_nodes(bytearray(128), bytearray(4), [0]),
-    "a node without children": lambda native: native.hash_nodes(bytearray(128), bytearray(4), [2]),
-    "a position that is no number": lambda native: native.hash_nodes(
-        bytearray(128), bytearray(4), ["1"]
-    ),
-    "positions that compute": lambda native: native.hash_nodes(
-        bytearray(128), bytearray(4), iter([1])
-    ),
-    "nodes that are too short": lambda native: native.hash_nodes(bytearray(127), bytearray(4), [1]),
-    "an odd number of nodes": lambda native: native.hash_nodes(bytearray(96), bytearray(3), [1]),
-    "nodes that cannot be changed": lambda native: native.hash_nodes(bytes(128), bytearray(4), [1]),
-    "fewer buckets than nodes": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 3, [2]
-    ),
-    "a bucket cut short": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 3 + [RECORD[:-1]], [3]
-    ),
-    "a bucket with a rest": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 3 + [RECORD + bytes(65)], [3]
-    ),
-    "a bucket with a leaf twice": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 3 + [RECORD + RECORD], [3]
-    ),
-    "a bucket out of order": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 3 + [OTHER + RECORD], [3]
-    ),
-    "a bucket that is no bytes": lambda native: native.hash_buckets(
-        bytearray(128), bytearray(4), [b""] * 3 + [None], [3]
-    ),
-    "a key that is text": lambda native: native.build_change("key", b""),
-    "a value that is text": lambda native: native.build_change(b"key", ""),
-    "one argument": lambda native: native.build_change(b"key"),
-    "parents of no list": lambda native: native.list_parents((2, 3)),
-    "a negative position": lambda native: native.list_parents([-1]),
+    "a bucket with a leaf twice": ("hash_buckets", NODES, KINDS, [*EMPTY_BUCKETS, RECORD * 2], [3]),
+    "a bucket out of order": ("hash_buckets", NODES, KINDS, [*EMPTY_BUCKETS, OTHER + RECORD], [3]),
+    "a bucket that is no bytes": ("hash_buckets", NODES, KINDS, [*EMPTY_BUCKETS, None], [3]),
+    "a key that is text": ("build_change", "key", b""),
+    "a value that is text": ("build_change", b"key", ""),
+    "one argument": ("build_change", b"key"),
+    "parents of no list": ("list_parents", (2, 3)),
+    "a negative position": ("list_parents", [-1]),
 }
 
 
 @pytest.mark.parametrize("call", WRONG_CALLS.values(), ids=WRONG_CALLS.keys())
-def test_a_wrong_call_is_refused(native: ModuleType, call: Callable[[ModuleType], object]) -> None:
+def test_a_wrong_call_is_refused(native: ModuleType, call: tuple[Any, ...]) -> None:
+    name, *arguments = call
     with pytest.raises((TypeError, ValueError, IndexError)):
-        call(native)
+        getattr(native, name)(*arguments)
