@@ -218,7 +218,7 @@ class EnergyApplication(Application):
         if self._worker is None:
             return []
         foreseen = map(admission.foresee_signature, txs)
-        return self._worker.submit([claim for claim in foreseen if claim is not None])
+        return self._worker.submit(claim for claim in foreseen if claim is not None)
 
     def _wait(self, batch: Batch) -> None:
         assert self._worker is not None

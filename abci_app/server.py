@@ -20,8 +20,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Self
 
 from abci_app.application import Application, OperatorError
 from abci_app.dispatch import CallFailed, Dispatcher, Question, make_exception_reply
@@ -50,6 +50,13 @@ SWITCH_INTERVAL_S = 0.001
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
 # How long a refused peer may take to read why.
 LINGER_S = 5.0
+
+
+class Arrival(NamedTuple):
+    """What a peer has sent at once: its questions, and the fault behind them that ends it."""
+
+    questions: list[Question]
+    fault: FramingError | None
 
 
 class Server:
@@ -169,12 +176,11 @@ class Server:
                 del self._connections[connection]
 
     def _answer_requests(self, connection: socket.socket) -> None:
-        """Reads what has arrived, answers all of it and sends the replies together."""
-        reader = FrameReader(self._max_frame_bytes)
+        """Answers all that arrives; the replies to what arrived together are sent together."""
         replies = bytearray()
         try:
-            while not self._stopping.is_set() and (chunk := connection.recv(RECEIVE_BYTES)):
-                self._answer_frames(connection, reader.feed(chunk), replies)
+            for arrival in self._read_arrivals(connection):
+                self._answer_arrival(connection, arrival, replies)
         except (FramingError, CallFailed) as error:
             self._refuse(connection, replies, error)
             # Closing a TCP connection with unread bytes would also throw away the reply that is
@@ -184,32 +190,51 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def _answer_frames(
-        self, connection: socket.socket, frames: Iterable[bytes], replies: bytearray
-    ) -> None:
-        """Answers frames; on an error, `replies` has the answers that were not sent yet."""
-        questions, fault = self._read_frames(frames)
-        self._dispatcher.announce(questions)
-        for question in questions:
-            replies += self._dispatcher.answer(question)
-            if len(replies) >= SEND_BYTES:
-                connection.sendall(replies)
-                replies.clear()
-        if fault is not None:
-            raise fault
-        if replies:
-            connection.sendall(replies)
-            replies.clear()
+    def _read_arrivals(self, connection: socket.socket) -> Iterator[Arrival]:
+        """What arrives until the peer ends or the server stops, each part announced.
 
-    def _read_frames(self, frames: Iterable[bytes]) -> tuple[list[Question], FramingError | None]:
+        A part is given out when the next one is announced as well or has not come yet: while its
+        answers wait for what the application has others do, these have the next part to do.
+        """
+        reader = FrameReader(self._max_frame_bytes)
+        waiting: Arrival | None = None
+        while not self._stopping.is_set() and (waiting is None or waiting.fault is None):
+            chunk = receive(connection, wait=waiting is None)
+            if chunk == b"":
+                break
+            arrival = self._read_frames(reader.feed(chunk)) if chunk else None
+            if arrival is not None:
+                self._dispatcher.announce(arrival.questions)
+            if waiting is not None:
+                yield waiting
+            waiting = arrival
+        if waiting is not None:
+            yield waiting
+
+    def _read_frames(self, frames: Iterable[bytes]) -> Arrival:
         """What the frames ask, and the fault behind the last that can be read."""
         questions: list[Question] = []
         try:
             for frame in frames:
                 questions.append(self._dispatcher.read(frame))  # noqa: PERF401 - kept on a fault
         except FramingError as fault:
-            return questions, fault
-        return questions, None
+            return Arrival(questions, fault)
+        return Arrival(questions, None)
+
+    def _answer_arrival(
+        self, connection: socket.socket, arrival: Arrival, replies: bytearray
+    ) -> None:
+        """Answers questions; on an error, `replies` has the answers that were not sent yet."""
+        for question in arrival.questions:
+            replies += self._dispatcher.answer(question)
+            if len(replies) >= SEND_BYTES:
+                connection.sendall(replies)
+                replies.clear()
+        if arrival.fault is not None:
+            raise arrival.fault
+        if replies:
+            connection.sendall(replies)
+            replies.clear()
 
     def _refuse(
         self, connection: socket.socket, replies: bytearray, error: FramingError | CallFailed
@@ -251,6 +276,14 @@ def prepare_interpreter() -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+
+def receive(connection: socket.socket, wait: bool) -> bytes | None:
+    """What has arrived, empty when the peer has ended; None if nothing has and `wait` is False."""
+    try:
+        return connection.recv(RECEIVE_BYTES, 0 if wait else socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
 
 
 def discard(connection: socket.socket, timeout_s: float) -> None:

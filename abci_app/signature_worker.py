@@ -18,8 +18,9 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from chain.runtime.signatures import (
     DIGEST_BYTES,
@@ -79,16 +80,18 @@ class SignatureWorker:
         """The number of the process."""
         return self._process.pid
 
-    def submit(self, claims: Sequence[tuple[DecodedTx, Purpose]]) -> list[Batch]:
-        """Has signatures checked; the batches, in their order, are to be waited for."""
-        fit = [claim for claim in claims if _has_form(*claim)]
-        if len(fit) < BATCH_MIN or self._is_lost:
-            return []
-        batches = [Batch(fit[first : first + BATCH_MAX]) for first in range(0, len(fit), BATCH_MAX)]
-        with self._submitting:
-            for batch in batches:
-                self._batches.append(batch)
-                self._send(batch)
+    def submit(self, claims: Iterable[tuple[DecodedTx, Purpose]]) -> list[Batch]:
+        """Has signatures checked; the batches, in their order, are to be waited for.
+
+        What is checked first is on its way while `claims` still finds out what comes next.
+        """
+        fit = (claim for claim in claims if _has_form(*claim))
+        batches: list[Batch] = []
+        while len(part := list(islice(fit, BATCH_MAX))) >= BATCH_MIN and not self._is_lost:
+            batches.append(Batch(part))
+            with self._submitting:
+                self._batches.append(batches[-1])
+                self._send(batches[-1])
         return batches
 
     def wait(self, batch: Batch) -> None:
