@@ -1,8 +1,8 @@
 """What an application promises to CometBFT: one method for each ABCI 2.0 call.
 
 Subclass `Application` and pass an instance to `abci_app.server.Server`. A method takes the
-request message of its call and returns the reply message. Echo and Flush never reach the
-application.
+request message of its call and returns the reply message, or the bytes of it. Echo and Flush never
+reach the application.
 
 CometBFT opens four connections and the server answers each on a thread of its own:
 
@@ -24,7 +24,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
 
 
@@ -32,6 +35,18 @@ class OperatorError(Exception):
     """The application cannot go on until its operator has mended something, such as a full disk.
     The text is a sentence that says what; nobody needs to see the way to it.
     """
+
+
+@dataclass(frozen=True)
+class EncodedReply:
+    """A reply as the bytes of its message, where to make the message would take too long."""
+
+    kind: type[Message]
+    content: bytes
+
+    def decode(self) -> Any:
+        """The message."""
+        return self.kind.FromString(self.content)
 
 
 class Application(ABC):
@@ -74,7 +89,9 @@ class Application(ABC):
         """Accepts or rejects a proposal; must accept whatever prepare_proposal makes."""
 
     @abstractmethod
-    def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
+    def finalize_block(
+        self, request: abci.RequestFinalizeBlock
+    ) -> abci.ResponseFinalizeBlock | EncodedReply:
         """Executes a decided block and gives the new app hash; writes nothing to disk."""
 
     @abstractmethod

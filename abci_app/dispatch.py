@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import Application
+from abci_app.application import Application, EncodedReply
 from abci_app.framing import FramingError, decode_uvarint, encode_uvarint
 
 # Protobuf's wire type of a field that is a message.
@@ -38,7 +38,7 @@ class CallFailed(Exception):  # noqa: N818, the name reads as the sentence does.
 class Call:
     """How one ABCI call is answered: the method, the type it must return, the reply's tag."""
 
-    method: Callable[[Any], Message]
+    method: Callable[[Any], Message | EncodedReply]
     reply_type: type[Message]
     tag: bytes
 
@@ -109,6 +109,8 @@ def run_call(name: str, call: Call, request: Message) -> bytes:
     """Lets the application answer, and gives the reply's bytes."""
     try:
         reply = call.method(request)
+        if isinstance(reply, EncodedReply) and reply.kind is call.reply_type:
+            return reply.content
         if type(reply) is not call.reply_type:
             raise TypeError(f"{name} returned {type(reply).__name__}")
         return reply.SerializeToString()

@@ -13,9 +13,10 @@ there is what Prometheus' own library knows of a process: memory, processor time
 
 from __future__ import annotations
 
+import collections
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,10 +30,12 @@ from prometheus_client import (
 )
 from tendermint.abci import types_pb2 as abci
 
+from abci_app.application import EncodedReply
 from abci_app.listener import AddressError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.signature_worker import SignatureWorker
+from chain.admission import TxResult
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOIN_DEADLINE_S = 5.0
@@ -105,12 +108,15 @@ class MeteredApplication(EnergyApplication):
         with self._measure("process_proposal"):
             return super().process_proposal(request)
 
-    def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
+    def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
         with self._measure("finalize_block"):
-            response = super().finalize_block(request)
-        for result in response.tx_results:
-            self._metrics.transactions.labels(result.codespace, result.code).inc()
-        return response
+            return super().finalize_block(request)
+
+    def _note_results(self, height: int, results: Sequence[TxResult]) -> None:
+        super()._note_results(height, results)
+        outcomes = collections.Counter((result.codespace, result.code) for result in results)
+        for outcome, count in outcomes.items():
+            self._metrics.transactions.labels(*outcome).inc(count)
 
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         with self._measure("commit"):

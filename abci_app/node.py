@@ -13,15 +13,10 @@ from collections.abc import Sequence
 from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
-from abci_app.application import Application
+from abci_app.application import Application, EncodedReply
 from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
-from abci_app.results import (
-    make_check_result,
-    make_events,
-    make_misbehavior_event,
-    write_exec_result,
-)
+from abci_app.results import encode_block_result, make_check_result, make_misbehavior_event
 from abci_app.signature_worker import Batch, SignatureWorker
 from chain import app
 from chain.admission import Admission, TxResult
@@ -126,12 +121,11 @@ class EnergyApplication(Application):
         status = abci.ResponseProcessProposal.ProposalStatus
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 
-    def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
+    def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
         block = self._state.next_block(request.height, request.time.seconds, request.hash)
         self._check_ahead(block, request.txs)
         result = app.finalize_block(self._state.reader, block, self._cache, request.txs)
-        for tx_result in result.tx_results:
-            _log_fault(request.height, tx_result)
+        self._note_results(request.height, result.tx_results)
         evidence = [make_misbehavior_event(found) for found in request.misbehavior]
         for event in evidence:
             log.error("evidence of misbehaviour in block %d: %s", request.height, event.attributes)
@@ -139,11 +133,7 @@ class EnergyApplication(Application):
             self._require_invariants(request.height, result)
         app_hash = self._state.set_pending(block, result.changes)
         self._block_txs = list(request.txs)
-        events = make_events([*result.events, *evidence])
-        response = abci.ResponseFinalizeBlock(events=events, app_hash=app_hash)
-        for tx_result in result.tx_results:
-            write_exec_result(tx_result, response.tx_results.add())
-        return response
+        return encode_block_result(result.tx_results, [*result.events, *evidence], app_hash)
 
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         self._state.commit()
@@ -237,6 +227,16 @@ class EnergyApplication(Application):
         with self._mempool_lock:
             return self._admitted[:count] if height == self._mempool.height else []
 
+    def _note_results(self, height: int, results: Sequence[TxResult]) -> None:
+        """Says loudly which transactions hit a fault of ours."""
+        for result in results:
+            if result.fault is not None:
+                log.error(
+                    "FAULT at height %d: a transaction hit an error of the chain and was refused",
+                    height,
+                    exc_info=result.fault,
+                )
+
     def _require_invariants(self, height: int, result: app.BlockResult) -> None:
         after = Overlay(self._state.reader)
         after.changes.update(result.changes)
@@ -247,12 +247,3 @@ class EnergyApplication(Application):
 
 def _require_height(asked: int, committed: int) -> None:
     require(asked in (0, committed), SdkError.INVALID_HEIGHT, f"the latest is {committed}")
-
-
-def _log_fault(height: int, result: TxResult) -> None:
-    if result.fault is not None:
-        log.error(
-            "FAULT at height %d: a transaction hit an error of the chain and was refused",
-            height,
-            exc_info=result.fault,
-        )

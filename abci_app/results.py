@@ -6,62 +6,89 @@ attribute with the JSON text of its value, a string without quotes. client/watch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
 
+from abci_app.application import EncodedReply
 from chain.admission import TxResult
 from chain.runtime.codec import write_varint
 from chain.runtime.context import CosmosEvent, Event
 
 _Writer = tuple[str, Callable[[Any], str]]
+# The name of an event and its attributes, in their order.
+_Listed = tuple[str, tuple[tuple[str, str], ...]]
 
 # Nobody looks for a transaction by these, and every entry of the index costs CometBFT time.
 _NOT_INDEXED = frozenset({"amount", "fee", "msg_index"})
-_CACHED_ATTRIBUTES = 1 << 16
+_CACHED_OUTCOMES = 1 << 12
+_TX_RESULT_TAG = write_varint(
+    abci.ResponseFinalizeBlock.DESCRIPTOR.fields_by_name["tx_results"].number << 3 | 2
+)
 _MISBEHAVIORS = {number: name for name, number in abci.MisbehaviorType.items()}
 
 
-def _tag(message: type[Message], name: str) -> bytes:
-    return write_varint(message.DESCRIPTOR.fields_by_name[name].number << 3 | 2)
+def encode_block_result(
+    results: Iterable[TxResult], events: Sequence[Event], app_hash: bytes
+) -> EncodedReply:
+    """The ResponseFinalizeBlock of a block."""
+    # As bytes, because a block has tens of thousands of events: to make an object of each takes
+    # longer than to execute the transactions.
+    rest = abci.ResponseFinalizeBlock(events=make_events(events), app_hash=app_hash)
+    parts = [rest.SerializeToString()]
+    for result in results:
+        content = encode_exec_result(result)
+        parts += _TX_RESULT_TAG, write_varint(len(content)), content
+    return EncodedReply(abci.ResponseFinalizeBlock, b"".join(parts))
 
 
-_EVENTS = _tag(abci.ExecTxResult, "events")
-_TYPE, _ATTRIBUTES = _tag(abci.Event, "type"), _tag(abci.Event, "attributes")
-_KEY, _VALUE = _tag(abci.EventAttribute, "key"), _tag(abci.EventAttribute, "value")
-_INDEXED = abci.EventAttribute(index=True).SerializeToString()
+def encode_exec_result(result: TxResult) -> bytes:
+    """The ExecTxResult of an executed transaction."""
+    outcome = _encode_outcome(
+        result.code, result.codespace, result.log, result.data, result.gas_wanted, result.gas_used
+    )
+    return outcome + encode_events([_list(event) for event in result.events], _NOT_INDEXED)
 
 
-def write_exec_result(result: TxResult, into: abci.ExecTxResult) -> None:
-    """Fills in the result of an executed transaction."""
-    # The events are written as bytes: to make an object of each attribute takes three times as
-    # long, and a block has tens of thousands.
-    into.MergeFromString(b"".join([_field(_EVENTS, encode_event(e)) for e in result.events]))
-    into.data = result.data
-    into.gas_wanted, into.gas_used = result.gas_wanted, result.gas_used
-    if result.code:
-        into.code, into.codespace, into.log = result.code, result.codespace, result.log
+# Few are different: most transactions succeed and are of one of a few sizes.
+@lru_cache(_CACHED_OUTCOMES)
+def _encode_outcome(
+    code: int, codespace: str, log: str, data: bytes, gas_wanted: int, gas_used: int
+) -> bytes:
+    return abci.ExecTxResult(
+        code=code,
+        codespace=codespace,
+        log=log,
+        data=data,
+        gas_wanted=gas_wanted,
+        gas_used=gas_used,
+    ).SerializeToString()
 
 
 def make_check_result(result: TxResult) -> abci.ResponseCheckTx:
-    """The result of checking a transaction."""
-    return abci.ResponseCheckTx(
-        code=result.code,
-        log=result.log,
-        gas_wanted=result.gas_wanted,
-        gas_used=result.gas_used,
-        codespace=result.codespace,
+    """The result of checking a transaction; not to be changed, as others may hold it as well."""
+    return _make_check_result(
+        result.code, result.log, result.gas_wanted, result.gas_used, result.codespace
     )
 
 
-def make_events(events: Iterable[Event]) -> list[abci.Event]:
+@lru_cache(_CACHED_OUTCOMES)
+def _make_check_result(
+    code: int, log: str, gas_wanted: int, gas_used: int, codespace: str
+) -> abci.ResponseCheckTx:
+    return abci.ResponseCheckTx(
+        code=code, log=log, gas_wanted=gas_wanted, gas_used=gas_used, codespace=codespace
+    )
+
+
+def make_events(events: Sequence[Event]) -> list[abci.Event]:
     """Events in their order."""
-    return [abci.Event.FromString(encode_event(event)) for event in events]
+    content = encode_events([_list(event) for event in events], _NOT_INDEXED)
+    return list(abci.ExecTxResult.FromString(content).events)
 
 
 def make_misbehavior_event(found: abci.Misbehavior) -> CosmosEvent:
@@ -80,45 +107,39 @@ def make_misbehavior_event(found: abci.Misbehavior) -> CosmosEvent:
     )
 
 
-def encode_event(event: Event) -> bytes:
-    """The bytes of one abci.Event. What can be searched for is indexed: everything in typed
-    events, and what wallets and explorers look for in the others.
+def encode_events_by_definition(events: list[_Listed], unindexed: frozenset[str]) -> bytes:
+    """The bytes of an ExecTxResult with these events, and nothing else.
+
+    An attribute can be searched for unless its key is in `unindexed`.
     """
+    return abci.ExecTxResult(
+        events=[
+            abci.Event(
+                type=name,
+                attributes=[
+                    abci.EventAttribute(key=key, value=value, index=key not in unindexed)
+                    for key, value in pairs
+                ],
+            )
+            for name, pairs in events
+        ]
+    ).SerializeToString()
+
+
+try:
+    # The same in C, where it was built.
+    from abci_app.results_native import encode_events
+except ImportError:
+    encode_events = encode_events_by_definition
+
+
+def _list(event: Event) -> _Listed:
     if isinstance(event, CosmosEvent):
-        name = event.type
-        attributes = [
-            _encode_attribute(key, value, key not in _NOT_INDEXED)
-            for key, value in event.attributes
-        ]
-    else:
-        name = event.DESCRIPTOR.full_name
-        attributes = [
-            _encode_attribute(field, write(getattr(event, field)), True)
-            for field, write in _attribute_writers(event.DESCRIPTOR)
-        ]
-    return _encode_type(name) + b"".join(attributes)
-
-
-@cache
-def _encode_type(name: str) -> bytes:
-    return _field(_TYPE, name.encode())
-
-
-@cache
-def _encode_key(key: str) -> bytes:
-    return _field(_KEY, key.encode())
-
-
-# Addresses, amounts and names of messages come back.
-@lru_cache(_CACHED_ATTRIBUTES)
-def _encode_attribute(key: str, value: str, index: bool) -> bytes:
-    text = value.encode()
-    content = _encode_key(key) + (_field(_VALUE, text) if text else b"")
-    return _field(_ATTRIBUTES, content + _INDEXED if index else content)
-
-
-def _field(tag: bytes, content: bytes) -> bytes:
-    return tag + write_varint(len(content)) + content
+        return event
+    writers = _attribute_writers(event.DESCRIPTOR)
+    return event.DESCRIPTOR.full_name, tuple(
+        [(field, write(getattr(event, field))) for field, write in writers]
+    )
 
 
 @cache

@@ -7,7 +7,7 @@ were sent, and a transaction that could be written in two ways is refused.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
-from chain.runtime import bech32, codec
+from chain.runtime import bech32, codec, strict
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler
 from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_secp256k1_digest
@@ -27,6 +27,11 @@ from chain.runtime.units import AMOUNT_MAX
 PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
 # A first bound, before any parameter is read; the parameter tx_bytes_max lies below it.
 TX_BYTES_CEILING = 1 << 20
+# A ModeInfo with its Single, and what stands for a fee and a key that are not there: the values of
+# their fields.
+_DIRECT = ((SIGN_MODE_DIRECT,),)
+_NO_FEE: tuple[Any, ...] = ((), 0, "", "")
+_NO_KEY = ("", b"")
 # The same accounts come back.
 _CACHED_KEYS = 1 << 16
 
@@ -69,39 +74,33 @@ def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> 
     With `signed` False, as for simulation, signature and sign mode may be missing.
     """
     require(len(raw) <= TX_BYTES_CEILING, SdkError.TX_TOO_LARGE)
-    tx = _strictly(tx_pb2.TxRaw, raw)
-    body = _strictly(tx_pb2.TxBody, tx.body_bytes)
-    auth_info = _strictly(tx_pb2.AuthInfo, tx.auth_info_bytes)
-    require(
-        not body.extension_options and not body.non_critical_extension_options,
-        SdkError.INVALID_REQUEST,
-        "extension options",
-    )
-    messages = tuple(_decode_message(item, handlers) for item in body.messages)
+    body_bytes, auth_info_bytes, signatures = _read(tx_pb2.TxRaw, raw)
+    items, memo, timeout_height, *extensions = _read(tx_pb2.TxBody, body_bytes)
+    signer_infos, fee = _read(tx_pb2.AuthInfo, auth_info_bytes)
+    require(not any(extensions), SdkError.INVALID_REQUEST, "extension options")
+    messages = tuple([_decode_message(item, handlers) for item in items])
     require(messages, SdkError.INVALID_REQUEST, "no messages")
     signer = _one_signer(messages)
-    require(len(auth_info.signer_infos) == 1, SdkError.NO_SIGNATURES, "one signer is expected")
-    require(len(tx.signatures) == 1 or not signed, SdkError.NO_SIGNATURES)
-    info = auth_info.signer_infos[0]
-    require(
-        info.mode_info.single.mode == SIGN_MODE_DIRECT or not signed,
-        SdkError.INVALID_REQUEST,
-        "only SIGN_MODE_DIRECT is taken",
-    )
+    require(len(signer_infos) == 1, SdkError.NO_SIGNATURES, "one signer is expected")
+    require(len(signatures) == 1 or not signed, SdkError.NO_SIGNATURES)
+    public_key, mode, sequence = signer_infos[0]
+    is_direct = mode == _DIRECT or not signed
+    require(is_direct, SdkError.INVALID_REQUEST, "only SIGN_MODE_DIRECT is taken")
+    coins, gas_limit, payer, granter = fee or _NO_FEE
     return DecodedTx(
         hash=hashlib.sha256(raw).digest(),
         size_bytes=len(raw),
         messages=messages,
         signer=signer,
-        pub_key=_decode_pub_key(info.public_key, signer),
-        sequence=info.sequence,
-        fee=_decode_fee(auth_info.fee, signer),
-        gas_limit=auth_info.fee.gas_limit,
-        memo_bytes=len(body.memo.encode()),
-        timeout_height=body.timeout_height,
-        body_bytes=tx.body_bytes,
-        auth_info_bytes=tx.auth_info_bytes,
-        signature=tx.signatures[0] if tx.signatures else b"",
+        pub_key=_decode_pub_key(public_key, signer),
+        sequence=sequence,
+        fee=_decode_fee(coins, payer, granter, signer),
+        gas_limit=gas_limit,
+        memo_bytes=len(memo.encode()),
+        timeout_height=timeout_height,
+        body_bytes=body_bytes,
+        auth_info_bytes=auth_info_bytes,
+        signature=signatures[0] if signatures else b"",
     )
 
 
@@ -145,21 +144,28 @@ def verify_signature(tx: DecodedTx, purpose: Purpose) -> bool:
     return True
 
 
-def decode_coins(coins: Any) -> tuple[tuple[str, int], ...]:
+def decode_coins(coins: Iterable[Coin]) -> tuple[tuple[str, int], ...]:
     """Coins as (denomination, amount): sorted, none twice, none zero; refuses anything else."""
-    amounts = tuple([(coin.denom, decode_amount(coin)) for coin in coins])
+    return _read_coins([(coin.denom, coin.amount) for coin in coins])
+
+
+def decode_amount(coin: Coin) -> int:
+    """The amount of one coin; refuses zero, signs, leading zeros and what passes 2^63 - 1."""
+    return _read_amount(coin.denom, coin.amount)
+
+
+def _read_coins(coins: Sequence[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
+    amounts = tuple([(denom, _read_amount(denom, text)) for denom, text in coins])
     if len(amounts) > 1:
         names = [denom for denom, _ in amounts]
         require(names == sorted(set(names)), SdkError.INVALID_COINS, "not in order")
     return amounts
 
 
-def decode_amount(coin: Coin) -> int:
-    """The amount of one coin; refuses zero, signs, leading zeros and what passes 2^63 - 1."""
-    text = coin.amount
+def _read_amount(denom: str, text: str) -> int:
     good = len(text) < 20 and text.isascii() and text.isdecimal() and text[0] != "0"
-    if not (good and coin.denom):
-        raise ChainError(SdkError.INVALID_COINS, f"{text[:32]}{coin.denom[:128]}")
+    if not (good and denom):
+        raise ChainError(SdkError.INVALID_COINS, f"{text[:32]}{denom[:128]}")
     amount = int(text)
     if amount > AMOUNT_MAX:
         raise ChainError(SdkError.INVALID_COINS, "the amount is too large")
@@ -210,18 +216,24 @@ class TxCache:
             self._entries.pop(raw, None)
 
 
-def _strictly(kind: type[codec.M], data: bytes) -> codec.M:
+def _read(kind: type[Message], data: bytes) -> tuple[Any, ...]:
     try:
-        return codec.decode_strictly(kind, data)
+        return strict.read(kind, data)
     except codec.EncodingError as error:
         raise ChainError(SdkError.TX_PARSE, str(error)) from None
 
 
-def _decode_message(item: Any, handlers: Mapping[str, Handler]) -> tuple[Handler, Message]:
-    handler = handlers.get(item.type_url)
+def _decode_message(
+    item: tuple[str, bytes], handlers: Mapping[str, Handler]
+) -> tuple[Handler, Message]:
+    type_url, value = item
+    handler = handlers.get(type_url)
     if handler is None:
-        raise ChainError(SdkError.UNKNOWN_REQUEST, item.type_url[:200])
-    return handler, _strictly(handler.kind, item.value)
+        raise ChainError(SdkError.UNKNOWN_REQUEST, type_url[:200])
+    try:
+        return handler, strict.decode(handler.kind, value)
+    except codec.EncodingError as error:
+        raise ChainError(SdkError.TX_PARSE, str(error)) from None
 
 
 def _one_signer(messages: tuple[tuple[Handler, Message], ...]) -> bytes:
@@ -233,26 +245,29 @@ def _one_signer(messages: tuple[tuple[Handler, Message], ...]) -> bytes:
     return decode_address(text)
 
 
-def _decode_pub_key(item: Any, signer: bytes) -> bytes:
-    if not item.type_url and not item.value:
+def _decode_pub_key(item: tuple[str, bytes] | None, signer: bytes) -> bytes:
+    type_url, value = item or _NO_KEY
+    if not type_url and not value:
         return b""
-    require(item.type_url == PUB_KEY_TYPE_URL, SdkError.INVALID_PUB_KEY, item.type_url[:200])
-    key = _read_pub_key(item.value)
+    require(type_url == PUB_KEY_TYPE_URL, SdkError.INVALID_PUB_KEY, type_url[:200])
+    key = _read_pub_key(value)
     require(address_of(key) == signer, SdkError.INVALID_PUB_KEY)
     return key
 
 
 @lru_cache(_CACHED_KEYS)
 def _read_pub_key(data: bytes) -> bytes:
-    key = bytes(_strictly(keys_pb2.PubKey, data).key)
+    (key,) = _read(keys_pb2.PubKey, data)
     require(len(key) == SECP256K1_KEY_BYTES, SdkError.INVALID_PUB_KEY)
-    return key
+    return bytes(key)
 
 
-def _decode_fee(fee: tx_pb2.Fee, signer: bytes) -> tuple[tuple[str, int], ...]:
-    require(not fee.granter, SdkError.INVALID_REQUEST, "fee granters are not supported")
-    payer_fits = not fee.payer or decode_address(fee.payer) == signer
+def _decode_fee(
+    coins: Sequence[tuple[str, str]], payer: str, granter: str, signer: bytes
+) -> tuple[tuple[str, int], ...]:
+    require(not granter, SdkError.INVALID_REQUEST, "fee granters are not supported")
+    payer_fits = not payer or decode_address(payer) == signer
     require(payer_fits, SdkError.INVALID_REQUEST, "the fee payer must be the signer")
-    if not fee.amount:
+    if not coins:
         return ()
-    return decode_coins([coin for coin in fee.amount if coin.amount != "0"])
+    return _read_coins([coin for coin in coins if coin[1] != "0"])

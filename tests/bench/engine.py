@@ -63,15 +63,14 @@ class Engine:
         assert taken.status == abci.ResponseProcessProposal.ProposalStatus.ACCEPT
         moments.append(time.process_time())
         request = abci.RequestFinalizeBlock(height=height, time=stamp, txs=txs)
-        response = self.application.finalize_block(request)
-        result_bytes = len(response.SerializeToString())
+        reply = self.application.finalize_block(request)
         moments.append(time.process_time())
         self.application.commit(abci.RequestCommit())
         moments.append(time.process_time())
-        for result in response.tx_results:
+        for result in reply.decode().tx_results:
             _require_ok(result.code, result.log)
         check_s, execute_s, commit_s = (after - before for before, after in pairwise(moments))
-        return BlockCost(check_s, execute_s, commit_s, result_bytes)
+        return BlockCost(check_s, execute_s, commit_s, len(reply.content))
 
     def __enter__(self) -> Self:
         return self

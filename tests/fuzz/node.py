@@ -10,7 +10,7 @@ from typing import Any
 
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import Application
+from abci_app.application import Application, EncodedReply
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import Database
@@ -97,7 +97,7 @@ class SteadyApplication(Application):
         self._set_block(request)
         return self._inner.process_proposal(request)
 
-    def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
+    def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
         self._set_block(request)
         return self._beside.application.finalize_block(request)
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from chain.runtime import codec
+from chain.runtime import codec, strict
 from meter_bridge import spool_table
 from tests.fuzz import __main__ as command
 from tests.fuzz import genesis, runner
@@ -77,7 +77,7 @@ def break_off(_: bytes) -> Any:
 
 # Which target finds what, once the product is changed so.
 MISTAKES = [
-    ("transactions", codec, "decode_strictly", take_anything, "not canonical"),
+    ("transactions", strict, "decode_by_definition", take_anything, "not canonical"),
     ("bridge", spool_table, "add", forget, "is not on disk"),
     ("genesis", genesis, "load_genesis", break_off, "KeyError: 'params'"),
 ]

@@ -11,9 +11,8 @@ import zlib
 from random import Random
 
 from cosmos.tx.v1beta1 import tx_pb2
-from tendermint.abci import types_pb2 as abci
 
-from abci_app.results import make_check_result, write_exec_result
+from abci_app.results import encode_exec_result, make_check_result
 from chain import app, auth
 from chain.admission import Admission, TxResult
 from chain.auth.state import ACCOUNTS
@@ -160,9 +159,7 @@ def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
 
 
 def _require_bounded(result: TxResult) -> None:
-    written = abci.ExecTxResult()
-    write_exec_result(result, written)
-    size = written.ByteSize()
+    size = len(encode_exec_result(result))
     require(size <= RESULT_BYTES_MAX, f"the result has {size} bytes")
 
 

@@ -65,7 +65,8 @@ class Node:
     def finalize(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
         request = abci.RequestFinalizeBlock(height=height, txs=txs)
         request.time.seconds = TIME_S + height
-        return self.app.finalize_block(request)
+        response: abci.ResponseFinalizeBlock = self.app.finalize_block(request).decode()
+        return response
 
     def block(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
         response = self.finalize(height, txs)

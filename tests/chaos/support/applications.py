@@ -66,7 +66,7 @@ class Applications:
         self.time_s += seconds
         request = abci.RequestFinalizeBlock(height=self.height, txs=txs, misbehavior=misbehavior)
         request.time.seconds = self.time_s
-        one, other = [app.finalize_block(request) for app in self._apps]
+        one, other = [app.finalize_block(request).decode() for app in self._apps]
         assert one == other
         assert len(one.tx_results) == len(txs)
         for app in self._apps:

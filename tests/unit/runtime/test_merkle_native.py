@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from importlib.machinery import ExtensionFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +14,8 @@ from hypothesis import strategies as st
 
 from chain.runtime import merkle_bucket, merkle_nodes
 from chain.runtime.merkle_bucket import build_change, divide_bucket, get_kind
-from node_config.compiled import NATIVE
+from tests.support.native import load_native
 
-MODULE = "chain.runtime.merkle_native"
 # A path is the start of what is drawn, so that some agree in many bits.
 PATHS = st.binary(max_size=3).map(lambda start: (start + bytes(32))[:31])
 KEYS = st.lists(st.tuples(PATHS, st.binary(min_size=1, max_size=1)), unique=True, max_size=40)
@@ -26,16 +23,7 @@ KEYS = st.lists(st.tuples(PATHS, st.binary(min_size=1, max_size=1)), unique=True
 
 @pytest.fixture(scope="module")
 def native(compiled: Path) -> ModuleType:
-    (source,) = NATIVE
-    path = next((compiled / source).parent.glob("merkle_native*.so"))
-    spec = spec_from_file_location(MODULE, loader=ExtensionFileLoader(MODULE, str(path)))
-    assert spec is not None and spec.loader is not None
-    try:
-        module = module_from_spec(spec)
-    except ImportError as error:
-        pytest.skip(str(error))
-    spec.loader.exec_module(module)
-    return module
+    return load_native(compiled, "chain.runtime.merkle_native")
 
 
 def make_bucket(keys: list[tuple[bytes, bytes]]) -> bytes:

@@ -1,0 +1,138 @@
+"""Reading what a stranger sent: bytes that are the one encoding of a message, and no others.
+
+Everything is refused that re-encodes to other bytes: unknown fields, fields given twice or out of
+order, defaults that are written, and numbers written longer than necessary.
+
+`decode_by_definition` and `read_by_definition` say what is right. Where it was built,
+strict_native.c sees in one pass that bytes are the one encoding; where it is not sure, the
+definition decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
+
+from google.protobuf import message_factory
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from chain.runtime.codec import EncodingError, M
+
+native: Any
+try:
+    from chain.runtime import strict_native as native
+except ImportError:
+    native = None
+
+# Kinds of fields as strict_native.c numbers them. A type that is not here has no layout, nor has a
+# message with a field of such a type.
+_UINT64, _UINT32, _INT64, _INT32, _BOOL, _STRING, _BYTES, _MESSAGE = range(8)
+_KINDS = {
+    FieldDescriptor.TYPE_UINT64: _UINT64,
+    FieldDescriptor.TYPE_UINT32: _UINT32,
+    FieldDescriptor.TYPE_INT64: _INT64,
+    FieldDescriptor.TYPE_INT32: _INT32,
+    FieldDescriptor.TYPE_ENUM: _INT32,
+    FieldDescriptor.TYPE_BOOL: _BOOL,
+    FieldDescriptor.TYPE_STRING: _STRING,
+    FieldDescriptor.TYPE_BYTES: _BYTES,
+    FieldDescriptor.TYPE_MESSAGE: _MESSAGE,
+}
+
+
+class NoLayoutError(Exception):
+    """A kind of message that only the definition can read."""
+
+
+def decode(kind: type[M], data: bytes) -> M:
+    """A message; raises EncodingError unless the bytes are its one encoding."""
+    layout = _find_layout(cast("Any", kind))
+    if layout is None or not native.is_plain(layout, data):
+        return decode_by_definition(kind, data)
+    message = kind()
+    message.ParseFromString(data)
+    return message
+
+
+def read(kind: type[Message], data: bytes) -> tuple[Any, ...]:
+    """The values of a message's fields in the order of their numbers, without a message.
+
+    A message within is such a tuple, or None if it is not there; of a repeated field there is a
+    tuple of its values. Raises EncodingError unless the bytes are the one encoding.
+    """
+    layout = _find_layout(cast("Any", kind))
+    values = None if layout is None else native.read_plain(layout, data)
+    return read_by_definition(kind, data) if values is None else values
+
+
+def decode_by_definition(kind: type[M], data: bytes) -> M:
+    """As `decode`: what is written again must be the same bytes."""
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise EncodingError(f"not a {kind.DESCRIPTOR.full_name}") from None
+    # Unknown fields would be kept and written back: only without them is the comparison telling.
+    message.DiscardUnknownFields()  # type: ignore[attr-defined,unused-ignore]
+    if message.SerializeToString(deterministic=True) != data:
+        raise EncodingError(f"not the canonical encoding of a {kind.DESCRIPTOR.full_name}")
+    return message
+
+
+def read_by_definition(kind: type[Message], data: bytes) -> tuple[Any, ...]:
+    """As `read`."""
+    return _list_values(decode_by_definition(kind, data))
+
+
+def _list_values(message: Message) -> tuple[Any, ...]:
+    return tuple([_get_value(message, field) for field in _sort_fields(message.DESCRIPTOR)])
+
+
+def _sort_fields(descriptor: Any) -> list[FieldDescriptor]:
+    return sorted(descriptor.fields, key=lambda field: int(field.number))
+
+
+def _get_value(message: Message, field: FieldDescriptor) -> Any:
+    value = getattr(message, field.name)
+    convert: Callable[[Any], Any] = _list_values if field.message_type else lambda item: item
+    if field.is_repeated:
+        return tuple([convert(item) for item in value])
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return convert(value)
+
+
+@cache
+def _find_layout(kind: Any) -> object | None:
+    """How the native functions know a kind; None if they do not."""
+    if native is None:
+        return None
+    try:
+        return make_layout(native, kind.DESCRIPTOR)
+    except NoLayoutError:
+        return None
+
+
+def make_layout(functions: Any, descriptor: Any, outer: tuple[str, ...] = ()) -> object:
+    """The layout of a kind for the functions of strict_native.c; NoLayoutError if they cannot read
+    it. `outer` are the kinds around it.
+    """
+    names = (*outer, descriptor.full_name)
+    entries = tuple([_make_entry(functions, field, names) for field in _sort_fields(descriptor)])
+    nothing = message_factory.GetMessageClass(descriptor)()
+    return functions.make_layout(entries, _list_values(nothing))
+
+
+def _make_entry(functions: Any, field: FieldDescriptor, outer: tuple[str, ...]) -> tuple[Any, ...]:
+    kind = _KINDS.get(field.type)
+    alone = field.containing_oneof is None or len(field.containing_oneof.fields) == 1
+    if kind is None or not alone:
+        raise NoLayoutError
+    inner = None
+    if field.message_type is not None:
+        if field.message_type.full_name in outer or field.message_type.GetOptions().map_entry:
+            raise NoLayoutError
+        inner = make_layout(functions, field.message_type, outer)
+    return field.number, kind, field.is_repeated, field.has_presence, inner

@@ -1,0 +1,109 @@
+"""What CometBFT hears of a block: results and events, by definition and in C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from blockenergy.registry.v1 import events_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+from tendermint.abci import types_pb2 as abci
+
+from abci_app.results import (
+    encode_block_result,
+    encode_events_by_definition,
+    encode_exec_result,
+    make_check_result,
+)
+from chain.admission import TxResult
+from chain.runtime.context import CosmosEvent
+from tests.support.native import load_native
+from tests.support.properties import examples
+
+SENT = CosmosEvent("transfer", (("recipient", "ben"), ("sender", "anna"), ("amount", "5ueur")))
+# Lengths around those at which a length takes one byte more.
+LENGTHS = (0, 120, 127, 128, 16_383, 16_384)
+TEXTS = st.one_of(st.text(max_size=4), st.sampled_from([size * "x" for size in LENGTHS]))
+PAIRS = st.lists(st.tuples(st.one_of(TEXTS, st.just("amount")), TEXTS), max_size=4).map(tuple)
+
+
+def test_a_result_is_what_became_of_the_transaction() -> None:
+    done = TxResult(data=b"done", gas_wanted=9, gas_used=7, events=[SENT])
+    (event,) = abci.ExecTxResult.FromString(encode_exec_result(done)).events
+    assert event.type == "transfer"
+    assert [(a.key, a.value, a.index) for a in event.attributes] == [
+        ("recipient", "ben", True),
+        ("sender", "anna", True),
+        # Nobody looks for that.
+        ("amount", "5ueur", False),
+    ]
+    refused = TxResult(code=5, codespace="sdk", log="too little", gas_wanted=9)
+    assert abci.ExecTxResult.FromString(encode_exec_result(refused)) == abci.ExecTxResult(
+        code=5, codespace="sdk", log="too little", gas_wanted=9
+    )
+
+
+def test_a_typed_event_has_all_of_its_fields() -> None:
+    event = events_pb2.EventFeederSet(feeder="north")
+    (written,) = abci.ExecTxResult.FromString(encode_exec_result(TxResult(events=[event]))).events
+    assert written.type == "blockenergy.registry.v1.EventFeederSet"
+    found = {attribute.key: attribute.value for attribute in written.attributes}
+    assert found == {"feeder": "north", "info": "{}"}
+    assert all(attribute.index for attribute in written.attributes)
+
+
+def test_a_block_has_its_results_in_order_and_its_own_events() -> None:
+    results = [TxResult(gas_used=number, events=[SENT] * number) for number in range(3)]
+    reply = encode_block_result(results, [SENT], b"hash").decode()
+    assert [(result.gas_used, len(result.events)) for result in reply.tx_results] == [
+        (number, number) for number in range(3)
+    ]
+    assert [event.type for event in reply.events] == ["transfer"]
+    assert reply.app_hash == b"hash"
+
+
+def test_checks_with_other_outcomes_have_other_replies() -> None:
+    assert make_check_result(TxResult(gas_wanted=1)).gas_wanted == 1
+    assert make_check_result(TxResult(code=3, log="no", codespace="sdk")).log == "no"
+    assert make_check_result(TxResult(code=3, log="yes", codespace="sdk")).log == "yes"
+
+
+@pytest.fixture(scope="module")
+def native(compiled: Path) -> ModuleType:
+    return load_native(compiled, "abci_app.results_native")
+
+
+class TestTheFunctionInC:
+    def test_it_writes_what_the_definition_writes(self, native: ModuleType) -> None:
+        @given(st.lists(st.tuples(TEXTS, PAIRS), max_size=4))
+        @examples(400)
+        def check(events: list[tuple[str, tuple[tuple[str, str], ...]]]) -> None:
+            for unindexed in (frozenset({"amount"}), frozenset[str]()):
+                expected = encode_events_by_definition(events, unindexed)
+                assert native.encode_events(events, unindexed) == expected
+
+        check()
+
+    def test_an_event_of_a_wallet_is_such_a_pair(self, native: ModuleType) -> None:
+        expected = encode_events_by_definition([SENT], frozenset())
+        assert native.encode_events([SENT], frozenset()) == expected
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            *((), ([],), ([], []), ((), frozenset()), ([1], frozenset()), ([("a",)], frozenset())),
+            *(([("a", [])], frozenset()), ([("a", (1,))], frozenset()), ([(1, ())], frozenset())),
+            *(([("a", (("b", 1),))], frozenset()), ([("a", ((b"b", "c"),))], frozenset())),
+            ([("a", (("b", "c", "d"),))], frozenset()),
+        ],
+    )
+    def test_wrong_calls(self, native: ModuleType, wrong: tuple[Any, ...]) -> None:
+        with pytest.raises(TypeError):
+            native.encode_events(*wrong)
+
+    def test_a_text_that_is_none(self, native: ModuleType) -> None:
+        with pytest.raises(UnicodeEncodeError):
+            native.encode_events([("\ud800", ())], frozenset())
