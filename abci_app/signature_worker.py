@@ -18,9 +18,11 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
+from queue import Queue
 
 from chain.runtime.signatures import (
     DIGEST_BYTES,
@@ -38,6 +40,10 @@ GOOD = 1
 BATCH_MAX = 64
 # For fewer, asking takes longer than checking.
 BATCH_MIN = 4
+# The library lets go of the interpreter while it checks: a thread for each core is at work.
+THREADS_MAX = 8
+# So many batches are taken in before the first of them is answered.
+BATCHES_AHEAD_MAX = 256
 # After this the node no longer waits for an answer: a batch takes milliseconds.
 REPLY_DEADLINE_S = 30.0
 # How long a worker may take to end when it has nothing more to do.
@@ -150,19 +156,41 @@ def _has_form(tx: DecodedTx, purpose: Purpose) -> bool:
 
 
 def main() -> None:
-    """Answers batches, a byte for each signature, until there are no more."""
+    """Answers batches in their order, a byte for each signature, until there are no more."""
     # The node decides when to end: it stops sending.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # A node that was killed leaves half a batch, or nobody to answer.
-    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection, suppress(OSError):
-        requests = connection.makefile("rb")
+    cores = len(os.sched_getaffinity(0))
+    results: Queue[Future[bytes] | None] = Queue(BATCHES_AHEAD_MAX)
+    with (
+        socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection,
+        ThreadPoolExecutor(min(cores, THREADS_MAX)) as pool,
+    ):
+        sender = threading.Thread(target=send_results, args=(connection, results))
+        sender.start()
+        for jobs in read_batches(connection):
+            results.put(pool.submit(check_jobs, jobs))
+        results.put(None)
+        sender.join()
+
+
+def read_batches(connection: socket.socket) -> Iterator[bytes]:
+    """The jobs of each batch. A node that was killed leaves half a batch, which is none."""
+    with connection.makefile("rb") as requests, suppress(OSError):
         while len(head := requests.read(COUNT_BYTES)) == COUNT_BYTES:
             size = int.from_bytes(head, "big") * JOB_BYTES
             jobs = requests.read(size)
             if len(jobs) < size:
                 break
-            connection.sendall(check_jobs(jobs))
+            yield jobs
+
+
+def send_results(connection: socket.socket, results: Queue[Future[bytes] | None]) -> None:
+    """Sends results until there are no more, or nobody who hears them."""
+    while (result := results.get()) is not None:
+        # With nobody there, reading ends as well, and what is left is taken off the queue.
+        with suppress(OSError):
+            connection.sendall(result.result())
 
 
 def check_jobs(jobs: bytes) -> bytes:

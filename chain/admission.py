@@ -135,14 +135,14 @@ def _admit(
 
     It refuses before it changes anything. `permit` and `get_account` may remember what they read.
     """
-    auth.require_form(tx, params, ctx.block.height)
+    gas = auth.require_form(tx, params, ctx.block.height)
     for handler, _ in tx.messages:
         permit(ctx, tx.signer, handler.roles)
     _require_fee(ctx, tx)
     account = get_account(ctx, tx.signer)
     auth.authenticate(account, tx, ctx.block.chain_id)
     _take_fee(ctx, tx, params.fee_collector)
-    return auth.compute_gas(tx, params), account
+    return gas, account
 
 
 def _require_account(ctx: Context, signer: bytes) -> state_pb2.Account:

@@ -36,15 +36,17 @@ def get_params(state: HasStore) -> state_pb2.Params:
     return PARAMS.read(state)
 
 
-def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> None:
-    """Refuses a transaction that breaks a limit or does not pay the minimum fee.
+def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> int:
+    """Refuses a transaction that breaks a limit or does not pay the minimum fee; returns its gas.
 
     height: of the block that would hold it.
     """
     require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
     if tx.limits_kept is not params:
+        tx.gas = compute_gas(tx, params)
         _require_limits(tx, params)
         tx.limits_kept = params
+    return tx.gas
 
 
 def _require_limits(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
@@ -54,9 +56,8 @@ def _require_limits(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
         detail = f"more than {params.messages_per_tx_max} messages"
         raise ChainError(SdkError.INVALID_REQUEST, detail)
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
-    gas = compute_gas(tx, params)
-    if gas > tx.gas_limit:
-        raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
+    if tx.gas > tx.gas_limit:
+        raise ChainError(SdkError.OUT_OF_GAS, f"needs {tx.gas}, limit {tx.gas_limit}")
     if tx.fee or params.min_gas_price_micro:
         _require_fee(tx, params)
 

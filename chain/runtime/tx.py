@@ -48,7 +48,6 @@ class Purpose(NamedTuple):
 class DecodedTx:
     """A transaction of one signer, decoded and checked in its form."""
 
-    hash: bytes
     size_bytes: int
     messages: tuple[tuple[Handler, Message], ...]
     signer: bytes
@@ -64,8 +63,10 @@ class DecodedTx:
     signature: bytes
     # What its signature was found good for, by `verify_signature` or by whoever checked it before.
     verified_for: Purpose | None = None
-    # The parameters whose limits it was found to keep: what does not change is checked once.
+    # The parameters whose limits it was found to keep, and its gas by them: what does not change is
+    # checked once.
     limits_kept: Message | None = None
+    gas: int = 0
 
 
 def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:
@@ -88,7 +89,6 @@ def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> 
     require(is_direct, SdkError.INVALID_REQUEST, "only SIGN_MODE_DIRECT is taken")
     coins, gas_limit, payer, granter = fee or _NO_FEE
     return DecodedTx(
-        hash=hashlib.sha256(raw).digest(),
         size_bytes=len(raw),
         messages=messages,
         signer=signer,
