@@ -14,12 +14,18 @@ from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
 from abci_app.application import Application, EncodedReply
+from abci_app.framing import FrameReader, FramingError
 from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
-from abci_app.results import encode_block_result, make_check_result, make_misbehavior_event
+from abci_app.results import (
+    encode_block_result,
+    encode_check_result,
+    make_check_result,
+    make_misbehavior_event,
+)
 from abci_app.signature_worker import Batch, SignatureWorker
 from chain import app
-from chain.admission import Admission, TxResult
+from chain.admission import Admission, TxResult, refuse
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError, build_proof_ops
@@ -29,6 +35,9 @@ from chain.transactions import MACHINE_FAULTS
 
 APP_VERSION = 1
 NAME = "blockenergy"
+# The type of a CheckTx for many waiting transactions at once (node_config/cometbft/recheck.go). Who
+# sends transactions cannot set it; only CometBFT can.
+RECHECK_MANY = 2
 
 log = logging.getLogger(__name__)
 
@@ -79,19 +88,34 @@ class EnergyApplication(Application):
 
     def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
         if self._worker is not None:
-            txs = [request.tx for request in requests]
+            txs = [request.tx for request in requests if request.type == abci.CheckTxType.NEW]
             with self._mempool_lock:
                 self._batches += self._submit(self._mempool, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
+        if request.type == RECHECK_MANY:
+            return self._recheck(request.tx)
         raw = request.tx
         while self._batches and not self._cache.is_verified(raw):
             self._wait(self._batches.popleft())
         with self._mempool_lock:
-            result = self._mempool.check(raw)
-            if not result.code:
-                self._admitted.append(raw)
-        return make_check_result(result)
+            return make_check_result(self._check(raw))
+
+    def _recheck(self, joined: bytes) -> abci.ResponseCheckTx:
+        """The answers about transactions that come together, each behind its length, as they do."""
+        try:
+            txs = list(FrameReader(len(joined)).feed(joined))
+        except FramingError as error:
+            return make_check_result(refuse(ChainError(SdkError.TX_PARSE, str(error))))
+        with self._mempool_lock:
+            answers = [encode_check_result(self._check(raw)) for raw in txs]
+        return abci.ResponseCheckTx(data=b"".join(answers))
+
+    def _check(self, raw: bytes) -> TxResult:
+        result = self._mempool.check(raw)
+        if not result.code:
+            self._admitted.append(raw)
+        return result
 
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal

@@ -43,20 +43,28 @@ type client struct {
 	changed sync.Cond
 	// Waiting to be sent.
 	queue []*abcicli.ReqRes
-	// Sent and not answered, and the last of each batch among them.
-	sent      []*abcicli.ReqRes
-	batchEnds []*abcicli.ReqRes
+	// Sent and not answered, and how many ends of batches are among them.
+	sent    []exchange
+	batches int
+	// Whether the application knows requests for many transactions, until it shows that it does not.
+	knowsMany bool
 	// Called with every answer.
 	callback abcicli.Callback
 	stopped  bool
 	err      error
 }
 
+// exchange is one message on the wire and those who wait for its answer.
+type exchange struct {
+	requests  []*abcicli.ReqRes
+	endsBatch bool
+}
+
 type clientCreator struct{ address string }
 
 // NewABCIClient makes the client of one of CometBFT's four connections.
 func (creator clientCreator) NewABCIClient() (abcicli.Client, error) {
-	c := &client{address: creator.address}
+	c := &client{address: creator.address, knowsMany: true}
 	c.changed.L = &c.mtx
 	c.BaseService = *service.NewBaseService(nil, "abciClient", c)
 	return c, nil
@@ -84,12 +92,14 @@ func (c *client) OnStop() {
 		c.conn.Close()
 	}
 	c.mtx.Lock()
-	waiting := append(c.sent, c.queue...)
+	waiting := append(c.sent, exchange{requests: c.queue})
 	c.stopped, c.sent, c.queue = true, nil, nil
 	c.changed.Broadcast()
 	c.mtx.Unlock()
-	for _, request := range waiting {
-		request.Done()
+	for _, one := range waiting {
+		for _, request := range one.requests {
+			request.Done()
+		}
 	}
 }
 
@@ -143,22 +153,24 @@ func (c *client) enqueue(request *types.Request) *abcicli.ReqRes {
 }
 
 // takeBatch waits for requests and for their turn; nil when the client has stopped.
-func (c *client) takeBatch() []*abcicli.ReqRes {
+func (c *client) takeBatch() []exchange {
 	c.mtx.Lock()
 	defer c.mtx.Unlock()
-	for (len(c.queue) == 0 || len(c.batchEnds) >= batchesMax) && !c.stopped {
+	for (len(c.queue) == 0 || c.batches >= batchesMax) && !c.stopped {
 		c.changed.Wait()
 	}
 	if c.stopped {
 		return nil
 	}
-	batch := c.queue
+	requests := c.queue
 	c.queue = nil
-	if batch[len(batch)-1].Request.GetFlush() == nil {
-		batch = append(batch, abcicli.NewReqRes(types.ToRequestFlush()))
+	if requests[len(requests)-1].Request.GetFlush() == nil {
+		requests = append(requests, abcicli.NewReqRes(types.ToRequestFlush()))
 	}
+	batch := group(requests, c.knowsMany)
+	batch[len(batch)-1].endsBatch = true
 	c.sent = append(c.sent, batch...)
-	c.batchEnds = append(c.batchEnds, batch[len(batch)-1])
+	c.batches++
 	c.changed.Broadcast()
 	return batch
 }
@@ -171,9 +183,9 @@ func (c *client) sendAll() error {
 			return nil
 		}
 		buffer = buffer[:0]
-		for _, entry := range batch {
+		for _, one := range batch {
 			var err error
-			if buffer, err = appendMessage(buffer, entry.Request); err != nil {
+			if buffer, err = appendMessage(buffer, one.message()); err != nil {
 				return err
 			}
 		}
@@ -227,23 +239,32 @@ func (c *client) answer(response *types.Response) error {
 		c.mtx.Unlock()
 		return fmt.Errorf("the application sends %T, and nothing was asked", response.Value)
 	}
-	entry, callback := c.sent[0], c.callback
-	if !isAnswer(entry.Request, response) {
+	one, callback := c.sent[0], c.callback
+	request := one.requests[0].Request
+	if !isAnswer(request, response) {
 		c.mtx.Unlock()
-		return fmt.Errorf("the application answers %T with %T", entry.Request.Value, response.Value)
+		return fmt.Errorf("the application answers %T with %T", request.Value, response.Value)
 	}
 	c.sent = c.sent[1:]
-	if entry == c.batchEnds[0] {
-		c.batchEnds = c.batchEnds[1:]
+	if one.endsBatch {
+		c.batches--
 		c.changed.Broadcast()
 	}
 	c.mtx.Unlock()
-	entry.Response = response
-	entry.Done()
-	if callback != nil {
-		callback(entry.Request, response)
+	responses, isKnown := one.split(response)
+	if !isKnown {
+		c.mtx.Lock()
+		c.knowsMany = false
+		c.mtx.Unlock()
 	}
-	entry.InvokeCallback()
+	for i, entry := range one.requests {
+		entry.Response = responses[i]
+		entry.Done()
+		if callback != nil {
+			callback(entry.Request, entry.Response)
+		}
+		entry.InvokeCallback()
+	}
 	return nil
 }
 

@@ -20,13 +20,15 @@ from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.node import EnergyApplication
+from abci_app.framing import FrameReader, encode_uvarint
+from abci_app.node import RECHECK_MANY, EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import Database
 from abci_app.signature_worker import SignatureWorker
 from chain.bank.state import BALANCES
 from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.collections import GenesisError
+from chain.runtime.errors import SdkError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 from tests.support import documents
 from tests.support.cast import wallet
@@ -264,3 +266,35 @@ def test_proofs_wait_for_the_commit(node: Node) -> None:
     refused = node.query("/store/bank/key", key, prove=True)
     assert refused.code == 18
     assert "ask again" in refused.log
+
+
+class TestRecheckOfManyTransactions:
+    def recheck(self, node: Node, txs: Sequence[bytes]) -> abci.ResponseCheckTx:
+        joined = b"".join(encode_uvarint(len(tx)) + tx for tx in txs)
+        return node.app.check_tx(abci.RequestCheckTx(tx=joined, type=RECHECK_MANY))
+
+    def test_it_is_answered_as_one_by_one(self, tmp_path: Path) -> None:
+        # Two are in the block that came between, one is out of order, one is none.
+        waiting = [pay(2), pay(3), b"", pay(5), b"noise" * 40, pay(4)]
+        answers = []
+        for number in range(2):
+            node = Node(tmp_path / f"state-{number}")
+            node.init_chain()
+            node.block(1)
+            node.block(2, [pay(0), pay(1)])
+            if number:
+                frames = FrameReader(1 << 20).feed(self.recheck(node, waiting).data)
+                answers.append([abci.ResponseCheckTx.FromString(frame) for frame in frames])
+            else:
+                answers.append([node.check(tx) for tx in waiting])
+            # What was admitted is what the next proposal has.
+            assert node.app._get_admitted(9, 3) == [pay(2), pay(3), pay(4)]
+            node.stop()
+        assert answers[0] == answers[1]
+        assert [answer.code for answer in answers[0]].count(0) == 3
+
+    def test_what_is_not_many_transactions_is_refused(self, node: Node) -> None:
+        request = abci.RequestCheckTx(tx=b"\xff" * 12, type=RECHECK_MANY)
+        answer = node.app.check_tx(request)
+        assert answer.code == SdkError.TX_PARSE.code
+        assert not answer.data
