@@ -15,11 +15,15 @@ var databaseOptions = opt.Options{
 	CompactionTotalSize: 80 * opt.MiB,
 }
 
-// openDatabase is CometBFT's own way to open a database but for the sizes above. The files are the
-// same: either can read what the other has written.
+// openDatabase is CometBFT's own way to open a database but for the sizes above and the order within
+// a batch. The files are the same: either can read what the other has written.
 func openDatabase(ctx *config.DBContext) (dbm.DB, error) {
 	if dbm.BackendType(ctx.Config.DBBackend) != dbm.GoLevelDBBackend {
 		return config.DefaultDBProvider(ctx)
 	}
-	return dbm.NewGoLevelDBWithOpts(ctx.ID, ctx.Config.DBDir(), &databaseOptions)
+	db, err := dbm.NewGoLevelDBWithOpts(ctx.ID, ctx.Config.DBDir(), &databaseOptions)
+	if err != nil {
+		return nil, err
+	}
+	return sortingDB{db}, nil
 }

@@ -1,8 +1,10 @@
-// Command cometbft is CometBFT as released, with every command it has, but for four things: it
+// Command cometbft is CometBFT as released, with every command it has, but for five things: it
 // talks to an application outside its process through the client in abci_client.go, it ends when its
 // consensus has failed (halt.go), it notices soon when a connection to a peer is dead
-// (heartbeat.go), and its databases have room for large blocks (database.go). The protocols on the wire are the same; any other CometBFT of this release can
-// take its place, and be its peer.
+// (heartbeat.go), its databases are made for large blocks (database.go, database_batch.go), and it
+// takes transactions with less work (rpc_server.go, rpc_broadcast.go, rpc_parse.go). The protocols on
+// the wire and the files are the same; any other CometBFT of this release can take its place, and be
+// its peer.
 package main
 
 import (
@@ -52,16 +54,16 @@ func main() {
 	}
 }
 
-// newNode is CometBFT's own node but for the client of an application on a socket, the sizes of its
-// databases, the logger, which ends the process when consensus has failed, and the heartbeat
-// between peers.
+// newNode is CometBFT's own node but for the client of an application on a socket, its databases,
+// the logger, which ends the process when consensus has failed, the heartbeat between peers, and
+// the start of its RPC server.
 func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
 	if err != nil {
 		return nil, fmt.Errorf("node key %s: %w", settings.NodeKeyFile(), err)
 	}
 	beat := newHeartbeat(settings.P2P.PersistentPeers)
-	return node.NewNode(
+	made, err := node.NewNode(
 		settings,
 		privval.LoadOrGenFilePV(settings.PrivValidatorKeyFile(), settings.PrivValidatorStateFile()),
 		nodeKey,
@@ -72,6 +74,10 @@ func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 		haltingLogger{logger},
 		node.CustomReactors(map[string]p2p.Reactor{"HEARTBEAT": beat}),
 	)
+	if err != nil {
+		return nil, err
+	}
+	return withOurRPC(made, settings.RPC), nil
 }
 
 // builtIn are the applications that are part of CometBFT and run in its process.
