@@ -16,7 +16,6 @@ from chain.admission import TxResult, admit, refuse, require_permission
 from chain.runtime import bech32, codec
 from chain.runtime.context import BlockInfo, Context, CosmosEvent
 from chain.runtime.errors import ChainError, SdkError
-from chain.runtime.module import Handler
 from chain.runtime.store import Overlay
 from chain.runtime.tx import DecodedTx, TxCache
 
@@ -64,7 +63,7 @@ def execute(ctx: Context, tx: DecodedTx) -> bytes:
     responses = []
     for index, (handler, message) in enumerate(tx.messages):
         response = handler.run(ctx, message)
-        ctx.emit(_message_event(handler, tx, index))
+        ctx.emit(_message_event(handler.type_url, tx.signer, index))
         responses.append((handler.response_type_url, codec.encode(response)))
     return _encode_responses(tuple(responses))
 
@@ -84,12 +83,8 @@ def _tx_event(tx: DecodedTx) -> CosmosEvent:
     return CosmosEvent("tx", (sequence, ("fee", fee)))
 
 
-def _message_event(handler: Handler, tx: DecodedTx, index: int) -> CosmosEvent:
-    return CosmosEvent(
-        "message",
-        (
-            ("action", handler.type_url),
-            ("sender", bech32.encode(tx.signer)),
-            ("msg_index", str(index)),
-        ),
-    )
+# The same accounts come back with the same kinds of messages.
+@lru_cache(1 << 14)
+def _message_event(action: str, signer: bytes, index: int) -> CosmosEvent:
+    attributes = ("action", action), ("sender", bech32.encode(signer)), ("msg_index", str(index))
+    return CosmosEvent("message", attributes)

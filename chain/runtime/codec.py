@@ -95,10 +95,15 @@ def write_varint(number: int) -> bytes:
 @cache
 def _get_writer(kind: type[Message]) -> _Writer:
     """How messages of a kind are written; TypeError for a kind that has no one encoding."""
-    _field_writers(kind.DESCRIPTOR)
+    if not _field_writers(kind.DESCRIPTOR):
+        return _write_nothing
     samples = make_samples(kind)
     by_library = all(encode_by_definition(one) == _encode_by_library(one) for one in samples)
     return _encode_by_library if by_library else encode_by_definition
+
+
+def _write_nothing(_: Message) -> bytes:
+    return b""
 
 
 def _encode_by_library(message: Message) -> bytes:

@@ -6,26 +6,14 @@ never turned into a refusal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from blockenergy.auth.v1 import errors_pb2
-from blockenergy.options.v1 import options_pb2
-from google.protobuf.descriptor import EnumDescriptor
 
-from chain.runtime.options import get_option
+from chain.runtime.error_codes import ErrorCode, ErrorCodes
+
+__all__ = ["ChainError", "ErrorCode", "ErrorCodes", "SdkError", "require"]
 
 # A detail may quote what a stranger sent, which can be a megabyte; a refusal stays a sentence.
 DETAIL_CHARACTERS_MAX = 300
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCode:
-    """One entry of an errors.proto."""
-
-    codespace: str
-    code: int
-    name: str
-    text: str
 
 
 class ChainError(Exception):
@@ -41,19 +29,6 @@ class ChainError(Exception):
     def log(self) -> str:
         """The sentence for the user."""
         return str(self)
-
-
-class ErrorCodes:
-    """The errors of a codespace by name: `ErrorCodes("bank", …).HOLD_UNKNOWN`."""
-
-    def __init__(self, codespace: str, enum: EnumDescriptor) -> None:
-        for value in enum.values:
-            text = get_option(value, options_pb2.text)
-            if value.number:
-                setattr(self, value.name, ErrorCode(codespace, value.number, value.name, text))
-
-    def __getattr__(self, name: str) -> ErrorCode:
-        raise AttributeError(f"errors.proto has no {name}")
 
 
 def require(condition: object, error: ErrorCode, detail: str = "") -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from chain.runtime.sorted_keys import SortedKeys
 
 # To begin a range anew costs as much as about so many entries of it.
 _PASSED_OVER_MAX = 16
+# None is a value: a removed key.
+_NOT_HERE: Any = object()
 
 
 class Reader(Protocol):
@@ -62,18 +64,17 @@ class Overlay:
     def __init__(self, below: Reader) -> None:
         self._below = below
         self._get_below = below.get
-        self._sorted_keys = SortedKeys()
+        self._sorted_keys: SortedKeys | None = None
         # What was read ahead of its use.
         self._ahead: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """The value under a key as changed here, else as it is below."""
-        if key in self.changes:
-            return self.changes[key]
-        if key in self._ahead:
-            return self._ahead[key]
-        return self._get_below(key)
+        value = self.changes.get(key, _NOT_HERE)
+        if value is _NOT_HERE and self._ahead:
+            value = self._ahead.get(key, _NOT_HERE)
+        return self._get_below(key) if value is _NOT_HERE else value
 
     def read_ahead(self, keys: Sequence[bytes]) -> None:
         """Reads what lies below under ascending keys, which `get` will be asked for.
@@ -125,10 +126,13 @@ class Overlay:
     def _changed_between(self, start: bytes, end: bytes) -> list[tuple[bytes, bytes | None]]:
         # A dict keeps its keys in the order in which they came, and none ever leaves it: those
         # that are not sorted yet are the last ones.
-        new = len(self.changes) - len(self._sorted_keys)
+        if not self.changes:
+            return []
+        keys = self._sorted_keys = self._sorted_keys or SortedKeys()
+        new = len(self.changes) - len(keys)
         if new:
-            self._sorted_keys.add_all(list(islice(reversed(self.changes), new)))
-        return [(key, self.changes[key]) for key in self._sorted_keys.between(start, end)]
+            keys.add_all(list(islice(reversed(self.changes), new)))
+        return [(key, self.changes[key]) for key in keys.between(start, end)]
 
     @staticmethod
     def _merged(
