@@ -17,6 +17,7 @@ from abci_app.application import Application, EncodedReply
 from abci_app.framing import FrameReader, FramingError
 from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
+from abci_app.optimistic import OptimisticExecution
 from abci_app.results import (
     encode_block_result,
     encode_check_result,
@@ -69,6 +70,7 @@ class EnergyApplication(Application):
         self._reset_mempool()
         self._block_txs: Sequence[bytes] = ()
         self._prepared: tuple[int, list[bytes]] = (0, [])
+        self._optimistic = OptimisticExecution(self._cache)
 
     def info(self, request: abci.RequestInfo) -> abci.ResponseInfo:
         committed = self._state.committed
@@ -130,6 +132,7 @@ class EnergyApplication(Application):
             self._get_admitted(len(request.txs), request.height),
         )
         self._prepared = request.height, txs
+        self._optimistic.begin(self._state.reader, block, txs)
         return abci.ResponsePrepareProposal(txs=txs)
 
     def process_proposal(
@@ -142,13 +145,18 @@ class EnergyApplication(Application):
         if not good:
             self._check_ahead(block, txs)
             good = app.process_proposal(self._state.reader, block, self._cache, txs)
+            if good:
+                self._optimistic.begin(self._state.reader, block, txs)
         status = abci.ResponseProcessProposal.ProposalStatus
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
         block = self._state.next_block(request.height, request.time.seconds, request.hash)
-        self._check_ahead(block, request.txs)
-        result = app.finalize_block(self._state.reader, block, self._cache, request.txs)
+        txs = list(request.txs)
+        result = self._optimistic.take(self._state.reader, block, txs)
+        if result is None:
+            self._check_ahead(block, txs)
+            result = app.finalize_block(self._state.reader, block, self._cache, txs)
         self._note_results(request.height, result.tx_results)
         evidence = [make_misbehavior_event(found) for found in request.misbehavior]
         for event in evidence:
@@ -156,7 +164,7 @@ class EnergyApplication(Application):
         if self._check_invariants:
             self._require_invariants(request.height, result)
         app_hash = self._state.set_pending(block, result.changes)
-        self._block_txs = list(request.txs)
+        self._block_txs = txs
         return encode_block_result(result.tx_results, [*result.events, *evidence], app_hash)
 
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:

@@ -72,8 +72,8 @@ class NodeState:
         self._pending = None
         return self._commitment.update(app.split_by_module(changes))
 
-    def next_block(self, height: int, time_s: int, block_hash: bytes = b"") -> BlockInfo:
-        """The block at a height; only one that is decided has its hash."""
+    def next_block(self, height: int, time_s: int, block_hash: bytes | None = b"") -> BlockInfo:
+        """The block at a height; only one that is decided has its hash: None, if it is not yet."""
         return BlockInfo(self.committed.chain_id, height, time_s, block_hash)
 
     def set_pending(self, block: BlockInfo, changes: Mapping[bytes, bytes | None]) -> bytes:

@@ -14,7 +14,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from chain import auth
 from chain.admission import TxResult, admit, refuse, require_permission
 from chain.runtime import bech32, codec
-from chain.runtime.context import BlockInfo, Context, CosmosEvent
+from chain.runtime.context import BlockInfo, Context, CosmosEvent, UndecidedError
 from chain.runtime.errors import ChainError, SdkError
 from chain.runtime.store import Overlay
 from chain.runtime.tx import DecodedTx, TxCache
@@ -38,7 +38,7 @@ def deliver_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> 
         result.data = execute(attempt, tx)
     except ChainError as refusal:
         result.fail(refusal.error, refusal.log)
-    except MACHINE_FAULTS:
+    except (*MACHINE_FAULTS, UndecidedError):
         raise
     except Exception as fault:  # noqa: BLE001 - one poisonous transaction must not stop the network
         result.fail(SdkError.PANIC, SdkError.PANIC.text)

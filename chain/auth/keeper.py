@@ -42,22 +42,24 @@ def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> in
     height: of the block that would hold it.
     """
     require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
-    if tx.limits_kept is not params:
-        tx.gas = compute_gas(tx, params)
-        _require_limits(tx, params)
-        tx.limits_kept = params
-    return tx.gas
+    kept = tx.limits_kept
+    if kept is not None and kept[0] is params:
+        return kept[1]
+    gas = compute_gas(tx, params)
+    _require_limits(tx, params, gas)
+    tx.limits_kept = params, gas
+    return gas
 
 
-def _require_limits(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
+def _require_limits(tx: txs.DecodedTx, params: state_pb2.Params, gas: int) -> None:
     require(tx.size_bytes <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
     require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
     if len(tx.messages) > params.messages_per_tx_max:
         detail = f"more than {params.messages_per_tx_max} messages"
         raise ChainError(SdkError.INVALID_REQUEST, detail)
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
-    if tx.gas > tx.gas_limit:
-        raise ChainError(SdkError.OUT_OF_GAS, f"needs {tx.gas}, limit {tx.gas_limit}")
+    if gas > tx.gas_limit:
+        raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
     if tx.fee or params.min_gas_price_micro:
         _require_fee(tx, params)
 

@@ -98,7 +98,7 @@ def _describe_auction(
     thin = dict.fromkeys(name for name in used if _is_thin(ctx, name))
     clearing = state_pb2.Clearing(
         height=ctx.block.height,
-        seed=ctx.block.block_hash,
+        seed=ctx.block.require_hash(),
         price_rule_permille=PARAMS.read(ctx).price_rule_permille,
         pool_sold_before_wh=info.bought_wh,
         pool_bought_before_wh=info.sold_wh,

@@ -20,17 +20,28 @@ class CosmosEvent(NamedTuple):
 Event = Message | CosmosEvent
 
 
+class UndecidedError(Exception):
+    """A block cannot be executed before it is decided, because a rule needs its hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockInfo:
     """The block in which a rule runs. Its time is the only time there is.
 
-    block_hash: what nobody knew before the block was made; empty outside FinalizeBlock.
+    block_hash: what nobody knew before the block was made; empty where no block is executed, and
+    None in one that is executed before it is decided.
     """
 
     chain_id: str
     height: int
     time_s: int
-    block_hash: bytes = b""
+    block_hash: bytes | None = b""
+
+    def require_hash(self) -> bytes:
+        """The hash, for a rule that needs it; UndecidedError if the block is not decided yet."""
+        if self.block_hash is None:
+            raise UndecidedError
+        return self.block_hash
 
 
 class Context:

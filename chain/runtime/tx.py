@@ -64,9 +64,8 @@ class DecodedTx:
     # What its signature was found good for, by `verify_signature` or by whoever checked it before.
     verified_for: Purpose | None = None
     # The parameters whose limits it was found to keep, and its gas by them: what does not change is
-    # checked once.
-    limits_kept: Message | None = None
-    gas: int = 0
+    # checked once. Both in one, because threads share what they know of a transaction.
+    limits_kept: tuple[Message, int] | None = None
 
 
 def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:

@@ -1,0 +1,76 @@
+"""Optimistic execution: a proposal is executed while consensus still votes on it.
+
+Nothing depends on it. The result is used if exactly this block is decided, and then it is what
+executing it now would give, because that is a function of the committed state and the block; else
+it is thrown away. Only what needs the hash of the block has to wait until there is one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chain import app
+from chain.runtime.context import BlockInfo, UndecidedError
+from chain.runtime.store import Reader
+from chain.runtime.tx import TxCache
+
+# A smaller block is executed while a thread for it would start.
+TXS_MIN = 16
+
+log = logging.getLogger(__name__)
+
+
+class Proposal(NamedTuple):
+    """What the result of a block follows from. Two states are the same if they are the same object
+    and the height is the same: a state changes with a commit only.
+    """
+
+    state: int
+    height: int
+    time_s: int
+    txs: Sequence[bytes]
+
+
+class OptimisticExecution:
+    """Executes one proposal at a time on a thread of its own. One thread calls its methods."""
+
+    def __init__(self, cache: TxCache) -> None:
+        self._cache = cache
+        self._proposal: Proposal | None = None
+        self._thread: threading.Thread | None = None
+        self._result: app.BlockResult | None = None
+
+    def begin(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> None:
+        """Begins to execute a proposal on a state that stays as it is until `take`; one that is
+        in hand is finished first, and this one is left.
+        """
+        if self._thread is not None or len(txs) < TXS_MIN:
+            return
+        self._proposal = Proposal(id(reader), block.height, block.time_s, txs)
+        undecided = BlockInfo(block.chain_id, block.height, block.time_s, None)
+        self._thread = threading.Thread(
+            target=self._execute, args=(reader, undecided, txs), name="optimistic", daemon=True
+        )
+        self._thread.start()
+
+    def take(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> app.BlockResult | None:
+        """The result of a decided block, None if it is not known. Afterwards nothing is in hand."""
+        if self._thread is None:
+            return None
+        self._thread.join()
+        proposal, result = self._proposal, self._result
+        self._proposal = self._thread = self._result = None
+        decided = Proposal(id(reader), block.height, block.time_s, txs)
+        return result if proposal == decided else None
+
+    def _execute(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> None:
+        try:
+            self._result = app.finalize_block(reader, block, self._cache, txs)
+        except UndecidedError:
+            log.debug("block %d waits for its hash", block.height)
+        except Exception:
+            # What is wrong shows again, and loudly, if the block is decided.
+            log.warning("a proposal for block %d cannot be executed", block.height, exc_info=True)
