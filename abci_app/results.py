@@ -148,7 +148,7 @@ except ImportError:
 
 def _list(event: Event) -> _Listed:
     if isinstance(event, CosmosEvent):
-        return event
+        return event.type, event.attributes
     writers = _attribute_writers(event.DESCRIPTOR)
     return event.DESCRIPTOR.full_name, tuple(
         [(field, write(getattr(event, field))) for field, write in writers]

@@ -46,8 +46,9 @@ ACCEPT_PAUSE_S = 0.1
 # with 0.1 ms, a transfer takes a seventh more processor time in switching.
 SWITCH_INTERVAL_S = 0.001
 # What a transaction leaves behind is freed at once, without the garbage collector, which would go
-# through all transactions that wait again and again: it is told to look less often.
-GARBAGE_THRESHOLDS = (50_000, 20, 50)
+# through all transactions that wait again and again: it is told to look when there are more new
+# objects than these have.
+GARBAGE_THRESHOLDS = (400_000, 20, 50)
 # How long a refused peer may take to read why.
 LINGER_S = 5.0
 

@@ -7,7 +7,6 @@ is admitted has used up its sequence and paid its fee, whatever becomes of its m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from blockenergy.auth.v1 import state_pb2
 
@@ -21,19 +20,39 @@ from chain.runtime.tx import DecodedTx, Purpose, TxCache
 OK = 0
 
 
-@dataclass(slots=True)
 class TxResult:
     """What became of a transaction. Code 0 is success; code and data enter the next block hash."""
 
-    code: int = OK
-    codespace: str = ""
-    log: str = ""
-    data: bytes = b""
-    gas_wanted: int = 0
-    gas_used: int = 0
-    events: list[Event] = field(default_factory=list)
-    # Set if a fault of the chain, not of the sender, refused it: to be logged loudly.
-    fault: BaseException | None = None
+    __slots__ = (
+        "code",
+        "codespace",
+        "data",
+        "events",
+        "fault",
+        "gas_used",
+        "gas_wanted",
+        "log",
+    )
+
+    def __init__(
+        self,
+        code: int = OK,
+        codespace: str = "",
+        log: str = "",
+        data: bytes = b"",
+        gas_wanted: int = 0,
+        gas_used: int = 0,
+        events: list[Event] | None = None,
+    ) -> None:
+        self.code = code
+        self.codespace = codespace
+        self.log = log
+        self.data = data
+        self.gas_wanted = gas_wanted
+        self.gas_used = gas_used
+        self.events: list[Event] = [] if events is None else events
+        # Set if a fault of the chain, not of the sender, refused it: to be logged loudly.
+        self.fault: BaseException | None = None
 
     def fail(self, error: ErrorCode, log: str) -> None:
         """Notes a refusal."""

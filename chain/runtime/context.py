@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from google.protobuf.message import Message
 
 from chain.runtime.store import Overlay
 
 
-class CosmosEvent(NamedTuple):
-    """An event in the form that Cosmos wallets and explorers look for."""
+class CosmosEvent:
+    """An event in the form that Cosmos wallets and explorers look for: a name, keys and values."""
 
-    type: str
-    attributes: tuple[tuple[str, str], ...]
+    __slots__ = ("attributes", "type")
+
+    # Written out, because each transaction has several, and a dataclass's own is not compiled.
+    def __init__(self, type: str, attributes: tuple[tuple[str, str], ...]) -> None:  # noqa: A002
+        self.type = type
+        self.attributes = attributes
 
 
 Event = Message | CosmosEvent

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1 import keys_pb2
@@ -36,36 +35,85 @@ _NO_KEY = ("", b"")
 _CACHED_KEYS = 1 << 16
 
 
-class Purpose(NamedTuple):
+# What is made for each transaction has a constructor written out: those that named tuples and
+# dataclasses make of themselves are not compiled.
+
+
+class Purpose:
     """What a signature has to be good for: the chain, the account's number and its key."""
 
-    chain_id: str
-    account_number: int
-    pub_key: bytes
+    __slots__ = ("account_number", "chain_id", "pub_key")
+
+    def __init__(self, chain_id: str, account_number: int, pub_key: bytes) -> None:
+        self.chain_id = chain_id
+        self.account_number = account_number
+        self.pub_key = pub_key
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Purpose)
+            and self.pub_key == other.pub_key
+            and self.account_number == other.account_number
+            and self.chain_id == other.chain_id
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.chain_id, self.account_number, self.pub_key))
 
 
-@dataclass(slots=True)
 class DecodedTx:
     """A transaction of one signer, decoded and checked in its form."""
 
-    size_bytes: int
-    messages: tuple[tuple[Handler, Message], ...]
-    signer: bytes
-    # 33 bytes, or empty if the transaction relies on the key of an earlier one.
-    pub_key: bytes
-    sequence: int
-    fee: tuple[tuple[str, int], ...]
-    gas_limit: int
-    memo_bytes: int
-    timeout_height: int
-    body_bytes: bytes
-    auth_info_bytes: bytes
-    signature: bytes
-    # What its signature was found good for, by `verify_signature` or by whoever checked it before.
-    verified_for: Purpose | None = None
-    # The parameters whose limits it was found to keep, and its gas by them: what does not change is
-    # checked once. Both in one, because threads share what they know of a transaction.
-    limits_kept: tuple[Message, int] | None = None
+    __slots__ = (
+        "auth_info_bytes",
+        "body_bytes",
+        "fee",
+        "gas_limit",
+        "limits_kept",
+        "memo_bytes",
+        "messages",
+        "pub_key",
+        "sequence",
+        "signature",
+        "signer",
+        "size_bytes",
+        "timeout_height",
+        "verified_for",
+    )
+
+    def __init__(
+        self,
+        size_bytes: int,
+        messages: tuple[tuple[Handler, Message], ...],
+        signer: bytes,
+        pub_key: bytes,
+        sequence: int,
+        fee: tuple[tuple[str, int], ...],
+        gas_limit: int,
+        memo_bytes: int,
+        timeout_height: int,
+        body_bytes: bytes,
+        auth_info_bytes: bytes,
+        signature: bytes,
+    ) -> None:
+        self.size_bytes = size_bytes
+        self.messages = messages
+        self.signer = signer
+        # 33 bytes, or empty if the transaction relies on the key of an earlier one.
+        self.pub_key = pub_key
+        self.sequence = sequence
+        self.fee = fee
+        self.gas_limit = gas_limit
+        self.memo_bytes = memo_bytes
+        self.timeout_height = timeout_height
+        self.body_bytes = body_bytes
+        self.auth_info_bytes = auth_info_bytes
+        self.signature = signature
+        # What its signature was found good for, by `verify_signature` or by who checked it before.
+        self.verified_for: Purpose | None = None
+        # The parameters whose limits it was found to keep, and its gas by them: what does not
+        # change is checked once. Both in one, because threads share what they know of it.
+        self.limits_kept: tuple[Message, int] | None = None
 
 
 def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:

@@ -55,7 +55,7 @@ def _print_block(commitment: Commitment, result: app.BlockResult) -> None:
 
 def _describe(events: Iterable[Event]) -> list[Any]:
     return [
-        list(event)
+        [event.type, event.attributes]
         if isinstance(event, CosmosEvent)
         else [event.DESCRIPTOR.full_name, json_format.MessageToDict(event)]
         for event in events

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from random import Random
+from typing import Any
 
 from cosmos.tx.v1beta1 import tx_pb2
 
@@ -68,7 +69,10 @@ class Transactions:
             _require_refused_without_signature(data)
         else:
             outcome = ACCEPTED
-            require(decode(data, app.HANDLERS) == decoded, "decoded twice to different content")
+            again = decode(data, app.HANDLERS)
+            require(
+                _list_content(again) == _list_content(decoded), "decoded twice to other content"
+            )
             _require_one_form(data, decoded)
         executed = judge_execution(self.street, self._cache, data)
         require(decoded is not None or executed == outcome, f"decoding: {outcome}, not {executed}")
@@ -140,7 +144,9 @@ def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
     admitted = mempool.check(raw)
     make_check_result(admitted)
     if admitted.code:
-        require(mempool.check(raw) == admitted, "refused, and then refused for another reason")
+        again = mempool.check(raw)
+        same = (again.code, again.log) == (admitted.code, admitted.log)
+        require(same, "refused, and then refused for another reason")
     store = Overlay(world.store)
     result = deliver_tx(store, block, cache, raw)
     cache.forget(raw)
@@ -185,6 +191,13 @@ def _require_refused_without_signature(data: bytes) -> None:
         decode(data, app.HANDLERS, signed=False)
     except ChainError as refusal:
         judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
+
+
+def _list_content(tx: DecodedTx) -> tuple[Any, ...]:
+    return (
+        *(tx.messages, tx.signer, tx.pub_key, tx.sequence, tx.fee, tx.gas_limit, tx.memo_bytes),
+        *(tx.timeout_height, tx.body_bytes, tx.auth_info_bytes, tx.signature),
+    )
 
 
 def _require_one_form(raw: bytes, decoded: DecodedTx) -> None:

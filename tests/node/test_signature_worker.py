@@ -91,7 +91,7 @@ def test_a_few_are_left_to_the_node(worker: SignatureWorker) -> None:
 def test_what_has_not_the_form_of_a_signature_is_left_to_the_node(worker: SignatureWorker) -> None:
     jobs = claims([pay(number) for number in range(8)])
     jobs[3][0].signature = b"short"
-    jobs[5] = (jobs[5][0], PURPOSE._replace(pub_key=b""))
+    jobs[5] = (jobs[5][0], Purpose(CHAIN_ID, PURPOSE.account_number, b""))
     for batch in worker.submit(jobs):
         worker.wait(batch)
     assert [tx.verified_for is not None for tx, _ in jobs].count(False) == 2

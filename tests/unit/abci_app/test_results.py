@@ -87,10 +87,6 @@ class TestTheFunctionInC:
 
         check()
 
-    def test_an_event_of_a_wallet_is_such_a_pair(self, native: ModuleType) -> None:
-        expected = encode_events_by_definition([SENT], frozenset())
-        assert native.encode_events([SENT], frozenset()) == expected
-
     @pytest.mark.parametrize(
         "wrong",
         [
