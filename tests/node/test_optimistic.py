@@ -1,0 +1,171 @@
+"""Blocks that are executed before they are decided come out as those that are executed after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
+from tendermint.abci import types_pb2 as abci
+
+from abci_app import optimistic
+from chain import app
+from tests.node.test_application import ANNA, CHAIN_ID, TIME_S, Node, account_number, pay
+from tests.support.transactions import Envelope, sign
+
+TXS = [pay(number) for number in range(20)]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """A node after its first block."""
+    node = Node(tmp_path / "state")
+    node.init_chain()
+    node.block(1)
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, bool]]:
+    """Each execution: height, transactions, and whether the block was decided."""
+    calls: list[tuple[int, int, bool]] = []
+    execute = app.finalize_block
+
+    def note(reader: Any, block: Any, cache: Any, txs: Any) -> Any:
+        calls.append((block.height, len(txs), block.block_hash is not None))
+        return execute(reader, block, cache, txs)
+
+    monkeypatch.setattr(app, "finalize_block", note)
+    return calls
+
+
+def propose(node: Node, height: int, txs: list[bytes], at_s: int | None = None) -> list[bytes]:
+    request = abci.RequestPrepareProposal(height=height, txs=txs, max_tx_bytes=1 << 20)
+    request.time.seconds = TIME_S + height if at_s is None else at_s
+    return list(node.app.prepare_proposal(request).txs)
+
+
+def accepts(node: Node, height: int, txs: list[bytes]) -> bool:
+    request = abci.RequestProcessProposal(height=height, txs=txs, hash=b"its hash")
+    request.time.seconds = TIME_S + height
+    status = abci.ResponseProcessProposal.ProposalStatus
+    return node.app.process_proposal(request).status == status.ACCEPT
+
+
+def expect(tmp_path: Path, txs: list[bytes]) -> abci.ResponseFinalizeBlock:
+    """What a node that hears of the second block only when it is decided says of it."""
+    other = Node(tmp_path / "other")
+    other.init_chain()
+    other.block(1)
+    response = other.block(2, txs)
+    other.stop()
+    return response
+
+
+def test_an_own_proposal_is_executed_once(
+    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+) -> None:
+    assert propose(node, 2, TXS) == TXS
+    assert accepts(node, 2, TXS)
+    response = node.block(2, TXS)
+    assert executed == [(2, 20, False)]
+    assert response == expect(tmp_path, TXS)
+    assert {result.code for result in response.tx_results} == {0}
+    # The next block begins from what this one left.
+    assert {result.code for result in node.block(3, [pay(20)]).tx_results} == {0}
+
+
+def test_a_proposal_of_another_validator_is_executed_once(
+    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+) -> None:
+    assert accepts(node, 2, TXS)
+    response = node.block(2, TXS)
+    assert executed == [(2, 20, False)]
+    assert response == expect(tmp_path, TXS)
+
+
+@pytest.mark.parametrize("decided", [TXS[:19], TXS[:3], []])
+def test_another_block_is_decided(node: Node, tmp_path: Path, decided: list[bytes]) -> None:
+    propose(node, 2, TXS)
+    assert node.block(2, decided) == expect(tmp_path, decided)
+    assert {result.code for result in node.block(3, [pay(len(decided))]).tx_results} == {0}
+
+
+def test_the_same_transactions_are_decided_at_another_time(
+    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+) -> None:
+    propose(node, 2, TXS, at_s=TIME_S + 1)
+    assert node.block(2, TXS) == expect(tmp_path, TXS)
+    assert executed[:2] == [(2, 20, False), (2, 20, True)]
+
+
+def test_a_second_proposal_of_a_height_is_left_until_it_is_decided(
+    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+) -> None:
+    propose(node, 2, TXS)
+    assert accepts(node, 2, TXS[:18])
+    assert node.block(2, TXS[:18]) == expect(tmp_path, TXS[:18])
+    assert executed[:2] == [(2, 20, False), (2, 18, True)]
+
+
+def test_a_few_transactions_are_not_worth_it(
+    node: Node, executed: list[tuple[int, int, bool]]
+) -> None:
+    few = TXS[: optimistic.TXS_MIN - 1]
+    propose(node, 2, few)
+    node.block(2, few)
+    assert executed == [(2, len(few), True)]
+
+
+def test_a_chain_that_begins_anew_is_another_state(node: Node, tmp_path: Path) -> None:
+    fresh = Node(tmp_path / "fresh")
+    first = fresh.init_chain()
+    propose(fresh, 1, TXS)
+    # CometBFT sends the genesis again after a crash before the first commit.
+    assert fresh.init_chain() == first
+    response = fresh.block(1, TXS)
+    assert {result.code for result in response.tx_results} == {0}
+    assert {result.code for result in fresh.block(2, [pay(20)]).tx_results} == {0}
+    fresh.stop()
+
+
+def test_what_needs_the_hash_of_the_block_waits_for_it(
+    node: Node, executed: list[tuple[int, int, bool]]
+) -> None:
+    slot = TIME_S // 60 + 1
+    order = market_tx_pb2.MsgPlaceLimitOrder(
+        owner=ANNA.text,
+        slot=slot,
+        side=market_pb2.SIDE_BUY,
+        quantity_wh=1_000,
+        price_limit_per_kwh=200_000,
+    )
+    node.block(2, [sign(ANNA, [order], Envelope(CHAIN_ID, account_number("anna"), 0))])
+    del executed[:]
+    txs = [pay(number) for number in range(1, 21)]
+    # The gate of the slot closes with this block, and its hash decides about the odd Wh.
+    assert propose(node, 3, txs, at_s=slot * 60) == txs
+    request = abci.RequestFinalizeBlock(height=3, hash=b"what nobody knew", txs=txs)
+    request.time.seconds = slot * 60
+    response = node.app.finalize_block(request).decode()
+    assert executed == [(3, 20, False), (3, 20, True)]
+    assert {result.code for result in response.tx_results} == {0}
+
+
+def test_a_fault_shows_when_the_block_is_decided(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_off(*_: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(app, "finalize_block", break_off)
+        propose(node, 2, TXS)
+        with pytest.raises(OSError, match="Input/output"):
+            node.block(2, TXS)
+    assert "cannot be executed" in caplog.text
+    assert {result.code for result in node.block(2, TXS).tx_results} == {0}
