@@ -114,6 +114,8 @@ func makeSettings(t *testing.T) *config.Config {
 	t.Helper()
 	settings := config.DefaultConfig()
 	settings.SetRoot(t.TempDir())
+	// Its book of addresses is still being written when the node says that it has stopped.
+	settings.P2P.PexReactor = false
 	config.EnsureRoot(settings.RootDir)
 	validator := privval.LoadOrGenFilePV(settings.PrivValidatorKeyFile(), settings.PrivValidatorStateFile())
 	genesis := types.GenesisDoc{
