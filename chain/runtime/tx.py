@@ -57,9 +57,6 @@ class Purpose:
             and self.chain_id == other.chain_id
         )
 
-    def __hash__(self) -> int:
-        return hash((self.chain_id, self.account_number, self.pub_key))
-
 
 class DecodedTx:
     """A transaction of one signer, decoded and checked in its form."""
