@@ -39,7 +39,7 @@ _CACHED_KEYS = 1 << 16
 # dataclasses make of themselves are not compiled.
 
 
-class Purpose:
+class Purpose:  # noqa: PLW1641 - nothing is looked up by it.
     """What a signature has to be good for: the chain, the account's number and its key."""
 
     __slots__ = ("account_number", "chain_id", "pub_key")
