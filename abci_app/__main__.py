@@ -121,13 +121,19 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
         if worker is not None:
             stack.callback(worker.close)
         if options.metrics is None:
-            yield EnergyApplication(state, get_version(), options.check_invariants, worker)
+            application = EnergyApplication(state, get_version(), options.check_invariants, worker)
+            stack.callback(application.close)
+            yield application
             return
         from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
 
         metrics = Metrics(state, options.home / DATA_FOLDER)
         stack.enter_context(serve_metrics(metrics, options.metrics))
-        yield MeteredApplication(state, get_version(), options.check_invariants, worker, metrics)
+        application = MeteredApplication(
+            state, get_version(), options.check_invariants, worker, metrics
+        )
+        stack.callback(application.close)
+        yield application
 
 
 def start_worker() -> SignatureWorker | None:

@@ -72,6 +72,10 @@ class EnergyApplication(Application):
         self._prepared: tuple[int, list[bytes]] = (0, [])
         self._optimistic = OptimisticExecution(self._cache)
 
+    def close(self) -> None:
+        """Returns when nothing reads the state any more; no call may follow."""
+        self._optimistic.wait()
+
     def info(self, request: abci.RequestInfo) -> abci.ResponseInfo:
         committed = self._state.committed
         return abci.ResponseInfo(

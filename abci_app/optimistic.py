@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from chain import app
@@ -24,14 +23,13 @@ log = logging.getLogger(__name__)
 
 
 class Proposal(NamedTuple):
-    """What the result of a block follows from. Two states are the same if they are the same object
-    and the height is the same: a state changes with a commit only.
+    """What the result of a block follows from, beside the state: that is the same as long as its
+    object and the height are, because it changes with a commit only.
     """
 
-    state: int
     height: int
     time_s: int
-    txs: Sequence[bytes]
+    txs: list[bytes]
 
 
 class OptimisticExecution:
@@ -40,6 +38,7 @@ class OptimisticExecution:
     def __init__(self, cache: TxCache) -> None:
         self._cache = cache
         self._proposal: Proposal | None = None
+        self._state: Reader | None = None
         self._thread: threading.Thread | None = None
         self._result: app.BlockResult | None = None
 
@@ -49,7 +48,7 @@ class OptimisticExecution:
         """
         if self._thread is not None or len(txs) < TXS_MIN:
             return
-        self._proposal = Proposal(id(reader), block.height, block.time_s, txs)
+        self._state, self._proposal = reader, Proposal(block.height, block.time_s, txs)
         undecided = BlockInfo(block.chain_id, block.height, block.time_s, None)
         self._thread = threading.Thread(
             target=self._execute, args=(reader, undecided, txs), name="optimistic", daemon=True
@@ -58,13 +57,17 @@ class OptimisticExecution:
 
     def take(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> app.BlockResult | None:
         """The result of a decided block, None if it is not known. Afterwards nothing is in hand."""
-        if self._thread is None:
-            return None
-        self._thread.join()
-        proposal, result = self._proposal, self._result
-        self._proposal = self._thread = self._result = None
-        decided = Proposal(id(reader), block.height, block.time_s, txs)
-        return result if proposal == decided else None
+        decided = Proposal(block.height, block.time_s, txs)
+        self.wait()
+        fits = self._state is reader and self._proposal == decided
+        result = self._result if fits else None
+        self._state = self._proposal = self._thread = self._result = None
+        return result
+
+    def wait(self) -> None:
+        """Returns when nothing is being executed, so that the state may be closed."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _execute(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> None:
         try:

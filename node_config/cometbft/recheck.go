@@ -12,24 +12,38 @@ import (
 // place of the one, each behind its length, and so stand the answers in the data of the answer.
 const (
 	recheckMany = types.CheckTxType(2)
-	// Few enough that one side answers while the other asks.
-	groupMax = 256
+	// Few enough that one side answers while the other asks, and far below what the application takes
+	// for a message.
+	groupMax      = 256
+	groupBytesMax = 1 << 20
 )
 
 // group makes exchanges of requests, in their order, with successive rechecks together.
 func group(requests []*abcicli.ReqRes, together bool) []exchange {
 	exchanges := make([]exchange, 0, len(requests))
 	for start := 0; start < len(requests); {
-		end := start + 1
-		if together && isRecheck(requests[start]) {
-			for end < len(requests) && end-start < groupMax && isRecheck(requests[end]) {
-				end++
-			}
+		size := 1
+		if together {
+			size = max(1, countTogether(requests[start:]))
 		}
-		exchanges = append(exchanges, exchange{requests: requests[start:end]})
-		start = end
+		exchanges = append(exchanges, exchange{requests: requests[start : start+size]})
+		start += size
 	}
 	return exchanges
+}
+
+// countTogether tells how many requests, from the first on, are rechecks that go together.
+func countTogether(requests []*abcicli.ReqRes) int {
+	total := 0
+	for i, request := range requests[:min(len(requests), groupMax)] {
+		if !isRecheck(request) {
+			return i
+		}
+		if total += len(request.Request.GetCheckTx().Tx); total > groupBytesMax {
+			return i
+		}
+	}
+	return min(len(requests), groupMax)
 }
 
 func isRecheck(request *abcicli.ReqRes) bool {

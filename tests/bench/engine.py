@@ -81,6 +81,7 @@ class Engine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.application.close()
         self._database.close()
 
 

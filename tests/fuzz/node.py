@@ -47,6 +47,7 @@ class FuzzedNode:
     def close(self) -> None:
         """Removes the folder."""
         self.faults.close()
+        self.application.close()
         self.database.close()
         shutil.rmtree(self.folder)
 

@@ -55,6 +55,7 @@ class Node:
         )
 
     def stop(self) -> None:
+        self.app.close()
         self.database.close()
 
     def init_chain(self) -> bytes:

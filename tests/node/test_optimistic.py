@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from chain import app
 from tests.node.test_application import ANNA, CHAIN_ID, TIME_S, Node, account_number, pay
 from tests.support.transactions import Envelope, sign
 
+DEADLINE_S = 20.0
 TXS = [pay(number) for number in range(20)]
 
 
@@ -169,3 +171,25 @@ def test_a_fault_shows_when_the_block_is_decided(
             node.block(2, TXS)
     assert "cannot be executed" in caplog.text
     assert {result.code for result in node.block(2, TXS).tx_results} == {0}
+
+
+def test_the_state_stays_open_until_a_proposal_is_executed(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, going = threading.Event(), threading.Event()
+    execute = app.finalize_block
+
+    def wait_first(*arguments: Any) -> Any:
+        begun.set()
+        assert going.wait(DEADLINE_S)
+        return execute(*arguments)
+
+    monkeypatch.setattr(app, "finalize_block", wait_first)
+    propose(node, 2, TXS)
+    assert begun.wait(DEADLINE_S)
+    closing = threading.Thread(target=node.app.close)
+    closing.start()
+    assert closing.is_alive()
+    going.set()
+    closing.join(DEADLINE_S)
+    assert not closing.is_alive()

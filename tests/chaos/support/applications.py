@@ -44,6 +44,8 @@ class Applications:
         self.execute([])
 
     def close(self) -> None:
+        for app in self._apps:
+            app.close()
         for database in self._databases:
             database.close()
 
