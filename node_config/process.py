@@ -79,6 +79,15 @@ class Process:
         self.send(signal.SIGTERM)
         self.wait_or_kill(wait_s)
 
+    def ends_within(self, wait_s: float) -> bool:
+        """Whether it has ended after so long at the latest."""
+        try:
+            if self._process is not None:
+                self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def wait_or_kill(self, wait_s: float) -> None:
         """Waits until it has ended, and kills it if it has not after so long."""
         if self._process is None:

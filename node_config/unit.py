@@ -17,6 +17,8 @@ BACKOFF_S, BACKOFF_MAX_S = 0.2, 10.0
 # So many failures without STABLE_S of life between them, and the unit is given up.
 FAILURES_MAX = 10
 STABLE_S = 10.0
+# So long a killed process may take to be gone; a large one gives back its memory first.
+CAUSE_S = 0.3
 
 
 class Stage(NamedTuple):
@@ -73,11 +75,12 @@ class Unit:
 
     def _fail(self, now_s: float) -> None:
         """Ends what is left of it, and decides when it starts again."""
-        ended = [
-            stage.process
-            for stage in self.stages[: self._started]
-            if not stage.process.is_running()
-        ]
+        processes = [stage.process for stage in self.stages[: self._started]]
+        # Who cannot do without another may be gone while that one is still dying: it is the cause.
+        for process in processes:
+            if not process.is_running() or process.ends_within(CAUSE_S):
+                break
+        ended = [process for process in processes if not process.is_running()]
         self.problem = "; ".join(process.describe_end() for process in ended)
         for stage in self.stages[: self._started]:
             stage.process.send(signal.SIGKILL)
