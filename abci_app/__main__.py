@@ -120,18 +120,17 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
         worker = None if options.no_signature_worker else start_worker()
         if worker is not None:
             stack.callback(worker.close)
+        application: EnergyApplication
         if options.metrics is None:
             application = EnergyApplication(state, get_version(), options.check_invariants, worker)
-            stack.callback(application.close)
-            yield application
-            return
-        from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
+        else:
+            from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
 
-        metrics = Metrics(state, options.home / DATA_FOLDER)
-        stack.enter_context(serve_metrics(metrics, options.metrics))
-        application = MeteredApplication(
-            state, get_version(), options.check_invariants, worker, metrics
-        )
+            metrics = Metrics(state, options.home / DATA_FOLDER)
+            stack.enter_context(serve_metrics(metrics, options.metrics))
+            application = MeteredApplication(
+                state, get_version(), options.check_invariants, worker, metrics
+            )
         stack.callback(application.close)
         yield application
 

@@ -16,8 +16,9 @@ from typing import Any, cast
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
+from chain.runtime import codec
 from chain.runtime.codec import EncodingError, M
 
 native: Any
@@ -51,9 +52,7 @@ def decode(kind: type[M], data: bytes) -> M:
     layout = _find_layout(cast("Any", kind))
     if layout is None or not native.is_plain(layout, data):
         return decode_by_definition(kind, data)
-    message = kind()
-    message.ParseFromString(data)
-    return message
+    return codec.decode(kind, data)
 
 
 def read(kind: type[Message], data: bytes) -> tuple[Any, ...]:
@@ -69,11 +68,7 @@ def read(kind: type[Message], data: bytes) -> tuple[Any, ...]:
 
 def decode_by_definition(kind: type[M], data: bytes) -> M:
     """As `decode`: what is written again must be the same bytes."""
-    message = kind()
-    try:
-        message.ParseFromString(data)
-    except DecodeError:
-        raise EncodingError(f"not a {kind.DESCRIPTOR.full_name}") from None
+    message = codec.decode_leniently(kind, data)
     # Unknown fields would be kept and written back: only without them is the comparison telling.
     message.DiscardUnknownFields()  # type: ignore[attr-defined,unused-ignore]
     if message.SerializeToString(deterministic=True) != data:
