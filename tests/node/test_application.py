@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from blockenergy.market.v1 import state_pb2 as market_pb2
-from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 from blockenergy.market.v1.query_pb2 import (
     QueryClearingRequest,
     QueryClearingResponse,
@@ -16,101 +13,17 @@ from blockenergy.market.v1.query_pb2 import (
     QueryParamsResponse,
 )
 from cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest
-from cosmos.bank.v1beta1.tx_pb2 import MsgSend
-from cosmos.base.v1beta1.coin_pb2 import Coin
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.framing import FrameReader, encode_uvarint
-from abci_app.node import RECHECK_MANY, EnergyApplication
-from abci_app.node_state import NodeState
-from abci_app.persistence import Database
-from abci_app.signature_worker import SignatureWorker
+from abci_app.node import RECHECK_MANY
 from chain.bank.state import BALANCES
 from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.collections import GenesisError
 from chain.runtime.errors import SdkError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
-from tests.support import documents
+from tests.node.driven_node import ANNA, BEN, CHAIN_ID, TIME_S, Node, pay, place_order
 from tests.support.cast import wallet
-from tests.support.transactions import Envelope, sign
-
-CHAIN_ID = "application-test"
-TIME_S = 1_800_000_000
-ANNA, BEN = wallet("anna"), wallet("ben")
-STATUS = abci.ResponseProcessProposal.ProposalStatus
-
-
-class Node:
-    """One node's application over a folder, to be stopped and started again."""
-
-    def __init__(self, folder: Path, worker: SignatureWorker | None = None) -> None:
-        self.folder = folder
-        self.worker = worker
-        self.start()
-
-    def start(self) -> None:
-        self.database = Database.open(self.folder, create=True)
-        self.app = EnergyApplication(
-            NodeState(self.database, proof_wait_s=0.01), "test", True, self.worker
-        )
-
-    def stop(self) -> None:
-        self.app.close()
-        self.database.close()
-
-    def init_chain(self) -> bytes:
-        document = documents.expand(documents.complete(documents.street()))
-        request = abci.RequestInitChain(
-            chain_id=CHAIN_ID, app_state_bytes=json.dumps(document).encode()
-        )
-        return self.app.init_chain(request).app_hash
-
-    def finalize(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
-        request = abci.RequestFinalizeBlock(height=height, txs=txs)
-        request.time.seconds = TIME_S + height
-        response: abci.ResponseFinalizeBlock = self.app.finalize_block(request).decode()
-        return response
-
-    def block(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
-        response = self.finalize(height, txs)
-        self.app.commit(abci.RequestCommit())
-        return response
-
-    def check(self, raw: bytes, recheck: bool = False) -> abci.ResponseCheckTx:
-        kind = abci.CheckTxType.RECHECK if recheck else abci.CheckTxType.NEW
-        return self.app.check_tx(abci.RequestCheckTx(tx=raw, type=kind))
-
-    def prepare(self, txs: Sequence[bytes], max_tx_bytes: int = 1_000_000) -> list[bytes]:
-        request = abci.RequestPrepareProposal(height=2, txs=txs, max_tx_bytes=max_tx_bytes)
-        return list(self.app.prepare_proposal(request).txs)
-
-    def accepts(self, txs: Sequence[bytes]) -> bool:
-        request = abci.RequestProcessProposal(height=2, txs=txs)
-        return self.app.process_proposal(request).status == STATUS.ACCEPT
-
-    def query(self, path: str, data: bytes, **more: object) -> abci.ResponseQuery:
-        return self.app.query(abci.RequestQuery(path=path, data=data, **more))
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path / "state")
-    node.init_chain()
-    node.block(1)
-    yield node
-    node.stop()
-
-
-def account_number(name: str) -> int:
-    short = documents.complete(documents.street())
-    return int(short[f"auth.accounts[{name}]"]["account_number"])
-
-
-def pay(sequence: int, amount: int = 5, chain_id: str = CHAIN_ID) -> bytes:
-    """Anna pays Ben."""
-    coin = Coin(denom="ueur", amount=str(amount))
-    message = MsgSend(from_address=ANNA.text, to_address=BEN.text, amount=[coin])
-    return sign(ANNA, [message], Envelope(chain_id, account_number("anna"), sequence))
 
 
 def test_genesis_can_come_twice_and_the_first_block_holds_it(tmp_path: Path) -> None:
@@ -146,15 +59,7 @@ def test_executing_a_height_again_gives_the_same_hash_and_writes_nothing(node: N
 
 def test_the_hash_of_a_block_decides_about_the_odd_wh_of_its_auction(node: Node) -> None:
     slot = TIME_S // 60 + 1
-    order = market_tx_pb2.MsgPlaceLimitOrder(
-        owner=ANNA.text,
-        slot=slot,
-        side=market_pb2.SIDE_BUY,
-        quantity_wh=1_000,
-        price_limit_per_kwh=200_000,
-    )
-    raw = sign(ANNA, [order], Envelope(CHAIN_ID, account_number("anna"), 0))
-    assert [result.code for result in node.block(2, [raw]).tx_results] == [0]
+    assert [result.code for result in node.block(2, [place_order(slot)]).tx_results] == [0]
     request = abci.RequestFinalizeBlock(height=3, hash=b"what nobody knew")
     request.time.seconds = slot * 60
     node.app.finalize_block(request)

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from blockenergy.market.v1 import state_pb2 as market_pb2
-from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 from tendermint.abci import types_pb2 as abci
 
 from abci_app import optimistic
 from chain import app
-from tests.node.test_application import ANNA, CHAIN_ID, TIME_S, Node, account_number, pay
-from tests.support.transactions import Envelope, sign
+from tests.node.driven_node import TIME_S, Node, pay, place_order
 
 DEADLINE_S = 20.0
 TXS = [pay(number) for number in range(20)]
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    """A node after its first block."""
-    node = Node(tmp_path / "state")
-    node.init_chain()
-    node.block(1)
-    yield node
-    node.stop()
 
 
 @pytest.fixture
@@ -139,14 +125,7 @@ def test_what_needs_the_hash_of_the_block_waits_for_it(
     node: Node, executed: list[tuple[int, int, bool]]
 ) -> None:
     slot = TIME_S // 60 + 1
-    order = market_tx_pb2.MsgPlaceLimitOrder(
-        owner=ANNA.text,
-        slot=slot,
-        side=market_pb2.SIDE_BUY,
-        quantity_wh=1_000,
-        price_limit_per_kwh=200_000,
-    )
-    node.block(2, [sign(ANNA, [order], Envelope(CHAIN_ID, account_number("anna"), 0))])
+    node.block(2, [place_order(slot)])
     del executed[:]
     txs = [pay(number) for number in range(1, 21)]
     # The gate of the slot closes with this block, and its hash decides about the odd Wh.

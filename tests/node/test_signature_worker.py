@@ -19,7 +19,7 @@ from abci_app.signature_worker import JOB_BYTES, SignatureWorker, check_jobs
 from chain import app
 from chain.runtime.tx import DecodedTx, Purpose, compute_digest, decode
 from node_config.process import make_environment
-from tests.node.test_application import ANNA, CHAIN_ID, Node, account_number, pay
+from tests.node.driven_node import ANNA, CHAIN_ID, Node, account_number, pay
 from tests.support.transactions import flip_s
 
 PURPOSE = Purpose(CHAIN_ID, account_number("anna"), ANNA.pub_key)

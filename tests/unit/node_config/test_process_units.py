@@ -16,6 +16,7 @@ from node_config.unit import BACKOFF_MAX_S, FAILURES_MAX, Stage, Unit
 DEADLINE_S = 20.0
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
 FAIL = [sys.executable, "-I", "-S", "-c", "import sys; sys.exit('no fuel')"]
+SHELL = ["/bin/sh", "-c"]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -100,6 +101,38 @@ def test_a_unit_that_always_fails_is_given_up(make: Callable[..., Process]) -> N
     assert len(lines) == FAILURES_MAX + 1
     unit.step(now_s)
     assert not process.is_running()
+
+
+def run_until_said(processes: list[Process]) -> str:
+    """What is said when these, a unit, end."""
+    said: list[str] = []
+    unit = Unit("node0", [Stage(each, each.is_running) for each in processes], said.append)
+    unit.is_wanted = True
+
+    def step() -> bool:
+        unit.step(0.0)
+        return bool(said)
+
+    wait_for(step)
+    return said[0]
+
+
+def test_who_is_still_dying_is_named_first(
+    make: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node_config.unit.CAUSE_S", DEADLINE_S)
+    gone = tmp_path / "gone"
+    dying = make("app", [*SHELL, f"while [ ! -e {gone} ]; do sleep 0.05; done; exit 3"])
+    said = run_until_said([dying, make("cometbft", [*SHELL, f"touch {gone}"])])
+    assert said.startswith("app ended with status 3")
+    assert "cometbft ended with status 0" in said
+
+
+def test_who_lives_on_is_not_named(make: Callable[..., Process]) -> None:
+    living = make("app", SLEEP)
+    said = run_until_said([living, make("cometbft", [*SHELL, "exit 1"])])
+    assert said.startswith("cometbft ended with status 1")
+    assert not living.is_running()
 
 
 def test_nothing_outlives_the_program_that_started_it(tmp_path: Path) -> None:

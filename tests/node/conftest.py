@@ -1,0 +1,20 @@
+"""What the tests of the application share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.node.driven_node import Node
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """A node after its first block."""
+    node = Node(tmp_path / "state")
+    node.init_chain()
+    node.block(1)
+    yield node
+    node.stop()
