@@ -44,7 +44,7 @@ testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain a
 bench: $(VENV)/.project proto cometbft compiled ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
 	$(python) -m tests.bench
 
-bench-large: $(VENV)/.project proto cometbft compiled ## The same with a million meters and accounts; about an hour
+bench-large: $(VENV)/.project proto cometbft compiled ## The same with a million meters and accounts; 25 minutes
 	$(python) -m tests.bench --large
 
 bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make bench compares with

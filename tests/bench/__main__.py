@@ -1,6 +1,6 @@
 """Measures BlockEnergy beside its peers and writes results, a table and pictures.
 
-    python -m tests.bench                         every measurement, in about five minutes
+    python -m tests.bench                         every measurement, in about six minutes
     python -m tests.bench settlement replay       only these
     python -m tests.bench --large                 a million meters and accounts, more rounds
 
@@ -34,7 +34,7 @@ MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "accounts": (
         ["--accounts", "10000", "100000"],
-        ["--accounts", "10000", "100000", "1000000"],
+        ["--accounts", "10000", "100000", "1000000", "--rounds", "5"],
     ),
     "replay": (["--transactions", "20000"], ["--transactions", "100000"]),
 }
@@ -70,7 +70,7 @@ def _parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
-    parser.add_argument("--large", action="store_true", help="the large sizes: about an hour")
+    parser.add_argument("--large", action="store_true", help="the large sizes: 25 minutes")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for the results")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(MEASUREMENTS))
