@@ -90,11 +90,7 @@ class Process:
 
     def wait_or_kill(self, wait_s: float) -> None:
         """Waits until it has ended, and kills it if it has not after so long."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(wait_s)
-        except subprocess.TimeoutExpired:
+        if self._process is not None and not self.ends_within(wait_s):
             self._process.kill()
             self._process.wait()
 

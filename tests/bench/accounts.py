@@ -36,7 +36,7 @@ from tests.bench.engine import Engine, read_disk_bytes, read_peak_mib
 from tests.bench.report import call_in_process, finish, make_parser
 
 SENDERS = 10_000
-ROUNDS = 2
+TXS_PER_SENDER = 2
 BLOCK = 2_000
 TREE_BATCHES = 25
 TREE_BATCH = 2_000
@@ -51,7 +51,11 @@ def main() -> int:
     options = parser.parse_args()
     if min(options.accounts) < SENDERS:
         parser.error(f"--accounts: at least {SENDERS}")
-    return finish(lambda: measure(options.accounts, options.rounds), options.json)
+    if options.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return finish(
+        lambda: measure(list(dict.fromkeys(options.accounts)), options.rounds), options.json
+    )
 
 
 def measure(sizes: list[int], rounds: int) -> dict[str, Any]:
@@ -128,7 +132,7 @@ def _make_txs(reader: Reader, size: int) -> list[bytes]:
     chosen = random.Random(1)
     keys = [population.signer_key(number) for number in range(SENDERS)]
     txs = []
-    for sequence in range(ROUNDS):
+    for sequence in range(TXS_PER_SENDER):
         for key in keys:
             account = auth_state.ACCOUNTS.get(state, bech32.decode(key.address))
             assert account is not None

@@ -14,7 +14,6 @@ from tests.node.driven_node import Node
 def node(tmp_path: Path) -> Iterator[Node]:
     """A node after its first block."""
     node = Node(tmp_path / "state")
-    node.init_chain()
-    node.block(1)
+    node.begin()
     yield node
     node.stop()

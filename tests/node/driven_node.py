@@ -51,6 +51,11 @@ class Node:
         )
         return self.app.init_chain(request).app_hash
 
+    def begin(self) -> None:
+        """Genesis and the first block."""
+        self.init_chain()
+        self.block(1)
+
     def finalize(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
         request = abci.RequestFinalizeBlock(height=height, txs=txs)
         request.time.seconds = TIME_S + height

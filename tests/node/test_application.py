@@ -185,8 +185,7 @@ class TestRecheckOfManyTransactions:
         answers = []
         for number in range(2):
             node = Node(tmp_path / f"state-{number}")
-            node.init_chain()
-            node.block(1)
+            node.begin()
             node.block(2, [pay(0), pay(1)])
             if number:
                 frames = FrameReader(1 << 20).feed(self.recheck(node, waiting).data)

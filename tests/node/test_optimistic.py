@@ -47,8 +47,7 @@ def accepts(node: Node, height: int, txs: list[bytes]) -> bool:
 def expect(tmp_path: Path, txs: list[bytes]) -> abci.ResponseFinalizeBlock:
     """What a node that hears of the second block only when it is decided says of it."""
     other = Node(tmp_path / "other")
-    other.init_chain()
-    other.block(1)
+    other.begin()
     response = other.block(2, txs)
     other.stop()
     return response

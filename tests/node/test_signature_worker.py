@@ -107,8 +107,7 @@ class TestTheAnswersAreThoseOfANodeAlone:
 
     def trade(self, node: Node) -> tuple[list[int], bool, list[int], bytes]:
         txs = self.offers()
-        node.init_chain()
-        node.block(1)
+        node.begin()
         node.app.announce([abci.RequestCheckTx(tx=tx) for tx in txs])
         codes = [node.check(tx).code for tx in txs]
         accepted = node.accepts([tx for tx, code in zip(txs, codes, strict=True) if not code])
@@ -136,8 +135,7 @@ class TestTheAnswersAreThoseOfANodeAlone:
     ) -> None:
         txs = [pay(number) for number in range(8)]
         node = Node(tmp_path / "state", worker)
-        node.init_chain()
-        node.block(1)
+        node.begin()
         assert node.accepts(txs)
         assert not node.accepts([*txs[:7], spoiled(txs[7])])
         assert {result.code for result in node.block(2, txs).tx_results} == {0}
