@@ -71,12 +71,22 @@ class Node:
         kind = abci.CheckTxType.RECHECK if recheck else abci.CheckTxType.NEW
         return self.app.check_tx(abci.RequestCheckTx(tx=raw, type=kind))
 
-    def prepare(self, txs: Sequence[bytes], max_tx_bytes: int = 1_000_000) -> list[bytes]:
-        request = abci.RequestPrepareProposal(height=2, txs=txs, max_tx_bytes=max_tx_bytes)
+    def prepare(
+        self,
+        txs: Sequence[bytes],
+        height: int = 2,
+        at_s: int | None = None,
+        max_tx_bytes: int = 1_000_000,
+    ) -> list[bytes]:
+        """This node's proposal; at_s is the block's time, else that of finalize."""
+        request = abci.RequestPrepareProposal(height=height, txs=txs, max_tx_bytes=max_tx_bytes)
+        request.time.seconds = TIME_S + height if at_s is None else at_s
         return list(self.app.prepare_proposal(request).txs)
 
-    def accepts(self, txs: Sequence[bytes]) -> bool:
-        request = abci.RequestProcessProposal(height=2, txs=txs)
+    def accepts(self, txs: Sequence[bytes], height: int = 2) -> bool:
+        """Whether it votes for this proposal of another."""
+        request = abci.RequestProcessProposal(height=height, txs=txs, hash=b"its hash")
+        request.time.seconds = TIME_S + height
         return self.app.process_proposal(request).status == STATUS.ACCEPT
 
     def query(self, path: str, data: bytes, **more: object) -> abci.ResponseQuery:

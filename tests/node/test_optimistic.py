@@ -31,19 +31,6 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, bool]]:
     return calls
 
 
-def propose(node: Node, height: int, txs: list[bytes], at_s: int | None = None) -> list[bytes]:
-    request = abci.RequestPrepareProposal(height=height, txs=txs, max_tx_bytes=1 << 20)
-    request.time.seconds = TIME_S + height if at_s is None else at_s
-    return list(node.app.prepare_proposal(request).txs)
-
-
-def accepts(node: Node, height: int, txs: list[bytes]) -> bool:
-    request = abci.RequestProcessProposal(height=height, txs=txs, hash=b"its hash")
-    request.time.seconds = TIME_S + height
-    status = abci.ResponseProcessProposal.ProposalStatus
-    return node.app.process_proposal(request).status == status.ACCEPT
-
-
 def expect(tmp_path: Path, txs: list[bytes]) -> abci.ResponseFinalizeBlock:
     """What a node that hears of the second block only when it is decided says of it."""
     other = Node(tmp_path / "other")
@@ -56,8 +43,8 @@ def expect(tmp_path: Path, txs: list[bytes]) -> abci.ResponseFinalizeBlock:
 def test_an_own_proposal_is_executed_once(
     node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
 ) -> None:
-    assert propose(node, 2, TXS) == TXS
-    assert accepts(node, 2, TXS)
+    assert node.prepare(TXS) == TXS
+    assert node.accepts(TXS)
     response = node.block(2, TXS)
     assert executed == [(2, 20, False)]
     assert response == expect(tmp_path, TXS)
@@ -69,7 +56,7 @@ def test_an_own_proposal_is_executed_once(
 def test_a_proposal_of_another_validator_is_executed_once(
     node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
 ) -> None:
-    assert accepts(node, 2, TXS)
+    assert node.accepts(TXS)
     response = node.block(2, TXS)
     assert executed == [(2, 20, False)]
     assert response == expect(tmp_path, TXS)
@@ -77,7 +64,7 @@ def test_a_proposal_of_another_validator_is_executed_once(
 
 @pytest.mark.parametrize("decided", [TXS[:19], TXS[:3], []])
 def test_another_block_is_decided(node: Node, tmp_path: Path, decided: list[bytes]) -> None:
-    propose(node, 2, TXS)
+    node.prepare(TXS)
     assert node.block(2, decided) == expect(tmp_path, decided)
     assert {result.code for result in node.block(3, [pay(len(decided))]).tx_results} == {0}
 
@@ -85,7 +72,7 @@ def test_another_block_is_decided(node: Node, tmp_path: Path, decided: list[byte
 def test_the_same_transactions_are_decided_at_another_time(
     node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
 ) -> None:
-    propose(node, 2, TXS, at_s=TIME_S + 1)
+    node.prepare(TXS, at_s=TIME_S + 1)
     assert node.block(2, TXS) == expect(tmp_path, TXS)
     assert executed[:2] == [(2, 20, False), (2, 20, True)]
 
@@ -93,8 +80,8 @@ def test_the_same_transactions_are_decided_at_another_time(
 def test_a_second_proposal_of_a_height_is_left_until_it_is_decided(
     node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
 ) -> None:
-    propose(node, 2, TXS)
-    assert accepts(node, 2, TXS[:18])
+    node.prepare(TXS)
+    assert node.accepts(TXS[:18])
     assert node.block(2, TXS[:18]) == expect(tmp_path, TXS[:18])
     assert executed[:2] == [(2, 20, False), (2, 18, True)]
 
@@ -103,7 +90,7 @@ def test_a_few_transactions_are_not_worth_it(
     node: Node, executed: list[tuple[int, int, bool]]
 ) -> None:
     few = TXS[: optimistic.TXS_MIN - 1]
-    propose(node, 2, few)
+    node.prepare(few)
     node.block(2, few)
     assert executed == [(2, len(few), True)]
 
@@ -111,7 +98,7 @@ def test_a_few_transactions_are_not_worth_it(
 def test_a_chain_that_begins_anew_is_another_state(node: Node, tmp_path: Path) -> None:
     fresh = Node(tmp_path / "fresh")
     first = fresh.init_chain()
-    propose(fresh, 1, TXS)
+    fresh.prepare(TXS, height=1)
     # CometBFT sends the genesis again after a crash before the first commit.
     assert fresh.init_chain() == first
     response = fresh.block(1, TXS)
@@ -128,7 +115,7 @@ def test_what_needs_the_hash_of_the_block_waits_for_it(
     del executed[:]
     txs = [pay(number) for number in range(1, 21)]
     # The gate of the slot closes with this block, and its hash decides about the odd Wh.
-    assert propose(node, 3, txs, at_s=slot * 60) == txs
+    assert node.prepare(txs, height=3, at_s=slot * 60) == txs
     request = abci.RequestFinalizeBlock(height=3, hash=b"what nobody knew", txs=txs)
     request.time.seconds = slot * 60
     response = node.app.finalize_block(request).decode()
@@ -144,7 +131,7 @@ def test_a_fault_shows_when_the_block_is_decided(
 
     with monkeypatch.context() as broken:
         broken.setattr(app, "finalize_block", break_off)
-        propose(node, 2, TXS)
+        node.prepare(TXS)
         with pytest.raises(OSError, match="Input/output"):
             node.block(2, TXS)
     assert "cannot be executed" in caplog.text
@@ -163,7 +150,7 @@ def test_the_state_stays_open_until_a_proposal_is_executed(
         return execute(*arguments)
 
     monkeypatch.setattr(app, "finalize_block", wait_first)
-    propose(node, 2, TXS)
+    node.prepare(TXS)
     assert begun.wait(DEADLINE_S)
     closing = threading.Thread(target=node.app.close)
     closing.start()
