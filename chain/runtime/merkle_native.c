@@ -1,7 +1,7 @@
 /* The functions in which a tree spends its time, for processors with instructions for SHA-256.
 
-   build_change is that of merkle_bucket.py; hash_buckets, hash_nodes and list_parents are those of
-   merkle_nodes.py. These files define what they do; tests compare. Where the processor lacks the
+   build_change is that of merkle_bucket.py; locate_buckets, hash_buckets, hash_nodes and
+   list_parents are those of merkle_nodes.py. These files define what they do; tests compare. Where the processor lacks the
    instructions, importing this module fails, and the definitions are used. */
 
 #define PY_SSIZE_T_CLEAN
@@ -13,6 +13,10 @@
 #include <immintrin.h>
 
 enum { HASH = 32, BLOCK = 64, HEAD = 66, KEY_MAX = 0xFFFF, RECORDS_ON_STACK = 64 };
+/* Of the processor's caches; a bucket of two leaves has about 250 bytes. */
+enum { LINE = 64, LINES_OF_BUCKET = 4 };
+/* How many positions ahead memory is called for: by then it is there. */
+enum { AHEAD = 8 };
 enum { EMPTY, LEAF, INNER };
 enum { LEAF_PREFIX, INNER_PREFIX };
 
@@ -242,6 +246,67 @@ static PyObject *build_change(PyObject *self, PyObject *const *arguments, Py_ssi
     return Py_BuildValue("(y#N)", path, (Py_ssize_t)HASH, record);
 }
 
+/* The heap position of the bucket of a path in a list of buckets. */
+static Py_ssize_t locate(const uint8_t *path, Py_ssize_t size)
+{
+    uint64_t start = 0;
+    int depth = 0;
+    for (int i = 0; i < 8; i++)
+        start = start << 8 | path[i];
+    while (size >> depth > 1)
+        depth++;
+    const Py_ssize_t at = (Py_ssize_t)1 << depth | (Py_ssize_t)(start >> (64 - depth));
+    return at < size ? at : at >> 1;
+}
+
+/* A large tree is in memory, not in the processor's caches, and whoever asks for positions goes to
+   the buckets next: all that they need is called for before any of it is waited for. */
+static void call_for(PyObject *const *buckets, const Py_ssize_t *positions, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const char *bucket = (const char *)buckets[positions[i]];
+        for (int line = 0; line < LINES_OF_BUCKET; line++)
+            __builtin_prefetch(bucket + line * LINE);
+    }
+}
+
+static PyObject *locate_buckets(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2 || !PyList_Check(arguments[0]) || !PyList_Check(arguments[1])) {
+        PyErr_SetString(PyExc_TypeError, "locate_buckets takes lists of buckets and of changes");
+        return NULL;
+    }
+    PyObject *const *buckets = ((PyListObject *)arguments[0])->ob_item;
+    const Py_ssize_t size = PyList_GET_SIZE(arguments[0]);
+    count = PyList_GET_SIZE(arguments[1]);
+    if (size < 2)
+        return PyErr_Format(PyExc_ValueError, "a tree has two buckets at least, not %zd", size);
+    PyObject *found = PyList_New(count);
+    Py_ssize_t *positions = PyMem_New(Py_ssize_t, count);
+    if (found != NULL && positions == NULL)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < count; i++) {
+        PyObject *change = PyList_GET_ITEM(arguments[1], i);
+        PyObject *path = PyTuple_Check(change) && PyTuple_GET_SIZE(change)
+            ? PyTuple_GET_ITEM(change, 0) : NULL;
+        if (path == NULL || !PyBytes_Check(path) || PyBytes_GET_SIZE(path) < 8) {
+            PyErr_SetString(PyExc_TypeError, "a change is a path and a record");
+            break;
+        }
+        positions[i] = locate((uint8_t *)PyBytes_AS_STRING(path), size);
+        __builtin_prefetch(buckets + positions[i]);
+        PyObject *number = PyLong_FromSsize_t(positions[i]);
+        if (number != NULL)
+            PyList_SET_ITEM(found, i, number);
+    }
+    if (PyErr_Occurred())
+        Py_CLEAR(found);
+    else
+        call_for(buckets, positions, count);
+    PyMem_Free(positions);
+    return found;
+}
+
 /* Nodes, kinds and, where they are needed, buckets of one tree. */
 typedef struct {
     uint8_t *nodes, *kinds;
@@ -281,12 +346,28 @@ static Py_ssize_t get_position(PyObject *number, Py_ssize_t limit)
     return at;
 }
 
+/* Calls for what is looked at when a position's turn comes: its kind, its node and the one beside,
+   which the parent is the hash of. */
+static void call_for_node(const Tree *tree, PyObject *number, Py_ssize_t limit)
+{
+    const Py_ssize_t at = PyLong_CheckExact(number) ? PyLong_AsSsize_t(number) : -1;
+    if (at < 1 || at >= limit) {
+        PyErr_Clear();
+        return;
+    }
+    const uint8_t *pair = tree->nodes + HASH * (at & ~(Py_ssize_t)1);
+    __builtin_prefetch(tree->kinds + at);
+    __builtin_prefetch(pair);
+    __builtin_prefetch(pair + 2 * HASH - 1);
+}
+
 /* Does something at each position, until it fails. */
 static PyObject *put_all(
     const Tree *tree, PyObject *positions, Py_ssize_t limit, int (*put)(const Tree *, Py_ssize_t)
 )
 {
     PyObject *number, *each;
+    const Py_ssize_t listed = PyList_CheckExact(positions) ? PyList_GET_SIZE(positions) : 0;
     /* To go through any others could run Python code, and the tree could move under our feet. */
     if (!PyList_CheckExact(positions) && !PyRange_Check(positions)) {
         PyErr_SetString(PyExc_TypeError, "positions are a list or a range");
@@ -294,11 +375,13 @@ static PyObject *put_all(
     }
     if ((each = PyObject_GetIter(positions)) == NULL)
         return NULL;
-    while ((number = PyIter_Next(each)) != NULL) {
+    for (Py_ssize_t ahead = AHEAD; (number = PyIter_Next(each)) != NULL; ahead++) {
         const Py_ssize_t at = get_position(number, limit);
         Py_DECREF(number);
         if (!at || put(tree, at) < 0)
             break;
+        if (ahead < listed)
+            call_for_node(tree, PyList_GET_ITEM(positions, ahead), limit);
     }
     Py_DECREF(each);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
@@ -391,6 +474,7 @@ static PyObject *list_parents(PyObject *self, PyObject *positions)
 
 static PyMethodDef methods[] = {
     {"build_change", (PyCFunction)(void (*)(void))build_change, METH_FASTCALL, NULL},
+    {"locate_buckets", (PyCFunction)(void (*)(void))locate_buckets, METH_FASTCALL, NULL},
     {"hash_buckets", (PyCFunction)(void (*)(void))hash_buckets, METH_FASTCALL, NULL},
     {"hash_nodes", (PyCFunction)(void (*)(void))hash_nodes, METH_FASTCALL, NULL},
     {"list_parents", list_parents, METH_O, NULL},

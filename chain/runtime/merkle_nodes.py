@@ -6,8 +6,23 @@ the hash is of. Both are changed in place.
 
 from hashlib import sha256
 
-from chain.runtime.merkle_bucket import INNER, LEAF, compute_subtree, get_kind, split_bucket
+from chain.runtime.merkle_bucket import (
+    INNER,
+    LEAF,
+    Change,
+    compute_subtree,
+    get_kind,
+    split_bucket,
+)
 from chain.runtime.merkle_hash import EMPTY_HASH, INNER_PREFIX
+
+
+def locate_buckets(buckets: list[bytes], changes: list[Change]) -> list[int]:
+    """The heap position of the bucket of each change."""
+    size = len(buckets)
+    shift = 65 - size.bit_length()
+    lowest = [(1 << 64 | int.from_bytes(path[:8], "big")) >> shift for path, _ in changes]
+    return [at if at < size else at >> 1 for at in lowest]
 
 
 def hash_buckets(

@@ -92,6 +92,14 @@ def test_a_changed_bucket(
     assert results[0] == results[1]
 
 
+@given(starts=st.lists(st.binary(min_size=8, max_size=8)), size=st.integers(2, 5_000))
+def test_positions(native: ModuleType, starts: list[bytes], size: int) -> None:
+    changes = [(start + bytes(24), None) for start in [*starts, bytes(8), b"\xff" * 8]]
+    found = native.locate_buckets([b""] * size, changes)
+    assert found == merkle_nodes.locate_buckets([b""] * size, changes)
+    assert all(size // 2 <= at < size for at in found)
+
+
 @given(positions=st.lists(st.integers(1, 2**40), unique=True).map(sorted))
 def test_parents(native: ModuleType, positions: list[int]) -> None:
     found = native.list_parents(positions)
@@ -136,6 +144,12 @@ WRONG_CALLS: dict[str, tuple[Any, ...]] = {
     "a key that is text": ("build_change", "key", b""),
     "a value that is text": ("build_change", b"key", ""),
     "one argument": ("build_change", b"key"),
+    "a tree of one bucket": ("locate_buckets", [b""], []),
+    "buckets of no list": ("locate_buckets", (b"", b""), []),
+    "changes of no list": ("locate_buckets", [b"", b""], iter([])),
+    "a change that is a path": ("locate_buckets", [b"", b""], [bytes(32)]),
+    "a change of nothing": ("locate_buckets", [b"", b""], [()]),
+    "a short path": ("locate_buckets", [b"", b""], [(bytes(7), None)]),
     "parents of no list": ("list_parents", (2, 3)),
     "a negative position": ("list_parents", [-1]),
 }
