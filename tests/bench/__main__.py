@@ -34,7 +34,7 @@ MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "accounts": (
         ["--accounts", "10000", "100000"],
-        ["--accounts", "10000", "100000", "1000000", "--rounds", "9"],
+        ["--accounts", "10000", "100000", "1000000", "--rounds", "3"],
     ),
     "replay": (["--transactions", "20000"], ["--transactions", "100000"]),
 }

@@ -7,17 +7,19 @@ chains of different size: what a validator does with them from CheckTx to the sy
 block, in processor time. Then leaves of the largest tree are replaced at random, with their write
 to disk.
 
-The sizes take turns, each time on a fresh copy of their chain, and the medians count: a machine
-whose speed changes would otherwise make one size look dear.
+The sizes take turns block by block, each in a process of its own: a machine whose speed changes
+would otherwise make one size look dear. Each round begins with fresh copies of the chains.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import shutil
 import sys
 import tempfile
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -47,7 +49,7 @@ def main() -> int:
     """Runs the command line."""
     parser = make_parser(__doc__)
     parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--rounds", type=int, default=1, help="how often each size has its turn")
+    parser.add_argument("--rounds", type=int, default=1, help="how often all of it is done")
     options = parser.parse_args()
     if min(options.accounts) < SENDERS:
         parser.error(f"--accounts: at least {SENDERS}")
@@ -67,11 +69,8 @@ def measure(sizes: list[int], rounds: int) -> dict[str, Any]:
         for size in sizes:
             call_in_process(create, Path(name) / f"chain-{size}", size)
         for _ in range(rounds):
-            for size in sizes:
-                folder = Path(name) / "state"
-                shutil.copytree(Path(name) / f"chain-{size}", folder)
-                taken[size].append(call_in_process(run, folder, size))
-                shutil.rmtree(folder)
+            for size, row in zip(sizes, take_turns(Path(name), sizes), strict=True):
+                taken[size].append(row)
     return {"accounts": [_summarize(taken[size], taken[sizes[0]]) for size in sizes]}
 
 
@@ -93,8 +92,41 @@ def create(folder: Path, size: int) -> None:
     population.create(folder, size, metered=False, signers=SENDERS)
 
 
-def run(folder: Path, size: int) -> dict[str, Any]:
-    """Starts on the chain and executes the transfers."""
+def take_turns(folder: Path, sizes: list[int]) -> list[dict[str, Any]]:
+    """One round: all chains execute their first block, then all their second, and so on."""
+    spawn = multiprocessing.get_context("spawn")
+    turns = []
+    for size in sizes:
+        copy = folder / f"copy-{size}"
+        shutil.copytree(folder / f"chain-{size}", copy)
+        turn, other_end = spawn.Pipe()
+        spawn.Process(target=run, args=(copy, size, other_end), daemon=True).start()
+        other_end.close()
+        turn.recv()
+        turns.append(turn)
+    for _ in range(0, SENDERS * TXS_PER_SENDER, BLOCK):
+        for turn in turns:
+            _give(turn)
+    rows = [_give(turn) for turn in turns]
+    for size in sizes:
+        shutil.rmtree(folder / f"copy-{size}")
+    return rows
+
+
+def _give(turn: Connection) -> Any:
+    """Lets a process go on; returns what it has to say when it has done its part."""
+    turn.send(None)
+    return turn.recv()
+
+
+def _await(turn: Connection) -> None:
+    """Says that the last part is done, and waits for the turn to come."""
+    turn.send(None)
+    turn.recv()
+
+
+def run(folder: Path, size: int, turn: Connection) -> None:
+    """Starts on the chain and executes the transfers, a block at each turn; says what it took."""
     disk_bytes = read_disk_bytes(folder)
     began_s = time.monotonic()
     with Engine(folder) as engine:
@@ -102,13 +134,14 @@ def run(folder: Path, size: int) -> dict[str, Any]:
         start_mib = read_peak_mib()
         engine.run_block([], population.GENESIS_TIME_S)
         txs = _make_txs(engine.state.reader, size)
-        costs = [
-            engine.run_block(txs[first : first + BLOCK], population.GENESIS_TIME_S)
-            for first in range(0, len(txs), BLOCK)
-        ]
+        costs = []
+        for first in range(0, len(txs), BLOCK):
+            _await(turn)
+            costs.append(engine.run_block(txs[first : first + BLOCK], population.GENESIS_TIME_S))
+        _await(turn)
         peak_mib = read_peak_mib()
         updates_per_s = _update_tree(engine, size)
-    return {
+    row = {
         "accounts": size,
         "start_cpu_s": round(engine.start_s, 2),
         "start_wall_s": round(start_wall_s, 2),
@@ -123,6 +156,7 @@ def run(folder: Path, size: int) -> dict[str, Any]:
         },
         "tree_updates_per_cpu_s": updates_per_s,
     }
+    turn.send(row)
 
 
 def _make_txs(reader: Reader, size: int) -> list[bytes]:
