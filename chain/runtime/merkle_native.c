@@ -1,8 +1,8 @@
 /* The functions in which a tree spends its time, for processors with instructions for SHA-256.
 
-   build_change is that of merkle_bucket.py; locate_buckets, hash_buckets, hash_nodes and
-   list_parents are those of merkle_nodes.py. These files define what they do; tests compare. Where the processor lacks the
-   instructions, importing this module fails, and the definitions are used. */
+   build_change is that of merkle_bucket.py; locate_buckets, hash_buckets, hash_nodes and list_parents
+   are those of merkle_nodes.py. These files define what they do; tests compare. Where the processor
+   lacks the instructions, importing this module fails, and the definitions are used. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -13,7 +13,7 @@
 #include <immintrin.h>
 
 enum { HASH = 32, BLOCK = 64, HEAD = 66, KEY_MAX = 0xFFFF, RECORDS_ON_STACK = 64 };
-/* Of the processor's caches; a bucket of two leaves has about 250 bytes. */
+/* A line of the processor's caches, and how many a bucket of two leaves with its 250 bytes has. */
 enum { LINE = 64, LINES_OF_BUCKET = 4 };
 /* How many positions ahead memory is called for: by then it is there. */
 enum { AHEAD = 8 };
@@ -259,9 +259,9 @@ static Py_ssize_t locate(const uint8_t *path, Py_ssize_t size)
     return at < size ? at : at >> 1;
 }
 
-/* A large tree is in memory, not in the processor's caches, and whoever asks for positions goes to
-   the buckets next: all that they need is called for before any of it is waited for. */
-static void call_for(PyObject *const *buckets, const Py_ssize_t *positions, Py_ssize_t count)
+/* Whoever asks for positions goes to the buckets next, and those of a large tree are in no cache: all
+   are called for before the first is waited for. */
+static void call_for_buckets(PyObject *const *buckets, const Py_ssize_t *positions, Py_ssize_t count)
 {
     for (Py_ssize_t i = 0; i < count; i++) {
         const char *bucket = (const char *)buckets[positions[i]];
@@ -302,7 +302,7 @@ static PyObject *locate_buckets(PyObject *self, PyObject *const *arguments, Py_s
     if (PyErr_Occurred())
         Py_CLEAR(found);
     else
-        call_for(buckets, positions, count);
+        call_for_buckets(buckets, positions, count);
     PyMem_Free(positions);
     return found;
 }
