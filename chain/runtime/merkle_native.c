@@ -246,15 +246,21 @@ static PyObject *build_change(PyObject *self, PyObject *const *arguments, Py_ssi
     return Py_BuildValue("(y#N)", path, (Py_ssize_t)HASH, record);
 }
 
-/* The heap position of the bucket of a path in a list of buckets. */
-static Py_ssize_t locate(const uint8_t *path, Py_ssize_t size)
+/* How many nodes are above a heap position. */
+static int get_depth(Py_ssize_t at)
+{
+    int depth = 0;
+    while (at >> depth > 1)
+        depth++;
+    return depth;
+}
+
+/* The heap position of the bucket of a path in a list of buckets that ends at a depth. */
+static Py_ssize_t locate(const uint8_t *path, Py_ssize_t size, int depth)
 {
     uint64_t start = 0;
-    int depth = 0;
     for (int i = 0; i < 8; i++)
         start = start << 8 | path[i];
-    while (size >> depth > 1)
-        depth++;
     const Py_ssize_t at = (Py_ssize_t)1 << depth | (Py_ssize_t)(start >> (64 - depth));
     return at < size ? at : at >> 1;
 }
@@ -281,6 +287,7 @@ static PyObject *locate_buckets(PyObject *self, PyObject *const *arguments, Py_s
     count = PyList_GET_SIZE(arguments[1]);
     if (size < 2)
         return PyErr_Format(PyExc_ValueError, "a tree has two buckets at least, not %zd", size);
+    const int depth = get_depth(size);
     PyObject *found = PyList_New(count);
     Py_ssize_t *positions = PyMem_New(Py_ssize_t, count);
     if (found != NULL && positions == NULL)
@@ -293,7 +300,7 @@ static PyObject *locate_buckets(PyObject *self, PyObject *const *arguments, Py_s
             PyErr_SetString(PyExc_TypeError, "a change is a path and a record");
             break;
         }
-        positions[i] = locate((uint8_t *)PyBytes_AS_STRING(path), size);
+        positions[i] = locate((uint8_t *)PyBytes_AS_STRING(path), size, depth);
         __builtin_prefetch(buckets + positions[i]);
         PyObject *number = PyLong_FromSsize_t(positions[i]);
         if (number != NULL)
@@ -402,12 +409,9 @@ static int put_bucket(const Tree *tree, Py_ssize_t at)
 {
     char *bucket;
     Py_ssize_t size;
-    int depth = -1;
     if (PyBytes_AsStringAndSize(PyList_GET_ITEM(tree->buckets, at), &bucket, &size) < 0)
         return -1;
-    for (Py_ssize_t above = at; above; above >>= 1)
-        depth++;
-    const int kind = hash_bucket((uint8_t *)bucket, size, depth, tree->nodes + HASH * at);
+    const int kind = hash_bucket((uint8_t *)bucket, size, get_depth(at), tree->nodes + HASH * at);
     if (kind < 0)
         return -1;
     set_kind(tree, at, (uint8_t)kind);

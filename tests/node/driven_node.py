@@ -83,10 +83,10 @@ class Node:
         request.time.seconds = TIME_S + height if at_s is None else at_s
         return list(self.app.prepare_proposal(request).txs)
 
-    def accepts(self, txs: Sequence[bytes], height: int = 2) -> bool:
-        """Whether it votes for this proposal of another."""
-        request = abci.RequestProcessProposal(height=height, txs=txs, hash=b"its hash")
-        request.time.seconds = TIME_S + height
+    def accepts(self, txs: Sequence[bytes]) -> bool:
+        """Whether it votes for this proposal of another for the second block."""
+        request = abci.RequestProcessProposal(height=2, txs=txs, hash=b"its hash")
+        request.time.seconds = TIME_S + 2
         return self.app.process_proposal(request).status == STATUS.ACCEPT
 
     def query(self, path: str, data: bytes, **more: object) -> abci.ResponseQuery:
