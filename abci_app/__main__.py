@@ -158,7 +158,7 @@ def check_state(options: argparse.Namespace) -> int:
     """Prints every broken invariant; none is the promise."""
     with Database.open(options.home / DATA_FOLDER) as database:
         state = NodeState(database)
-        problems = app.find_problems(state.reader)
+        problems = app.check_invariants(state.reader)
         for problem in problems:
             print(problem)
         print(f"height {state.committed.height}: {len(problems)} problems")

@@ -30,9 +30,9 @@ from chain.admission import Admission, TxResult, refuse
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError, build_proof_ops
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from chain.runtime.tx import TxCache
-from chain.transactions import MACHINE_FAULTS
+from chain.transactions import MACHINE_ERRORS
 
 APP_VERSION = 1
 NAME = "blockenergy"
@@ -187,7 +187,7 @@ class EnergyApplication(Application):
             return self._refuse(refusal)
         except NotReadyError as error:
             return self._refuse(ChainError(SdkError.INVALID_REQUEST, str(error)))
-        except MACHINE_FAULTS:
+        except MACHINE_ERRORS:
             raise
         except Exception:
             log.exception("query %s failed", request.path)
@@ -208,7 +208,7 @@ class EnergyApplication(Application):
         require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:200])
         require(request.data, SdkError.INVALID_REQUEST, "no key")
         app.store_key(module, b"")
-        with self._state.open_provable() as (snapshot, committed, commitment):
+        with self._state.open_provable() as (snapshot, committed, multistore):
             _require_height(request.height, committed.height)
             value = snapshot.get(app.store_key(module, request.data))
             response = abci.ResponseQuery(
@@ -217,7 +217,7 @@ class EnergyApplication(Application):
             if request.prove:
                 try:
                     ops = build_proof_ops(
-                        commitment,
+                        multistore,
                         module,
                         request.data,
                         lambda key: snapshot.get(app.store_key(module, key)),
@@ -243,7 +243,7 @@ class EnergyApplication(Application):
     def _submit(self, admission: Admission, txs: Sequence[bytes]) -> list[Batch]:
         if self._worker is None:
             return []
-        foreseen = map(admission.foresee_signature, txs)
+        foreseen = map(admission.prefetch_signature, txs)
         return self._worker.submit(claim for claim in foreseen if claim is not None)
 
     def _wait(self, batch: Batch) -> None:
@@ -274,9 +274,9 @@ class EnergyApplication(Application):
                 )
 
     def _require_invariants(self, height: int, result: app.BlockResult) -> None:
-        after = Overlay(self._state.reader)
+        after = CacheStore(self._state.reader)
         after.changes.update(result.changes)
-        problems = app.find_problems(after)
+        problems = app.check_invariants(after)
         if problems:
             raise BrokenInvariantError(f"height {height}: " + "; ".join(problems[:5]))
 

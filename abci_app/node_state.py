@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from abci_app.persistence import Database, Snapshot
 from chain import app
-from chain.runtime.commitment import Commitment
 from chain.runtime.context import BlockInfo
+from chain.runtime.multistore import Multistore
 from chain.runtime.store import MemoryStore, Reader
 
 # Records of the node itself. Module numbers begin with 1, so no module writes here, and the app
@@ -51,7 +51,7 @@ class NodeState:
     def __init__(self, database: Database, proof_wait_s: float = PROOF_WAIT_S) -> None:
         self._proof_wait_s = proof_wait_s
         self._database = database
-        self._commitment = Commitment(app.MODULE_NAMES.values())
+        self._multistore = Multistore(app.MODULE_NAMES.values())
         self._genesis: MemoryStore | None = None
         self._pending: _Pending | None = None
         self._settled = threading.Condition()
@@ -65,12 +65,12 @@ class NodeState:
 
     def begin_chain(self, chain_id: str, changes: Mapping[bytes, bytes | None]) -> bytes:
         """Takes the state of genesis, in memory until the first commit; returns its app hash."""
-        self._commitment = Commitment(app.MODULE_NAMES.values())
+        self._multistore = Multistore(app.MODULE_NAMES.values())
         self._genesis = MemoryStore()
         self._genesis.apply(changes)
         self.committed = Committed(chain_id, 0, 0, b"")
         self._pending = None
-        return self._commitment.update(app.split_by_module(changes))
+        return self._multistore.update(app.split_by_module(changes))
 
     def next_block(self, height: int, time_s: int, block_hash: bytes | None = b"") -> BlockInfo:
         """The block at a height; only one that is decided has its hash: None, if it is not yet."""
@@ -82,8 +82,8 @@ class NodeState:
         """
         with self._settled:
             if self._pending is not None:
-                self._commitment.undo()
-            app_hash = self._commitment.update(app.split_by_module(changes))
+                self._multistore.undo()
+            app_hash = self._multistore.update(app.split_by_module(changes))
             self._pending = _Pending(block, changes, app_hash)
             return app_hash
 
@@ -110,7 +110,7 @@ class NodeState:
             snapshot.close()
 
     @contextmanager
-    def open_provable(self) -> Iterator[tuple[Snapshot, Committed, Commitment]]:
+    def open_provable(self) -> Iterator[tuple[Snapshot, Committed, Multistore]]:
         """As `open_snapshot`, with the tree of the same height; holds up the next block meanwhile.
 
         Errors: NotReadyError when a block is executed and its commit does not come.
@@ -121,7 +121,7 @@ class NodeState:
                 if not self._settled.wait(max(0.0, deadline_s - time.monotonic())):
                     raise NotReadyError("a block is being committed; ask again")
             with self.open_snapshot() as (snapshot, committed):
-                yield snapshot, committed, self._commitment
+                yield snapshot, committed, self._multistore
 
     def _read_committed(self) -> Committed:
         with self.open_snapshot() as (_, committed):
@@ -134,8 +134,8 @@ class NodeState:
         for number, name in app.MODULE_NAMES.items():
             items = self._database.items(bytes([number]), bytes([number + 1]))
             in_tree = ((key[1:], value) for key, value in items if app.is_in_tree(key))
-            self._commitment.load(name, in_tree)
-        assert self._commitment.app_hash == self.committed.app_hash, (
+            self._multistore.load(name, in_tree)
+        assert self._multistore.app_hash == self.committed.app_hash, (
             "the state on disk does not have the app hash that was committed with it"
         )
 

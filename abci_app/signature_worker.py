@@ -30,7 +30,7 @@ from chain.runtime.signatures import (
     SECP256K1_SIGNATURE_BYTES,
     verify_secp256k1_digest,
 )
-from chain.runtime.tx import DecodedTx, Purpose, compute_digest
+from chain.runtime.tx import DecodedTx, SignerData, compute_digest
 
 # In front of the jobs of a batch: how many there are.
 COUNT_BYTES = 4
@@ -57,7 +57,7 @@ class Batch:
 
     __slots__ = ("claims", "is_settled")
 
-    def __init__(self, claims: Sequence[tuple[DecodedTx, Purpose]]) -> None:
+    def __init__(self, claims: Sequence[tuple[DecodedTx, SignerData]]) -> None:
         self.claims = claims
         self.is_settled = False
 
@@ -86,7 +86,7 @@ class SignatureWorker:
         """The number of the process."""
         return self._process.pid
 
-    def submit(self, claims: Iterable[tuple[DecodedTx, Purpose]]) -> list[Batch]:
+    def submit(self, claims: Iterable[tuple[DecodedTx, SignerData]]) -> list[Batch]:
         """Has signatures checked; the batches, in their order, are to be waited for.
 
         What is checked first is on its way while `claims` still finds out what comes next.
@@ -120,8 +120,8 @@ class SignatureWorker:
 
     def _send(self, batch: Batch) -> None:
         jobs = [
-            purpose.pub_key + compute_digest(tx, purpose) + tx.signature
-            for tx, purpose in batch.claims
+            signer_data.pub_key + compute_digest(tx, signer_data) + tx.signature
+            for tx, signer_data in batch.claims
         ]
         try:
             self._socket.sendall(len(jobs).to_bytes(COUNT_BYTES, "big") + b"".join(jobs))
@@ -137,9 +137,9 @@ class SignatureWorker:
         except OSError as error:
             answer = b""
             self._lose(error)
-        for (tx, purpose), result in zip(batch.claims, answer, strict=False):
+        for (tx, signer_data), result in zip(batch.claims, answer, strict=False):
             if result == GOOD:
-                tx.verified_for = purpose
+                tx.verified_for = signer_data
         batch.is_settled = True
 
     def _lose(self, error: Exception) -> None:
@@ -149,9 +149,9 @@ class SignatureWorker:
             log.warning("lost the process that checks signatures ahead, going on alone: %s", error)
 
 
-def _has_form(tx: DecodedTx, purpose: Purpose) -> bool:
+def _has_form(tx: DecodedTx, signer_data: SignerData) -> bool:
     """Whether a signature and its key have the lengths of a job."""
-    key_fits = len(purpose.pub_key) == SECP256K1_KEY_BYTES
+    key_fits = len(signer_data.pub_key) == SECP256K1_KEY_BYTES
     return key_fits and len(tx.signature) == SECP256K1_SIGNATURE_BYTES
 
 

@@ -14,8 +14,8 @@ from chain import auth, bank, registry
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context, Event
 from chain.runtime.errors import ChainError, ErrorCode, SdkError
-from chain.runtime.store import Overlay, Reader
-from chain.runtime.tx import DecodedTx, Purpose, TxCache
+from chain.runtime.store import CacheStore, Reader
+from chain.runtime.tx import DecodedTx, SignerData, TxCache
 
 OK = 0
 
@@ -75,7 +75,7 @@ class Admission:
 
     def __init__(self, reader: Reader, block: BlockInfo, cache: TxCache) -> None:
         # For what is asked outside any transaction.
-        self._ctx = Context(Overlay(reader), block)
+        self._ctx = Context(CacheStore(reader), block)
         self._cache = cache
         self._params: state_pb2.Params | None = None
         self._accounts: dict[bytes, state_pb2.Account] = {}
@@ -97,7 +97,7 @@ class Admission:
             return refuse(refusal)
         return TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
 
-    def foresee_signature(self, raw: bytes) -> tuple[DecodedTx, Purpose] | None:
+    def prefetch_signature(self, raw: bytes) -> tuple[DecodedTx, SignerData] | None:
         """The signature check that `check` will make of a transaction, so that it can be made
         ahead: whoever finds it good notes that in the transaction (`verified_for`).
 
@@ -111,8 +111,8 @@ class Admission:
             account = self._get_account(self._ctx, tx.signer)
         except ChainError:
             return None
-        purpose = auth.get_purpose(account, tx, self._ctx.block.chain_id)
-        return None if purpose is None else (tx, purpose)
+        signer_data = auth.get_signer_data(account, tx, self._ctx.block.chain_id)
+        return None if signer_data is None else (tx, signer_data)
 
     def _require_permission(self, ctx: Context, signer: bytes, roles: frozenset[int]) -> None:
         if (signer, roles) not in self._permitted:
@@ -154,7 +154,7 @@ def _admit(
 
     It refuses before it changes anything. `permit` and `get_account` may remember what they read.
     """
-    gas = auth.require_form(tx, params, ctx.block.height)
+    gas = auth.validate_basic(tx, params, ctx.block.height)
     for handler, _ in tx.messages:
         permit(ctx, tx.signer, handler.roles)
     _require_fee(ctx, tx)

@@ -19,7 +19,7 @@ from chain.runtime import codec
 from chain.runtime.context import BlockInfo, Context, Event
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler, Module, Query
-from chain.runtime.store import Overlay, Reader
+from chain.runtime.store import CacheStore, Reader
 from chain.runtime.tx import TxCache, decode
 from chain.transactions import deliver_tx, simulate_tx
 
@@ -65,7 +65,7 @@ def finalize_block(
     reader: Reader, block: BlockInfo, cache: TxCache, txs: Sequence[bytes]
 ) -> BlockResult:
     """Executes a block: what modules do before it, its transactions, what modules do after it."""
-    store = Overlay(reader)
+    store = CacheStore(reader)
     ctx = Context(store, block)
     for module in MODULES:
         if module.begin_block:
@@ -120,7 +120,7 @@ def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
     if found is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, path[:200])
     request = _decode_request(found.request, data)
-    return codec.encode(found.run(Context(Overlay(reader), block), request))
+    return codec.encode(found.run(Context(CacheStore(reader), block), request))
 
 
 def export(reader: Reader) -> dict[str, Any]:
@@ -128,9 +128,9 @@ def export(reader: Reader) -> dict[str, Any]:
     return genesis.export(MODULES, reader)
 
 
-def find_problems(reader: Reader) -> list[str]:
+def check_invariants(reader: Reader) -> list[str]:
     """Every broken invariant, in a sentence; none is the promise of this chain."""
-    return genesis.find_problems(MODULES, reader)
+    return genesis.check_invariants(MODULES, reader)
 
 
 def split_by_module(changes: Changes) -> dict[str, dict[bytes, bytes | None]]:
@@ -168,7 +168,7 @@ def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")
     tx = decode(raw, HANDLERS, signed=False)
-    result = simulate_tx(Overlay(reader), block, tx)
+    result = simulate_tx(CacheStore(reader), block, tx)
     return codec.encode(
         service_pb2.SimulateResponse(
             gas_info=GasInfo(gas_wanted=result.gas_wanted, gas_used=result.gas_used),

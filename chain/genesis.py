@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from chain.runtime.bech32 import AddressError
 from chain.runtime.collections import GenesisError
 from chain.runtime.module import Module
-from chain.runtime.store import MemoryStore, Overlay, Reader
+from chain.runtime.store import CacheStore, MemoryStore, Reader
 
 _PROBLEMS_SHOWN = 5
 
 
 class _State(NamedTuple):
-    store: Overlay
+    store: CacheStore
 
 
 def load(modules: Sequence[Module], document: Any) -> Mapping[bytes, bytes | None]:
@@ -28,7 +28,7 @@ def load(modules: Sequence[Module], document: Any) -> Mapping[bytes, bytes | Non
     names = [module.name for module in modules]
     for name in sorted(set(document) - set(names)):
         raise GenesisError(f"app_state.{name}: there is no such module")
-    state = _State(Overlay(MemoryStore()))
+    state = _State(CacheStore(MemoryStore()))
     for module in modules:
         if module.name not in document:
             raise GenesisError(f"app_state.{module.name} is missing")
@@ -39,13 +39,13 @@ def load(modules: Sequence[Module], document: Any) -> Mapping[bytes, bytes | Non
 
 def export(modules: Sequence[Module], reader: Reader) -> dict[str, Any]:
     """The document of a state."""
-    state = _State(Overlay(reader))
+    state = _State(CacheStore(reader))
     return {module.name: module.schema.export(state) for module in modules}
 
 
-def find_problems(modules: Sequence[Module], reader: Reader) -> list[str]:
+def check_invariants(modules: Sequence[Module], reader: Reader) -> list[str]:
     """Every broken invariant, as `module.invariant: problem`."""
-    state = _State(Overlay(reader))
+    state = _State(CacheStore(reader))
     problems = [
         f"{module.name}.{invariant.__name__}: {problem}"
         for module in modules
@@ -57,7 +57,7 @@ def find_problems(modules: Sequence[Module], reader: Reader) -> list[str]:
         f"{module.name}: {problem}"
         for module in modules
         for index in module.schema.indexes
-        for problem in index.find_problems(state)
+        for problem in index.check_invariants(state)
     ]
 
 
@@ -68,6 +68,6 @@ def _validate(modules: Sequence[Module], state: _State) -> None:
                 module.validate_genesis(state)
             except (AddressError, AssertionError) as error:
                 raise GenesisError(f"{module.name}: {error}") from None
-    problems = find_problems(modules, state.store)
+    problems = check_invariants(modules, state.store)
     if problems:
         raise GenesisError("; ".join(problems[:_PROBLEMS_SHOWN]))

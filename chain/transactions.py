@@ -16,14 +16,14 @@ from chain.admission import TxResult, admit, refuse, require_permission
 from chain.runtime import bech32, codec
 from chain.runtime.context import BlockInfo, Context, CosmosEvent, UndecidedError
 from chain.runtime.errors import ChainError, SdkError
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from chain.runtime.tx import DecodedTx, TxCache
 
 # Faults that depend on the machine: they must stop the node, not decide about a transaction.
-MACHINE_FAULTS = (MemoryError, RecursionError, OSError)
+MACHINE_ERRORS = (MemoryError, RecursionError, OSError)
 
 
-def deliver_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> TxResult:
+def deliver_tx(store: CacheStore, block: BlockInfo, cache: TxCache, raw: bytes) -> TxResult:
     """Executes a transaction of a block."""
     try:
         tx = cache.get(raw)
@@ -33,12 +33,12 @@ def deliver_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> 
         return refuse(refusal)
     result = TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
     result.events.append(_tx_event(tx))
-    attempt = Context(Overlay(store), block, tx.signer)
+    attempt = Context(CacheStore(store), block, tx.signer)
     try:
         result.data = execute(attempt, tx)
     except ChainError as refusal:
         result.fail(refusal.error, refusal.log)
-    except (*MACHINE_FAULTS, UndecidedError):
+    except (*MACHINE_ERRORS, UndecidedError):
         raise
     except Exception as fault:  # noqa: BLE001 - one poisonous transaction must not stop the network
         result.fail(SdkError.PANIC, SdkError.PANIC.text)
@@ -49,9 +49,9 @@ def deliver_tx(store: Overlay, block: BlockInfo, cache: TxCache, raw: bytes) -> 
     return result
 
 
-def simulate_tx(store: Overlay, block: BlockInfo, tx: DecodedTx) -> TxResult:
+def simulate_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
     """Executes a transaction without its signature and fee, for its gas and its outcome."""
-    ctx = Context(Overlay(store), block, tx.signer)
+    ctx = Context(CacheStore(store), block, tx.signer)
     require_permission(ctx, tx)
     data = execute(ctx, tx)
     gas = auth.compute_gas(tx, auth.get_params(ctx))

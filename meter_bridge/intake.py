@@ -148,7 +148,7 @@ class Intake:
 
     def _accept(self, reading: Reading, params: Params) -> Pending:
         """Hands a reading to the spool if everything holds; errors: PushRefusedError."""
-        require_form(reading)
+        validate_basic(reading)
         self._require_ended(reading, params)
         self._require_signed(reading, params)
         self._require_in_time(reading, params)
@@ -218,7 +218,7 @@ class Intake:
         return self._tolerance_s
 
 
-def require_form(reading: Reading) -> None:
+def validate_basic(reading: Reading) -> None:
     """Errors: PushRefusedError if a reading could not be one, whoever sent it."""
     if METER_ID.fullmatch(reading.meter_id) is None:
         raise malformed(f"The meter id has to be {METER_ID_FORM}.")

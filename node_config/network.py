@@ -64,7 +64,7 @@ class Network:
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
         self._stopping = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._supervisor: threading.Thread | None = None
         self._lock_file: IO[bytes] | None = None
         self._units: dict[str, Unit] = {}
 
@@ -74,15 +74,15 @@ class Network:
         Raises UsageError or MissingError before anything is started, and NetworkError if a process
         fails or the deadline passes; then nothing is left running.
         """
-        assert self._keeper is None, "the network is running"
+        assert self._supervisor is None, "the network is running"
         deadline = time.monotonic() + deadline_s
         self._lock_file = lock_home(self.layout.home)
         try:
             require_startable(self.layout)
             self._units = make_units(self.layout, self._say, self._make_process)
             self._stopping.clear()
-            self._keeper = threading.Thread(target=self._keep, name="network", daemon=True)
-            self._keeper.start()
+            self._supervisor = threading.Thread(target=self._keep, name="network", daemon=True)
+            self._supervisor.start()
             nodes = [node.name for node in self.layout.nodes]
             self._want(nodes)
             self._wait_until_up(nodes, deadline)
@@ -109,9 +109,9 @@ class Network:
         end_all([unit.stages[0].process for unit in nodes])
         # Only now: the processes end with the thread that started them.
         self._stopping.set()
-        if self._keeper is not None:
-            self._keeper.join()
-            self._keeper = None
+        if self._supervisor is not None:
+            self._supervisor.join()
+            self._supervisor = None
         self._units = {}
         if self._lock_file is not None:
             self._lock_file.close()
@@ -203,7 +203,7 @@ class Network:
 
     def _is_kept(self) -> bool:
         """Whether processes are being watched; False after a fault of the keeper."""
-        return self._keeper is not None and self._keeper.is_alive()
+        return self._supervisor is not None and self._supervisor.is_alive()
 
     def _pause(self) -> None:
         if self._cancelled.wait(POLL_S):

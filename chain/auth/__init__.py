@@ -16,9 +16,9 @@ from chain.auth.keeper import (
     create_account,
     get_account,
     get_params,
-    get_purpose,
+    get_signer_data,
     put_account,
-    require_form,
+    validate_basic,
 )
 from chain.auth.state import SCHEMA
 from chain.runtime.module import Module
@@ -42,7 +42,7 @@ __all__ = [
     "create_account",
     "get_account",
     "get_params",
-    "get_purpose",
+    "get_signer_data",
     "put_account",
-    "require_form",
+    "validate_basic",
 ]

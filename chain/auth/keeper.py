@@ -33,10 +33,10 @@ def put_account(ctx: Context, address: bytes, account: state_pb2.Account) -> Non
 
 def get_params(state: HasStore) -> state_pb2.Params:
     """The limits and prices of transactions; to be read only."""
-    return PARAMS.read(state)
+    return PARAMS.get_shared(state)
 
 
-def require_form(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> int:
+def validate_basic(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> int:
     """Refuses a transaction that breaks a limit or does not pay the minimum fee; returns its gas.
 
     height: of the block that would hold it.
@@ -78,19 +78,21 @@ def authenticate(account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str) -
     if tx.sequence != account.sequence:
         detail = f"account sequence mismatch, expected {account.sequence}, got {tx.sequence}"
         raise ChainError(SdkError.WRONG_SEQUENCE, detail)
-    purpose = get_purpose(account, tx, chain_id)
-    if purpose is None:
+    signer_data = get_signer_data(account, tx, chain_id)
+    if signer_data is None:
         detail = "the first transaction must carry the public key"
         raise ChainError(SdkError.INVALID_PUB_KEY, detail)
-    require(txs.verify_signature(tx, purpose), SdkError.UNAUTHORIZED)
+    require(txs.verify_signature(tx, signer_data), SdkError.UNAUTHORIZED)
     account.sequence += 1
-    account.pub_key = purpose.pub_key
+    account.pub_key = signer_data.pub_key
 
 
-def get_purpose(account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str) -> txs.Purpose | None:
+def get_signer_data(
+    account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str
+) -> txs.SignerData | None:
     """What the signature of a transaction has to be good for; None if no public key is known."""
     key = tx.pub_key or account.pub_key
-    return txs.Purpose(chain_id, account.account_number, key) if key else None
+    return txs.SignerData(chain_id, account.account_number, key) if key else None
 
 
 def _require_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:

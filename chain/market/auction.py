@@ -36,9 +36,9 @@ def close_gates(ctx: Context) -> None:
 
     While that is being booked, the slots behind it wait; nobody can order for them any more.
     """
-    if BOOKING.read(ctx).slot:
+    if BOOKING.get_shared(ctx).slot:
         return
-    length_s, params = metering.get_params(ctx).slot_length_s, PARAMS.read(ctx)
+    length_s, params = metering.get_params(ctx).slot_length_s, PARAMS.get_shared(ctx)
     for _ in range(params.slots_opened_per_block_max):
         found = get_first_slot_from(ctx, LAST_CLEARED.last(ctx) + 1)
         if found is None:
@@ -99,7 +99,7 @@ def _describe_auction(
     clearing = state_pb2.Clearing(
         height=ctx.block.height,
         seed=ctx.block.require_hash(),
-        price_rule_permille=PARAMS.read(ctx).price_rule_permille,
+        price_rule_permille=PARAMS.get_shared(ctx).price_rule_permille,
         pool_sold_before_wh=info.bought_wh,
         pool_bought_before_wh=info.sold_wh,
         thin_markets=[state_pb2.ThinMarket(feeder=name) for name in thin],

@@ -10,7 +10,7 @@ from blockenergy.market.v1 import state_pb2
 from chain.market import clearing_record as record
 from chain.market import rules
 from chain.market.clearing_proof import verify_record
-from chain.market.keeper import get_curve, get_security
+from chain.market.keeper import get_collateral_hold, get_curve
 from chain.market.state import (
     BOOKING,
     CLEARINGS,
@@ -51,10 +51,10 @@ def resting_orders(state: HasStore) -> list[str]:
         if info.status == state_pb2.SLOT_STATUS_OPEN:
             counted = (
                 len(orders),
-                sum(1 for _, order in orders if order.minimum_wh),
+                sum(1 for _, order in orders if order.minimum_acceptable_wh),
                 sum(1 for _, order in orders if order.full_price_per_kwh),
             )
-            kept = info.resting_orders, info.fill_or_kill_orders, info.range_orders
+            kept = info.resting_orders, info.minimum_quantity_orders, info.linear_orders
             if counted != kept:
                 problems.append(f"slot {slot} has {counted} limit orders and counts {kept}")
     return problems
@@ -109,7 +109,7 @@ def _check_holds(state: HasStore, slot: int, orders: record.Orders) -> Iterator[
     for order_id, order in orders:
         if not order.hold_id:
             continue
-        hold = get_security(state, bech32.decode(order.owner), order.hold_id)
+        hold = get_collateral_hold(state, bech32.decode(order.owner), order.hold_id)
         is_buy = order.side == state_pb2.SIDE_BUY
         limit = rules.Price(order.price_limit_per_kwh if is_buy else 0, 1)
         if hold is None or hold.amount < rules.compute_payment(limit, order.quantity_wh):

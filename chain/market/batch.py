@@ -1,6 +1,6 @@
 """The batch rule: the market orders of a slot in one block are executed at one price.
 
-Promises that nobody trades beyond a limit, that no line carries more than it has room for, and
+Promises that nobody trades beyond a limit, that no line carries more than it has headroom for, and
 that the sequence of the orders does not matter. Nothing here reads state.
 """
 
@@ -16,7 +16,7 @@ from chain.market.rules import Curve, Price, compute_average_price
 ROUNDS_MAX = 16
 
 
-class LineRoom(NamedTuple):
+class LineHeadroom(NamedTuple):
     """What a line can still carry in either direction, in Wh."""
 
     import_wh: int
@@ -48,16 +48,16 @@ def execute_batch(
     curve: Curve,
     net_wh: int,
     orders: Sequence[MarketOrder],
-    rooms: Mapping[str, LineRoom] | None = None,
+    headrooms: Mapping[str, LineHeadroom] | None = None,
 ) -> Execution:
-    """Executes the orders of one block at one price, as far as the lines have room.
+    """Executes the orders of one block at one price, as far as the lines have headroom.
 
     An order that has to be whole and is cut lapses, and the batch is computed without it.
     """
     wanted = [order.quantity_wh for order in orders]
     for _ in range(ROUNDS_MAX):
         price, accepted = _find_price(curve, net_wh, orders, wanted)
-        carried = _cut(orders, accepted, rooms or {})
+        carried = _cut(orders, accepted, headrooms or {})
         if carried == accepted:
             return Execution(price, accepted)
         broken = _find_broken(orders, accepted, carried)
@@ -67,7 +67,7 @@ def execute_batch(
     else:
         wanted = [0 if order.whole else order.quantity_wh for order in orders]
         _, accepted = _find_price(curve, net_wh, orders, wanted)
-        carried = _cut(orders, accepted, rooms or {})
+        carried = _cut(orders, accepted, headrooms or {})
     return Execution(*_find_price(curve, net_wh, orders, carried))
 
 
@@ -110,21 +110,24 @@ def _sum_by_limit(
 
 
 def _cut(
-    orders: Sequence[MarketOrder], accepted: list[int], rooms: Mapping[str, LineRoom]
+    orders: Sequence[MarketOrder], accepted: list[int], headrooms: Mapping[str, LineHeadroom]
 ) -> list[int]:
-    """Brings what crosses each line down to its room, pro rata, rounded down.
+    """Brings what crosses each line down to its headroom, pro rata, rounded down.
 
     The lines furthest from the pool come first. What flows in and what flows out is not netted:
     either alone has to fit, so that nobody depends on whether somebody else is executed.
     """
     carried = list(accepted)
     for line, places in _group_by_line(orders):
-        for is_buy, room_wh in ((True, rooms[line].import_wh), (False, rooms[line].export_wh)):
+        for is_buy, headroom_wh in (
+            (True, headrooms[line].import_wh),
+            (False, headrooms[line].export_wh),
+        ):
             side = [place for place in places if orders[place].is_buy == is_buy]
             total_wh = sum(carried[place] for place in side)
-            if total_wh > room_wh:
+            if total_wh > headroom_wh:
                 for place in side:
-                    carried[place] = carried[place] * room_wh // total_wh
+                    carried[place] = carried[place] * headroom_wh // total_wh
     return carried
 
 

@@ -24,7 +24,7 @@ def book(ctx: Context) -> None:
     booking = BOOKING.get(ctx)
     if not booking.slot:
         return
-    limit = PARAMS.read(ctx).bookings_per_block_max
+    limit = PARAMS.get_shared(ctx).bookings_per_block_max
     done = _book_fills(ctx, booking, limit)
     done += offers.end_offers(ctx, booking.slot, limit - done)
     if done < limit:
@@ -97,16 +97,21 @@ def _secure(
     Quantity and price are within those of the order, so what it held covers the amount. Nobody has
     to find more, even if the cover that is asked for has risen since.
     """
-    info, is_buy = SLOTS.read(ctx, slot), order.side == state_pb2.SIDE_BUY
+    info, is_buy = SLOTS.get_shared(ctx, slot), order.side == state_pb2.SIDE_BUY
     assert info is not None, "a slot that is being booked is gone"
-    high, cover_permille = info.price_high_per_kwh, PARAMS.read(ctx).imbalance_cover_permille
+    high, collateral_permille = (
+        info.price_high_per_kwh,
+        PARAMS.get_shared(ctx).imbalance_collateral_permille,
+    )
     to_pay = fill.amount if is_buy else 0
     if is_buy:
-        security = rules.compute_cover(fill.filled_wh, high, cover_permille)
+        collateral = rules.compute_buy_collateral(fill.filled_wh, high, collateral_permille)
     else:
-        security = rules.compute_bond(fill.filled_wh, fill.price_per_kwh, high, cover_permille)
-    security = min(security, freed - to_pay)
-    positions.secure(ctx, slot, owner, to_pay + security)
+        collateral = rules.compute_sell_collateral(
+            fill.filled_wh, fill.price_per_kwh, high, collateral_permille
+        )
+    collateral = min(collateral, freed - to_pay)
+    positions.lock_collateral(ctx, slot, owner, to_pay + collateral)
     return positions.Trade(
-        is_buy, fill.filled_wh, fill.amount, feeder=order.feeder, security=security
+        is_buy, fill.filled_wh, fill.amount, feeder=order.feeder, collateral=collateral
     )

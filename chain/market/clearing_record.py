@@ -98,7 +98,7 @@ class Places:
 def is_plain(order: state_pb2.LimitOrder) -> bool:
     """Whether a thin market can clear an order as it was meant. All energy there is local."""
     asks_for_source = order.side == state_pb2.SIDE_BUY and order.renewable
-    return not (order.minimum_wh or order.full_price_per_kwh or asks_for_source)
+    return not (order.minimum_acceptable_wh or order.full_price_per_kwh or asks_for_source)
 
 
 def get_product(order: state_pb2.LimitOrder) -> int:
@@ -224,7 +224,7 @@ def _list_steps(order_id: int, order: state_pb2.LimitOrder) -> Iterator[Order]:
     if max(limit, order.full_price_per_kwh) > rules.PRICE_MAX:
         raise RecordError(f"order {order_id} has a limit above every price")
     if not order.full_price_per_kwh:
-        yield Order(number, owner, limit, quantity_wh, order.minimum_wh)
+        yield Order(number, owner, limit, quantity_wh, order.minimum_acceptable_wh)
         return
     width = order.full_price_per_kwh - limit
     step_wh = ceil_div(quantity_wh, RANGE_STEPS_MAX)

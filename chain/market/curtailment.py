@@ -45,7 +45,7 @@ class Part(NamedTuple):
 
 def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
     """Takes over a share of all net positions of one side on a feeder and those below it."""
-    _require_form(msg)
+    _validate_basic(msg)
     _require_curtailable(ctx, msg)
     parts = _require_parts(ctx, msg)
     number = ORDER_IDS.next(ctx)
@@ -81,7 +81,7 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
     )
 
 
-def _require_form(msg: tx_pb2.MsgCurtail) -> None:
+def _validate_basic(msg: tx_pb2.MsgCurtail) -> None:
     side_known = msg.side in (state_pb2.SIDE_BUY, state_pb2.SIDE_SELL)
     require(side_known, MarketError.SIDE_INVALID)
     require(0 < msg.share_permille <= PERMILLE, MarketError.SHARE_INVALID)
@@ -106,7 +106,7 @@ def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> None:
 
 def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail) -> list[Part]:
     """What is taken of each position; refuses if that is nothing, or too many."""
-    most = PARAMS.read(ctx).curtailed_positions_max
+    most = PARAMS.get_shared(ctx).curtailed_positions_max
     is_buy = msg.side == state_pb2.SIDE_BUY
     parts: list[Part] = []
     for owner, position in _get_positions(ctx, msg.slot, msg.feeder):
@@ -140,20 +140,20 @@ def _take_over(ctx: Context, msg: tx_pb2.MsgCurtail, number: int, part: Part) ->
     compensation. The sums of the slot stay as they are.
     """
     is_buy = msg.side == state_pb2.SIDE_BUY
-    secured = part.share.security + (part.share.amount if is_buy else 0)
+    secured = part.share.collateral + (part.share.amount if is_buy else 0)
     position = positions.require_position(ctx, msg.slot, part.owner)
     positions.take_share(position, is_buy, part.quantity_wh, part.share)
     POSITIONS.set(ctx, (msg.slot, part.owner), position)
-    positions.unsecure(ctx, msg.slot, part.owner, secured)
+    positions.unlock_collateral(ctx, msg.slot, part.owner, secured)
     positions.remove_if_empty(ctx, msg.slot, part.owner)
-    positions.secure(ctx, msg.slot, ctx.signer, secured)
+    positions.lock_collateral(ctx, msg.slot, ctx.signer, secured)
     place = positions.get_place(ctx, msg.slot, ctx.signer)
-    trade = positions.Trade(is_buy, part.quantity_wh, *part.share[:2], place, part.share.security)
+    trade = positions.Trade(is_buy, part.quantity_wh, *part.share[:2], place, part.share.collateral)
     positions.add_to_position(ctx, msg.slot, ctx.signer, trade)
     change_wh = part.quantity_wh if is_buy else -part.quantity_wh
     feeders.book_flow(ctx, msg.slot, position.feeder, -change_wh)
     feeders.book_flow(ctx, msg.slot, place, change_wh)
-    denom = PARAMS.read(ctx).settlement_denom
+    denom = PARAMS.get_shared(ctx).settlement_denom
     bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
     ctx.emit(
         events_pb2.EventPositionCurtailed(

@@ -13,7 +13,7 @@ from blockenergy.market.v1 import state_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import metering, registry
-from chain.market.batch import LineRoom
+from chain.market.batch import LineHeadroom
 from chain.market.state import FLOWS
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
@@ -22,7 +22,7 @@ from chain.runtime.units import WH_PER_KWH, floor_div
 _SECONDS_PER_HOUR = 3600
 
 
-class Room(NamedTuple):
+class Headroom(NamedTuple):
     """What a feeder can still take in and give out in a slot, all lines above it included.
 
     None: the head of the grid, which has no line and therefore no limit.
@@ -34,7 +34,7 @@ class Room(NamedTuple):
 
 def get_flow(state: HasStore, slot: int, feeder: str) -> int:
     """Net energy agreed over the line of a feeder, in Wh; positive flows in."""
-    flow = FLOWS.read(state, (slot, feeder))
+    flow = FLOWS.get_shared(state, (slot, feeder))
     return flow.import_wh - flow.export_wh if flow else 0
 
 
@@ -54,27 +54,31 @@ def add_flow(ctx: Context, slot: int, feeder: str, change_wh: int) -> None:
         FLOWS.delete(ctx, (slot, feeder))
 
 
-def get_room(state: HasStore, slot: int, feeder: str) -> Room:
+def get_headroom(state: HasStore, slot: int, feeder: str) -> Headroom:
     """What can still be agreed at a feeder."""
-    room = Room(None, None)
+    headroom = Headroom(None, None)
     for line in registry.get_path(state, feeder):
-        import_wh, export_wh = get_line_room(state, slot, *line)
-        room = Room(
-            import_wh if room.import_wh is None else min(room.import_wh, import_wh),
-            export_wh if room.export_wh is None else min(room.export_wh, export_wh),
+        import_wh, export_wh = get_line_headroom(state, slot, *line)
+        headroom = Headroom(
+            import_wh if headroom.import_wh is None else min(headroom.import_wh, import_wh),
+            export_wh if headroom.export_wh is None else min(headroom.export_wh, export_wh),
         )
-    return room
+    return headroom
 
 
-def get_line_room(state: HasStore, slot: int, feeder: str, info: registry_pb2.Feeder) -> LineRoom:
+def get_line_headroom(
+    state: HasStore, slot: int, feeder: str, info: registry_pb2.Feeder
+) -> LineHeadroom:
     """What can still be agreed over the line of a feeder, the lines above it left aside."""
     capacity_wh, flow_wh = get_capacity_wh(state, info), get_flow(state, slot, feeder)
-    return LineRoom(max(0, capacity_wh - flow_wh), max(0, capacity_wh + flow_wh))
+    return LineHeadroom(max(0, capacity_wh - flow_wh), max(0, capacity_wh + flow_wh))
 
 
 def get_capacity_wh(state: HasStore, feeder: registry_pb2.Feeder) -> int:
     """What the line of a feeder carries in one slot; rounded down."""
-    return feeder.capacity_w * metering.get_params(state).slot_stands_for_s // _SECONDS_PER_HOUR
+    return (
+        feeder.capacity_w * metering.get_params(state).represented_duration_s // _SECONDS_PER_HOUR
+    )
 
 
 def get_fee_per_kwh(state: HasStore, feeder: str) -> int:
@@ -100,11 +104,13 @@ def get_fee_between(state: HasStore, source: str, target: str) -> int:
     return sum(info.grid_fee_per_kwh for _, info in out + into)
 
 
-def get_room_between(state: HasStore, slot: int, source: str, target: str) -> list[tuple[str, int]]:
+def get_headroom_between(
+    state: HasStore, slot: int, source: str, target: str
+) -> list[tuple[str, int]]:
     """What each line can still carry of energy on its way between two feeders, in Wh."""
     out, into = get_lines_between(state, source, target)
-    leaving = [(line[0], get_line_room(state, slot, *line).export_wh) for line in out]
-    entering = [(line[0], get_line_room(state, slot, *line).import_wh) for line in into]
+    leaving = [(line[0], get_line_headroom(state, slot, *line).export_wh) for line in out]
+    entering = [(line[0], get_line_headroom(state, slot, *line).import_wh) for line in into]
     return leaving + entering
 
 

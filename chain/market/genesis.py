@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
-from chain.market.limit_orders import RANGE_ORDERS_MAX
+from chain.market.limit_orders import LINEAR_ORDERS_MAX
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
 from chain.market.state import (
     BOOKING,
@@ -29,18 +29,18 @@ _DEPTH_MAX_WH = 10**15
 # Sums of money have 64 bits in state; so has what two such sums come to.
 _SLOT_VALUE_MAX = 1 << 62
 # Each may cost one more clearing of all orders.
-_FILL_OR_KILL_ORDERS_MAX = 1_000
+_MINIMUM_QUANTITY_ORDERS_MAX = 1_000
 # The least and the most that parameters may be.
 _LIMITS = {
     "depth_wh": (1, _DEPTH_MAX_WH),
     "order_max_wh": (1, _DEPTH_MAX_WH),
-    "imbalance_cover_permille": (0, PERMILLE),
+    "imbalance_collateral_permille": (0, PERMILLE),
     "horizon_slots": (1, 10_000),
     "slots_opened_per_block_max": (1, 10_000),
     "price_rule_permille": (0, PERMILLE),
     "resting_orders_max": (1, ORDERS_PER_SLOT_MAX),
     "resting_orders_per_owner_max": (1, ORDERS_PER_SLOT_MAX),
-    "fill_or_kill_orders_max": (1, _FILL_OR_KILL_ORDERS_MAX),
+    "minimum_quantity_orders_max": (1, _MINIMUM_QUANTITY_ORDERS_MAX),
     "bookings_per_block_max": (1, 1_000_000),
     "curtailed_positions_max": (1, 1_000_000),
 }
@@ -49,8 +49,8 @@ _SLOT_LIMITS = {
     "price_high_per_kwh": PRICE_MAX,
     "depth_wh": _DEPTH_MAX_WH,
     "resting_orders": ORDERS_PER_SLOT_MAX,
-    "fill_or_kill_orders": _FILL_OR_KILL_ORDERS_MAX,
-    "range_orders": RANGE_ORDERS_MAX,
+    "minimum_quantity_orders": _MINIMUM_QUANTITY_ORDERS_MAX,
+    "linear_orders": LINEAR_ORDERS_MAX,
 }
 
 
@@ -134,10 +134,10 @@ def _is_clearable(order: state_pb2.LimitOrder, info: state_pb2.Slot) -> bool:
     is_buy = order.side == state_pb2.SIDE_BUY
     if not is_buy and order.side != state_pb2.SIDE_SELL:
         return False
-    if full and (order.minimum_wh or not (full < limit if is_buy else full > limit)):
+    if full and (order.minimum_acceptable_wh or not (full < limit if is_buy else full > limit)):
         return False
     in_range = low <= limit <= high and low <= (full or limit) <= high
-    return in_range and 0 < order.quantity_wh >= order.minimum_wh
+    return in_range and 0 < order.quantity_wh >= order.minimum_acceptable_wh
 
 
 def _validate_places(state: HasStore) -> None:

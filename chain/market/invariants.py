@@ -8,7 +8,7 @@ from blockenergy.market.v1 import state_pb2
 
 from chain import registry
 from chain.market import rules
-from chain.market.keeper import get_curve, get_net_wh, get_security
+from chain.market.keeper import get_collateral_hold, get_curve, get_net_wh
 from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, ORDERS, POSITIONS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
@@ -76,8 +76,8 @@ def secured(state: HasStore) -> list[str]:
     """Every position has a hold with exactly what it has to pay, cover and bond."""
     problems = []
     for (slot, owner), position in POSITIONS.items(state):
-        hold = get_security(state, owner, position.hold_id)
-        needed = position.cost + position.cover + position.bond
+        hold = get_collateral_hold(state, owner, position.hold_id)
+        needed = position.cost + position.buy_collateral + position.sell_collateral
         if hold is None or hold.amount != needed:
             problems.append(f"slot {slot}: hold {position.hold_id} does not secure its position")
     return problems
@@ -91,7 +91,7 @@ def offers_secured(state: HasStore) -> list[str]:
         info = SLOTS.get(state, slot)
         if info is None or info.status not in waiting or not offer.available_wh:
             problems.append(f"slot {slot}: an offer is left")
-        if get_security(state, owner, offer.hold_id) is None:
+        if get_collateral_hold(state, owner, offer.hold_id) is None:
             problems.append(f"slot {slot}: hold {offer.hold_id} does not secure its offer")
     return problems
 

@@ -31,7 +31,7 @@ POOL = bank.module_account("pool")
 
 def get_params(state: HasStore) -> state_pb2.Params:
     """Prices, gate, horizon; to be read only."""
-    return PARAMS.read(state)
+    return PARAMS.get_shared(state)
 
 
 def get_curve(slot: state_pb2.Slot) -> rules.Curve:
@@ -51,7 +51,7 @@ def get_gate_closure_s(slot_length_s: int, gate_closure_s: int, slot: int) -> in
 
 def require_takes_orders(state: HasStore, slot: int, time_s: int) -> state_pb2.Slot:
     """The slot; refuses one that takes no orders at this block time."""
-    length_s, params = metering.get_params(state).slot_length_s, PARAMS.read(state)
+    length_s, params = metering.get_params(state).slot_length_s, PARAMS.get_shared(state)
     gate_s = get_gate_closure_s(length_s, params.gate_closure_s, slot)
     require(time_s < gate_s, MarketError.SLOT_PAST)
     within = slot <= slots.slot_at(time_s, length_s) + params.horizon_slots
@@ -77,7 +77,7 @@ def require_price_limit(curve: rules.Curve, limit: int) -> None:
     require(in_range, MarketError.PRICE_LIMIT_INVALID, f"{low} to {high} millionths per kWh")
 
 
-def require_room(params: state_pb2.Params, info: state_pb2.Slot, quantity_wh: int) -> None:
+def require_headroom(params: state_pb2.Params, info: state_pb2.Slot, quantity_wh: int) -> None:
     """Refuses what a slot cannot take beside all that was bought and sold in it and is ordered.
 
     Whatever comes of the orders, on either side there is no more than the slot may have.
@@ -93,10 +93,10 @@ def get_position(state: HasStore, slot: int, owner: bytes) -> state_pb2.Position
     return POSITIONS.get(state, (slot, owner))
 
 
-def get_security(state: HasStore, owner: bytes, hold_id: int) -> bank_pb2.Hold | None:
+def get_collateral_hold(state: HasStore, owner: bytes, hold_id: int) -> bank_pb2.Hold | None:
     """A hold that can secure something: in the money of the market, and without a deadline."""
     hold = bank.get_hold(state, owner, hold_id)
-    if hold is None or hold.deadline_s or hold.denom != PARAMS.read(state).settlement_denom:
+    if hold is None or hold.deadline_s or hold.denom != PARAMS.get_shared(state).settlement_denom:
         return None
     return hold
 

@@ -15,9 +15,9 @@ from chain.market import positions, rules
 from chain.market.keeper import (
     MarketError,
     get_curve,
+    require_headroom,
     require_price_limit,
     require_quantity,
-    require_room,
     require_takes_orders,
 )
 from chain.market.state import LIMIT_ORDERS, ORDER_IDS, PARAMS, RESTING, SLOTS
@@ -25,7 +25,7 @@ from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 
 # Ranges that one auction clears at the most: each costs as much as its steps.
-RANGE_ORDERS_MAX = 1_000
+LINEAR_ORDERS_MAX = 1_000
 _ROLES: dict[int, frozenset[int]] = {
     state_pb2.SIDE_BUY: frozenset({Role.ROLE_CONSUMER, Role.ROLE_PROSUMER}),
     state_pb2.SIDE_SELL: frozenset({Role.ROLE_PRODUCER, Role.ROLE_PROSUMER}),
@@ -44,7 +44,7 @@ def place_limit_order(
         quantity_wh=msg.quantity_wh,
         price_limit_per_kwh=msg.price_limit_per_kwh,
         full_price_per_kwh=msg.full_price_per_kwh,
-        minimum_wh=msg.minimum_wh,
+        minimum_acceptable_wh=msg.minimum_acceptable_wh,
         feeder=positions.get_place(ctx, msg.slot, ctx.signer),
         local=msg.local,
         renewable=msg.renewable,
@@ -52,7 +52,7 @@ def place_limit_order(
     _require_valid(ctx, info, order)
     _require_few(ctx, msg.slot, info)
     _count(ctx, msg.slot, info, order, 1)
-    params = PARAMS.read(ctx)
+    params = PARAMS.get_shared(ctx)
     reserved = _compute_reserve(order, info, params)
     order.hold_id = bank.reserve(ctx, ctx.signer, params.settlement_denom, reserved)
     order_id = ORDER_IDS.next(ctx)
@@ -71,12 +71,12 @@ def amend_limit_order(
     order.quantity_wh = msg.quantity_wh
     order.price_limit_per_kwh = msg.price_limit_per_kwh
     order.full_price_per_kwh = msg.full_price_per_kwh
-    order.minimum_wh = msg.minimum_wh
+    order.minimum_acceptable_wh = msg.minimum_acceptable_wh
     _require_valid(ctx, info, order)
     _count(ctx, msg.slot, info, order, 1)
     hold = bank.get_hold(ctx, ctx.signer, order.hold_id)
     assert hold is not None, "a resting order has lost its hold"
-    change = _compute_reserve(order, info, PARAMS.read(ctx)) - hold.amount
+    change = _compute_reserve(order, info, PARAMS.get_shared(ctx)) - hold.amount
     if change > 0:
         bank.extend(ctx, ctx.signer, order.hold_id, change)
     elif change < 0:
@@ -125,15 +125,18 @@ def _require_resting(
 
 def _require_valid(ctx: Context, info: state_pb2.Slot, order: state_pb2.LimitOrder) -> None:
     registry.require_permission(ctx, ctx.signer, _ROLES[order.side])
-    require_quantity(PARAMS.read(ctx), order.quantity_wh)
+    require_quantity(PARAMS.get_shared(ctx), order.quantity_wh)
     curve, limit, full = get_curve(info), order.price_limit_per_kwh, order.full_price_per_kwh
     require_price_limit(curve, limit)
     if full:
         beyond = full < limit if order.side == state_pb2.SIDE_BUY else full > limit
         inside = curve.price_low <= full <= curve.price_high
-        require(beyond and inside, MarketError.RANGE_INVALID)
-    one_of_both = not (order.minimum_wh and order.full_price_per_kwh)
-    require(one_of_both and order.minimum_wh <= order.quantity_wh, MarketError.MINIMUM_INVALID)
+        require(beyond and inside, MarketError.LINEAR_ORDER_INVALID)
+    one_of_both = not (order.minimum_acceptable_wh and order.full_price_per_kwh)
+    require(
+        one_of_both and order.minimum_acceptable_wh <= order.quantity_wh,
+        MarketError.MINIMUM_INVALID,
+    )
     _require_valid_attributes(ctx, order)
 
 
@@ -148,18 +151,23 @@ def _require_valid_attributes(ctx: Context, order: state_pb2.LimitOrder) -> None
         made = at_home and registry.has_renewable_meter(ctx, ctx.signer)
         require(made, MarketError.ATTRIBUTES_INVALID)
     if feeder and feeder.thin_market:
-        special = order.local or order.renewable or order.minimum_wh or order.full_price_per_kwh
+        special = (
+            order.local
+            or order.renewable
+            or order.minimum_acceptable_wh
+            or order.full_price_per_kwh
+        )
         require(not special, MarketError.ATTRIBUTES_INVALID, f"{order.feeder} is a thin market")
 
 
 def _require_few(ctx: Context, slot: int, info: state_pb2.Slot) -> None:
     """Refuses one more order than a slot, or an account in it, may have."""
-    params = PARAMS.read(ctx)
+    params = PARAMS.get_shared(ctx)
     # However much it is amended to.
-    require_room(params, info, params.order_max_wh)
+    require_headroom(params, info, params.order_max_wh)
     most = params.resting_orders_max
     require(info.resting_orders < most, MarketError.TOO_MANY_ORDERS, f"{most} in a slot")
-    own, most = RESTING.read(ctx, (slot, ctx.signer)), params.resting_orders_per_owner_max
+    own, most = RESTING.get_shared(ctx, (slot, ctx.signer)), params.resting_orders_per_owner_max
     fits = own is None or own.orders < most
     require(fits, MarketError.TOO_MANY_ORDERS, f"{most} of one account")
 
@@ -169,15 +177,15 @@ def _count(
 ) -> None:
     """Keeps the numbers of resting orders; refuses one too many of those that are slow to clear."""
     info.resting_orders += change
-    if order.minimum_wh:
-        info.fill_or_kill_orders += change
-        most = PARAMS.read(ctx).fill_or_kill_orders_max
-        fits = change < 0 or info.fill_or_kill_orders <= most
+    if order.minimum_acceptable_wh:
+        info.minimum_quantity_orders += change
+        most = PARAMS.get_shared(ctx).minimum_quantity_orders_max
+        fits = change < 0 or info.minimum_quantity_orders <= most
         require(fits, MarketError.TOO_MANY_ORDERS, f"{most} fill-or-kill orders in a slot")
     if order.full_price_per_kwh:
-        info.range_orders += change
-        fits = change < 0 or info.range_orders <= RANGE_ORDERS_MAX
-        require(fits, MarketError.TOO_MANY_ORDERS, f"{RANGE_ORDERS_MAX} with a range in a slot")
+        info.linear_orders += change
+        fits = change < 0 or info.linear_orders <= LINEAR_ORDERS_MAX
+        require(fits, MarketError.TOO_MANY_ORDERS, f"{LINEAR_ORDERS_MAX} with a range in a slot")
     SLOTS.set(ctx, slot, info)
 
 
@@ -190,7 +198,7 @@ def _compute_reserve(
         order.quantity_wh,
         order.price_limit_per_kwh,
         get_curve(info),
-        params.imbalance_cover_permille,
+        params.imbalance_collateral_permille,
     )
 
 

@@ -1,7 +1,7 @@
 """Offers: energy of one seller at a fixed price, bought at once and directly, until it is used up.
 
 The seller puts a bond on hold for what is available; with every sale the part of the bond that
-belongs to what was sold becomes the security of the seller's position. The energy pays the grid
+belongs to what was sold becomes the collateral of the seller's position. The energy pays the grid
 fees of the lines between the two, not those of the lines that both share.
 """
 
@@ -17,9 +17,9 @@ from chain.market import feeders, positions, rules
 from chain.market.keeper import (
     MarketError,
     get_curve,
+    require_headroom,
     require_price_limit,
     require_quantity,
-    require_room,
     require_takes_orders,
 )
 from chain.market.state import OFFERS, PARAMS, SLOTS
@@ -36,7 +36,7 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
     info = require_takes_orders(ctx, msg.slot, ctx.block.time_s)
     offer = OFFERS.get(ctx, (msg.slot, ctx.signer))
     if msg.available_wh:
-        require_quantity(PARAMS.read(ctx), msg.available_wh)
+        require_quantity(PARAMS.get_shared(ctx), msg.available_wh)
         require_price_limit(get_curve(info), msg.price_per_kwh)
         _put(ctx, msg, info, offer)
     else:
@@ -48,14 +48,14 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
 
 def buy_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tx_pb2.MsgBuyOfferResponse:
     """Buys from a seller's offer at once, at the price it has now."""
-    params = PARAMS.read(ctx)
+    params = PARAMS.get_shared(ctx)
     require_quantity(params, msg.quantity_wh)
     info = require_takes_orders(ctx, msg.slot, ctx.block.time_s)
     require_price_limit(get_curve(info), msg.price_limit_per_kwh)
-    require_room(params, info, msg.quantity_wh)
+    require_headroom(params, info, msg.quantity_wh)
     seller, offer = _require_offer(ctx, msg)
     purchase = _describe_purchase(ctx, msg, info, offer)
-    positions.secure(ctx, msg.slot, ctx.signer, purchase.amount + purchase.security)
+    positions.lock_collateral(ctx, msg.slot, ctx.signer, purchase.amount + purchase.collateral)
     positions.book_trade(ctx, msg.slot, info, ctx.signer, purchase)
     _sell(ctx, msg, info, seller, offer)
     SLOTS.set(ctx, msg.slot, info)
@@ -90,8 +90,8 @@ def _put(
     offer: state_pb2.Offer | None,
 ) -> None:
     """Records an offer with exactly its bond on hold; refuses if the balance does not cover it."""
-    params = PARAMS.read(ctx)
-    bond = _compute_bond(info, params, msg.price_per_kwh, msg.available_wh)
+    params = PARAMS.get_shared(ctx)
+    bond = _compute_collateral(info, params, msg.price_per_kwh, msg.available_wh)
     if offer is None:
         hold_id = bank.reserve(ctx, ctx.signer, params.settlement_denom, bond)
     else:
@@ -163,17 +163,19 @@ def _describe_purchase(
     price = offer.price_per_kwh + grid_fee_per_kwh
     in_limit = price <= msg.price_limit_per_kwh
     require(in_limit, MarketError.OFFER_TOO_DEAR, f"{price} millionths per kWh")
-    for name, room_wh in feeders.get_room_between(ctx, msg.slot, offer.feeder, feeder):
-        fits = msg.quantity_wh <= room_wh
-        require(fits, MarketError.FEEDER_FULL, f"{name} has room for {room_wh} Wh")
-    cover_permille = PARAMS.read(ctx).imbalance_cover_permille
+    for name, headroom_wh in feeders.get_headroom_between(ctx, msg.slot, offer.feeder, feeder):
+        fits = msg.quantity_wh <= headroom_wh
+        require(fits, MarketError.FEEDER_FULL, f"{name} has headroom for {headroom_wh} Wh")
+    collateral_permille = PARAMS.get_shared(ctx).imbalance_collateral_permille
     return positions.Trade(
         is_buy=True,
         quantity_wh=msg.quantity_wh,
         amount=rules.compute_payment(rules.Price(price, 1), msg.quantity_wh),
         grid_fee=feeders.compute_grid_fee(grid_fee_per_kwh, msg.quantity_wh),
         feeder=feeder,
-        security=rules.compute_cover(msg.quantity_wh, info.price_high_per_kwh, cover_permille),
+        collateral=rules.compute_buy_collateral(
+            msg.quantity_wh, info.price_high_per_kwh, collateral_permille
+        ),
     )
 
 
@@ -185,17 +187,17 @@ def _sell(
     offer: state_pb2.Offer,
 ) -> None:
     """Books the seller's side; the bond of what was sold goes over to the seller's position."""
-    params, price = PARAMS.read(ctx), offer.price_per_kwh
+    params, price = PARAMS.get_shared(ctx), offer.price_per_kwh
     left_wh = offer.available_wh - msg.quantity_wh
-    part = max(0, _get_held(ctx, seller, offer) - _compute_bond(info, params, price, left_wh))
+    part = max(0, _get_held(ctx, seller, offer) - _compute_collateral(info, params, price, left_wh))
     bank.release(ctx, seller, offer.hold_id, part)
-    positions.secure(ctx, msg.slot, seller, part)
+    positions.lock_collateral(ctx, msg.slot, seller, part)
     sale = positions.Trade(
         is_buy=False,
         quantity_wh=msg.quantity_wh,
         amount=rules.compute_receipt(rules.Price(price, 1), msg.quantity_wh),
         feeder=offer.feeder,
-        security=part,
+        collateral=part,
     )
     positions.book_trade(ctx, msg.slot, info, seller, sale)
     if left_wh:
@@ -206,10 +208,10 @@ def _sell(
         OFFERS.delete(ctx, (msg.slot, seller))
 
 
-def _compute_bond(
+def _compute_collateral(
     info: state_pb2.Slot, params: state_pb2.Params, price_per_kwh: int, available_wh: int
 ) -> int:
     """What an offer has on hold: the bond for selling what is available at its price."""
-    return rules.compute_bond(
-        available_wh, price_per_kwh, info.price_high_per_kwh, params.imbalance_cover_permille
+    return rules.compute_sell_collateral(
+        available_wh, price_per_kwh, info.price_high_per_kwh, params.imbalance_collateral_permille
     )

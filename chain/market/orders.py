@@ -12,9 +12,9 @@ from chain.market.keeper import (
     MarketError,
     get_curve,
     get_position,
+    require_headroom,
     require_price_limit,
     require_quantity,
-    require_room,
     require_takes_orders,
 )
 from chain.market.state import ORDER_IDS, ORDERS, PARAMS, SLOTS
@@ -50,7 +50,7 @@ def place_cancellation(
     ctx: Context, owner: bytes, is_bought: bool, slot: int, quantity_wh: int, limit: int
 ) -> int:
     """Places an order that takes back part of what was bought, or sold; returns its number."""
-    _require_order(ctx, PARAMS.read(ctx), slot, quantity_wh, limit)
+    _require_order(ctx, PARAMS.get_shared(ctx), slot, quantity_wh, limit)
     position = get_position(ctx, slot, owner)
     if position is None:
         raise ChainError(MarketError.POSITION_UNKNOWN)
@@ -85,11 +85,15 @@ def compute_largest_loss(
 
 
 def _place(ctx: Context, owner: bytes, leg: Leg, link: int) -> int:
-    params = PARAMS.read(ctx)
+    params = PARAMS.get_shared(ctx)
     info = _require_order(ctx, params, leg.slot, leg.quantity_wh, leg.limit)
-    require_room(params, info, leg.quantity_wh)
+    require_headroom(params, info, leg.quantity_wh)
     reserved = rules.compute_reserve(
-        leg.is_buy, leg.quantity_wh, leg.limit, get_curve(info), params.imbalance_cover_permille
+        leg.is_buy,
+        leg.quantity_wh,
+        leg.limit,
+        get_curve(info),
+        params.imbalance_collateral_permille,
     )
     order = state_pb2.Order(
         owner=bech32.encode(owner),
@@ -117,7 +121,7 @@ def _require_order(
 
 def _add(ctx: Context, owner: bytes, slot: int, order: state_pb2.Order) -> int:
     """Reserves what the order needs and adds it to those of the block."""
-    positions.secure(ctx, slot, owner, order.reserved)
+    positions.lock_collateral(ctx, slot, owner, order.reserved)
     order.feeder = positions.get_place(ctx, slot, owner)
     order_id = ORDER_IDS.next(ctx)
     ORDERS.set(ctx, (slot, order_id), order)

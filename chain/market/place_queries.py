@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import query_pb2, state_pb2
 
 from chain import registry
-from chain.market.feeders import get_fee_per_kwh, get_room
+from chain.market.feeders import get_fee_per_kwh, get_headroom
 from chain.market.keeper import MarketError
 from chain.market.state import CURTAILMENTS, FLOWS, OFFERS, SLOTS
 from chain.runtime import bech32
@@ -29,11 +29,11 @@ def feeder(ctx: Context, request: query_pb2.QueryFeederRequest) -> query_pb2.Que
     require(SLOTS.has(ctx, request.slot), MarketError.SLOT_UNKNOWN)
     known = registry.get_feeder(ctx, request.feeder) is not None
     require(known, registry.RegistryError.FEEDER_UNKNOWN)
-    room = get_room(ctx, request.slot, request.feeder)
+    headroom = get_headroom(ctx, request.slot, request.feeder)
     return query_pb2.QueryFeederResponse(
         flow=FLOWS.get(ctx, (request.slot, request.feeder)) or state_pb2.FeederFlow(),
-        import_room_wh=room.import_wh,
-        export_room_wh=room.export_wh,
+        import_headroom_wh=headroom.import_wh,
+        export_headroom_wh=headroom.export_wh,
         grid_fee_per_kwh=get_fee_per_kwh(ctx, request.feeder),
     )
 

@@ -20,14 +20,14 @@ def get_plan(
     plan = []
     slot = LAST_SLOT.last(state)
     while slot > after:
-        info = SLOTS.read(state, slot)
+        info = SLOTS.get_shared(state, slot)
         if info is None:
             slot = _get_slot_before(state, slot)
             continue
         # Slots are settled one after the other.
         if info.status == state_pb2.SLOT_STATUS_SETTLED:
             break
-        plan.append((slot, POSITIONS.read(state, (slot, owner))))
+        plan.append((slot, POSITIONS.get_shared(state, (slot, owner))))
         slot -= 1
     plan.reverse()
     return plan

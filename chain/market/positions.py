@@ -23,7 +23,7 @@ class Trade(NamedTuple):
     """What one side of a trade comes to.
 
     amount: to pay or to receive on delivery, grid fee included. feeder: where the energy is used
-    or made; empty: at the head of the grid. security: what of the hold stands for it, the amount
+    or made; empty: at the head of the grid. collateral: what of the hold stands for it, the amount
     to pay left aside.
     """
 
@@ -32,7 +32,7 @@ class Trade(NamedTuple):
     amount: int
     grid_fee: int = 0
     feeder: str = ""
-    security: int = 0
+    collateral: int = 0
 
 
 class Share(NamedTuple):
@@ -40,24 +40,24 @@ class Share(NamedTuple):
 
     amount: int
     grid_fee: int
-    security: int
+    collateral: int
 
 
-def secure(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
+def lock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
     """Puts money on the one hold that secures all positions of an account in a slot.
 
     Refuses if the balance does not cover it.
     """
-    position = POSITIONS.read(ctx, (slot, owner))
+    position = POSITIONS.get_shared(ctx, (slot, owner))
     if position is None:
         feeder = get_place(ctx, slot, owner)
-        hold_id = bank.reserve(ctx, owner, PARAMS.read(ctx).settlement_denom, amount)
+        hold_id = bank.reserve(ctx, owner, PARAMS.get_shared(ctx).settlement_denom, amount)
         POSITIONS.set(ctx, (slot, owner), state_pb2.Position(hold_id=hold_id, feeder=feeder))
     else:
         bank.extend(ctx, owner, position.hold_id, amount)
 
 
-def unsecure(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
+def unlock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
     """Gives part of that hold back to its owner."""
     bank.release(ctx, owner, require_position(ctx, slot, owner).hold_id, amount)
 
@@ -68,13 +68,13 @@ def get_place(state: HasStore, slot: int, owner: bytes) -> str:
     All that it has in a slot stands at one place: its position's, its orders' or its offer's, and
     if it has nothing yet, that of its meters.
     """
-    position = POSITIONS.read(state, (slot, owner))
+    position = POSITIONS.get_shared(state, (slot, owner))
     if position is not None:
         return position.feeder
-    offer = OFFERS.read(state, (slot, owner))
+    offer = OFFERS.get_shared(state, (slot, owner))
     if offer is not None:
         return offer.feeder
-    resting = RESTING.read(state, (slot, owner))
+    resting = RESTING.get_shared(state, (slot, owner))
     if resting is not None:
         return resting.feeder
     return registry.get_feeder_of(state, owner)
@@ -98,12 +98,12 @@ def add_to_position(ctx: Context, slot: int, owner: bytes, trade: Trade) -> None
         position.bought_wh += trade.quantity_wh
         position.cost += trade.amount
         position.grid_fees += trade.grid_fee
-        position.cover += trade.security
+        position.buy_collateral += trade.collateral
     else:
         position.sold_wh += trade.quantity_wh
         position.revenue += trade.amount
         position.sold_grid_fees += trade.grid_fee
-        position.bond += trade.security
+        position.sell_collateral += trade.collateral
     POSITIONS.set(ctx, (slot, owner), position)
 
 
@@ -125,13 +125,13 @@ def compute_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int) 
     other, the parts of a position add up to it exactly.
     """
     if is_buy:
-        whole = position.cost, position.grid_fees, position.cover
+        whole = position.cost, position.grid_fees, position.buy_collateral
         of_wh = position.bought_wh
     else:
-        whole = position.revenue, position.sold_grid_fees, position.bond
+        whole = position.revenue, position.sold_grid_fees, position.sell_collateral
         of_wh = position.sold_wh
-    amount, grid_fee, security = (part * quantity_wh for part in whole)
-    return Share(floor_div(amount, of_wh), ceil_div(grid_fee, of_wh), floor_div(security, of_wh))
+    amount, grid_fee, collateral = (part * quantity_wh for part in whole)
+    return Share(floor_div(amount, of_wh), ceil_div(grid_fee, of_wh), floor_div(collateral, of_wh))
 
 
 def take_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int, share: Share) -> None:
@@ -140,12 +140,12 @@ def take_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int, sha
         position.bought_wh -= quantity_wh
         position.cost -= share.amount
         position.grid_fees -= share.grid_fee
-        position.cover -= share.security
+        position.buy_collateral -= share.collateral
     else:
         position.sold_wh -= quantity_wh
         position.revenue -= share.amount
         position.sold_grid_fees -= share.grid_fee
-        position.bond -= share.security
+        position.sell_collateral -= share.collateral
 
 
 def is_empty(position: state_pb2.Position) -> bool:

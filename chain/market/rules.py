@@ -107,22 +107,24 @@ def compute_close_cost(curve: Curve, net_wh: int) -> int:
 
 
 def compute_reserve(
-    is_buy: bool, quantity_wh: int, limit: int, curve: Curve, cover_permille: int
+    is_buy: bool, quantity_wh: int, limit: int, curve: Curve, collateral_permille: int
 ) -> int:
     """What an order puts on hold: a buyer the most it can cost and a cover, a seller a bond."""
     if is_buy:
         cost = ceil_div(quantity_wh * limit, WH_PER_KWH)
-        return cost + compute_cover(quantity_wh, curve.price_high, cover_permille)
-    return compute_bond(quantity_wh, limit, curve.price_high, cover_permille)
+        return cost + compute_buy_collateral(quantity_wh, curve.price_high, collateral_permille)
+    return compute_sell_collateral(quantity_wh, limit, curve.price_high, collateral_permille)
 
 
-def compute_cover(quantity_wh: int, price_high: int, cover_permille: int) -> int:
+def compute_buy_collateral(quantity_wh: int, price_high: int, collateral_permille: int) -> int:
     """What a buyer puts on hold against using more than was bought; rounded up."""
-    return ceil_div(quantity_wh * price_high * cover_permille, WH_PER_KWH * PERMILLE)
+    return ceil_div(quantity_wh * price_high * collateral_permille, WH_PER_KWH * PERMILLE)
 
 
-def compute_bond(quantity_wh: int, price: int, price_high: int, cover_permille: int) -> int:
+def compute_sell_collateral(
+    quantity_wh: int, price: int, price_high: int, collateral_permille: int
+) -> int:
     """What a seller at a price, or at a higher one, puts on hold for what not delivering costs
     beyond the revenue; rounded up.
     """
-    return compute_cover(quantity_wh, max(0, price_high - price), cover_permille)
+    return compute_buy_collateral(quantity_wh, max(0, price_high - price), collateral_permille)

@@ -42,7 +42,7 @@ class _Book:
     info: state_pb2.Slot
     orders: dict[int, state_pb2.Order]
     places: dict[str, _Place]
-    rooms: dict[str, batch.LineRoom]
+    headrooms: dict[str, batch.LineHeadroom]
     # Orders that cannot be executed, whatever the price.
     dropped: set[int]
     price: rules.Price = field(init=False)
@@ -68,14 +68,14 @@ def _open_book(
     info = SLOTS.get(ctx, slot)
     assert info is not None, "an order was taken for a slot that is not open"
     orders = {order_id: order for (_, order_id), order in items}
-    places, rooms = {}, {}
+    places, headrooms = {}, {}
     for feeder in sorted({order.feeder for order in orders.values()}):
         path = registry.get_path(ctx, feeder)
         grid_fee_per_kwh = feeders.get_fee_per_kwh(ctx, feeder)
         places[feeder] = _Place(tuple(name for name, _ in path), grid_fee_per_kwh)
         for line in path:
-            rooms[line[0]] = feeders.get_line_room(ctx, slot, *line)
-    return _Book(slot, info, orders, places, rooms, _find_uncovered(ctx, slot, orders))
+            headrooms[line[0]] = feeders.get_line_headroom(ctx, slot, *line)
+    return _Book(slot, info, orders, places, headrooms, _find_uncovered(ctx, slot, orders))
 
 
 def _find_uncovered(ctx: Context, slot: int, orders: dict[int, state_pb2.Order]) -> set[int]:
@@ -105,7 +105,7 @@ def _compute_batch(book: _Book) -> None:
     tried = {i: order for i, order in book.orders.items() if i not in book.dropped}
     market_orders = [_to_market_order(book, order) for order in tried.values()]
     curve, net_wh = get_curve(book.info), get_net_wh(book.info)
-    execution = batch.execute_batch(curve, net_wh, market_orders, book.rooms)
+    execution = batch.execute_batch(curve, net_wh, market_orders, book.headrooms)
     book.price = execution.price
     book.executed_wh = dict(zip(tried, execution.quantities, strict=True))
 
@@ -171,7 +171,7 @@ def _close_book(ctx: Context, book: _Book) -> None:
 
 def _lapse(ctx: Context, slot: int, order_id: int, order: state_pb2.Order) -> None:
     """Frees the money of an order."""
-    positions.unsecure(ctx, slot, bech32.decode(order.owner), order.reserved)
+    positions.unlock_collateral(ctx, slot, bech32.decode(order.owner), order.reserved)
     ctx.emit(events_pb2.EventOrderLapsed(order_id=order_id, slot=slot, owner=order.owner))
 
 
@@ -181,8 +181,8 @@ def _execute(
     """Takes an order into its owner's position; the hold shrinks to what the position needs."""
     owner, is_buy = bech32.decode(order.owner), order.side == state_pb2.SIDE_BUY
     trade = _compute_trade(ctx, book, order, quantity_wh)
-    kept = trade.security + trade.amount if is_buy else trade.security
-    positions.unsecure(ctx, book.slot, owner, order.reserved - kept)
+    kept = trade.collateral + trade.amount if is_buy else trade.collateral
+    positions.unlock_collateral(ctx, book.slot, owner, order.reserved - kept)
     positions.add_to_position(ctx, book.slot, owner, trade)
     positions.add_to_slot(book.info, trade)
     _note_flow(book, order, quantity_wh)
@@ -213,7 +213,7 @@ def _compute_trade(
     numerator, denominator = book.price
     price = rules.Price(numerator + fee * denominator, denominator)
     compute_amount = rules.compute_payment if is_buy else rules.compute_receipt
-    cover_permille = PARAMS.read(ctx).imbalance_cover_permille
+    collateral_permille = PARAMS.get_shared(ctx).imbalance_collateral_permille
     high, limit = book.info.price_high_per_kwh, order.price_limit_per_kwh
     return positions.Trade(
         is_buy,
@@ -221,9 +221,9 @@ def _compute_trade(
         compute_amount(price, quantity_wh),
         feeders.compute_grid_fee(grid_fee_per_kwh, quantity_wh),
         order.feeder,
-        rules.compute_cover(quantity_wh, high, cover_permille)
+        rules.compute_buy_collateral(quantity_wh, high, collateral_permille)
         if is_buy
-        else rules.compute_bond(quantity_wh, limit, high, cover_permille),
+        else rules.compute_sell_collateral(quantity_wh, limit, high, collateral_permille),
     )
 
 
@@ -234,9 +234,9 @@ def _cancel(ctx: Context, book: _Book, order_id: int, order: state_pb2.Order) ->
     share = positions.compute_share(position, is_bought, order.quantity_wh)
     loss = _compute_loss(share, is_bought, book.price, order.quantity_wh)
     positions.take_share(position, is_bought, order.quantity_wh, share)
-    freed = order.reserved + share.security + (share.amount if is_bought else 0)
+    freed = order.reserved + share.collateral + (share.amount if is_bought else 0)
     bank.release(ctx, owner, position.hold_id, freed)
-    bank.transfer(ctx, owner, POOL, PARAMS.read(ctx).settlement_denom, loss)
+    bank.transfer(ctx, owner, POOL, PARAMS.get_shared(ctx).settlement_denom, loss)
     POSITIONS.set(ctx, (book.slot, owner), position)
     if is_bought:
         book.info.bought_wh -= order.quantity_wh

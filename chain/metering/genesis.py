@@ -12,8 +12,8 @@ def validate_genesis(state: HasStore) -> None:
     params = PARAMS.get(state)
     if not 0 < params.slot_length_s <= 86_400:
         raise GenesisError("metering.params.slot_length_s: 1 to 86400 is expected")
-    if not 0 < params.slot_stands_for_s <= 86_400:
-        raise GenesisError("metering.params.slot_stands_for_s: 1 to 86400 is expected")
+    if not 0 < params.represented_duration_s <= 86_400:
+        raise GenesisError("metering.params.represented_duration_s: 1 to 86400 is expected")
     if not 0 < params.reading_deadline_s <= 31 * 86_400:
         raise GenesisError("metering.params.reading_deadline_s: 1 to 2678400 is expected")
     if not 0 < params.readings_per_message_max <= 10_000:

@@ -60,7 +60,7 @@ def record(
 
 def get_params(state: HasStore) -> state_pb2.Params:
     """Slot length, deadlines and limits; to be read only."""
-    return PARAMS.read(state)
+    return PARAMS.get_shared(state)
 
 
 def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
@@ -182,7 +182,7 @@ def _is_in_range(
         return rules.compute_energy_max_wh(
             meter.capacity_w,
             slot_count,
-            params.slot_stands_for_s,
+            params.represented_duration_s,
             params.capacity_tolerance_permille,
         )
 

@@ -43,7 +43,7 @@ def _announce(ctx: Context, reading: state_pb2.Reading, result: state_pb2.Readin
         )
     elif result != state_pb2.READING_ALREADY_RECORDED:
         ctx.emit(
-            events_pb2.EventReadingRefused(
+            events_pb2.EventReadingRejected(
                 meter_id=reading.meter_id[:64], slot=reading.slot, result=result
             )
         )

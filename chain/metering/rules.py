@@ -31,14 +31,14 @@ def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
 
 
 def compute_energy_max_wh(
-    capacity_w: int, slots: int, stands_for_s: int, tolerance_permille: int
+    capacity_w: int, slots: int, represented_duration_s: int, tolerance_permille: int
 ) -> int:
     """The most that can flow through a connection in so many slots, or in SILENT_HOURS_MAX if
     that is less.
 
     Rounded up: the doubt of less than one Wh goes to the meter.
     """
-    duration_s = min(slots * stands_for_s, SILENT_HOURS_MAX * _SECONDS_PER_HOUR)
+    duration_s = min(slots * represented_duration_s, SILENT_HOURS_MAX * _SECONDS_PER_HOUR)
     watt_seconds = capacity_w * duration_s * (PERMILLE + tolerance_permille)
     return ceil_div(watt_seconds, _SECONDS_PER_HOUR * PERMILLE)
 

@@ -17,7 +17,7 @@ def add_feeder(ctx: Context, msg: tx_pb2.MsgAddFeeder) -> tx_pb2.MsgAddFeederRes
     require(rules.is_identifier(msg.feeder), RegistryError.FEEDER_INVALID, "the name")
     require(not FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_EXISTS)
     require(not msg.parent or FEEDERS.has(ctx, msg.parent), RegistryError.FEEDER_UNKNOWN)
-    most = PARAMS.read(ctx).feeders_max
+    most = PARAMS.get_shared(ctx).feeders_max
     require(FEEDER_COUNT.last(ctx) < most, RegistryError.TOO_MANY_FEEDERS, f"{most} in all")
     require(
         len(get_path(ctx, msg.parent)) < rules.FEEDER_DEPTH_MAX,
@@ -52,7 +52,7 @@ def change_feeder(ctx: Context, msg: tx_pb2.MsgChangeFeeder) -> tx_pb2.MsgChange
 
 
 def _set(ctx: Context, name: str, feeder: state_pb2.Feeder) -> None:
-    fault = rules.find_feeder_fault(feeder)
+    fault = rules.find_feeder_error(feeder)
     require(not fault, RegistryError.FEEDER_INVALID, fault)
     FEEDERS.set(ctx, name, feeder)
     ctx.emit(events_pb2.EventFeederSet(feeder=name, info=feeder))

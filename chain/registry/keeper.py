@@ -23,7 +23,7 @@ def require_active(state: HasStore, address: bytes) -> state_pb2.Participant:
 
 def require_permission(state: HasStore, address: bytes, roles: frozenset[int]) -> None:
     """Refuses an address that may not act, or that has none of the roles."""
-    require_role(_require_active(PARTICIPANTS.read(state, address)), roles)
+    require_role(_require_active(PARTICIPANTS.get_shared(state, address)), roles)
 
 
 def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> None:
@@ -35,7 +35,7 @@ def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> N
 
 def require_registrar(state: HasStore, address: str) -> None:
     """Refuses everybody but the registrar."""
-    require(address == PARAMS.read(state).registrar, RegistryError.NOT_REGISTRAR)
+    require(address == PARAMS.get_shared(state).registrar, RegistryError.NOT_REGISTRAR)
 
 
 def is_participant(state: HasStore, address: bytes) -> bool:
@@ -79,20 +79,20 @@ def get_meters_after(
 
 def get_feeder_of(state: HasStore, address: bytes) -> str:
     """The feeder of an account's meters; empty: it trades at the head of the grid."""
-    participant = PARTICIPANTS.read(state, address)
+    participant = PARTICIPANTS.get_shared(state, address)
     return participant.feeder if participant else ""
 
 
 def get_feeder(state: HasStore, feeder: str) -> state_pb2.Feeder | None:
     """A feeder, or None; the caller must not change it."""
-    return FEEDERS.read(state, feeder)
+    return FEEDERS.get_shared(state, feeder)
 
 
 def get_path(state: HasStore, feeder: str) -> list[tuple[str, state_pb2.Feeder]]:
     """The feeders from this one up to the head of the grid, which is not among them."""
     path = []
     while feeder:
-        info = FEEDERS.read(state, feeder)
+        info = FEEDERS.get_shared(state, feeder)
         assert info is not None, "a feeder is named that was never registered"
         path.append((feeder, info))
         feeder = info.parent
@@ -108,7 +108,7 @@ def has_renewable_meter(state: HasStore, owner: bytes) -> bool:
     """Whether an account has an active meter of renewable production."""
     for key, meter_id in METERS_BY_OWNER.keys(state, under=owner):
         assert key[:ADDRESS_BYTES] == owner
-        meter = METERS.read(state, meter_id)
+        meter = METERS.get_shared(state, meter_id)
         if meter and meter.renewable and meter.status == state_pb2.STATUS_ACTIVE:
             return True
     return False

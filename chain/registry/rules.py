@@ -21,7 +21,7 @@ def is_identifier(name: str) -> bool:
     return _IDENTIFIER.fullmatch(name) is not None
 
 
-def find_feeder_fault(feeder: state_pb2.Feeder) -> str:
+def find_feeder_error(feeder: state_pb2.Feeder) -> str:
     """What is wrong with the figures of a feeder, in a few words; empty if nothing is."""
     if feeder.capacity_w > _FEEDER_CAPACITY_MAX_W:
         return f"a capacity of at most {_FEEDER_CAPACITY_MAX_W} W"

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
 from chain.runtime.keys import KeyCodec
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from chain.runtime.values import Amount, ValueCodec
 
 K = TypeVar("K")
@@ -27,7 +27,7 @@ class HasStore(Protocol):
     """Anything with a store: contexts of transactions, blocks and queries."""
 
     @property
-    def store(self) -> Overlay:
+    def store(self) -> CacheStore:
         """The state."""
 
 
@@ -110,7 +110,7 @@ class Map(Generic[K, V]):
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode(data)
 
-    def read(self, state: HasStore, key: K) -> V | None:
+    def get_shared(self, state: HasStore, key: K) -> V | None:
         """As `get`, for a caller that only looks: the value must not be changed."""
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode_shared(data)
@@ -243,7 +243,7 @@ class Index(Generic[K, V]):
         for index_key, key in state.store.items(start, end):
             yield index_key[len(self.prefix) :], self._of.key.decode(key)
 
-    def find_problems(self, state: HasStore) -> list[str]:
+    def check_invariants(self, state: HasStore) -> list[str]:
         """A sentence if it is not what follows from the map."""
         expected = {self._by(key, value): key for key, value in self._of.items(state)}
         expected.pop(None, None)
@@ -267,7 +267,7 @@ class Item(Generic[V]):
         assert data is not None, f"{self.name} is not set"
         return self._value.decode(data)
 
-    def read(self, state: HasStore) -> V:
+    def get_shared(self, state: HasStore) -> V:
         """As `get`, for a caller that only looks: the value must not be changed."""
         data = state.store.get(self.prefix)
         assert data is not None, f"{self.name} is not set"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 
 
 class CosmosEvent:
@@ -56,7 +56,7 @@ class Context:
 
     __slots__ = ("block", "events", "signer", "store")
 
-    def __init__(self, store: Overlay, block: BlockInfo, signer: bytes = b"") -> None:
+    def __init__(self, store: CacheStore, block: BlockInfo, signer: bytes = b"") -> None:
         self.store = store
         self.block = block
         self.signer = signer

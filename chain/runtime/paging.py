@@ -30,7 +30,7 @@ def get_page(
     `under` keeps to keys with this beginning; the first page begins behind `first_after`.
     It refuses an offset that is too large, or one together with a key.
     """
-    limit = _require_form(request, under)
+    limit = _validate_basic(request, under)
     after = request.key or first_after
     entries = collection.items(state, under, after, request.reverse)
     page = list(islice(entries, request.offset, request.offset + limit + 1))
@@ -49,7 +49,7 @@ def get_index_page(
 ) -> tuple[list[tuple[K, V]], pagination_pb2.PageResponse]:
     """As `get_page`, in the order of an index and among the index keys with a beginning."""
     require(not request.reverse, SdkError.INVALID_REQUEST, "reverse is not supported here")
-    limit = _require_form(request, under)
+    limit = _validate_basic(request, under)
     found = index.keys(state, under, request.key or None)
     page = list(islice(found, request.offset, request.offset + limit + 1))
     next_key = page[limit - 1][0] if len(page) > limit else b""
@@ -60,7 +60,7 @@ def get_index_page(
     )
 
 
-def _require_form(request: pagination_pb2.PageRequest, under: bytes) -> int:
+def _validate_basic(request: pagination_pb2.PageRequest, under: bytes) -> int:
     """Refuses a request that makes no sense; returns the entries to give."""
     require(not (request.key and request.offset), SdkError.INVALID_REQUEST, "key and offset")
     require(request.offset <= OFFSET_MAX, SdkError.INVALID_REQUEST, "the offset is too large")

@@ -19,7 +19,6 @@ from cosmos.ics23.v1.proofs_pb2 import (
     NonExistenceProof,
 )
 
-from chain.runtime.commitment import Commitment
 from chain.runtime.merkle import AbsencePath, LeafPath
 from chain.runtime.merkle_hash import (
     INNER_PREFIX,
@@ -28,6 +27,7 @@ from chain.runtime.merkle_hash import (
     compute_leaf_hash,
     compute_path,
 )
+from chain.runtime.multistore import Multistore
 
 KEY_PROOF_TYPE = "ics23:smt"
 STORE_PROOF_TYPE = "ics23:simple"
@@ -61,23 +61,23 @@ class UnprovableError(ValueError):
 
 
 def build_proof_ops(
-    commitment: Commitment, store_name: str, key: bytes, get_value: Callable[[bytes], bytes | None]
+    multistore: Multistore, store_name: str, key: bytes, get_value: Callable[[bytes], bytes | None]
 ) -> list[ProofOp]:
     """The proof of what a store has under a key, or that it has nothing, up to the app hash.
 
-    `get_value` reads that store in the state of the commitment's last update. Raises KeyError for
+    `get_value` reads that store in the state of the multistore's last update. Raises KeyError for
     an unknown store, UnprovableError for an absent key of an empty store and where the proof would
     need an empty key or value, and RuntimeError when the values read are not those committed to.
     """
     if not key:
         raise UnprovableError("an empty key has no proof: no store has one")
-    tree = commitment.get_tree(store_name)
+    tree = multistore.get_tree(store_name)
     path = tree.prove(key)
     if isinstance(path, AbsencePath):
         key_proof = CommitmentProof(nonexist=_build_absence_proof(key, path, get_value))
     else:
         key_proof = CommitmentProof(exist=_build_key_proof(path, get_value))
-    store = commitment.prove_store(store_name)
+    store = multistore.prove_store(store_name)
     store_proof = CommitmentProof(exist=_build_existence_proof(store, tree.root, _STORE_LEAF))
     return [
         ProofOp(KEY_PROOF_TYPE, key, key_proof.SerializeToString()),
@@ -100,7 +100,7 @@ def _build_absence_proof(
 def _build_key_proof(path: LeafPath, get_value: Callable[[bytes], bytes | None]) -> ExistenceProof:
     value = get_value(path.key)
     if value is None or compute_leaf_hash(compute_path(path.key), value) != path.leaf_hash:
-        raise RuntimeError(f"the state and its commitment disagree about key {path.key.hex()}")
+        raise RuntimeError(f"the state and its multistore disagree about key {path.key.hex()}")
     if not value:
         raise UnprovableError(f"key {path.key.hex()} has an empty value, which ICS-23 cannot prove")
     return _build_existence_proof(path, value, _KEY_LEAF)

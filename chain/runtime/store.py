@@ -56,7 +56,7 @@ class MemoryStore:
                 self.data[key] = value
 
 
-class Overlay:
+class CacheStore:
     """Changes on top of a reader. A value of None stands for a removed key."""
 
     __slots__ = ("_ahead", "_below", "_get_below", "_sorted_keys", "changes")
@@ -119,7 +119,7 @@ class Overlay:
             changed.reverse()
         return self._merged(changed, below, reverse)
 
-    def merge_into(self, below: Overlay) -> None:
+    def merge_into(self, below: CacheStore) -> None:
         """Hands the changes down to the overlay below."""
         below.changes.update(self.changes)
 

@@ -39,7 +39,7 @@ _CACHED_KEYS = 1 << 16
 # dataclasses make of themselves are not compiled.
 
 
-class Purpose:  # noqa: PLW1641 - nothing is looked up by it.
+class SignerData:  # noqa: PLW1641 - nothing is looked up by it.
     """What a signature has to be good for: the chain, the account's number and its key."""
 
     __slots__ = ("account_number", "chain_id", "pub_key")
@@ -51,7 +51,7 @@ class Purpose:  # noqa: PLW1641 - nothing is looked up by it.
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Purpose)
+            isinstance(other, SignerData)
             and self.pub_key == other.pub_key
             and self.account_number == other.account_number
             and self.chain_id == other.chain_id
@@ -107,7 +107,7 @@ class DecodedTx:
         self.auth_info_bytes = auth_info_bytes
         self.signature = signature
         # What its signature was found good for, by `verify_signature` or by who checked it before.
-        self.verified_for: Purpose | None = None
+        self.verified_for: SignerData | None = None
         # The parameters whose limits it was found to keep, and its gas by them: what does not
         # change is checked once. Both in one, because threads share what they know of it.
         self.limits_kept: tuple[Message, int] | None = None
@@ -170,21 +170,23 @@ def sign_bytes(
     return b"".join(document)
 
 
-def compute_digest(tx: DecodedTx, purpose: Purpose) -> bytes:
+def compute_digest(tx: DecodedTx, signer_data: SignerData) -> bytes:
     """What the signature must be over, as its 32 bytes of sha256."""
     content = sign_bytes(
-        tx.body_bytes, tx.auth_info_bytes, purpose.chain_id, purpose.account_number
+        tx.body_bytes, tx.auth_info_bytes, signer_data.chain_id, signer_data.account_number
     )
     return hashlib.sha256(content).digest()
 
 
-def verify_signature(tx: DecodedTx, purpose: Purpose) -> bool:
+def verify_signature(tx: DecodedTx, signer_data: SignerData) -> bool:
     """Whether the signature is good; remembered, because it depends on nothing else."""
-    if tx.verified_for == purpose:
+    if tx.verified_for == signer_data:
         return True
-    if not verify_secp256k1_digest(purpose.pub_key, compute_digest(tx, purpose), tx.signature):
+    if not verify_secp256k1_digest(
+        signer_data.pub_key, compute_digest(tx, signer_data), tx.signature
+    ):
         return False
-    tx.verified_for = purpose
+    tx.verified_for = signer_data
     return True
 
 

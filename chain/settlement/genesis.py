@@ -41,10 +41,10 @@ def validate_genesis(state: HasStore) -> None:
 def _validate_amounts(state: HasStore) -> None:
     """What is metered can be settled, and what is owed can grow."""
     metered_wh: dict[int, int] = {}
-    for slot, energy_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
-        metered_wh[slot] = metered_wh.get(slot, 0) + energy_wh
-    for slot, energy_wh in metered_wh.items():
-        if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
+    for slot, state_of_charge_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
+        metered_wh[slot] = metered_wh.get(slot, 0) + state_of_charge_wh
+    for slot, state_of_charge_wh in metered_wh.items():
+        if state_of_charge_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.readings {slot}: more than can be settled")
     for (debtor, _), amount in ARREARS.items(state):
         if amount > _BEGUN_MAX:

@@ -17,13 +17,13 @@ def law(state: HasStore) -> list[str]:
     """
     problems = []
     for owner, battery in BATTERIES.items(state):
-        charged_wh = battery.charged_wh - battery.refused_charge_wh
-        discharged_wh = battery.discharged_wh - battery.refused_discharge_wh
+        charged_wh = battery.charged_wh - battery.rejected_charge_wh
+        discharged_wh = battery.discharged_wh - battery.rejected_discharge_wh
         # In thousandths of a Wh: what came in, and the most that was there at first.
         stored = charged_wh * battery.charge_efficiency_permille + battery.capacity_wh * PERMILLE
-        left = stored - battery.energy_wh * PERMILLE
+        left = stored - battery.state_of_charge_wh * PERMILLE
         drawn = discharged_wh * PERMILLE * PERMILLE
-        if battery.energy_wh > battery.capacity_wh or min(charged_wh, discharged_wh) < 0:
+        if battery.state_of_charge_wh > battery.capacity_wh or min(charged_wh, discharged_wh) < 0:
             problems.append(f"{bech32.encode(owner)}: the battery is beyond its limits")
         elif drawn > left * battery.discharge_efficiency_permille:
             problems.append(f"{bech32.encode(owner)}: more came out than the law allows")

@@ -49,9 +49,9 @@ def read_batteries_ahead(state: HasStore, owners: Sequence[bytes]) -> None:
     BATTERIES.read_ahead(state, owners)
 
 
-def get_law(battery: state_pb2.Battery) -> rules.Law:
+def get_model(battery: state_pb2.Battery) -> rules.StateOfChargeModel:
     """What the law of the battery knows of it."""
-    return rules.Law(
+    return rules.StateOfChargeModel(
         battery.capacity_wh,
         battery.charge_efficiency_permille,
         battery.discharge_efficiency_permille,
@@ -71,15 +71,15 @@ def require_fits(
     changes: net charge by slot. Slots that are not open are left to the market to refuse.
     """
     limit_wh = rules.compute_slot_limit_wh(
-        battery.power_w, metering.get_params(state).slot_stands_for_s
+        battery.power_w, metering.get_params(state).represented_duration_s
     )
     plan = _get_plan(state, owner, battery)
     changed = [(slot, net_wh + changes.get(slot, 0)) for slot, net_wh in plan]
     for old, new in zip(_project(battery, plan), _project(battery, changed), strict=True):
-        too_much_wh = new.step.refused_charge_wh - old.step.refused_charge_wh
+        too_much_wh = new.step.rejected_charge_wh - old.step.rejected_charge_wh
         fits = too_much_wh <= 0
         require(fits, StorageError.CHARGE_TOO_LARGE, f"slot {new.slot}, {too_much_wh} Wh over")
-        missing_wh = new.step.refused_discharge_wh - old.step.refused_discharge_wh
+        missing_wh = new.step.rejected_discharge_wh - old.step.rejected_discharge_wh
         fits = missing_wh <= 0
         require(fits, StorageError.DISCHARGE_TOO_LARGE, f"slot {new.slot}, {missing_wh} Wh short")
         slow = abs(new.net_charge_wh) <= max(limit_wh, abs(old.net_charge_wh))
@@ -95,13 +95,13 @@ def track(ctx: Context, owner: bytes, slot: int, import_wh: int, export_wh: int)
     battery = BATTERIES.get(ctx, owner)
     if battery is None or slot <= battery.settled_slot:
         return
-    step = rules.compute_step(get_law(battery), battery.energy_wh, import_wh, export_wh)
-    battery.energy_wh = step.energy_wh
+    step = rules.compute_step(get_model(battery), battery.state_of_charge_wh, import_wh, export_wh)
+    battery.state_of_charge_wh = step.state_of_charge_wh
     battery.settled_slot = slot
     battery.charged_wh += import_wh
     battery.discharged_wh += export_wh
-    battery.refused_charge_wh += step.refused_charge_wh
-    battery.refused_discharge_wh += step.refused_discharge_wh
+    battery.rejected_charge_wh += step.rejected_charge_wh
+    battery.rejected_discharge_wh += step.rejected_discharge_wh
     BATTERIES.set(ctx, owner, battery)
     if import_wh or export_wh:
         ctx.emit(
@@ -110,8 +110,8 @@ def track(ctx: Context, owner: bytes, slot: int, import_wh: int, export_wh: int)
                 slot=slot,
                 charged_wh=import_wh,
                 discharged_wh=export_wh,
-                energy_wh=step.energy_wh,
-                refused_wh=step.refused_charge_wh + step.refused_discharge_wh,
+                state_of_charge_wh=step.state_of_charge_wh,
+                rejected_wh=step.rejected_charge_wh + step.rejected_discharge_wh,
             )
         )
 
@@ -125,5 +125,7 @@ def _get_plan(state: HasStore, owner: bytes, battery: state_pb2.Battery) -> list
 
 
 def _project(battery: state_pb2.Battery, plan: Sequence[tuple[int, int]]) -> list[Projected]:
-    steps = rules.project(get_law(battery), battery.energy_wh, [net_wh for _, net_wh in plan])
+    steps = rules.project(
+        get_model(battery), battery.state_of_charge_wh, [net_wh for _, net_wh in plan]
+    )
     return [Projected(slot, net_wh, step) for (slot, net_wh), step in zip(plan, steps, strict=True)]

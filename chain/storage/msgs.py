@@ -21,14 +21,14 @@ def add_battery(ctx: Context, msg: tx_pb2.MsgAddBattery) -> tx_pb2.MsgAddBattery
     owner = decode_address(msg.owner)
     require(not BATTERIES.has(ctx, owner), StorageError.BATTERY_EXISTS)
     _require_owner(ctx, owner)
-    _require_form(msg, PARAMS.read(ctx))
+    _validate_basic(msg, PARAMS.get_shared(ctx))
     now = slots.slot_at(ctx.block.time_s, metering.get_params(ctx).slot_length_s)
     battery = state_pb2.Battery(
         capacity_wh=msg.capacity_wh,
         power_w=msg.power_w,
         charge_efficiency_permille=msg.charge_efficiency_permille,
         discharge_efficiency_permille=msg.discharge_efficiency_permille,
-        energy_wh=msg.energy_wh,
+        state_of_charge_wh=msg.state_of_charge_wh,
         # What flowed before the slot in delivery is in the energy that is there now.
         settled_slot=now - 1,
     )
@@ -100,7 +100,7 @@ def _require_owner(ctx: Context, owner: bytes) -> None:
     require(is_storage and participant.meters, StorageError.OWNER_INVALID)
 
 
-def _require_form(msg: tx_pb2.MsgAddBattery, params: state_pb2.Params) -> None:
+def _validate_basic(msg: tx_pb2.MsgAddBattery, params: state_pb2.Params) -> None:
     capacity_max_wh, power_max_w = params.capacity_max_wh, params.power_max_w
     capacity_fits = 0 < msg.capacity_wh <= capacity_max_wh
     require(capacity_fits, StorageError.BATTERY_INVALID, f"capacity of 1 to {capacity_max_wh} Wh")
@@ -109,5 +109,5 @@ def _require_form(msg: tx_pb2.MsgAddBattery, params: state_pb2.Params) -> None:
     for share in (msg.charge_efficiency_permille, msg.discharge_efficiency_permille):
         share_fits = 0 < share <= PERMILLE
         require(share_fits, StorageError.BATTERY_INVALID, "efficiencies of 1 to 1000 permille")
-    energy_fits = msg.energy_wh <= msg.capacity_wh
+    energy_fits = msg.state_of_charge_wh <= msg.capacity_wh
     require(energy_fits, StorageError.BATTERY_INVALID, "no more energy than capacity")

@@ -46,7 +46,7 @@ def projection(
             slot=entry.slot,
             charge_wh=max(0, entry.net_charge_wh),
             discharge_wh=max(0, -entry.net_charge_wh),
-            energy_wh=entry.step.energy_wh,
+            state_of_charge_wh=entry.step.state_of_charge_wh,
         )
         for entry in found
     ]

@@ -19,7 +19,7 @@ from chain.runtime.units import PERMILLE, ceil_div, floor_div
 _SECONDS_PER_HOUR = 3600
 
 
-class Law(NamedTuple):
+class StateOfChargeModel(NamedTuple):
     """What a battery can hold, and the shares that charging and discharging leave of energy."""
 
     capacity_wh: int
@@ -30,23 +30,29 @@ class Law(NamedTuple):
 class Step(NamedTuple):
     """What is in the battery after a slot, and what the law does not allow of its flows."""
 
-    energy_wh: int
-    refused_charge_wh: int = 0
-    refused_discharge_wh: int = 0
+    state_of_charge_wh: int
+    rejected_charge_wh: int = 0
+    rejected_discharge_wh: int = 0
 
 
-def compute_step(law: Law, energy_wh: int, charge_wh: int, discharge_wh: int) -> Step:
+def compute_step(
+    law: StateOfChargeModel, state_of_charge_wh: int, charge_wh: int, discharge_wh: int
+) -> Step:
     """What a slot does to a battery: as much of its flows as the law allows."""
     stored = compute_stored_wh(law, charge_wh)
-    given_wh = min(discharge_wh, compute_discharge_max_wh(law, energy_wh + stored))
+    given_wh = min(discharge_wh, compute_discharge_max_wh(law, state_of_charge_wh + stored))
     drawn = compute_drawn_wh(law, given_wh)
-    taken_wh = min(charge_wh, compute_charge_max_wh(law, law.capacity_wh - energy_wh + drawn))
+    taken_wh = min(
+        charge_wh, compute_charge_max_wh(law, law.capacity_wh - state_of_charge_wh + drawn)
+    )
     # If anything is refused here, what is left fills the battery: that is never below nothing.
     stored = compute_stored_wh(law, taken_wh)
-    return Step(energy_wh + stored - drawn, charge_wh - taken_wh, discharge_wh - given_wh)
+    return Step(state_of_charge_wh + stored - drawn, charge_wh - taken_wh, discharge_wh - given_wh)
 
 
-def project(law: Law, energy_wh: int, net_charges_wh: Iterable[int]) -> list[Step]:
+def project(
+    law: StateOfChargeModel, state_of_charge_wh: int, net_charges_wh: Iterable[int]
+) -> list[Step]:
     """What will be in a battery after each of the slots to come.
 
     net_charges_wh: what flows in over each slot; negative: out. What the law does not allow does
@@ -54,32 +60,32 @@ def project(law: Law, energy_wh: int, net_charges_wh: Iterable[int]) -> list[Ste
     """
     steps = []
     for net_wh in net_charges_wh:
-        step = compute_step(law, energy_wh, max(0, net_wh), max(0, -net_wh))
+        step = compute_step(law, state_of_charge_wh, max(0, net_wh), max(0, -net_wh))
         steps.append(step)
-        energy_wh = step.energy_wh
+        state_of_charge_wh = step.state_of_charge_wh
     return steps
 
 
-def compute_stored_wh(law: Law, charge_wh: int) -> int:
+def compute_stored_wh(law: StateOfChargeModel, charge_wh: int) -> int:
     """What charging adds to the energy in the battery."""
     return floor_div(charge_wh * law.charge_efficiency_permille, PERMILLE)
 
 
-def compute_drawn_wh(law: Law, discharge_wh: int) -> int:
+def compute_drawn_wh(law: StateOfChargeModel, discharge_wh: int) -> int:
     """What discharging takes from the energy in the battery."""
     return ceil_div(discharge_wh * PERMILLE, law.discharge_efficiency_permille)
 
 
-def compute_charge_max_wh(law: Law, room_wh: int) -> int:
+def compute_charge_max_wh(law: StateOfChargeModel, headroom_wh: int) -> int:
     """The most that can be charged into so much room."""
-    return floor_div((room_wh + 1) * PERMILLE - 1, law.charge_efficiency_permille)
+    return floor_div((headroom_wh + 1) * PERMILLE - 1, law.charge_efficiency_permille)
 
 
-def compute_discharge_max_wh(law: Law, energy_wh: int) -> int:
+def compute_discharge_max_wh(law: StateOfChargeModel, state_of_charge_wh: int) -> int:
     """The most that can be discharged from so much energy."""
-    return floor_div(energy_wh * law.discharge_efficiency_permille, PERMILLE)
+    return floor_div(state_of_charge_wh * law.discharge_efficiency_permille, PERMILLE)
 
 
-def compute_slot_limit_wh(power_w: int, slot_stands_for_s: int) -> int:
+def compute_slot_limit_wh(power_w: int, represented_duration_s: int) -> int:
     """The most that flows in or out of a battery in one slot."""
-    return floor_div(power_w * slot_stands_for_s, _SECONDS_PER_HOUR)
+    return floor_div(power_w * represented_duration_s, _SECONDS_PER_HOUR)

@@ -32,7 +32,7 @@ PerHour = tuple[int, ...]
 class FlexibleLoad:
     """Energy that a home needs during the day, but does not mind when: a car, a boiler."""
 
-    energy_wh: int
+    state_of_charge_wh: int
     # The most that its connection takes in an hour.
     hour_max_wh: int
     # From the beginning of the first hour to that of the last one.
@@ -129,7 +129,7 @@ def _make_flexible(dice: random.Random) -> FlexibleLoad:
         return NO_FLEXIBLE_LOAD
     first_hour = dice.choice((6, 7, 8, 9))
     return FlexibleLoad(
-        energy_wh=dice.randrange(2_000, 8_000, 500),
+        state_of_charge_wh=dice.randrange(2_000, 8_000, 500),
         hour_max_wh=dice.choice((2_000, 2_300, 3_700)),
         first_hour=first_hour,
         end_hour=first_hour + dice.choice((8, 10, 12)),

@@ -94,7 +94,7 @@ class Ledger:
             self.lapsed.add(event.order_id)
         elif isinstance(event, metering.EventReadingRecorded):
             self.get_slot(event.slot).readings += 1
-        elif isinstance(event, metering.EventReadingRefused):
+        elif isinstance(event, metering.EventReadingRejected):
             self.readings_refused += 1
         elif isinstance(event, settlement.EventSlotSettled):
             self.get_slot(event.slot).result = event.result

@@ -38,7 +38,7 @@ class Resident:
         self._rpc = rpc
         self._signer = Signer(rpc, home.key, chain_id=day.chain_id, wait_s=SEND_S)
         self._meter = Meter(home.meter_id, home.import_register_wh, home.export_register_wh)
-        self._left_wh = home.flexible.energy_wh
+        self._left_wh = home.flexible.state_of_charge_wh
         self._planned_wh: dict[int, int] = {}
         self._sent: tuple[bytes, list[Order]] | None = None
 

@@ -35,7 +35,7 @@ class Street:
     homes: int
     first_slot: int
     slot_length_s: int
-    slot_stands_for_s: int
+    represented_duration_s: int
     reading_deadline_s: int
     price_low_per_kwh: int
     price_high_per_kwh: int
@@ -58,7 +58,7 @@ class Street:
     @property
     def slots_per_day(self) -> int:
         """How many slots stand for a day."""
-        return max(1, DAY_S // self.slot_stands_for_s)
+        return max(1, DAY_S // self.represented_duration_s)
 
 
 class SimulatedHome:
@@ -95,7 +95,7 @@ class SimulatedHome:
         power_w = LOAD_W[hour] * factor // _PERMILLE
         if has_pv(self._number):
             power_w -= PV_W[hour] * (2 + self._number % 4)
-        return power_w * self._street.slot_stands_for_s // 3600
+        return power_w * self._street.represented_duration_s // 3600
 
     def _draw(self, purpose: str, reach: int) -> int:
         """A number from -reach to reach that looks random, and is always the same."""

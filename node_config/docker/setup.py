@@ -125,7 +125,7 @@ def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> S
         # The first one that the chain sees as a whole.
         first_slot=now_s // metering["slot_length_s"] + 1,
         slot_length_s=metering["slot_length_s"],
-        slot_stands_for_s=metering["slot_stands_for_s"],
+        represented_duration_s=metering["represented_duration_s"],
         reading_deadline_s=metering["reading_deadline_s"],
         price_low_per_kwh=market["price_low_per_kwh"],
         price_high_per_kwh=market["price_high_per_kwh"],

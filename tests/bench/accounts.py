@@ -31,7 +31,7 @@ from chain.auth import state as auth_state
 from chain.bank import state as bank_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import Overlay, Reader
+from chain.runtime.store import CacheStore, Reader
 from client.tx import sign
 from tests.bench import population
 from tests.bench.engine import Engine, read_disk_bytes, read_peak_mib
@@ -161,7 +161,7 @@ def run(folder: Path, size: int, turn: Connection) -> None:
 
 def _make_txs(reader: Reader, size: int) -> list[bytes]:
     """Each sender in turn, to accounts chosen at random."""
-    state = Context(Overlay(reader), BlockInfo("", 0, 0))
+    state = Context(CacheStore(reader), BlockInfo("", 0, 0))
     denom = next(key for key, _ in bank_state.DENOMS.items(state))
     chosen = random.Random(1)
     keys = [population.signer_key(number) for number in range(SENDERS)]
@@ -183,7 +183,7 @@ def _make_txs(reader: Reader, size: int) -> list[bytes]:
 
 def _update_tree(engine: Engine, size: int) -> int:
     """Replaced leaves per second of processor time: tree, database and its synced write."""
-    state = Context(Overlay(engine.state.reader), BlockInfo("", 0, 0))
+    state = Context(CacheStore(engine.state.reader), BlockInfo("", 0, 0))
     denom = next(key for key, _ in bank_state.DENOMS.items(state))
     chosen = random.Random(2)
     batches = []

@@ -22,7 +22,7 @@ from chain.auth import state as auth_state
 from chain.market import state as market_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import Overlay, Reader
+from chain.runtime.store import CacheStore, Reader
 from client.tx import sign
 from tests.bench import population
 from tests.bench.engine import Engine, read_peak_mib
@@ -77,7 +77,7 @@ def run(folder: Path, orders: int, block_size: int) -> dict[str, Any]:
 
 def _make_txs(reader: Reader, count: int) -> list[bytes]:
     """Signed orders, the households in turn."""
-    state = Context(Overlay(reader), BlockInfo("", 0, 0))
+    state = Context(CacheStore(reader), BlockInfo("", 0, 0))
     slots = [slot for slot, _ in market_state.SLOTS.items(state)][:SLOTS]
     low = market_state.PARAMS.get(state).price_low_per_kwh
     high = market_state.PARAMS.get(state).price_high_per_kwh

@@ -26,7 +26,7 @@ from chain.bank import state as bank_state
 from chain.registry import state as registry_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from client.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter, make_app_state
@@ -86,7 +86,7 @@ def create(
         state.begin_chain(CHAIN_ID, changes)
         for height, chunk in enumerate(_chunks(size), start=1):
             block = BlockInfo(CHAIN_ID, height, GENESIS_TIME_S)
-            ctx = Context(Overlay(state.reader), block)
+            ctx = Context(CacheStore(state.reader), block)
             _add_households(ctx, chunk, signers, metered)
             state.set_pending(block, ctx.store.changes)
             state.commit()

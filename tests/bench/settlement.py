@@ -25,7 +25,7 @@ from chain.auth import state as auth_state
 from chain.market import state as market_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import Overlay, Reader
+from chain.runtime.store import CacheStore, Reader
 from chain.settlement import state as settlement_state
 from client.tx import sign
 from tests.bench import population
@@ -174,7 +174,7 @@ def _require_settled(reader: Reader, slot: int, meters: int) -> None:
     assert (result.parties, result.estimated_parties) == (meters + 1, 1), result
     assert not result.deferred and not result.uncovered
     if meters <= CHECKED_METERS_MAX:
-        problems = app.find_problems(reader)
+        problems = app.check_invariants(reader)
         assert not problems, problems[:3]
 
 
@@ -186,7 +186,7 @@ def _get_account_number(reader: Reader) -> int:
 
 
 def _look(reader: Reader) -> Context:
-    return Context(Overlay(reader), BlockInfo("", 0, 0))
+    return Context(CacheStore(reader), BlockInfo("", 0, 0))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.support.history import UNKNOWN, History, Place, Read, Transfer, find_problems
+from tests.chaos.support.history import UNKNOWN, History, Place, Read, Transfer, check_invariants
 
 START = {"anna": 100, "ben": 100}
 FIRST = Transfer("anna", "ben", 10, 0.0, 1.0, (b"1",), height=5)
@@ -18,7 +18,7 @@ READ = Read("node0", "anna", 93, 6, 2.5, 3.5, is_newest=True)
 def check(*operations: Transfer | Read, committed: dict[bytes, Place] | None = None) -> list[str]:
     transfers = [one for one in operations if isinstance(one, Transfer)]
     reads = [one for one in operations if isinstance(one, Read)]
-    return find_problems(History(START, transfers, reads), committed or COMMITTED)
+    return check_invariants(History(START, transfers, reads), committed or COMMITTED)
 
 
 def test_a_history_that_the_chain_explains_is_linearizable() -> None:
@@ -49,7 +49,7 @@ def test_an_old_balance_is_right_unless_it_was_to_be_the_newest() -> None:
         pytest.param([replace(FIRST, hashes=(b"gone",))], "is at \\[\\]", id="lost"),
         pytest.param([replace(FIRST, hashes=(b"1", b"2"))], "twice", id="doubled"),
         pytest.param([replace(FIRST, height=6)], "reported at height 6", id="moved"),
-        pytest.param([replace(FIRST, height=0, refusal="no")], "was refused", id="refused"),
+        pytest.param([replace(FIRST, height=0, refusal="no")], "was refused", id="rejected"),
         pytest.param([FIRST, SECOND, replace(READ, amount=100)], "had 93", id="wrong balance"),
         pytest.param([replace(FIRST, amount=101)], "more than it had", id="overdrawn"),
         pytest.param(

@@ -13,23 +13,23 @@ from typing import Any
 from google.protobuf import json_format
 
 from chain import app
-from chain.runtime.commitment import Commitment
 from chain.runtime.context import CosmosEvent, Event
+from chain.runtime.multistore import Multistore
 from tests.support.simulation import Simulation
 
 
 def main() -> None:
     """Arguments: seed and number of blocks."""
     seed, blocks = int(sys.argv[1]), int(sys.argv[2])
-    commitment = Commitment(module.name for module in app.MODULES)
-    simulation = Simulation(seed, lambda result: _print_block(commitment, result))
-    genesis = commitment.update(app.split_by_module(dict(simulation.world.store.data)))
+    multistore = Multistore(module.name for module in app.MODULES)
+    simulation = Simulation(seed, lambda result: _print_block(multistore, result))
+    genesis = multistore.update(app.split_by_module(dict(simulation.world.store.data)))
     _print({"app_hash": genesis.hex(), "genesis": simulation.world.genesis})
     simulation.run(blocks)
 
 
-def _print_block(commitment: Commitment, result: app.BlockResult) -> None:
-    app_hash = commitment.update(app.split_by_module(result.changes))
+def _print_block(multistore: Multistore, result: app.BlockResult) -> None:
+    app_hash = multistore.update(app.split_by_module(result.changes))
     results = [
         {
             "code": tx.code,

@@ -136,7 +136,7 @@ def _describe(tally: Tally) -> dict[str, Any]:
         "seconds": round(tally.seconds, 1),
         "per_second": round(tally.inputs / max(tally.seconds, 0.001)),
         "accepted": accepted,
-        "refused": tally.inputs - accepted - tally.outcomes["found"],
+        "rejected": tally.inputs - accepted - tally.outcomes["found"],
         "findings": found,
         "outcomes": dict(tally.outcomes.most_common()),
         "kinds_of_findings": dict(tally.kinds.most_common()),
@@ -145,7 +145,7 @@ def _describe(tally: Tally) -> dict[str, Any]:
 
 def print_table(report: dict[str, Any]) -> None:
     """The outcome for people."""
-    columns = ("inputs", "per_second", "accepted", "refused", "findings")
+    columns = ("inputs", "per_second", "accepted", "rejected", "findings")
     print(
         f"\n{'target':<14}" + "".join(f"{name.replace('per_second', '/s'):>12}" for name in columns)
     )

@@ -15,7 +15,7 @@ from abci_app.genesis import load_genesis
 from chain import app
 from chain.runtime.collections import GenesisError
 from chain.runtime.context import BlockInfo
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from chain.runtime.tx import TxCache
 from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
@@ -69,7 +69,7 @@ class Genesis:
             return judge_sentence(str(error))
         store = SortedStore()
         store.apply(changes)
-        problems = app.find_problems(store)
+        problems = app.check_invariants(store)
         require(not problems, f"taken, but {problems[:3]}")
         again = app.init_chain(app.export(store))
         require(again == changes, "the export of the state makes another state")
@@ -89,7 +89,7 @@ class Genesis:
             block = BlockInfo(CHAIN_ID, self._height + step + 1, self._time_s + time_s)
             result = app.finalize_block(store, block, cache, [])
             store.apply(result.changes)
-        problems = app.find_problems(Overlay(store))
+        problems = app.check_invariants(CacheStore(store))
         require(not problems, f"taken, but some blocks later {problems[:3]}")
 
 

@@ -45,7 +45,7 @@ def test_nothing_but_coded_refusals(name: str, open_target: Callable[[str], Targ
     assert not tally.findings, tally.findings[0].problem
     # Inputs that are all taken, or all refused at the door, would test little.
     assert sum(n for outcome, n in tally.outcomes.items() if outcome.startswith("accepted"))
-    assert sum(outcome.startswith("refused") for outcome in tally.outcomes) >= 3
+    assert sum(outcome.startswith("rejected") for outcome in tally.outcomes) >= 3
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -183,7 +183,7 @@ def test_the_command_runs_several_processes_and_reports(
     options = ["--targets", "messages", "--inputs", "60", "--workers", "1", "--json", str(report)]
     assert command.main([*options, "--findings", str(tmp_path)]) == 0
     row = json.loads(report.read_text())["targets"]["messages"]
-    assert row["inputs"] == 60 == row["accepted"] + row["refused"]
+    assert row["inputs"] == 60 == row["accepted"] + row["rejected"]
     assert "messages" in capsys.readouterr().out
 
 

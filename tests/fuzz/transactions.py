@@ -20,7 +20,7 @@ from chain.auth.state import ACCOUNTS
 from chain.bank.state import BALANCES
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from chain.runtime.tx import DecodedTx, TxCache, decode, sign_bytes
 from chain.transactions import deliver_tx
 from tests.fuzz import wire
@@ -147,7 +147,7 @@ def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
         again = mempool.check(raw)
         same = (again.code, again.log) == (admitted.code, admitted.log)
         require(same, "refused, and then refused for another reason")
-    store = Overlay(world.store)
+    store = CacheStore(world.store)
     result = deliver_tx(store, block, cache, raw)
     cache.forget(raw)
     if result.fault is not None:
@@ -169,7 +169,7 @@ def _require_bounded(result: TxResult) -> None:
     require(size <= RESULT_BYTES_MAX, f"the result has {size} bytes")
 
 
-def _require_nothing_but_the_fee(store: Overlay, is_admitted: bool) -> None:
+def _require_nothing_but_the_fee(store: CacheStore, is_admitted: bool) -> None:
     if not is_admitted:
         require(not store.changes, "not admitted, but the state has changed")
     wrong = [key.hex() for key in store.changes if not key.startswith(_FEE_KEYS)]
@@ -179,9 +179,9 @@ def _require_nothing_but_the_fee(store: Overlay, is_admitted: bool) -> None:
 def _require_invariants(street: Street, block: BlockInfo, cache: TxCache, raw: bytes) -> None:
     """A whole block with the transaction: whatever it did, every invariant holds after it."""
     result = app.finalize_block(street.world.store, block, cache, [raw])
-    after = Overlay(street.world.store)
+    after = CacheStore(street.world.store)
     after.changes.update(result.changes)
-    problems = app.find_problems(after)
+    problems = app.check_invariants(after)
     require(not problems, f"after its block: {problems[:3]}")
 
 

@@ -37,7 +37,7 @@ def find_worlds() -> tuple[World, ...]:
 def _make_worlds() -> Iterator[World]:
     """The state behind every vector that changes it."""
     for vector in vectors.load_all():
-        if "refused" in vector.content or "query" in vector.content:
+        if "rejected" in vector.content or "query" in vector.content:
             continue
         world = World(vector.get("pre"))
         vectors._prepare(world, vector)

@@ -17,12 +17,12 @@ from tendermint.abci import types_pb2 as abci
 
 from abci_app.signature_worker import JOB_BYTES, SignatureWorker, check_jobs
 from chain import app
-from chain.runtime.tx import DecodedTx, Purpose, compute_digest, decode
+from chain.runtime.tx import DecodedTx, SignerData, compute_digest, decode
 from node_config.process import make_environment
 from tests.node.driven_node import ANNA, CHAIN_ID, Node, account_number, pay
 from tests.support.transactions import flip_s
 
-PURPOSE = Purpose(CHAIN_ID, account_number("anna"), ANNA.pub_key)
+PURPOSE = SignerData(CHAIN_ID, account_number("anna"), ANNA.pub_key)
 DEADLINE_S = 20.0
 
 
@@ -33,7 +33,7 @@ def spoiled(raw: bytes) -> bytes:
     return tx.SerializeToString(deterministic=True)
 
 
-def claims(raws: Sequence[bytes]) -> list[tuple[DecodedTx, Purpose]]:
+def claims(raws: Sequence[bytes]) -> list[tuple[DecodedTx, SignerData]]:
     return [(decode(raw, app.HANDLERS), PURPOSE) for raw in raws]
 
 
@@ -91,7 +91,7 @@ def test_a_few_are_left_to_the_node(worker: SignatureWorker) -> None:
 def test_what_has_not_the_form_of_a_signature_is_left_to_the_node(worker: SignatureWorker) -> None:
     jobs = claims([pay(number) for number in range(8)])
     jobs[3][0].signature = b"short"
-    jobs[5] = (jobs[5][0], Purpose(CHAIN_ID, PURPOSE.account_number, b""))
+    jobs[5] = (jobs[5][0], SignerData(CHAIN_ID, PURPOSE.account_number, b""))
     for batch in worker.submit(jobs):
         worker.wait(batch)
     assert [tx.verified_for is not None for tx, _ in jobs].count(False) == 2

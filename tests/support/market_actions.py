@@ -76,7 +76,7 @@ def join_the_crowd(sim: Simulation) -> bytes:
         local=feeder != "thin" and random.random() < 0.5,
     )
     if feeder != "thin" and random.random() < 0.2:
-        message.minimum_wh = message.quantity_wh
+        message.minimum_acceptable_wh = message.quantity_wh
     return _sign(sim, name, message)
 
 
@@ -103,7 +103,7 @@ def _draw_kind(sim: Simulation, side: str, quantity_wh: int, limit: int) -> dict
     kind = sim.random.random()
     fields = {}
     if kind < 0.15 or kind > 0.98:
-        fields["minimum_wh"] = sim.random.choice(
+        fields["minimum_acceptable_wh"] = sim.random.choice(
             [1, quantity_wh // 2, quantity_wh, quantity_wh + 1]
         )
     if 0.15 <= kind < 0.3 or kind > 0.98:
@@ -204,7 +204,7 @@ def add_battery(sim: Simulation) -> bytes:
         power_w=random.choice([1_000, 10_000]),
         charge_efficiency_permille=random.choice([900, 950, 1_000, 1_000, 1_001]),
         discharge_efficiency_permille=random.choice([1, 900, 1_000]),
-        energy_wh=random.choice([0, 2_500, 5_000]),
+        state_of_charge_wh=random.choice([0, 2_500, 5_000]),
     )
     return sim.world.sign("registrar", message)
 

@@ -36,8 +36,8 @@ class Account:
     revenue: int = 0
     buy_fees: int = 0
     sell_fees: int = 0
-    cover: int = 0
-    bond: int = 0
+    buy_collateral: int = 0
+    sell_collateral: int = 0
     lost: int = 0
 
 
@@ -60,7 +60,7 @@ class Reference:
     """One slot, from its opening on."""
 
     depth_wh: int
-    cover_permille: int
+    collateral_permille: int
     lines: Mapping[str, Line]
     accounts: dict[str, Account]
     net_wh: int = 0
@@ -156,12 +156,15 @@ class Reference:
         """Shares what each line can carry, beginning with those furthest from the head."""
         for name in sorted(self.lines, key=lambda name: (-len(self._path(name)), name)):
             flow, capacity = self.flows.get(name, 0), self.lines[name].capacity_wh
-            for is_buy, room in ((True, max(0, capacity - flow)), (False, max(0, capacity + flow))):
+            for is_buy, headroom in (
+                (True, max(0, capacity - flow)),
+                (False, max(0, capacity + flow)),
+            ):
                 users = [w for w in wishes if w.is_buy == is_buy and name in self._way(w)]
                 total = sum(w.executed for w in users)
-                if total > room:
+                if total > headroom:
                     for wish in users:
-                        wish.executed = floor(Fraction(wish.executed * room, total))
+                        wish.executed = floor(Fraction(wish.executed * headroom, total))
 
     def _trade(self, wish: Wish, price: Fraction) -> None:
         account, wh = self.accounts[wish.owner], wish.executed
@@ -171,12 +174,14 @@ class Reference:
             account.bought += wh
             account.cost += ceil((price + fee) * wh / 1000)
             account.buy_fees += grid_fee
-            account.cover += ceil(Fraction(wh * HIGH * self.cover_permille, 10**6))
+            account.buy_collateral += ceil(Fraction(wh * HIGH * self.collateral_permille, 10**6))
         else:
             account.sold += wh
             account.revenue += floor((price - fee) * wh / 1000)
             account.sell_fees += grid_fee
-            account.bond += ceil(Fraction(wh * (HIGH - wish.limit) * self.cover_permille, 10**6))
+            account.sell_collateral += ceil(
+                Fraction(wh * (HIGH - wish.limit) * self.collateral_permille, 10**6)
+            )
         self._move(wish)
 
     def _take_back(self, wish: Wish, price: Fraction) -> None:
@@ -185,7 +190,7 @@ class Reference:
             part = floor(Fraction(account.revenue * wh, account.sold))
             fee = ceil(Fraction(account.sell_fees * wh, account.sold))
             given_back = max(part + fee, ceil(price * wh / 1000))
-            account.bond -= floor(Fraction(account.bond * wh, account.sold))
+            account.sell_collateral -= floor(Fraction(account.sell_collateral * wh, account.sold))
             account.sold -= wh
             account.revenue -= part
             account.sell_fees -= fee
@@ -194,7 +199,7 @@ class Reference:
             part = floor(Fraction(account.cost * wh, account.bought))
             fee = ceil(Fraction(account.buy_fees * wh, account.bought))
             got_back = min(max(0, part - fee), floor(price * wh / 1000))
-            account.cover -= floor(Fraction(account.cover * wh, account.bought))
+            account.buy_collateral -= floor(Fraction(account.buy_collateral * wh, account.bought))
             account.bought -= wh
             account.cost -= part
             account.buy_fees -= fee

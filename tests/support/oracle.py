@@ -61,7 +61,7 @@ class Oracle:
         )
         self.trades: defaultdict[int, Trades] = defaultdict(Trades)
         self.batteries = {
-            bech32.encode(key): storage_pb2.Battery.FromString(data).energy_wh
+            bech32.encode(key): storage_pb2.Battery.FromString(data).state_of_charge_wh
             for key, data in _under(store, BATTERIES)
         }
         # By slot and seller.
@@ -98,9 +98,9 @@ class Oracle:
             elif isinstance(event, bank_events_pb2.EventBurned):
                 self.supply[event.denom] -= event.amount
             elif isinstance(event, storage_events_pb2.EventBatteryTracked):
-                self.batteries[event.owner] = event.energy_wh
+                self.batteries[event.owner] = event.state_of_charge_wh
             elif isinstance(event, storage_events_pb2.EventBatteryAdded):
-                self.batteries[event.owner] = event.battery.energy_wh
+                self.batteries[event.owner] = event.battery.state_of_charge_wh
             elif isinstance(event, storage_events_pb2.EventBatteryRemoved):
                 del self.batteries[event.owner]
             else:
@@ -142,8 +142,13 @@ class Oracle:
 
     def _check_battery(self, owner: str, data: bytes) -> list[str]:
         battery, expected = storage_pb2.Battery.FromString(data), self.batteries.get(owner)
-        if battery.energy_wh != expected or not 0 <= battery.energy_wh <= battery.capacity_wh:
-            return [f"the battery of {owner} has {battery.energy_wh} Wh, announced {expected}"]
+        if (
+            battery.state_of_charge_wh != expected
+            or not 0 <= battery.state_of_charge_wh <= battery.capacity_wh
+        ):
+            return [
+                f"the battery of {owner} has {battery.state_of_charge_wh} Wh, announced {expected}"
+            ]
         return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from chain.market.batch import LineRoom, MarketOrder
+from chain.market.batch import LineHeadroom, MarketOrder
 from chain.market.rules import Curve
 
 
@@ -42,22 +42,22 @@ def curves_with_orders(draw: st.DrawFn) -> tuple[Curve, int, list[MarketOrder]]:
     return curve, draw(net_energies), draw(st.lists(order, max_size=8))
 
 
-Lines = tuple[Curve, int, list[MarketOrder], dict[str, LineRoom]]
+Lines = tuple[Curve, int, list[MarketOrder], dict[str, LineHeadroom]]
 # A branch with two twigs, and a line of its own.
 _PATHS = [(), ("branch",), ("twig-1", "branch"), ("twig-2", "branch"), ("other",)]
 
 
 @st.composite
 def lines_with_orders(draw: st.DrawFn) -> Lines:
-    """As `curves_with_orders`, at several places behind lines with more room or less; some of the
-    orders have to be whole.
+    """As `curves_with_orders`, on several feeders behind lines with differing headroom; some of
+    the orders are all-or-nothing.
     """
     curve = draw(curves())
     limits = st.integers(curve.price_low, curve.price_high)
     order = st.builds(
         MarketOrder, st.booleans(), quantities, limits, st.sampled_from(_PATHS), st.booleans()
     )
-    room = st.one_of(st.just(0), quantities)
+    headroom = st.one_of(st.just(0), quantities)
     names = sorted({name for path in _PATHS for name in path})
-    rooms = {name: LineRoom(draw(room), draw(room)) for name in names}
-    return curve, draw(net_energies), draw(st.lists(order, max_size=8)), rooms
+    headrooms = {name: LineHeadroom(draw(headroom), draw(headroom)) for name in names}
+    return curve, draw(net_energies), draw(st.lists(order, max_size=8)), headrooms

@@ -68,7 +68,7 @@ def _draw_battery(random: Random, name: str) -> dict[str, Any]:
         f"storage.batteries[{name}]": {
             "capacity_wh": random.choice([5_000, 20_000]), "power_w": 10_000,
             "charge_efficiency_permille": random.choice([900, 1_000]),
-            "discharge_efficiency_permille": 930, "energy_wh": 4_000,
+            "discharge_efficiency_permille": 930, "state_of_charge_wh": 4_000,
             "settled_slot": FIRST_SLOT - 1,
         },
     }  # fmt: skip
@@ -94,7 +94,7 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
             "reading_deadline_s": random.choice([60, 150]), "readings_per_message_max": 50,
         },
         "market.params": {
-            "imbalance_cover_permille": (0, 100)[seed % 2],
+            "imbalance_collateral_permille": (0, 100)[seed % 2],
             "depth_wh": random.choice([3_000, 50_000]),
             "slots_opened_per_block_max": random.choice([1, 10]),
             "price_rule_permille": random.choice([0, 500, 1_000]),

@@ -197,7 +197,7 @@ class Simulation:
         return self.random.choices(kinds, weights, k=self.random.randint(0, 8))
 
     def _count(self, action: str, result: TxResult) -> None:
-        self.outcomes[action, "done" if result.code == 0 else "refused"] += 1
+        self.outcomes[action, "done" if result.code == 0 else "rejected"] += 1
         if action == "submit_readings" and result.code == 0:
             for value in response(result, metering_tx_pb2.MsgSubmitReadingsResponse).results:
                 self.happened[metering_pb2.ReadingResult.Name(value)] += 1

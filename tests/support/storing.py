@@ -19,7 +19,8 @@ OWNER: dict[str, Any] = {
 }  # fmt: skip
 BATTERY: dict[str, Any] = {
     "capacity_wh": 10_000, "power_w": 5_000, "charge_efficiency_permille": 900,
-    "discharge_efficiency_permille": 900, "energy_wh": 5_000, "settled_slot": FIRST_SLOT - 1,
+    "discharge_efficiency_permille": 900, "state_of_charge_wh": 5_000,
+    "settled_slot": FIRST_SLOT - 1,
 }  # fmt: skip
 LOW, HIGH = 80_000, 300_000
 

@@ -59,7 +59,7 @@ ERRORS = {
     "storage": storage_errors_pb2.Error,
 }
 _KEYS = {
-    "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "refused",
+    "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",
     "response", "post", "events", "query", "request", "answer",
 }  # fmt: skip
 # Kept by the envelope of every transaction; vectors about other things need not speak of them.
@@ -145,7 +145,7 @@ def _run_message(world: World, vector: Vector) -> None:
     *others, tx_result = world.results
     for other in others:
         assert other.code == 0, f"{vector.name}: same_block: {other.log}"
-    refused = vector.get("refused")
+    refused = vector.get("rejected")
     if refused is None:
         _check_success(vector, tx_result)
     else:
@@ -162,11 +162,11 @@ def _run_query(world: World, vector: Vector) -> None:
     query = app.QUERIES.get(vector["query"])
     fields = documents.resolve(vector.get("request", {}))
     request = json_format.ParseDict(fields, query.request()).SerializeToString() if query else b""
-    if "refused" in vector.content:
+    if "rejected" in vector.content:
         with pytest.raises(ChainError) as caught:
             app.query(world.store, world.block_info, vector["query"], request)
         error = caught.value.error
-        _check_refusal(vector["refused"], error.codespace, error.code, caught.value.log)
+        _check_refusal(vector["rejected"], error.codespace, error.code, caught.value.log)
     else:
         data = app.query(world.store, world.block_info, vector["query"], request)
         answer = answer_class(vector["query"]).FromString(data)

@@ -29,7 +29,7 @@ from chain import app, auth
 from chain.admission import TxResult
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from chain.runtime.tx import TxCache
 from tests.support import cast, documents
 from tests.support.store import SortedStore
@@ -49,7 +49,7 @@ class State:
     """A store in the form that collections and keepers read."""
 
     def __init__(self, store: SortedStore) -> None:
-        self.store = Overlay(store)
+        self.store = CacheStore(store)
 
 
 class World:
@@ -84,7 +84,7 @@ class World:
     def block(self, *txs: bytes, at: int | None = None) -> app.BlockResult:
         """Executes a block of transactions; checks that every invariant holds after it."""
         result = self.block_unchecked(*txs, at=at)
-        assert not (problems := app.find_problems(self.store)), problems
+        assert not (problems := app.check_invariants(self.store)), problems
         return result
 
     def block_unchecked(self, *txs: bytes, at: int | None = None) -> app.BlockResult:

@@ -30,7 +30,7 @@ def _folders() -> list[str]:
 
 @pytest.mark.parametrize("folder", _folders())
 def test_every_message_has_successes_and_as_many_refusals(folder: str) -> None:
-    refused = ["refused" in vector.content for vector in VECTORS if vector.folder == folder]
+    refused = ["rejected" in vector.content for vector in VECTORS if vector.folder == folder]
     successes, refusals = refused.count(False), refused.count(True)
     assert successes >= 1, f"tests/vectors/{folder} has no success"
     assert refusals >= successes, f"tests/vectors/{folder} has more successes than refusals"
@@ -58,9 +58,9 @@ def test_every_query_has_a_vector(path: str) -> None:
 @pytest.mark.parametrize("codespace", sorted(vectors.ERRORS))
 def test_every_refusal_is_reached(codespace: str) -> None:
     reached = {
-        (vector["refused"]["codespace"], vector["refused"]["code"])
+        (vector["rejected"]["codespace"], vector["rejected"]["code"])
         for vector in VECTORS
-        if "refused" in vector.content
+        if "rejected" in vector.content
     }
     declared = {
         (codespace, value.name)

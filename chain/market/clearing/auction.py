@@ -155,7 +155,7 @@ class Margins:
         self._orders, self._side = orders, side
         self._ranges: list[int] = []
         self._places: dict[int, list[int]] = {}
-        self._patient = not any(order.minimum_wh for order in orders)
+        self._patient = not any(order.minimum_acceptable_wh for order in orders)
         for index, order in enumerate(() if self._patient else orders):
             if order.full_at is None:
                 self._places.setdefault(order.limit, []).append(index)
@@ -173,7 +173,9 @@ class Margins:
             shared_wh, [self._orders[index] for index in margin], list(margin.values()), seed
         )
         for order in leaving:
-            self._orders[by_id[order.order_id]] = order._replace(quantity_wh=0, minimum_wh=0)
+            self._orders[by_id[order.order_id]] = order._replace(
+                quantity_wh=0, minimum_acceptable_wh=0
+            )
         return leaving
 
 

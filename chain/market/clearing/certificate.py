@@ -75,7 +75,7 @@ def check_fills(
 ) -> Iterator[str]:
     """Whether each order has what it accepts at the price, and wishes for no more."""
     for order, fill in zip(orders, fills, strict=True):
-        if not 0 <= fill <= order.quantity_wh or 0 < fill < order.minimum_wh:
+        if not 0 <= fill <= order.quantity_wh or 0 < fill < order.minimum_acceptable_wh:
             yield f"order {order.order_id}: a fill of {fill} Wh is outside its quantities"
         elif price is None:
             if fill:
@@ -87,7 +87,7 @@ def check_fills(
 
 
 def _check_killed(book: Book, killed: set[int]) -> Iterator[str]:
-    binding = {o.order_id for o in join(book.bids, book.asks) if o.minimum_wh}
+    binding = {o.order_id for o in join(book.bids, book.asks) if o.minimum_acceptable_wh}
     for order_id in sorted(killed - binding):
         yield f"order {order_id} had to leave and is not fill-or-kill"
 

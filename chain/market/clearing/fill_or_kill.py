@@ -32,13 +32,16 @@ def choose_leaving(
     wanted = sum(wanted_wh)
     if not total_wh or total_wh == wanted:
         return []
-    hopeless = [order for order in margin if order.minimum_wh > total_wh]
+    hopeless = [order for order in margin if order.minimum_acceptable_wh > total_wh]
     if hopeless:
         return hopeless
-    bound = [order for order in margin if order.minimum_wh]
+    bound = [order for order in margin if order.minimum_acceptable_wh]
     leaving: list[Order] = []
     for order in sorted(bound, key=lambda order: get_rank(order, seed)):
-        if wanted <= total_wh or total_wh * order.quantity_wh // wanted >= order.minimum_wh:
+        if (
+            wanted <= total_wh
+            or total_wh * order.quantity_wh // wanted >= order.minimum_acceptable_wh
+        ):
             break
         leaving.append(order)
         wanted -= order.quantity_wh
@@ -47,7 +50,7 @@ def choose_leaving(
 
 def get_rank(order: Order, seed: bytes) -> tuple[int, int, bytes]:
     """Orders leave from the lowest rank on."""
-    part = order.minimum_wh * _STEPS // order.quantity_wh
+    part = order.minimum_acceptable_wh * _STEPS // order.quantity_wh
     return -part, order.quantity_wh, sha256(seed + encode_id(order)).digest()
 
 
@@ -57,5 +60,7 @@ def _list_short(
     """Those whom the rounding of shares alone leaves below their minimum."""
     shares = share_among_orders(total_wh, margin, wanted_wh, seed)
     return [
-        order for order, share in zip(margin, shares, strict=True) if 0 < share < order.minimum_wh
+        order
+        for order, share in zip(margin, shares, strict=True)
+        if 0 < share < order.minimum_acceptable_wh
     ]

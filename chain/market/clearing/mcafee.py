@@ -60,7 +60,9 @@ def clear_truthful(book: Book, seed: bytes = b"") -> TruthfulOutcome:
     a pool the market is not thin.
     """
     require_valid(book)
-    if book.pool or any(o.minimum_wh or o.full_at is not None for o in (*book.bids, *book.asks)):
+    if book.pool or any(
+        o.minimum_acceptable_wh or o.full_at is not None for o in (*book.bids, *book.asks)
+    ):
         raise BookError("McAfee's rule takes plain limit orders and no pool")
     bids, asks = remove_self_trades(book.bids, book.asks)
     demand, supply = SideOfBook(bids, BID), SideOfBook(asks, ASK)

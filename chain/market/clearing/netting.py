@@ -63,10 +63,10 @@ def _get_best(order: Order, side: Side) -> int:
 def _reduce(order: Order, quantity_wh: int) -> Order:
     """The order with less; one that falls below its minimum has nothing left."""
     left = order.quantity_wh - quantity_wh
-    if left < order.minimum_wh:
+    if left < order.minimum_acceptable_wh:
         left = 0
     return order._replace(
         quantity_wh=left,
-        minimum_wh=order.minimum_wh if left else 0,
+        minimum_acceptable_wh=order.minimum_acceptable_wh if left else 0,
         full_at=order.full_at if left else None,
     )

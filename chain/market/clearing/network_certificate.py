@@ -90,13 +90,13 @@ def _reduce(network: Network, killed: set[int]) -> tuple[list[NodeOrders], list[
     if not killed:
         return nodes, []
     every = [order for node in network.nodes for order in join(node.bids, node.asks)]
-    free = killed - {order.order_id for order in every if order.minimum_wh}
+    free = killed - {order.order_id for order in every if order.minimum_acceptable_wh}
     problems = [f"order {one} had to leave and is not fill-or-kill" for one in sorted(free)]
     without = [
         NodeOrders(
             *(
                 [
-                    o._replace(quantity_wh=0, minimum_wh=0, full_at=None)
+                    o._replace(quantity_wh=0, minimum_acceptable_wh=0, full_at=None)
                     if o.order_id in killed
                     else o
                     for o in orders

@@ -48,7 +48,7 @@ def remove_leaving(
     ]
     if not short:
         return []
-    leaving = [one for one in short if one.order.minimum_wh > one.most_wh]
+    leaving = [one for one in short if one.order.minimum_acceptable_wh > one.most_wh]
     if not leaving:
         leaving = [min(short, key=lambda one: get_rank(one.order, seed))]
     for place in sorted({one.place for one in leaving}):
@@ -82,5 +82,5 @@ def _list_short_side(
         shared_wh, [orders[index] for index in margin], list(margin.values()), seed
     )
     for index, share in zip(margin, shares, strict=True):
-        if 0 < share < orders[index].minimum_wh:
+        if 0 < share < orders[index].minimum_acceptable_wh:
             yield _Short(place, orders[index], most_wh)

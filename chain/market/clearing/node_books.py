@@ -18,7 +18,9 @@ class NodeBooks:
         self.most_wh = 1 + sum(order.quantity_wh for n in nodes for side in n for order in side)
         # The places of nodes with fill-or-kill orders.
         self.bound = [
-            place for place, n in enumerate(nodes) if any(o.minimum_wh for side in n for o in side)
+            place
+            for place, n in enumerate(nodes)
+            if any(o.minimum_acceptable_wh for side in n for o in side)
         ]
         self._excess = [Excess(node) for node in nodes]
         self._sides: list[tuple[SideOfBook, SideOfBook]] = []
@@ -68,7 +70,7 @@ class NodeBooks:
         """Empties orders of a node."""
         bids, asks = (
             [
-                o._replace(quantity_wh=0, minimum_wh=0) if o.order_id in order_ids else o
+                o._replace(quantity_wh=0, minimum_acceptable_wh=0) if o.order_id in order_ids else o
                 for o in orders
             ]
             for orders in self.nodes[place]

@@ -36,7 +36,7 @@ class Order(NamedTuple):
     limit: int
     quantity_wh: int
     # Fill-or-kill: filled with at least so much, or not at all.
-    minimum_wh: int = 0
+    minimum_acceptable_wh: int = 0
     # The price at which a proportional-range order accepts its whole quantity; None: a step order.
     full_at: int | None = None
 
@@ -117,7 +117,7 @@ def require_valid(book: Book) -> None:
     """Refuses a book with an order that has no meaning."""
     for side, orders in ((BID, book.bids), (ASK, book.asks)):
         for order in orders:
-            plain = order.full_at is None and not order.minimum_wh
+            plain = order.full_at is None and not order.minimum_acceptable_wh
             if not plain or order.quantity_wh < 0 or order.limit < 0:
                 _require_valid_order(order, side)
     if book.pool and not 0 <= book.pool.curve.price_low <= book.pool.curve.price_high:
@@ -136,11 +136,11 @@ def _require_valid_order(order: Order, side: Side) -> None:
     name = f"order {order.order_id}"
     if order.quantity_wh < 0 or order.limit < 0:
         raise BookError(f"{name} has a negative quantity or price")
-    if not 0 <= order.minimum_wh <= order.quantity_wh:
+    if not 0 <= order.minimum_acceptable_wh <= order.quantity_wh:
         raise BookError(f"{name} has a minimum that is not between zero and its quantity")
     if order.full_at is None:
         return
-    if order.minimum_wh:
+    if order.minimum_acceptable_wh:
         raise BookError(f"{name} has a minimum and a range of prices; it may have one of them")
     if order.full_at < 0 or side * (order.limit - order.full_at) <= 0:
         wanted = "below" if side == BID else "above"

@@ -15,7 +15,7 @@ from node_config.network import Network
 from node_config.process import make_environment
 from tests.chaos.support.energy import Household, require_all_energy_settled, require_recorded
 from tests.chaos.support.figures import note
-from tests.chaos.support.history import Place, find_problems
+from tests.chaos.support.history import Place, check_invariants
 from tests.chaos.support.load import DENOM, Load
 from tests.chaos.support.rpc import connect, get_heights
 
@@ -35,7 +35,7 @@ def require_consistent(network: Network, load: Load, household: Household) -> No
     history = load.history
     reported = history.get_committed()
     assert reported, "no payment was committed"
-    problems = find_problems(history, committed)
+    problems = check_invariants(history, committed)
     assert not problems, "\n".join(problems[:10])
     lost = [one for one in household.ordered if committed[one[0]].height != one[1]]
     assert not lost, f"orders that were reported committed are missing: {lost}"

@@ -70,7 +70,7 @@ class History:
         return [one for one in self.transfers if one.height]
 
 
-def find_problems(history: History, committed: Mapping[bytes, Place]) -> list[str]:
+def check_invariants(history: History, committed: Mapping[bytes, Place]) -> list[str]:
     """Every contradiction; `committed` are the transactions that have had an effect."""
     placed, problems = place_transfers(history.transfers, committed)
     problems += find_wrong_reads(history, placed)

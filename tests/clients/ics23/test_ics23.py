@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from cosmos.ics23.v1.proofs_pb2 import CommitmentProof, ExistenceProof, NonExistenceProof
 
-from chain.runtime.commitment import Commitment
+from chain.runtime.multistore import Multistore
 from chain.runtime.proofs import build_proof_ops
 
 SOURCE = Path(__file__).parent
@@ -38,7 +38,7 @@ class Case(NamedTuple):
 
 
 class State(NamedTuple):
-    commitment: Commitment
+    multistore: Multistore
     contents: dict[str, dict[bytes, bytes]]
 
 
@@ -82,21 +82,21 @@ def verify_cases(cases: list[Case]) -> list[str]:
 
 def build_state(rng: random.Random, leaves: int) -> State:
     """A state with some history: more keys than stay, and values that were replaced."""
-    commitment = Commitment(STORES)
+    multistore = Multistore(STORES)
     contents: dict[str, dict[bytes, bytes]] = {name: {} for name in STORES}
     for name in STORES[:-1]:
         keys = [rng.randbytes(rng.randrange(1, 40)) for _ in range(2 * leaves)]
-        commitment.update({name: dict.fromkeys(keys, b"old")})
+        multistore.update({name: dict.fromkeys(keys, b"old")})
         contents[name] = {key: rng.randbytes(rng.randrange(1, 80)) for key in keys[:leaves]}
-        commitment.update({name: dict.fromkeys(keys) | contents[name]})
-    return State(commitment, contents)
+        multistore.update({name: dict.fromkeys(keys) | contents[name]})
+    return State(multistore, contents)
 
 
 def build_case(state: State, store: str, key: bytes) -> Case:
     content = state.contents[store]
-    key_op, store_op = build_proof_ops(state.commitment, store, key, content.get)
+    key_op, store_op = build_proof_ops(state.multistore, store, key, content.get)
     return Case(
-        state.commitment.app_hash,
+        state.multistore.app_hash,
         store_op.key,
         key_op.key,
         content.get(key),
@@ -218,7 +218,7 @@ def test_proof_of_another_state_is_rejected(verify: Callable[[list[Case]], list[
     content = state.contents["bank"]
     key = next(iter(content))
     before = build_case(state, "bank", key)
-    app_hash = state.commitment.update({"auth": {b"unrelated": b"change"}})
+    app_hash = state.multistore.update({"auth": {b"unrelated": b"change"}})
     after = build_case(state, "bank", key)
     stale = before._replace(app_hash=app_hash)
     verdicts = verify([before, stale, after])

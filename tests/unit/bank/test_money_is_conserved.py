@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chain import app, bank
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from tests.support import cast
 from tests.support.properties import examples
 from tests.support.world import CHAIN_ID, DENOM, START_S, World
@@ -26,7 +26,7 @@ START = 1_000
 def context() -> Context:
     """A state in which everybody has 1000 and nothing is on hold."""
     world = World({f"bank.balances[{name}, ueur]": START for name in NAMES})
-    return Context(Overlay(world.store), BlockInfo(CHAIN_ID, 1, START_S))
+    return Context(CacheStore(world.store), BlockInfo(CHAIN_ID, 1, START_S))
 
 
 class Ledger:
@@ -100,7 +100,7 @@ def test_every_verb_moves_exactly_what_it_says(steps: list[tuple[str, str, str, 
             hold = bank.get_hold(ctx, cast.wallet(name).address, hold_id)
             assert hold is not None
             assert hold.amount == amount
-        assert not app.find_problems(ctx.store)
+        assert not app.check_invariants(ctx.store)
 
 
 def test_a_module_account_is_nobodys() -> None:

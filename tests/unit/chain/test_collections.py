@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chain.runtime.bech32 import AddressError
 from chain.runtime.collections import GenesisError, Index, Item, Map, Schema, Sequence, successor
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
-from chain.runtime.store import MemoryStore, Overlay
+from chain.runtime.store import CacheStore, MemoryStore
 from chain.runtime.values import Amount, Record
 from tests.support.properties import examples
 from tests.support.store import SortedStore
@@ -26,7 +26,7 @@ class State:
     """A store by itself."""
 
     def __init__(self, below: MemoryStore | None = None) -> None:
-        self.store = Overlay(below or MemoryStore())
+        self.store = CacheStore(below or MemoryStore())
 
 
 SCHEMA = Schema(200, "test")
@@ -269,7 +269,7 @@ class TestAgainstADict:
         under = U64.encode(3)
         of_three = [key[1] for _, key in BY_DEADLINE.keys(state, under)]
         assert of_three == [number for deadline, number in expected if deadline == 3]
-        assert not BY_DEADLINE.find_problems(state)
+        assert not BY_DEADLINE.check_invariants(state)
 
     @pytest.mark.parametrize("deadline_s", [4, 5])
     def test_an_index_that_does_not_follow_is_found(self, deadline_s: int) -> None:
@@ -280,7 +280,7 @@ class TestAgainstADict:
             state.store.delete(key)
         else:
             state.store.set(key, HOLDS.key.encode((bytes(20), 1)))
-        assert BY_DEADLINE.find_problems(state) == ["the index of holds does not fit them"]
+        assert BY_DEADLINE.check_invariants(state) == ["the index of holds does not fit them"]
 
     @given(steps, st.integers(0, 6), st.integers(0, 10))
     @examples(100)
@@ -301,8 +301,8 @@ class TestOverlays:
     @given(st.lists(st.tuples(st.integers(0, 30), st.one_of(st.none(), st.integers(0, 9)))))
     @examples(200)
     def test_merged_layers_are_one_layer(self, steps: list[tuple[int, int | None]]) -> None:
-        flat, lowest = SortedStore(), Overlay(MemoryStore())
-        top = Overlay(lowest)
+        flat, lowest = SortedStore(), CacheStore(MemoryStore())
+        top = CacheStore(lowest)
         for number, (key, value) in enumerate(steps):
             name = bytes([key])
             flat.apply({name: None if value is None else bytes([value])})
@@ -317,11 +317,11 @@ class TestOverlays:
             ]
             if number % 3 == 0:
                 top.merge_into(lowest)
-                top = Overlay(lowest)
+                top = CacheStore(lowest)
 
     def test_what_is_not_merged_leaves_no_trace(self) -> None:
-        below = Overlay(MemoryStore({b"a": b"1"}))
-        above = Overlay(below)
+        below = CacheStore(MemoryStore({b"a": b"1"}))
+        above = CacheStore(below)
         above.set(b"a", b"2")
         above.delete(b"a")
         above.set(b"b", b"3")
@@ -344,7 +344,7 @@ class TestOverlays:
     ) -> None:
         """Few keys of many and many of few, changed before they are read ahead or after."""
         lowest = MemoryStore({bytes([key]): bytes([value]) for key, value in below.items()})
-        overlay, plain = Overlay(lowest), Overlay(lowest)
+        overlay, plain = CacheStore(lowest), CacheStore(lowest)
         if not changed_before:
             overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
         for key, value in changes.items():
@@ -360,7 +360,7 @@ class TestOverlays:
             assert overlay.get(bytes([key])) == plain.get(bytes([key]))
 
     def test_an_iteration_does_not_see_changes_made_meanwhile(self) -> None:
-        overlay = Overlay(MemoryStore({bytes([n]): b"x" for n in range(4)}))
+        overlay = CacheStore(MemoryStore({bytes([n]): b"x" for n in range(4)}))
         overlay.set(b"\x02", b"y")
         seen = []
         for key, _ in overlay.items(b"", b"\xff"):

@@ -83,7 +83,7 @@ class TestFaults:
         cache = TxCache(handlers)
         result = app.finalize_block(world.store, world.block_info, cache, [poison, good])
         world.store.apply(result.changes)
-        assert not app.find_problems(world.store)
+        assert not app.check_invariants(world.store)
         return result.tx_results[0]
 
     @pytest.mark.parametrize("fault", [AssertionError("a broken promise"), KeyError("lost")])
@@ -173,15 +173,15 @@ class TestAdmission:
     def test_it_knows_ahead_which_signature_it_will_ask_for(self) -> None:
         world, admission = self.start()
         first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
-        assert admission.foresee_signature(b"noise") is None
+        assert admission.prefetch_signature(b"noise") is None
         for raw in (first, second):
-            foreseen = admission.foresee_signature(raw)
+            foreseen = admission.prefetch_signature(raw)
             assert foreseen is not None
-            tx, purpose = foreseen
+            tx, signer_data = foreseen
             # Whoever says that it is good is believed: nobody else looks any more.
             tx.signature = bytes(64)
-            tx.verified_for = purpose
-            assert admission.foresee_signature(raw) is None
+            tx.verified_for = signer_data
+            assert admission.prefetch_signature(raw) is None
         assert [admission.check(raw).code for raw in (first, second)] == [0, 0]
 
 
@@ -339,4 +339,6 @@ class TestQueries:
         world = World()
         index_key = next(key for key in world.store.data if not app.is_in_tree(key))
         world.store.apply({index_key: None})
-        assert app.find_problems(world.store) == ["registry: the index of meters does not fit them"]
+        assert app.check_invariants(world.store) == [
+            "registry: the index of meters does not fit them"
+        ]

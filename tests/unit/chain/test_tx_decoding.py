@@ -60,25 +60,27 @@ class TestTheOneForm:
 
     def test_the_signature_is_good_for_its_purpose_only(self) -> None:
         tx = txs.decode(GOOD, app.HANDLERS)
-        assert txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 4, BEN.pub_key))
-        assert not txs.verify_signature(tx, txs.Purpose("street-2", 4, BEN.pub_key))
-        assert not txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 5, BEN.pub_key))
-        assert not txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 4, cast.wallet("anna").pub_key))
+        assert txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
+        assert not txs.verify_signature(tx, txs.SignerData("street-2", 4, BEN.pub_key))
+        assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 5, BEN.pub_key))
+        assert not txs.verify_signature(
+            tx, txs.SignerData(CHAIN_ID, 4, cast.wallet("anna").pub_key)
+        )
         # What was remembered along the way changes none of these answers.
-        assert txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 4, BEN.pub_key))
-        assert not txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 5, BEN.pub_key))
+        assert txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
+        assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 5, BEN.pub_key))
 
     def test_the_twin_of_a_signature_is_refused(self) -> None:
         raw = changed(lambda raw, body, info: _replace_signature(raw, flip_s(raw.signatures[0])))
         tx = txs.decode(raw, app.HANDLERS)
-        assert not txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 4, BEN.pub_key))
+        assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
 
     @pytest.mark.parametrize("signature", [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64])
     def test_what_is_no_signature_fits_nothing(self, signature: bytes) -> None:
         tx = txs.decode(
             changed(lambda raw, body, info: _replace_signature(raw, signature)), app.HANDLERS
         )
-        assert not txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 4, BEN.pub_key))
+        assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
 
     def test_for_a_simulation_the_signature_may_be_missing(self) -> None:
         raw = changed(lambda raw, body, info: raw.ClearField("signatures"))
@@ -252,7 +254,7 @@ class TestBytes:
             tx = txs.decode(bytes(mutated), app.HANDLERS)
         except ChainError:
             return
-        assert not txs.verify_signature(tx, txs.Purpose(CHAIN_ID, 4, BEN.pub_key))
+        assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
 
     @given(st.binary(max_size=200))
     @examples(300)

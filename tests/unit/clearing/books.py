@@ -22,8 +22,8 @@ def make_book(bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]]) 
     return Book(*([make_order(next(numbers), *step) for step in side] for side in (bids, asks)))
 
 
-def make_order(number: int, limit: int, quantity_wh: int, minimum_wh: int = 0) -> Order:
-    return Order(number, b"owner %d" % number, limit, quantity_wh, minimum_wh)
+def make_order(number: int, limit: int, quantity_wh: int, minimum_acceptable_wh: int = 0) -> Order:
+    return Order(number, b"owner %d" % number, limit, quantity_wh, minimum_acceptable_wh)
 
 
 def make_random_orders(

@@ -171,19 +171,23 @@ def test_minimums_are_kept_and_anybody_can_check_it(network: Network, rule: Pric
     outcome = clear_network(network, rule)
     assert verify_network_clearing(network, outcome) == []
     for order, _, fill, _ in list_fills(network, outcome):
-        assert fill == 0 or order.minimum_wh <= fill <= order.quantity_wh
+        assert fill == 0 or order.minimum_acceptable_wh <= fill <= order.quantity_wh
         assert not (fill and order.order_id in outcome.killed)
     # Who would have had enough without asking for it is never sent away.
     without = Network(
         [
-            NodeOrders(*([order._replace(minimum_wh=0) for order in side] for side in node))
+            NodeOrders(
+                *([order._replace(minimum_acceptable_wh=0) for order in side] for side in node)
+            )
             for node in network.nodes
         ],
         network.lines,
         network.pool,
     )
     free = clear_network(without, rule)
-    minimums = {o.order_id: o.minimum_wh for n in network.nodes for side in n for o in side}
+    minimums = {
+        o.order_id: o.minimum_acceptable_wh for n in network.nodes for side in n for o in side
+    }
     if all(not 0 < fill < minimums[o.order_id] for o, _, fill, _ in list_fills(without, free)):
         event("all minimums are met")
         if no_minimum_is_netted(network):
@@ -194,7 +198,9 @@ def no_minimum_is_netted(network: Network) -> bool:
     """Whether no owner of a fill-or-kill order has orders on both sides."""
     buyers = {o.owner for node in network.nodes for o in node.bids}
     sellers = {o.owner for node in network.nodes for o in node.asks}
-    bound = {o.owner for node in network.nodes for side in node for o in side if o.minimum_wh}
+    bound = {
+        o.owner for node in network.nodes for side in node for o in side if o.minimum_acceptable_wh
+    }
     return not bound & buyers & sellers
 
 
@@ -204,7 +210,9 @@ def test_splitting_an_order_gains_nothing(network: Network, data: st.DataObject)
     """At its node: so much for each owner as before, whoever else is there."""
     network = Network(
         [
-            NodeOrders(*([order._replace(minimum_wh=0) for order in side] for side in node))
+            NodeOrders(
+                *([order._replace(minimum_acceptable_wh=0) for order in side] for side in node)
+            )
             for node in network.nodes
         ],
         network.lines,

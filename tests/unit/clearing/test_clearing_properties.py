@@ -199,7 +199,7 @@ def test_fill_or_kill_orders_have_their_minimum_or_nothing(rng: random.Random) -
         for order, fill in zip(
             [*book.bids, *book.asks], [*outcome.bid_fills, *outcome.ask_fills], strict=True
         ):
-            assert fill == 0 or fill >= order.minimum_wh
+            assert fill == 0 or fill >= order.minimum_acceptable_wh
     assert killed > BOOKS // 20
 
 

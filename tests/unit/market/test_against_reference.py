@@ -50,9 +50,12 @@ def actions(draw: st.DrawFn) -> Action:
 blocks_of_actions = st.lists(st.lists(actions(), min_size=2, max_size=8), min_size=2, max_size=6)
 
 
-def street(lines_by_name: dict[str, Line], depth_wh: int, cover_permille: int) -> World:
+def street(lines_by_name: dict[str, Line], depth_wh: int, collateral_permille: int) -> World:
     changes: dict[str, Any] = {
-        "market.params": {"depth_wh": depth_wh, "imbalance_cover_permille": cover_permille},
+        "market.params": {
+            "depth_wh": depth_wh,
+            "imbalance_collateral_permille": collateral_permille,
+        },
         "registry.feeder_count": len(lines_by_name),
         "registry.meters[meter-dirk]": None,
         "registry.meters[meter-ben]": {"feeder": "south"},
@@ -94,16 +97,16 @@ def compare(world: World, slot: int, reference: Reference) -> None:
         has = [
             int(position.get(key, 0))
             for key in (
-                "bought_wh", "sold_wh", "cost", "revenue", "grid_fees", "sold_grid_fees", "cover",
-                "bond",
+                "bought_wh", "sold_wh", "cost", "revenue", "grid_fees", "sold_grid_fees",
+                "buy_collateral", "sell_collateral",
             )
         ]  # fmt: skip
         should = [
             account.bought, account.sold, account.cost, account.revenue, account.buy_fees,
-            account.sell_fees, account.cover, account.bond,
+            account.sell_fees, account.buy_collateral, account.sell_collateral,
         ]  # fmt: skip
         assert has == (should if account.bought or account.sold else [0] * 8), name
-        on_hold = account.cost + account.cover + account.bond if any(has) else 0
+        on_hold = account.cost + account.buy_collateral + account.sell_collateral if any(has) else 0
         assert world.balance(name) == MONEY - on_hold - account.lost, name
     flows = {key[1]: f.import_wh - f.export_wh for key, f in FLOWS.items(world.state)}
     assert flows == {name: wh for name, wh in reference.flows.items() if wh}
@@ -125,13 +128,13 @@ def slot_of(world: World, slot: int) -> state_pb2.Slot:
 def test_every_block_comes_to_what_the_reference_says(
     lines_by_name: dict[str, Line],
     depth_wh: int,
-    cover_permille: int,
+    collateral_permille: int,
     blocks: list[list[Action]],
 ) -> None:
-    world = street(lines_by_name, depth_wh, cover_permille)
+    world = street(lines_by_name, depth_wh, collateral_permille)
     slot = world.slot_ahead(1)
     accounts = {name: Account(feeder) for name, feeder in FEEDERS.items()}
-    reference = Reference(depth_wh, cover_permille, lines_by_name, accounts)
+    reference = Reference(depth_wh, collateral_permille, lines_by_name, accounts)
     for block in blocks:
         world.block(*(sign(world, slot, action) for action in block))
         taken = [result.code == 0 for result in world.results]
@@ -201,7 +204,7 @@ def worth(world: World, slot: int) -> tuple[list[int], int]:
     """What Anna has bought and sold, and what her money comes to if she keeps to it."""
     position = world.short().get(f"market.positions[{slot}, anna]", {})
     bought, sold, revenue, bond = (
-        int(position.get(key, 0)) for key in ("bought_wh", "sold_wh", "revenue", "bond")
+        int(position.get(key, 0)) for key in ("bought_wh", "sold_wh", "revenue", "sell_collateral")
     )
     # What she has to pay is on hold already.
     return [bought, sold], world.balance("anna") + revenue + bond

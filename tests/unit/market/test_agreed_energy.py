@@ -97,7 +97,9 @@ def check(places: Places, slot: int, capacities_wh: dict[str, int], owned: int) 
     for path, p in positions.items():
         owner = path.split(", ")[1][:-1]
         place = f"bank.holds[{owner}, {p['hold_id']}]"
-        needed[place] += number(p, "cost") + number(p, "cover") + number(p, "bond")
+        needed[place] += (
+            number(p, "cost") + number(p, "buy_collateral") + number(p, "sell_collateral")
+        )
     for path, offer in short.items():
         if path.startswith("market.offers["):
             owner = path.split(", ")[1][:-1]

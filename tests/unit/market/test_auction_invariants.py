@@ -20,7 +20,7 @@ def halfway() -> tuple[documents.Short, int]:
     names = ("ben", "clara", "eva")
     world.block(
         *[bid(world, name, slot, 100, 300_000) for name in names],
-        bid(world, "ben", slot + 1, 50, 200_000, minimum_wh=50),
+        bid(world, "ben", slot + 1, 50, 200_000, minimum_acceptable_wh=50),
     )
     world.block(at=gate_s(slot))
     return world.short(), slot
@@ -38,7 +38,7 @@ def test_as_it_is_nothing_is_broken(halfway: tuple[documents.Short, int]) -> Non
     ("path", "change", "found"),
     [
         ("market.slots[{next}]", {"resting_orders": 2}, "resting_orders"),
-        ("market.slots[{next}]", {"fill_or_kill_orders": 0}, "resting_orders"),
+        ("market.slots[{next}]", {"minimum_quantity_orders": 0}, "resting_orders"),
         ("market.limit_orders[{next}, 4]", {"quantity_wh": 5_000}, "resting_orders"),
         ("market.resting[{next}, ben]", {"orders": 2}, "resting_accounts"),
         ("market.resting[{next}, ben]", {"orders": 2**63 - 1}, "resting_accounts"),
@@ -52,7 +52,7 @@ def test_as_it_is_nothing_is_broken(halfway: tuple[documents.Short, int]) -> Non
         ("market.limit_orders[{next}, 4]", {"full_price_per_kwh": 90_000}, "limit_orders"),
         (
             "market.limit_orders[{next}, 4]",
-            {"full_price_per_kwh": 210_000, "minimum_wh": 0},
+            {"full_price_per_kwh": 210_000, "minimum_acceptable_wh": 0},
             "limit_orders",
         ),
         ("market.limit_orders[{slot}, 1]", {"price_limit_per_kwh": 2**63 - 1}, "clearings"),

@@ -86,7 +86,7 @@ class TestSpecialOrders:
         """South may take in 1 kWh; half of it would be too little for Clara."""
         world, slot = cleared(
             {SOUTH: {"capacity_w": KW}},
-            (bid, "clara", 1_000, 250_000, {"minimum_wh": 600}),
+            (bid, "clara", 1_000, 250_000, {"minimum_acceptable_wh": 600}),
             (bid, "eva", 1_000, 250_000, {}),
         )
         assert clearing_of(world, slot).clearing.killed_order_ids == [1]
@@ -216,7 +216,7 @@ class TestThinMarkets:
         """The feeder became a thin market when the orders rested already."""
         world, slot = opened()
         world.block(
-            bid(world, "clara", slot, 1_000, 250_000, minimum_wh=10),
+            bid(world, "clara", slot, 1_000, 250_000, minimum_acceptable_wh=10),
             bid(world, "eva", slot, 1_000, 250_000, full_price_per_kwh=200_000),
             bid(world, "eva", slot, 1_000, 250_000, local=True, renewable=True),
             bid(world, "eva", slot, 1_000, 240_000, local=True),

@@ -38,7 +38,7 @@ def streets(draw: st.DrawFn) -> dict[str, Any]:
         "registry.meters[meter-eva]": {"renewable": draw(st.booleans())},
         "market.params": {
             "resting_orders_per_owner_max": 8,
-            "fill_or_kill_orders_max": 5,
+            "minimum_quantity_orders_max": 5,
             "bookings_per_block_max": draw(st.integers(1, 6)),
             "price_rule_permille": draw(st.sampled_from([0, 500, 1_000])),
             "depth_wh": draw(st.sampled_from([300, 50_000])),
@@ -56,7 +56,7 @@ def limit_orders(draw: st.DrawFn) -> tuple[str, bool, int, int, dict[str, Any]]:
     fields: dict[str, Any] = {}
     kind = draw(st.integers(0, 9))
     if kind == 0:
-        fields["minimum_wh"] = draw(st.integers(1, quantity_wh))
+        fields["minimum_acceptable_wh"] = draw(st.integers(1, quantity_wh))
     elif kind in (1, 2):
         full = draw(st.integers(8, limit // 10_000) if is_buy else st.integers(limit // 10_000, 30))
         fields["full_price_per_kwh"] = full * 10_000
@@ -105,7 +105,10 @@ def check_outcome(world: World, slot: int, before: state_pb2.Slot) -> None:
     assert bought - sold == clearing.pool_sold_wh - clearing.pool_bought_wh
     assert (info.bought_wh - before.bought_wh, info.sold_wh - before.sold_wh) == (bought, sold)
     for order in orders:
-        assert order.filled_wh == 0 or order.minimum_wh <= order.filled_wh <= order.quantity_wh
+        assert (
+            order.filled_wh == 0
+            or order.minimum_acceptable_wh <= order.filled_wh <= order.quantity_wh
+        )
         worth = order.price_limit_per_kwh * order.filled_wh
         if order.side == state_pb2.SIDE_BUY:
             assert order.amount <= -(-worth // 1_000)

@@ -62,7 +62,7 @@ def test_bought_and_sold_are_taken_back_apart() -> None:
     world.block(world.cancel("eva", slot, False, 1_000, HIGH))
     position = position_of(world, slot, "eva")
     assert (position["bought_wh"], position.get("sold_wh", "0")) == ("2000", "0")
-    assert position.get("bond", "0") == "0"
+    assert position.get("sell_collateral", "0") == "0"
 
 
 def nearly_full(bought_wh: int) -> World:

@@ -77,13 +77,13 @@ class TestTakingOver:
         places, slot = agreed()
         names = ("clara", "dirk", "eva", "distributor")
         before = everything(places, slot, names)
-        bond = places.position(slot, "dirk").bond
+        bond = places.position(slot, "dirk").sell_collateral
         places.world.block(places.curtail(slot, "south", SIDE_SELL, 300))
         # Eva sells 2000 Wh net.
         wh = {name: places.position(slot, name).sold_wh for name in names}
         assert wh == {"clara": 0, "dirk": 3_503, "eva": 2_400, "distributor": 2_100}
         assert everything(places, slot, names) == before
-        assert places.position(slot, "dirk").bond == bond - bond * 1_500 // 5_003
+        assert places.position(slot, "dirk").sell_collateral == bond - bond * 1_500 // 5_003
         assert places.flow(slot, "south") == -903
 
     def test_a_whole_position_ends_and_its_hold_with_it(self) -> None:

@@ -65,7 +65,7 @@ class TestHolds:
     def test_an_amended_order_keeps_its_number_and_its_hold(self) -> None:
         world, slot = opened()
         before = world.balance("ben")
-        world.block(bid(world, "ben", slot, 2_000, 200_000, minimum_wh=5))
+        world.block(bid(world, "ben", slot, 2_000, 200_000, minimum_acceptable_wh=5))
         [(number, placed)] = orders_of(world, slot)
         world.block(
             amend(world, "ben", slot, number, quantity_wh=1_000, price_limit_per_kwh=90_000)
@@ -73,7 +73,7 @@ class TestHolds:
         [(same, order)] = orders_of(world, slot)
         assert (same, order.hold_id) == (number, placed.hold_id)
         assert before - world.balance("ben") == 90_000 + 30_000
-        assert slot_of(world, slot).fill_or_kill_orders == 0
+        assert slot_of(world, slot).minimum_quantity_orders == 0
 
 
 @given(st.lists(st.tuples(st.integers(1, 5_000), st.integers(80_000, 300_000)), max_size=4))
@@ -165,11 +165,12 @@ class TestTooMany:
         assert LOG["TOO_MANY_ORDERS"] in log_of(world)
 
     def test_fill_or_kill_also_by_amending(self) -> None:
-        world, slot = opened({"market.params": {"fill_or_kill_orders_max": 1}})
+        world, slot = opened({"market.params": {"minimum_quantity_orders_max": 1}})
         world.block(
-            bid(world, "ben", slot, 1, 90_000, minimum_wh=1), bid(world, "ben", slot, 1, 90_000)
+            bid(world, "ben", slot, 1, 90_000, minimum_acceptable_wh=1),
+            bid(world, "ben", slot, 1, 90_000),
         )
-        fields = {"quantity_wh": 1, "price_limit_per_kwh": 90_000, "minimum_wh": 1}
+        fields = {"quantity_wh": 1, "price_limit_per_kwh": 90_000, "minimum_acceptable_wh": 1}
         second = order_ids(world)[1]
         world.block(amend(world, "ben", slot, second, **fields))
         assert LOG["TOO_MANY_ORDERS"] in log_of(world)
@@ -178,7 +179,7 @@ class TestTooMany:
         assert not log_of(world)
 
     def test_with_a_range(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(limit_orders, "RANGE_ORDERS_MAX", 1)
+        monkeypatch.setattr(limit_orders, "LINEAR_ORDERS_MAX", 1)
         world, slot = opened()
         world.block(bid(world, "ben", slot, 1, 90_000, full_price_per_kwh=80_000))
         assert not log_of(world)

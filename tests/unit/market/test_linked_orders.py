@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chain import app, market
 from chain.market import Leg, trading
 from chain.runtime.context import Context
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from tests.support import cast
 from tests.support.properties import examples
 from tests.support.settling import opened
@@ -25,12 +25,12 @@ Group = tuple[str, list[Leg]]
 
 def run(world: World, groups: Sequence[Group]) -> dict[tuple[str, int, bool], list[int]]:
     """A block with nothing but these groups; what was executed, by owner, slot and side."""
-    ctx = Context(Overlay(world.store), world.block_info)
+    ctx = Context(CacheStore(world.store), world.block_info)
     for owner, legs in groups:
         market.place_linked(ctx, cast.wallet(owner).address, legs)
     trading.execute(ctx)
     world.store.apply(ctx.store.changes)
-    assert not (problems := app.find_problems(world.store)), problems
+    assert not (problems := app.check_invariants(world.store)), problems
     executed: dict[tuple[str, int, bool], list[int]] = {}
     for event in ctx.events:
         if isinstance(event, events_pb2.EventOrderExecuted):

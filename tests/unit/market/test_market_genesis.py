@@ -24,8 +24,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({PARAMS: {"resting_orders_max": 0}}, "market.params.resting_orders_max: 1 to 50000"),
     ({PARAMS: {"resting_orders_max": 50_001}}, "market.params.resting_orders_max"),
     ({PARAMS: {"resting_orders_per_owner_max": 0}}, "market.params.resting_orders_per_owner_max"),
-    ({PARAMS: {"fill_or_kill_orders_max": 0}}, "market.params.fill_or_kill_orders_max"),
-    ({PARAMS: {"fill_or_kill_orders_max": 1_001}}, "market.params.fill_or_kill_orders_max"),
+    ({PARAMS: {"minimum_quantity_orders_max": 0}}, "market.params.minimum_quantity_orders_max"),
+    ({PARAMS: {"minimum_quantity_orders_max": 1_001}}, "market.params.minimum_quantity_orders_max"),
     ({PARAMS: {"bookings_per_block_max": 0}}, "market.params.bookings_per_block_max"),
     ({PARAMS: {"curtailed_positions_max": 0}}, "market.params.curtailed_positions_max"),
     ({"market.last_cleared": 7}, "market.last_cleared: behind last_slot"),
@@ -53,9 +53,9 @@ def test_a_wrong_value_is_refused(changes: dict[str, Any], says: str) -> None:
 def test_the_largest_values_are_taken() -> None:
     largest = {
         "price_rule_permille": 1_000, "resting_orders_max": 50_000,
-        "resting_orders_per_owner_max": 50_000, "fill_or_kill_orders_max": 1_000,
+        "resting_orders_per_owner_max": 50_000, "minimum_quantity_orders_max": 1_000,
         "bookings_per_block_max": 1_000_000, "curtailed_positions_max": 1_000_000,
-        "imbalance_cover_permille": 1_000,
+        "imbalance_collateral_permille": 1_000,
     }  # fmt: skip
     World({PARAMS: largest}).block()
 
@@ -69,8 +69,8 @@ def traded() -> tuple[World, int]:
 
 # What is changed in that street's own document, and the promise that it breaks.
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
-    ("market.positions[{}, ben]", {"cover": 30_001}, "market.secured"),
-    ("market.positions[{}, ben]", {"bond": 1}, "market.secured"),
+    ("market.positions[{}, ben]", {"buy_collateral": 30_001}, "market.secured"),
+    ("market.positions[{}, ben]", {"sell_collateral": 1}, "market.secured"),
     ("market.positions[{}, ben]", {"hold_id": 2}, "market.secured"),
     ("market.positions[{}, ben]", {"bought_wh": 1_001}, "market.slot_sums"),
     ("market.positions[{}, ben]", {"grid_fees": 6_000}, "market.slot_sums"),

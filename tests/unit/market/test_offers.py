@@ -43,9 +43,9 @@ class TestTheBond:
         world, slot = places.world, places.world.slot_ahead(1)
         world.block(places.offer("dirk", slot, PRICE, 1_003))
         for quantity_wh, left_wh in [(1, 1_002), (1_000, 2), (2, 0)]:
-            before = places.position(slot, "dirk").bond
+            before = places.position(slot, "dirk").sell_collateral
             world.block(places.buy_offer("clara", "dirk", slot, quantity_wh))
-            gained = places.position(slot, "dirk").bond - before
+            gained = places.position(slot, "dirk").sell_collateral - before
             assert gained == bond(left_wh + quantity_wh) - bond(left_wh)
             assert places.held("dirk") == bond(1_003)
         assert places.offer_of(slot, "dirk") is None
@@ -70,8 +70,12 @@ class TestThePurchase:
         world.block(places.offer("dirk", slot, PRICE, 5_000))
         world.block(places.buy_offer("clara", "dirk", slot, 2_000))
         bought, sold = places.position(slot, "clara"), places.position(slot, "dirk")
-        assert (bought.bought_wh, bought.cost, bought.cover) == (2_000, 300_000, cover(2_000))
-        assert (sold.sold_wh, sold.revenue, sold.bond) == (2_000, 300_000, bond(2_000))
+        assert (bought.bought_wh, bought.cost, bought.buy_collateral) == (
+            2_000,
+            300_000,
+            cover(2_000),
+        )
+        assert (sold.sold_wh, sold.revenue, sold.sell_collateral) == (2_000, 300_000, bond(2_000))
         assert places.held("clara") == 300_000 + cover(2_000)
         offer = places.offer_of(slot, "dirk")
         assert offer is not None

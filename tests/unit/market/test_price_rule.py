@@ -167,11 +167,11 @@ def test_inv_6_the_funding_is_not_a_millionth_too_much(side: int) -> None:
 @given(curves(), quantities, st.integers(0, 1000), st.data())
 @examples(200)
 def test_what_an_order_reserves_covers_its_worst_case(
-    curve: Curve, quantity_wh: int, cover_permille: int, data: st.DataObject
+    curve: Curve, quantity_wh: int, collateral_permille: int, data: st.DataObject
 ) -> None:
     limit = data.draw(st.integers(curve.price_low, curve.price_high))
-    cover_wh = Fraction(quantity_wh * cover_permille, 1000)
-    bought = rules.compute_reserve(True, quantity_wh, limit, curve, cover_permille)
+    cover_wh = Fraction(quantity_wh * collateral_permille, 1000)
+    bought = rules.compute_reserve(True, quantity_wh, limit, curve, collateral_permille)
     assert bought >= limit * Fraction(quantity_wh, 1000) + curve.price_high * cover_wh / 1000
-    sold = rules.compute_reserve(False, quantity_wh, limit, curve, cover_permille)
+    sold = rules.compute_reserve(False, quantity_wh, limit, curve, collateral_permille)
     assert sold >= (curve.price_high - limit) * cover_wh / 1000

@@ -141,9 +141,9 @@ class TestOrders:
         info = slot_of(world, slot)
         assert (info.cost, info.revenue) == (380_000, 380_000)
 
-    @pytest.mark.parametrize("cover_permille", [0, 100])
-    def test_orders_that_reserve_nothing_may_lapse_together(self, cover_permille: int) -> None:
-        world = World({"market.params": {"imbalance_cover_permille": cover_permille}})
+    @pytest.mark.parametrize("collateral_permille", [0, 100])
+    def test_orders_that_reserve_nothing_may_lapse_together(self, collateral_permille: int) -> None:
+        world = World({"market.params": {"imbalance_collateral_permille": collateral_permille}})
         world.block()
         slot = world.slot_ahead(1)
         world.block(

@@ -143,7 +143,7 @@ def test_a_ledger_follows_a_slot_from_its_opening_to_its_settlement() -> None:
         make_block(
             3,
             metering.EventReadingRecorded(meter_id="m", slot=7),
-            metering.EventReadingRefused(meter_id="n", slot=7),
+            metering.EventReadingRejected(meter_id="n", slot=7),
             settlement.EventSlotSettled(slot=7, result=result),
         )
     )

@@ -26,7 +26,7 @@ def test_slots_can_be_traded_and_metered(name: str) -> None:
 
 def test_demo_is_an_hour_per_slot() -> None:
     metering = load_preset("demo").params["metering"]
-    assert (metering["slot_length_s"], metering["slot_stands_for_s"]) == (10, 3600)
+    assert (metering["slot_length_s"], metering["represented_duration_s"]) == (10, 3600)
 
 
 def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from chain import app
 from chain.registry import require_active, require_role
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError
-from chain.runtime.store import Overlay
+from chain.runtime.store import CacheStore
 from tests.support import cast
 from tests.support.world import CHAIN_ID, START_S, World
 
@@ -73,7 +73,7 @@ class TestRoles:
     @pytest.mark.parametrize("role", sorted(set(Role.values()) - {0}))
     def test_each_message_is_open_to_its_roles_only(self, role: int) -> None:
         world = World({"registry.participants[ben]": {"roles": [Role.Name(role)]}})
-        ctx = Context(Overlay(world.store), BlockInfo(CHAIN_ID, 1, START_S))
+        ctx = Context(CacheStore(world.store), BlockInfo(CHAIN_ID, 1, START_S))
         participant = require_active(ctx, cast.wallet("ben").address)
         for handler in app.HANDLERS.values():
             if not handler.roles or role in handler.roles:

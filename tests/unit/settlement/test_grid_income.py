@@ -34,11 +34,11 @@ TRADED: dict[str, Any] = {
         "cancellation_income": CANCELLED, "grid_fees": FEES, "congestion_rent": RENT,
     },
     f"market.positions[{SLOT}, ben]": {
-        "bought_wh": 10_000, "cost": 2_500_000, "cover": 300_000, "hold_id": 1,
+        "bought_wh": 10_000, "cost": 2_500_000, "buy_collateral": 300_000, "hold_id": 1,
         "feeder": "north", "grid_fees": 100_000,
     },
     f"market.positions[{SLOT}, dirk]": {
-        "sold_wh": 10_000, "revenue": 1_800_000, "bond": 120_000, "hold_id": 2,
+        "sold_wh": 10_000, "revenue": 1_800_000, "sell_collateral": 120_000, "hold_id": 2,
         "feeder": "south", "sold_grid_fees": 50_000,
     },
     f"market.flows[{SLOT}, north]": {"import_wh": 10_000},

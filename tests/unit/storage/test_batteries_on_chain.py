@@ -17,13 +17,13 @@ from tests.support.properties import examples
 from tests.support.refusals import refusals
 from tests.support.storing import HIGH, LOW, Storing
 
-EMPTY = {"energy_wh": 0}
+EMPTY = {"state_of_charge_wh": 0}
 # The feeder carries 2 kWh in a slot.
 NARROW = {"registry.feeders[north]": {"capacity_w": 2_000}}
 
 
 def energies(storing: Storing) -> list[int]:
-    return [entry.energy_wh for entry in storing.projection.values()]
+    return [entry.state_of_charge_wh for entry in storing.projection.values()]
 
 
 class TestOrders:
@@ -33,7 +33,7 @@ class TestOrders:
         assert energies(storing) == [5_000, 6_800, 6_800, 6_800, 6_800]
 
     def test_a_battery_cannot_be_overfilled_by_a_later_charge_in_an_earlier_slot(self) -> None:
-        storing = Storing({"energy_wh": 8_000})
+        storing = Storing({"state_of_charge_wh": 8_000})
         near, far = storing.world.slot_ahead(1), storing.world.slot_ahead(3)
         storing.world.block(storing.charge(far, 2_000))
         storing.world.block(storing.charge(near, 500))
@@ -46,7 +46,7 @@ class TestOrders:
         assert max(energies(storing)) == 10_000
 
     def test_what_is_sold_later_is_not_there_to_be_sold_earlier(self) -> None:
-        storing = Storing({"energy_wh": 2_000})
+        storing = Storing({"state_of_charge_wh": 2_000})
         near, far = storing.world.slot_ahead(1), storing.world.slot_ahead(3)
         storing.world.block(storing.discharge(far, 1_500))
         storing.world.block(storing.discharge(near, 300))
@@ -120,13 +120,17 @@ class TestOrders:
 
     def test_the_plan_goes_over_the_gap_that_a_halt_of_the_chain_leaves(self) -> None:
         storing = Storing(
-            {"energy_wh": 9_000}, {"settlement.params": {"accounts_per_block_max": 1}}
+            {"state_of_charge_wh": 9_000}, {"settlement.params": {"accounts_per_block_max": 1}}
         )
         world, slot = storing.world, storing.world.slot_ahead(5)
         world.block(storing.charge(slot, 1_000))
         world.block(at=world.time_s + 60 * 100)
         later = world.slot_ahead(2)
-        assert storing.projection[slot].energy_wh == storing.projection[later].energy_wh == 9_900
+        assert (
+            storing.projection[slot].state_of_charge_wh
+            == storing.projection[later].state_of_charge_wh
+            == 9_900
+        )
         assert later - slot > len(storing.projection)
         world.block(storing.charge(later, 113))
         assert refusals(world) == ["CHARGE_TOO_LARGE"]
@@ -147,14 +151,18 @@ class TestOrders:
         )
         world.block(world.sign("distributor", curtail), at=slot * 60 - 20)
         # 900 Wh will be in it, and 810 of the 1620 Wh that are sold will arrive.
-        assert [storing.projection[slot + ahead].energy_wh for ahead in (0, 1, 2)] == [900, 900, 0]
+        assert [storing.projection[slot + ahead].state_of_charge_wh for ahead in (0, 1, 2)] == [
+            900,
+            900,
+            0,
+        ]
         world.block(storing.charge(slot + 1, 1_000))
         assert refusals(world) == [""]
         for ahead in (0, 1):
             world.block(storing.meter(slot + ahead, 1_000), at=storing.end_of(slot + ahead))
         world.block(storing.meter(slot + 2, 0, 1_620), at=storing.end_of(slot + 2))
         settling.settle(world, slot + 2)
-        assert storing.battery.energy_wh == storing.battery.refused_discharge_wh == 0
+        assert storing.battery.state_of_charge_wh == storing.battery.rejected_discharge_wh == 0
 
 
 class TestShifts:
@@ -198,50 +206,50 @@ class TestMetering:
         storing = Storing()
         world, slot = storing.world, storing.world.slot_ahead(1)
         world.block(storing.charge(slot, 2_003))
-        expected = storing.projection[slot].energy_wh
+        expected = storing.projection[slot].state_of_charge_wh
         world.block(storing.meter(slot, 2_003), at=storing.end_of(slot))
         settling.settle(world, slot)
-        assert storing.battery.energy_wh == expected == 6_802
+        assert storing.battery.state_of_charge_wh == expected == 6_802
         assert storing.battery.settled_slot == slot
 
     def test_what_was_not_charged_cannot_be_discharged(self) -> None:
-        storing = Storing({"energy_wh": 100})
+        storing = Storing({"state_of_charge_wh": 100})
         world, slot = storing.world, storing.world.slot_ahead(1)
         world.block(storing.shift((slot, 2_000), (slot + 1, 1_700)))
         world.block(storing.meter(slot), at=storing.end_of(slot))
         settling.settle(world, slot)
-        assert storing.battery.energy_wh == 100
+        assert storing.battery.state_of_charge_wh == 100
         # The meter claims that the battery gave what was sold.
         result = world.block_unchecked(storing.meter(slot + 1, 0, 1_700), at=world.time_s)
         assert result.tx_results[0].code == 0
         settling.settle(world, slot + 1)
         battery = storing.battery
-        assert (battery.energy_wh, battery.discharged_wh) == (0, 1_700)
-        assert battery.refused_discharge_wh == 1_610
+        assert (battery.state_of_charge_wh, battery.discharged_wh) == (0, 1_700)
+        assert battery.rejected_discharge_wh == 1_610
 
     def test_an_empty_battery_takes_orders_that_make_it_no_worse(self) -> None:
-        storing = Storing({"energy_wh": 100})
+        storing = Storing({"state_of_charge_wh": 100})
         world, slot = storing.world, storing.world.slot_ahead(1)
         world.block(storing.shift((slot, 2_000), (slot + 4, 1_700)))
         world.block(storing.meter(slot), at=storing.end_of(slot))
         settling.settle(world, slot)
         # 90 Wh of the 1700 can be delivered. What is charged before them makes up for it.
-        assert storing.projection[slot + 4].energy_wh == 0
+        assert storing.projection[slot + 4].state_of_charge_wh == 0
         world.block(storing.discharge(slot + 3, 1), storing.charge(slot + 3, 1))
         assert refusals(storing.world) == ["DISCHARGE_TOO_LARGE", ""]
         world.block(storing.charge(slot + 3, 1_999))
         assert refusals(storing.world) == [""]
-        assert storing.projection[slot + 4].energy_wh == 11
+        assert storing.projection[slot + 4].state_of_charge_wh == 11
 
     def test_what_does_not_fit_is_refused_and_counted(self) -> None:
-        storing = Storing({"energy_wh": 9_000})
+        storing = Storing({"state_of_charge_wh": 9_000})
         world, slot = storing.world, storing.world.slot_ahead(1)
         world.block(storing.meter(slot, 3_000), at=storing.end_of(slot))
         settling.settle(world, slot)
         battery = storing.battery
-        assert battery.energy_wh == 10_000
+        assert battery.state_of_charge_wh == 10_000
         # 1112 Wh would have put 1000.8 Wh into 1000 Wh of room: that is 1000.
-        assert (battery.charged_wh, battery.refused_charge_wh) == (3_000, 1_888)
+        assert (battery.charged_wh, battery.rejected_charge_wh) == (3_000, 1_888)
 
     def test_every_slot_in_which_something_flowed_is_announced(self) -> None:
         storing = Storing()
@@ -256,7 +264,7 @@ class TestMetering:
                 slot=slot,
                 charged_wh=1_000,
                 discharged_wh=90,
-                energy_wh=5_800,
+                state_of_charge_wh=5_800,
             )
         ]
 
@@ -272,14 +280,14 @@ class TestMetering:
             power_w=5_000,
             charge_efficiency_permille=1_000,
             discharge_efficiency_permille=1_000,
-            energy_wh=500,
+            state_of_charge_wh=500,
         )
         world.block(world.sign("registrar", message))
         world.block(storing.meter(slot, 7), at=storing.end_of(slot))
         settling.settle(world, before)
-        assert storing.battery.energy_wh == 500
+        assert storing.battery.state_of_charge_wh == 500
         settling.settle(world, slot)
-        assert storing.battery.energy_wh == 507
+        assert storing.battery.state_of_charge_wh == 507
 
     def test_a_battery_without_a_meter_is_projected_over_slots_to_come_only(self) -> None:
         storing = Storing()
@@ -308,7 +316,7 @@ _orders = st.one_of(
 )
 _settings = st.fixed_dictionaries(
     {
-        "energy_wh": st.integers(0, 10_000),
+        "state_of_charge_wh": st.integers(0, 10_000),
         "charge_efficiency_permille": st.sampled_from([1_000, 930, 900, 333]),
         "discharge_efficiency_permille": st.sampled_from([1_000, 930, 900, 333]),
     }
@@ -347,13 +355,13 @@ def test_who_keeps_to_the_plan_is_never_refused_and_ends_where_it_was_projected(
     storing = Storing(battery, feeders)
     for wishes in slots:
         run_slot(storing, wishes, deviation_wh=0)
-        assert all(0 <= energy_wh <= 10_000 for energy_wh in energies(storing))
-        assert not storing.battery.refused_charge_wh + storing.battery.refused_discharge_wh
-    last = storing.projection[storing.world.slot_ahead(4)].energy_wh
+        assert all(0 <= state_of_charge_wh <= 10_000 for state_of_charge_wh in energies(storing))
+        assert not storing.battery.rejected_charge_wh + storing.battery.rejected_discharge_wh
+    last = storing.projection[storing.world.slot_ahead(4)].state_of_charge_wh
     for _ in range(6):
         run_slot(storing, [], deviation_wh=0)
-    assert storing.battery.energy_wh == last
-    assert not storing.battery.refused_charge_wh + storing.battery.refused_discharge_wh
+    assert storing.battery.state_of_charge_wh == last
+    assert not storing.battery.rejected_charge_wh + storing.battery.rejected_discharge_wh
 
 
 @given(
@@ -375,10 +383,10 @@ def test_whatever_the_meter_shows_the_battery_keeps_its_law(
     for wishes, deviation_wh in slots:
         run_slot(storing, wishes, deviation_wh)
         found = storing.battery
-        assert 0 <= found.energy_wh <= found.capacity_wh
-        assert all(0 <= energy_wh <= 10_000 for energy_wh in energies(storing))
-        charged_wh = found.charged_wh - found.refused_charge_wh
-        discharged_wh = found.discharged_wh - found.refused_discharge_wh
+        assert 0 <= found.state_of_charge_wh <= found.capacity_wh
+        assert all(0 <= state_of_charge_wh <= 10_000 for state_of_charge_wh in energies(storing))
+        charged_wh = found.charged_wh - found.rejected_charge_wh
+        discharged_wh = found.discharged_wh - found.rejected_discharge_wh
         eta = battery["charge_efficiency_permille"], battery["discharge_efficiency_permille"]
-        most = battery["energy_wh"] * 1_000 + charged_wh * eta[0]
+        most = battery["state_of_charge_wh"] * 1_000 + charged_wh * eta[0]
         assert discharged_wh * 1_000 * 1_000 <= most * eta[1]

@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.storage import rules
-from chain.storage.rules import Law, Step
+from chain.storage.rules import StateOfChargeModel, Step
 from tests.support.properties import examples
 
 # 10 kWh; nine tenths of what is charged stays, nine tenths of what is taken out arrives.
-HOME = Law(10_000, 900, 900)
+HOME = StateOfChargeModel(10_000, 900, 900)
 permilles = st.one_of(st.integers(1, 1000), st.integers(800, 1000), st.just(1000))
 flows = st.one_of(st.integers(0, 12), st.integers(0, 3_000))
 
 
 @st.composite
-def laws(draw: st.DrawFn) -> Law:
+def laws(draw: st.DrawFn) -> StateOfChargeModel:
     capacity_wh = draw(st.one_of(st.integers(1, 10), st.integers(1, 5_000)))
-    return Law(capacity_wh, draw(permilles), draw(permilles))
+    return StateOfChargeModel(capacity_wh, draw(permilles), draw(permilles))
 
 
 @st.composite
-def batteries(draw: st.DrawFn) -> tuple[Law, int]:
+def batteries(draw: st.DrawFn) -> tuple[StateOfChargeModel, int]:
     """A battery and what is in it."""
     law = draw(laws())
     return law, draw(st.integers(0, law.capacity_wh))
@@ -33,7 +33,7 @@ def batteries(draw: st.DrawFn) -> tuple[Law, int]:
 
 class TestByExample:
     @pytest.mark.parametrize(
-        ("energy_wh", "charge_wh", "discharge_wh", "expected"),
+        ("state_of_charge_wh", "charge_wh", "discharge_wh", "expected"),
         [
             (0, 0, 0, Step(0)),
             (0, 1_000, 0, Step(900)),
@@ -43,20 +43,20 @@ class TestByExample:
             # 1000 / 0.9 = 1111.1, rounded against the battery.
             (5_000, 0, 1_000, Step(3_888)),
             # 2 kWh of room take 2222 Wh: nine tenths of them are 1999.8, rounded down.
-            (8_000, 3_000, 0, Step(10_000, refused_charge_wh=777)),
-            (1_000, 0, 1_000, Step(0, refused_discharge_wh=100)),
+            (8_000, 3_000, 0, Step(10_000, rejected_charge_wh=777)),
+            (1_000, 0, 1_000, Step(0, rejected_discharge_wh=100)),
             # Within a slot both may happen, and only the end counts.
             (10_000, 2_000, 1_620, Step(10_000)),
             (0, 2_000, 1_620, Step(0)),
-            (0, 2_000, 1_621, Step(0, refused_discharge_wh=1)),
+            (0, 2_000, 1_621, Step(0, rejected_discharge_wh=1)),
             (10_000, 2_001, 1_620, Step(10_000)),
-            (10_000, 2_002, 1_620, Step(10_000, refused_charge_wh=1)),
+            (10_000, 2_002, 1_620, Step(10_000, rejected_charge_wh=1)),
         ],
     )
     def test_a_step(
-        self, energy_wh: int, charge_wh: int, discharge_wh: int, expected: Step
+        self, state_of_charge_wh: int, charge_wh: int, discharge_wh: int, expected: Step
     ) -> None:
-        assert rules.compute_step(HOME, energy_wh, charge_wh, discharge_wh) == expected
+        assert rules.compute_step(HOME, state_of_charge_wh, charge_wh, discharge_wh) == expected
 
     def test_a_projection_goes_on_from_what_is_there(self) -> None:
         steps = rules.project(HOME, 0, [2_000, -5_000, 1_000])
@@ -70,43 +70,43 @@ class TestByExample:
 @given(batteries(), st.lists(st.tuples(flows, flows), max_size=12))
 @examples(400)
 def test_the_energy_keeps_its_bounds_and_never_more_comes_out_than_is_left_of_what_went_in(
-    battery: tuple[Law, int], slots: list[tuple[int, int]]
+    battery: tuple[StateOfChargeModel, int], slots: list[tuple[int, int]]
 ) -> None:
     law, initial_wh = battery
-    energy_wh, charged_wh, discharged_wh = initial_wh, 0, 0
+    state_of_charge_wh, charged_wh, discharged_wh = initial_wh, 0, 0
     eta_c = Fraction(law.charge_efficiency_permille, 1000)
     eta_d = Fraction(law.discharge_efficiency_permille, 1000)
     for charge_wh, discharge_wh in slots:
-        step = rules.compute_step(law, energy_wh, charge_wh, discharge_wh)
-        assert 0 <= step.refused_charge_wh <= charge_wh
-        assert 0 <= step.refused_discharge_wh <= discharge_wh
-        energy_wh = step.energy_wh
-        charged_wh += charge_wh - step.refused_charge_wh
-        discharged_wh += discharge_wh - step.refused_discharge_wh
-        assert 0 <= energy_wh <= law.capacity_wh
-        assert discharged_wh <= eta_d * (initial_wh - energy_wh + eta_c * charged_wh)
+        step = rules.compute_step(law, state_of_charge_wh, charge_wh, discharge_wh)
+        assert 0 <= step.rejected_charge_wh <= charge_wh
+        assert 0 <= step.rejected_discharge_wh <= discharge_wh
+        state_of_charge_wh = step.state_of_charge_wh
+        charged_wh += charge_wh - step.rejected_charge_wh
+        discharged_wh += discharge_wh - step.rejected_discharge_wh
+        assert 0 <= state_of_charge_wh <= law.capacity_wh
+        assert discharged_wh <= eta_d * (initial_wh - state_of_charge_wh + eta_c * charged_wh)
     assert discharged_wh <= eta_c * eta_d * charged_wh + initial_wh
 
 
 @given(batteries(), flows, flows)
 @examples(400)
 def test_what_is_accepted_follows_the_law_and_no_more_could_be(
-    battery: tuple[Law, int], charge_wh: int, discharge_wh: int
+    battery: tuple[StateOfChargeModel, int], charge_wh: int, discharge_wh: int
 ) -> None:
-    law, energy_wh = battery
+    law, state_of_charge_wh = battery
 
     def end_wh(charge_wh: int, discharge_wh: int) -> int:
         """The law without its bounds."""
         stored = charge_wh * law.charge_efficiency_permille // 1000
         drawn = -(-discharge_wh * 1000 // law.discharge_efficiency_permille)
-        return energy_wh + stored - drawn
+        return state_of_charge_wh + stored - drawn
 
-    step = rules.compute_step(law, energy_wh, charge_wh, discharge_wh)
-    accepted = charge_wh - step.refused_charge_wh, discharge_wh - step.refused_discharge_wh
-    assert end_wh(*accepted) == step.energy_wh
-    if step.refused_charge_wh:
+    step = rules.compute_step(law, state_of_charge_wh, charge_wh, discharge_wh)
+    accepted = charge_wh - step.rejected_charge_wh, discharge_wh - step.rejected_discharge_wh
+    assert end_wh(*accepted) == step.state_of_charge_wh
+    if step.rejected_charge_wh:
         assert end_wh(accepted[0] + 1, accepted[1]) > law.capacity_wh
-    if step.refused_discharge_wh:
+    if step.rejected_discharge_wh:
         assert end_wh(charge_wh, accepted[1] + 1) < 0
 
 
@@ -116,17 +116,17 @@ plans = st.lists(st.one_of(st.integers(-12, 12), st.integers(-3_000, 3_000)), mi
 @given(batteries(), plans, st.data())
 @examples(400)
 def test_part_of_an_order_that_fits_does_fit(
-    battery: tuple[Law, int], plan: list[int], data: st.DataObject
+    battery: tuple[StateOfChargeModel, int], plan: list[int], data: st.DataObject
 ) -> None:
     """A feeder may cut an order: what is left of it must not break the plan."""
-    law, energy_wh = battery
+    law, state_of_charge_wh = battery
     slot = data.draw(st.integers(0, len(plan) - 1))
     whole_wh = data.draw(st.integers(-3_000, 3_000))
     part_wh = data.draw(st.integers(min(0, whole_wh), max(0, whole_wh)))
 
     def refused(change_wh: int) -> list[tuple[int, int]]:
         changed = [net + change_wh * (place == slot) for place, net in enumerate(plan)]
-        return [step[1:] for step in rules.project(law, energy_wh, changed)]
+        return [step[1:] for step in rules.project(law, state_of_charge_wh, changed)]
 
     def fits(change_wh: int) -> bool:
         return all(

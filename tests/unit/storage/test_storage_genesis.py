@@ -27,14 +27,14 @@ def stored(fields: dict[str, Any]) -> dict[str, Any]:
         ({"storage.params": {"capacity_max_wh": 2**50 + 1}}, "storage.params.capacity_max_wh"),
         ({"storage.params": {"power_max_w": 0}}, "storage.params.power_max_w"),
         ({"storage.params": {"power_max_w": 2**40 + 1}}, "storage.params.power_max_w"),
-        (stored({"capacity_wh": 0, "energy_wh": 0}), f"{BATTERIES}: the capacity"),
+        (stored({"capacity_wh": 0, "state_of_charge_wh": 0}), f"{BATTERIES}: the capacity"),
         (stored({"capacity_wh": 1_000_001}), f"{BATTERIES}: the capacity"),
         (stored({"power_w": 0}), f"{BATTERIES}: the power"),
         (stored({"power_w": 1_000_001}), f"{BATTERIES}: the power"),
         (stored({"charge_efficiency_permille": 0}), f"{BATTERIES}: an efficiency"),
         (stored({"discharge_efficiency_permille": 1_001}), f"{BATTERIES}: an efficiency"),
-        (stored({"energy_wh": 10_001}), f"storage.law: {NAME}"),
-        (stored({"charged_wh": 5, "refused_charge_wh": 6}), f"storage.law: {NAME}"),
+        (stored({"state_of_charge_wh": 10_001}), f"storage.law: {NAME}"),
+        (stored({"charged_wh": 5, "rejected_charge_wh": 6}), f"storage.law: {NAME}"),
         # 10 kWh at the most were in it at first, 5 kWh are; nine tenths of the rest arrive.
         (stored({"discharged_wh": 4_501}), f"storage.law: {NAME}: more came out"),
         ({"storage.batteries[fred]": BATTERY}, "storage.owners"),
@@ -51,10 +51,10 @@ def test_a_wrong_value_is_refused_with_its_place(changes: dict[str, Any], place:
 
 def test_the_most_that_can_have_come_out_is_taken() -> None:
     world = World(stored({"discharged_wh": 4_500}))
-    assert not app.find_problems(world.store)
+    assert not app.check_invariants(world.store)
 
 
 def test_what_is_exported_comes_back() -> None:
-    world = World(stored({"charged_wh": 77, "refused_charge_wh": 7, "last_order_height": 3}))
+    world = World(stored({"charged_wh": 77, "rejected_charge_wh": 7, "last_order_height": 3}))
     document = app.export(world.store)
     assert app.export(World.from_document(document).store) == document

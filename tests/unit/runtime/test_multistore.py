@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime.commitment import Commitment, compute_root
 from chain.runtime.merkle import SparseMerkleTree
+from chain.runtime.multistore import Multistore, compute_root
 
 NAMES = ["auth", "bank", "market", "metering", "registry"]
 KEYS = st.integers(0, 20).map(lambda number: b"key %d" % number)
@@ -30,17 +30,17 @@ def hash_store(name: bytes, root: bytes) -> bytes:
 
 def test_empty_stores() -> None:
     expected = hash_inner(hash_store(b"auth", bytes(32)), hash_store(b"bank", bytes(32)))
-    assert Commitment(["bank", "auth"]).app_hash == expected
+    assert Multistore(["bank", "auth"]).app_hash == expected
 
 
 def test_app_hash_is_over_the_stores_in_the_order_of_their_names() -> None:
     tree = SparseMerkleTree()
     root = tree.update({b"supply": b"7"})
-    commitment = Commitment(["registry", "bank", "auth"])
+    multistore = Multistore(["registry", "bank", "auth"])
     auth, registry = hash_store(b"auth", bytes(32)), hash_store(b"registry", bytes(32))
     expected = hash_inner(hash_inner(auth, hash_store(b"bank", root)), registry)
-    assert commitment.update({"bank": {b"supply": b"7"}}) == commitment.app_hash == expected
-    assert commitment.get_tree("bank").root == root
+    assert multistore.update({"bank": {b"supply": b"7"}}) == multistore.app_hash == expected
+    assert multistore.get_tree("bank").root == root
 
 
 def test_root_splits_at_the_largest_power_of_two() -> None:
@@ -53,25 +53,25 @@ def test_root_splits_at_the_largest_power_of_two() -> None:
 
 @given(st.integers(1, 20))
 def test_every_store_has_a_path_to_the_app_hash(count: int) -> None:
-    commitment = Commitment([f"store{number}" for number in range(count)])
-    commitment.update({"store0": {b"key": b"value"}})
+    multistore = Multistore([f"store{number}" for number in range(count)])
+    multistore.update({"store0": {b"key": b"value"}})
     for number in range(count):
-        path = commitment.prove_store(f"store{number}")
+        path = multistore.prove_store(f"store{number}")
         node = path.leaf_hash
         for sibling_is_left, sibling in path.steps:
             node = hash_inner(sibling, node) if sibling_is_left else hash_inner(node, sibling)
-        assert node == commitment.app_hash
+        assert node == multistore.app_hash
 
 
 @given(st.lists(CHANGES, max_size=4), CHANGES, CHANGES)
 def test_undo_is_exact(history: list, changes: dict, other: dict) -> None:
-    commitment, same = Commitment(NAMES), Commitment(NAMES)
+    multistore, same = Multistore(NAMES), Multistore(NAMES)
     for earlier in history:
-        assert commitment.update(earlier) == same.update(earlier)
-    commitment.update(changes)
-    commitment.undo()
-    assert commitment.app_hash == same.app_hash
-    assert commitment.update(other) == same.update(other)
+        assert multistore.update(earlier) == same.update(earlier)
+    multistore.update(changes)
+    multistore.undo()
+    assert multistore.app_hash == same.app_hash
+    assert multistore.update(other) == same.update(other)
 
 
 @given(CHANGES)
@@ -80,37 +80,37 @@ def test_load_equals_update(changes: dict) -> None:
         name: {key: value for key, value in store.items() if value is not None}
         for name, store in changes.items()
     }
-    commitment, loaded = Commitment(NAMES), Commitment(NAMES)
-    commitment.update(contents)
+    multistore, loaded = Multistore(NAMES), Multistore(NAMES)
+    multistore.update(contents)
     for name, content in contents.items():
         loaded.load(name, content.items())
-    assert loaded.app_hash == commitment.app_hash
+    assert loaded.app_hash == multistore.app_hash
 
 
 def test_refused_update_changes_nothing() -> None:
-    commitment = Commitment(NAMES)
-    before = commitment.app_hash
-    first = commitment.update({"bank": {b"a": b"1"}})
+    multistore = Multistore(NAMES)
+    before = multistore.app_hash
+    first = multistore.update({"bank": {b"a": b"1"}})
     with pytest.raises(ValueError, match="a key has 1 to"):
-        commitment.update({"auth": {b"a": b"1"}, "bank": {b"a": b"2"}, "market": {b"": b"1"}})
+        multistore.update({"auth": {b"a": b"1"}, "bank": {b"a": b"2"}, "market": {b"": b"1"}})
     with pytest.raises(KeyError, match="swap"):
-        commitment.update({"bank": {b"a": b"2"}, "swap": {b"a": b"1"}})
-    assert commitment.app_hash == first
-    commitment.undo()
-    assert commitment.app_hash == before
+        multistore.update({"bank": {b"a": b"2"}, "swap": {b"a": b"1"}})
+    assert multistore.app_hash == first
+    multistore.undo()
+    assert multistore.app_hash == before
 
 
 def test_nothing_to_undo() -> None:
-    commitment = Commitment(NAMES)
+    multistore = Multistore(NAMES)
     with pytest.raises(RuntimeError, match="no update to undo"):
-        commitment.undo()
-    commitment.update({"bank": {b"a": b"1"}})
-    commitment.load("auth", [(b"a", b"1")])
+        multistore.undo()
+    multistore.update({"bank": {b"a": b"1"}})
+    multistore.load("auth", [(b"a", b"1")])
     with pytest.raises(RuntimeError, match="no update to undo"):
-        commitment.undo()
+        multistore.undo()
 
 
 @pytest.mark.parametrize("names", [[], ["bank", "bank"], [""], ["x" * 128], ["bänk"], ["a\n"]])
 def test_refused_names(names: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"stores of a commitment|a store's name"):
-        Commitment(names)
+    with pytest.raises(ValueError, match=r"stores of a multistore|a store's name"):
+        Multistore(names)

@@ -16,7 +16,7 @@ from chain.runtime.merkle_hash import LEAF_PREFIX, Step, compute_inner_hash
 MAX_STORE_NAME_BYTES = 127
 
 
-class Commitment:
+class Multistore:
     """The trees of all module stores, which are given by name once and for all.
 
     Raises ValueError when there is no name, one is repeated, or one is not 1 to
@@ -26,7 +26,7 @@ class Commitment:
     def __init__(self, store_names: Iterable[str]) -> None:
         names = sorted(store_names)
         if not names or len(set(names)) < len(names):
-            raise ValueError("the stores of a commitment need distinct names, and at least one")
+            raise ValueError("the stores of a multistore need distinct names, and at least one")
         for name in names:
             _require_store_name(name)
         self._trees = {name: SparseMerkleTree() for name in names}
