@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from chain import app
+from chain.keyspace import Changes
 from chain.runtime.collections import GenesisError
+from chain.runtime.consensus import ValidatorUpdate
+from chain.runtime.context import BlockInfo
 
 # An escape of one half of a character beyond 16 bits.
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def load_genesis(app_state: bytes) -> app.Changes:
-    """The state of a genesis file's app_state; raises GenesisError where it is wrong."""
+def load_genesis(
+    app_state: bytes, block: BlockInfo | None = None, validators: Sequence[ValidatorUpdate] = ()
+) -> Changes:
+    """The state of a genesis file's app_state; raises GenesisError where it is wrong.
+
+    block and validators: as `chain.app.init_chain` takes them.
+    """
     try:
-        return app.init_chain(_parse_json(app_state or b"{}"))
+        return app.init_chain(_parse_json(app_state or b"{}"), block, validators)
     except RecursionError:
         raise GenesisError("app_state is nested too deeply") from None
 

@@ -35,7 +35,7 @@ from abci_app.listener import AddressError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.signature_worker import SignatureWorker
-from chain.admission import TxResult
+from chain.transactions import TxResult
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOIN_DEADLINE_S = 5.0

@@ -14,6 +14,7 @@ from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
 from abci_app.application import Application, EncodedReply
+from abci_app.blocks import make_block_info, make_validator_updates
 from abci_app.framing import FrameReader, FramingError
 from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
@@ -26,13 +27,11 @@ from abci_app.results import (
 )
 from abci_app.signature_worker import Batch, SignatureWorker
 from chain import app
-from chain.admission import Admission, TxResult, refuse
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError, build_proof_ops
 from chain.runtime.store import CacheStore
-from chain.runtime.tx import TxCache
-from chain.transactions import MACHINE_ERRORS
+from chain.transactions import MACHINE_ERRORS, TxResult, reject
 
 APP_VERSION = 1
 NAME = "blockenergy"
@@ -65,12 +64,11 @@ class EnergyApplication(Application):
         self._batches: deque[Batch] = deque()
         self._version = version
         self._check_invariants = check_invariants
-        self._cache = TxCache(app.HANDLERS)
         self._mempool_lock = threading.Lock()
         self._reset_mempool()
         self._block_txs: Sequence[bytes] = ()
         self._prepared: tuple[int, list[bytes]] = (0, [])
-        self._optimistic = OptimisticExecution(self._cache)
+        self._optimistic = OptimisticExecution()
 
     def close(self) -> None:
         """Returns when nothing reads the state any more; no call may follow."""
@@ -87,8 +85,10 @@ class EnergyApplication(Application):
         )
 
     def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
-        changes = load_genesis(request.app_state_bytes)
-        app_hash = self._state.begin_chain(request.chain_id, changes)
+        block = BlockInfo(request.chain_id, request.initial_height, request.time.seconds)
+        validators = make_validator_updates(request.validators)
+        changes = load_genesis(request.app_state_bytes, block, validators)
+        app_hash = self._state.begin_chain(block, changes)
         self._reset_mempool()
         return abci.ResponseInitChain(app_hash=app_hash)
 
@@ -96,13 +96,13 @@ class EnergyApplication(Application):
         if self._worker is not None:
             txs = [request.tx for request in requests if request.type == abci.CheckTxType.NEW]
             with self._mempool_lock:
-                self._batches += self._submit(self._mempool, txs)
+                self._batches += self._submit(self._mempool, self._mempool_block, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         if request.type == RECHECK_MANY:
             return self._recheck(request.tx)
         raw = request.tx
-        while self._batches and not self._cache.is_verified(raw):
+        while self._batches and not app.RULES.is_verified(raw):
             self._wait(self._batches.popleft())
         with self._mempool_lock:
             return make_check_result(self._check(raw))
@@ -112,55 +112,54 @@ class EnergyApplication(Application):
         try:
             txs = list(FrameReader(len(joined)).feed(joined))
         except FramingError as error:
-            return make_check_result(refuse(ChainError(SdkError.TX_PARSE, str(error))))
+            return make_check_result(reject(ChainError(SdkError.TX_PARSE, str(error))))
         with self._mempool_lock:
             answers = [encode_check_result(self._check(raw)) for raw in txs]
         return abci.ResponseCheckTx(data=b"".join(answers))
 
     def _check(self, raw: bytes) -> TxResult:
-        result = self._mempool.check(raw)
+        result = app.check_tx(self._mempool, self._mempool_block, raw)
         if not result.code:
-            self._admitted.append(raw)
+            self._passed.append(raw)
         return result
 
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal
     ) -> abci.ResponsePrepareProposal:
-        block = self._state.next_block(request.height, request.time.seconds)
-        txs = app.prepare_proposal(
-            self._state.reader,
-            block,
-            self._cache,
-            list(request.txs),
-            request.max_tx_bytes,
-            self._get_admitted(len(request.txs), request.height),
-        )
-        self._prepared = request.height, txs
+        block = make_block_info(self._state.chain_id, request, request.local_last_commit)
+        txs = list(request.txs)
+        # CheckTx has let them pass one after the other from the same state, and CometBFT offers no
+        # more than fits: to check them again would tell nothing new.
+        if txs != self._get_passed(len(txs), block.height):
+            txs = app.prepare_proposal(self._state.reader, block, txs, request.max_tx_bytes)
+        self._prepared = block.height, txs
         self._optimistic.begin(self._state.reader, block, txs)
         return abci.ResponsePrepareProposal(txs=txs)
 
     def process_proposal(
         self, request: abci.RequestProcessProposal
     ) -> abci.ResponseProcessProposal:
-        block = self._state.next_block(request.height, request.time.seconds)
+        block = make_block_info(self._state.chain_id, request, request.proposed_last_commit)
         txs = list(request.txs)
-        # A proposer is asked about its own proposal as well; it has just checked it.
+        # A proposer has to vote on its own proposal as well, which it has just checked.
         good = (request.height, txs) == self._prepared
         if not good:
             self._check_ahead(block, txs)
-            good = app.process_proposal(self._state.reader, block, self._cache, txs)
+            good = app.process_proposal(self._state.reader, block, txs)
             if good:
                 self._optimistic.begin(self._state.reader, block, txs)
         status = abci.ResponseProcessProposal.ProposalStatus
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
-        block = self._state.next_block(request.height, request.time.seconds, request.hash)
+        block = make_block_info(
+            self._state.chain_id, request, request.decided_last_commit, request.hash
+        )
         txs = list(request.txs)
         result = self._optimistic.take(self._state.reader, block, txs)
         if result is None:
             self._check_ahead(block, txs)
-            result = app.finalize_block(self._state.reader, block, self._cache, txs)
+            result = app.finalize_block(self._state.reader, block, txs)
         self._note_results(request.height, result.tx_results)
         evidence = [make_misbehavior_event(found) for found in request.misbehavior]
         for event in evidence:
@@ -169,13 +168,12 @@ class EnergyApplication(Application):
             self._require_invariants(request.height, result)
         app_hash = self._state.set_pending(block, result.changes)
         self._block_txs = txs
-        return encode_block_result(result.tx_results, [*result.events, *evidence], app_hash)
+        return encode_block_result(result, evidence, app_hash)
 
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         self._state.commit()
         self._reset_mempool()
-        for raw in self._block_txs:
-            self._cache.forget(raw)
+        app.RULES.forget_txs(self._block_txs)
         return abci.ResponseCommit()
 
     def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
@@ -198,7 +196,7 @@ class EnergyApplication(Application):
         with self._state.open_snapshot() as (snapshot, committed):
             require(committed.height, SdkError.INVALID_REQUEST, "there is no block yet")
             _require_height(request.height, committed.height)
-            block = self._state.next_block(committed.height, committed.time_s)
+            block = BlockInfo(committed.chain_id, committed.height, committed.time_s)
             value = app.query(snapshot, block, request.path, request.data)
             return abci.ResponseQuery(value=value, height=committed.height)
 
@@ -207,10 +205,10 @@ class EnergyApplication(Application):
         module, _, what = request.path.removeprefix("/store/").partition("/")
         require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:200])
         require(request.data, SdkError.INVALID_REQUEST, "no key")
-        app.store_key(module, b"")
+        app.KEYSPACE.get_store_key(module, b"")
         with self._state.open_provable() as (snapshot, committed, multistore):
             _require_height(request.height, committed.height)
-            value = snapshot.get(app.store_key(module, request.data))
+            value = snapshot.get(app.KEYSPACE.get_store_key(module, request.data))
             response = abci.ResponseQuery(
                 key=request.data, value=value or b"", height=committed.height
             )
@@ -220,7 +218,7 @@ class EnergyApplication(Application):
                         multistore,
                         module,
                         request.data,
-                        lambda key: snapshot.get(app.store_key(module, key)),
+                        lambda key: snapshot.get(app.KEYSPACE.get_store_key(module, key)),
                     )
                 except UnprovableError as error:
                     raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
@@ -237,14 +235,14 @@ class EnergyApplication(Application):
 
     def _check_ahead(self, block: BlockInfo, txs: Sequence[bytes]) -> None:
         """Has the signatures checked that have not been; a block from elsewhere has many."""
-        for batch in self._submit(Admission(self._state.reader, block, self._cache), txs):
+        for batch in self._submit(CacheStore(self._state.reader), block, txs):
             self._wait(batch)
 
-    def _submit(self, admission: Admission, txs: Sequence[bytes]) -> list[Batch]:
+    def _submit(self, store: CacheStore, block: BlockInfo, txs: Sequence[bytes]) -> list[Batch]:
         if self._worker is None:
             return []
-        foreseen = map(admission.prefetch_signature, txs)
-        return self._worker.submit(claim for claim in foreseen if claim is not None)
+        found = (app.find_signer_data(store, block, raw) for raw in txs)
+        return self._worker.submit(claim for claim in found if claim is not None)
 
     def _wait(self, batch: Batch) -> None:
         assert self._worker is not None
@@ -253,24 +251,26 @@ class EnergyApplication(Application):
     def _reset_mempool(self) -> None:
         committed = self._state.committed
         with self._mempool_lock:
-            block = self._state.next_block(committed.height + 1, committed.time_s)
-            self._mempool = Admission(self._state.reader, block, self._cache)
-            # What was admitted since, in its order.
-            self._admitted: list[bytes] = []
+            self._mempool = CacheStore(self._state.reader)
+            self._mempool_block = BlockInfo(
+                committed.chain_id, self._state.next_height, committed.time_s
+            )
+            # What has passed since, in its order.
+            self._passed: list[bytes] = []
 
-    def _get_admitted(self, count: int, height: int) -> list[bytes]:
-        """The first transactions that CheckTx has admitted one after the other for a height."""
+    def _get_passed(self, count: int, height: int) -> list[bytes]:
+        """The first transactions that have passed CheckTx one after the other for a height."""
         with self._mempool_lock:
-            return self._admitted[:count] if height == self._mempool.height else []
+            return self._passed[:count] if height == self._mempool_block.height else []
 
     def _note_results(self, height: int, results: Sequence[TxResult]) -> None:
-        """Says loudly which transactions hit a fault of ours."""
+        """Says loudly which transactions hit an error of ours."""
         for result in results:
-            if result.fault is not None:
+            if result.exception is not None:
                 log.error(
-                    "FAULT at height %d: a transaction hit an error of the chain and was refused",
+                    "ERROR at height %d: the chain itself failed a transaction",
                     height,
-                    exc_info=result.fault,
+                    exc_info=result.exception,
                 )
 
     def _require_invariants(self, height: int, result: app.BlockResult) -> None:

@@ -51,8 +51,9 @@ class NodeState:
     def __init__(self, database: Database, proof_wait_s: float = PROOF_WAIT_S) -> None:
         self._proof_wait_s = proof_wait_s
         self._database = database
-        self._multistore = Multistore(app.MODULE_NAMES.values())
+        self._multistore = Multistore(app.KEYSPACE.module_names.values())
         self._genesis: MemoryStore | None = None
+        self._initial_height = 1
         self._pending: _Pending | None = None
         self._settled = threading.Condition()
         self.committed = self._read_committed()
@@ -63,18 +64,28 @@ class NodeState:
         """The committed state; before the first commit, the state of genesis."""
         return self._genesis or self._database
 
-    def begin_chain(self, chain_id: str, changes: Mapping[bytes, bytes | None]) -> bytes:
-        """Takes the state of genesis, in memory until the first commit; returns its app hash."""
-        self._multistore = Multistore(app.MODULE_NAMES.values())
+    @property
+    def chain_id(self) -> str:
+        """The chain that this node keeps."""
+        return self.committed.chain_id
+
+    @property
+    def next_height(self) -> int:
+        """The height of the block that comes next."""
+        return self.committed.height + 1 if self.committed.height else self._initial_height
+
+    def begin_chain(self, genesis: BlockInfo, changes: Mapping[bytes, bytes | None]) -> bytes:
+        """Takes the state of genesis, in memory until the first commit; returns its app hash.
+
+        genesis: chain id, initial height and time.
+        """
+        self._multistore = Multistore(app.KEYSPACE.module_names.values())
         self._genesis = MemoryStore()
         self._genesis.apply(changes)
-        self.committed = Committed(chain_id, 0, 0, b"")
+        self._initial_height = max(1, genesis.height)
+        self.committed = Committed(genesis.chain_id, 0, genesis.time_s, b"")
         self._pending = None
-        return self._multistore.update(app.split_by_module(changes))
-
-    def next_block(self, height: int, time_s: int, block_hash: bytes | None = b"") -> BlockInfo:
-        """The block at a height; only one that is decided has its hash: None, if it is not yet."""
-        return BlockInfo(self.committed.chain_id, height, time_s, block_hash)
+        return self._multistore.update(app.KEYSPACE.split_by_module(changes))
 
     def set_pending(self, block: BlockInfo, changes: Mapping[bytes, bytes | None]) -> bytes:
         """Keeps an executed block for its commit; returns the new app hash. A block that was
@@ -83,7 +94,7 @@ class NodeState:
         with self._settled:
             if self._pending is not None:
                 self._multistore.undo()
-            app_hash = self._multistore.update(app.split_by_module(changes))
+            app_hash = self._multistore.update(app.KEYSPACE.split_by_module(changes))
             self._pending = _Pending(block, changes, app_hash)
             return app_hash
 
@@ -131,9 +142,9 @@ class NodeState:
         """Builds the tree from the state on disk and compares it with the app hash there."""
         if not self.committed.height:
             return
-        for number, name in app.MODULE_NAMES.items():
+        for number, name in app.KEYSPACE.module_names.items():
             items = self._database.items(bytes([number]), bytes([number + 1]))
-            in_tree = ((key[1:], value) for key, value in items if app.is_in_tree(key))
+            in_tree = ((key[1:], value) for key, value in items if app.KEYSPACE.is_in_tree(key))
             self._multistore.load(name, in_tree)
         assert self._multistore.app_hash == self.committed.app_hash, (
             "the state on disk does not have the app hash that was committed with it"

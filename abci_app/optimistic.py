@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import NamedTuple
 
 from chain import app
 from chain.runtime.context import BlockInfo, UndecidedError
 from chain.runtime.store import Reader
-from chain.runtime.tx import TxCache
 
 # A smaller block is executed while a thread for it would start.
 TXS_MIN = 16
@@ -27,16 +27,14 @@ class Proposal(NamedTuple):
     object and the height are, because it changes with a commit only.
     """
 
-    height: int
-    time_s: int
+    block: BlockInfo
     txs: list[bytes]
 
 
 class OptimisticExecution:
     """Executes one proposal at a time on a thread of its own. One thread calls its methods."""
 
-    def __init__(self, cache: TxCache) -> None:
-        self._cache = cache
+    def __init__(self) -> None:
         self._proposal: Proposal | None = None
         self._state: Reader | None = None
         self._thread: threading.Thread | None = None
@@ -48,8 +46,8 @@ class OptimisticExecution:
         """
         if self._thread is not None or len(txs) < TXS_MIN:
             return
-        self._state, self._proposal = reader, Proposal(block.height, block.time_s, txs)
-        undecided = BlockInfo(block.chain_id, block.height, block.time_s, None)
+        undecided = replace(block, block_hash=None)
+        self._state, self._proposal = reader, Proposal(undecided, txs)
         self._thread = threading.Thread(
             target=self._execute, args=(reader, undecided, txs), name="optimistic", daemon=True
         )
@@ -57,7 +55,7 @@ class OptimisticExecution:
 
     def take(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> app.BlockResult | None:
         """The result of a decided block, None if it is not known. Afterwards nothing is in hand."""
-        decided = Proposal(block.height, block.time_s, txs)
+        decided = Proposal(replace(block, block_hash=None), txs)
         self.wait()
         fits = self._state is reader and self._proposal == decided
         result = self._result if fits else None
@@ -71,7 +69,7 @@ class OptimisticExecution:
 
     def _execute(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> None:
         try:
-            self._result = app.finalize_block(reader, block, self._cache, txs)
+            self._result = app.finalize_block(reader, block, txs)
         except UndecidedError:
             log.debug("block %d waits for its hash", block.height)
         except Exception:

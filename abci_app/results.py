@@ -6,7 +6,7 @@ attribute with the JSON text of its value, a string without quotes. client/watch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -15,9 +15,11 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.application import EncodedReply
-from chain.admission import TxResult
+from abci_app.blocks import make_consensus_updates
+from chain.app import BlockResult
 from chain.runtime.codec import write_varint
 from chain.runtime.context import CosmosEvent, Event
+from chain.transactions import TxResult
 
 _Writer = tuple[str, Callable[[Any], str]]
 # The name of an event and its attributes, in their order.
@@ -33,14 +35,16 @@ _MISBEHAVIORS = {number: name for name, number in abci.MisbehaviorType.items()}
 
 
 def encode_block_result(
-    results: Iterable[TxResult], events: Sequence[Event], app_hash: bytes
+    block: BlockResult, evidence: Sequence[CosmosEvent], app_hash: bytes
 ) -> EncodedReply:
-    """The ResponseFinalizeBlock of a block."""
+    """The ResponseFinalizeBlock of a block, with an event for each piece of evidence in it."""
     # As bytes, because a block has tens of thousands of events: to make an object of each takes
     # longer than to execute the transactions.
-    rest = abci.ResponseFinalizeBlock(events=make_events(events), app_hash=app_hash)
+    rest = make_consensus_updates(block.consensus)
+    rest.events.extend(make_events([*block.events, *evidence]))
+    rest.app_hash = app_hash
     parts = [rest.SerializeToString()]
-    for result in results:
+    for result in block.tx_results:
         content = encode_exec_result(result)
         parts += _TX_RESULT_TAG, write_varint(len(content)), content
     return EncodedReply(abci.ResponseFinalizeBlock, b"".join(parts))
@@ -111,7 +115,7 @@ def make_misbehavior_event(found: abci.Misbehavior) -> CosmosEvent:
     return CosmosEvent(
         "misbehavior",
         (
-            ("kind", _MISBEHAVIORS.get(found.type, str(found.type))),
+            ("type", _MISBEHAVIORS.get(found.type, str(found.type))),
             ("validator", found.validator.address.hex().upper()),
             ("height", str(found.height)),
             ("voting_power", str(found.validator.power)),

@@ -1,27 +1,30 @@
-"""The chain as a whole: what happens at genesis, in a block, and on a question.
+"""The chain as a whole: what happens at genesis, to a transaction, in a block, and on a query.
 
 This file is the table of contents of the rules. Everything in it is a function of its arguments:
-state comes in as a reader and goes out as a set of changes.
+state comes in as a reader and goes out as a set of changes. `ruleset` is for tests that try other
+modules; the chain has one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cosmos.base.abci.v1beta1.abci_pb2 import GasInfo, Result
 from cosmos.tx.v1beta1 import service_pb2
 
-from chain import auth, bank, genesis, market, metering, registry, settlement, storage
-from chain.admission import Admission, TxResult
+from chain import ante, auth, bank, genesis, market, metering, registry, settlement, storage
+from chain.keyspace import Changes
+from chain.ruleset import Ruleset
 from chain.runtime import codec
+from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import BlockInfo, Context, Event
 from chain.runtime.errors import ChainError, SdkError, require
-from chain.runtime.module import Handler, Module, Query
+from chain.runtime.module import Module
 from chain.runtime.store import CacheStore, Reader
-from chain.runtime.tx import TxCache, decode
-from chain.transactions import deliver_tx, simulate_tx
+from chain.runtime.tx import DecodedTx, SignerData, decode
+from chain.transactions import TxResult, deliver_tx, reject, simulate_tx
 
 # In the order in which they begin and end a block.
 MODULES: tuple[Module, ...] = (
@@ -33,90 +36,100 @@ MODULES: tuple[Module, ...] = (
     storage.MODULE,
     settlement.MODULE,
 )
-HANDLERS: Mapping[str, Handler] = {
-    url: handler for module in MODULES for url, handler in module.handlers.items()
-}
-QUERIES: Mapping[str, Query] = {
-    path: query for module in MODULES for path, query in module.query_table.items()
-}
-MODULE_NAMES: Mapping[int, str] = {module.schema.number: module.name for module in MODULES}
-_INDEX_PREFIXES = frozenset(index.prefix for module in MODULES for index in module.schema.indexes)
-_PREFIX_BYTES = 2
+RULES = Ruleset(MODULES)
+KEYSPACE = RULES.keyspace
 SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate"
-
-Changes = Mapping[bytes, bytes | None]
 
 
 @dataclass(slots=True)
 class BlockResult:
-    """What a block did: changes of the state, a result per transaction, events of the block."""
+    """What a block did: changes of the state, a result per transaction, events of the block, and
+    what consensus is to change.
+    """
 
     changes: Changes
     tx_results: list[TxResult] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    consensus: ConsensusUpdates = field(default_factory=ConsensusUpdates)
 
 
-def init_chain(document: Any) -> Changes:
-    """The state of a genesis document; raises GenesisError where it does not fit."""
-    return genesis.load(MODULES, document)
+def init_chain(
+    document: Any,
+    block: BlockInfo | None = None,
+    validators: Sequence[ValidatorUpdate] = (),
+    ruleset: Ruleset = RULES,
+) -> Changes:
+    """The state of a genesis document; raises GenesisError where it does not fit.
+
+    block: chain id, initial height and genesis time. validators: those that consensus begins with.
+    """
+    store = genesis.load(ruleset.modules, document)
+    ctx = Context(store, block or BlockInfo("", 0, 0))
+    for module in ruleset.modules:
+        if module.init_validators:
+            module.init_validators(ctx, validators)
+    genesis.validate(ruleset.modules, store)
+    return store.changes
 
 
-def finalize_block(
-    reader: Reader, block: BlockInfo, cache: TxCache, txs: Sequence[bytes]
-) -> BlockResult:
-    """Executes a block: what modules do before it, its transactions, what modules do after it."""
-    store = CacheStore(reader)
-    ctx = Context(store, block)
-    for module in MODULES:
-        if module.begin_block:
-            module.begin_block(ctx)
-    tx_results = [deliver_tx(store, block, cache, raw) for raw in txs]
-    for module in MODULES:
-        if module.end_block:
-            module.end_block(ctx)
-    return BlockResult(store.changes, tx_results, ctx.events)
+def check_tx(store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset = RULES) -> TxResult:
+    """Whether a transaction may enter, behind those that passed before on the same store.
+
+    block: the one that is to hold it. Nothing is executed, so that only fees and sequences change.
+    """
+    try:
+        tx = ruleset.decode_tx(raw)
+        gas = ante.check(Context(store, block, tx.signer), tx)
+    except ChainError as error:
+        return reject(error)
+    return TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
 
 
 def prepare_proposal(
-    reader: Reader,
-    block: BlockInfo,
-    cache: TxCache,
-    txs: Sequence[bytes],
-    max_tx_bytes: int,
-    admitted: Sequence[bytes] = (),
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int
 ) -> list[bytes]:
-    """The transactions to propose: those that are admitted one after the other, in their order,
-    as far as they fit. What is left out stays in the mempool or is dropped by its recheck.
-
-    `admitted` are transactions that an `Admission` has admitted one after the other from the same
-    state for the same height: where they are the same, they need not be checked again.
+    """The transactions to propose: those that pass one after the other, in their order, up to the
+    first that does not fit. The others stay in the mempool or are dropped by its recheck.
     """
-    if txs == admitted and sum(map(_size_in_block, txs)) <= max_tx_bytes:
-        return list(txs)
-    admission = Admission(reader, block, cache)
+    store = CacheStore(reader)
     chosen, size = [], 0
     for raw in txs:
         if size + _size_in_block(raw) > max_tx_bytes:
             break
-        if admission.check(raw).code == 0:
+        if not check_tx(store, block, raw).code:
             chosen.append(raw)
             size += _size_in_block(raw)
     return chosen
 
 
-def process_proposal(
-    reader: Reader, block: BlockInfo, cache: TxCache, txs: Sequence[bytes]
-) -> bool:
+def process_proposal(reader: Reader, block: BlockInfo, txs: Sequence[bytes]) -> bool:
     """Whether a proposal is one that `prepare_proposal` could have made from this state."""
-    admission = Admission(reader, block, cache)
-    return all(admission.check(raw).code == 0 for raw in txs)
+    store = CacheStore(reader)
+    return all(not check_tx(store, block, raw).code for raw in txs)
+
+
+def finalize_block(
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], ruleset: Ruleset = RULES
+) -> BlockResult:
+    """Executes a block: what modules do before it, its transactions, what modules do after it."""
+    store = CacheStore(reader)
+    ctx = Context(store, block)
+    for module in ruleset.modules:
+        if module.begin_block:
+            module.begin_block(ctx)
+    tx_results = [_deliver(store, block, raw, ruleset) for raw in txs]
+    ended = [module.end_block(ctx) for module in ruleset.modules if module.end_block]
+    return BlockResult(store.changes, tx_results, ctx.events, _find_updates(ended))
 
 
 def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
-    """Answers a question about the committed state; refuses unknown ones."""
+    """Answers a query about a committed state; rejects unknown ones.
+
+    block: the height and time of that state.
+    """
     if path == SIMULATE_PATH:
         return _simulate(reader, block, data)
-    found = QUERIES.get(path)
+    found = RULES.queries.get(path)
     if found is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, path[:200])
     request = _decode_request(found.request, data)
@@ -129,46 +142,44 @@ def export(reader: Reader) -> dict[str, Any]:
 
 
 def check_invariants(reader: Reader) -> list[str]:
-    """Every broken invariant, in a sentence; none is the promise of this chain."""
+    """A sentence for every broken invariant; the chain promises that there is none."""
     return genesis.check_invariants(MODULES, reader)
 
 
-def split_by_module(changes: Changes) -> dict[str, dict[bytes, bytes | None]]:
-    """Changes by module, under the keys that the module's Merkle tree knows."""
-    parts: dict[str, dict[bytes, bytes | None]] = {}
-    for key, value in changes.items():
-        if is_in_tree(key):
-            parts.setdefault(MODULE_NAMES[key[0]], {})[key[1:]] = value
-    return parts
-
-
-def is_in_tree(key: bytes) -> bool:
-    """Whether the app hash covers a key of the flat store: all but those of indexes, which follow
-    from the rest.
+def find_signer_data(
+    store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset = RULES
+) -> tuple[DecodedTx, SignerData] | None:
+    """The signature check that `check_tx` will make of a transaction, so that it can be made
+    ahead; None if there will be none.
     """
-    return key[:_PREFIX_BYTES] not in _INDEX_PREFIXES
+    try:
+        tx = ruleset.decode_tx(raw)
+    except ChainError:
+        return None
+    signer_data = ante.find_signer_data(Context(store, block, tx.signer), tx)
+    return None if signer_data is None else (tx, signer_data)
 
 
-def store_key(module: str, key: bytes) -> bytes:
-    """The key in the flat store of a key in a module's tree; refuses an unknown module, and keys
-    that belong to an index and are in no tree.
-    """
-    for number, name in MODULE_NAMES.items():
-        if name == module:
-            full = bytes([number]) + key
-            if not is_in_tree(full):
-                detail = f"collection {full[1]} of {name} is an index: ask for what it leads to"
-                raise ChainError(SdkError.INVALID_REQUEST, detail)
-            return full
-    raise ChainError(SdkError.UNKNOWN_REQUEST, f"there is no module {module[:100]}")
+def _deliver(store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset) -> TxResult:
+    try:
+        tx = ruleset.decode_tx(raw)
+    except ChainError as error:
+        return reject(error)
+    return deliver_tx(store, block, tx)
+
+
+def _find_updates(ended: Iterable[ConsensusUpdates | None]) -> ConsensusUpdates:
+    """What the one module that changes consensus asks for; no other may."""
+    updates = [found for found in ended if found is not None]
+    assert len(updates) <= 1, "two modules change consensus in one block"
+    return updates[0] if updates else ConsensusUpdates()
 
 
 def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
     request = _decode_request(service_pb2.SimulateRequest, data)
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")
-    tx = decode(raw, HANDLERS, signed=False)
-    result = simulate_tx(CacheStore(reader), block, tx)
+    result = simulate_tx(CacheStore(reader), block, decode(raw, RULES.handlers, signed=False))
     return codec.encode(
         service_pb2.SimulateResponse(
             gas_info=GasInfo(gas_wanted=result.gas_wanted, gas_used=result.gas_used),
@@ -177,9 +188,9 @@ def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
     )
 
 
-def _decode_request(kind: type[codec.M], data: bytes) -> codec.M:
+def _decode_request(message_type: type[codec.M], data: bytes) -> codec.M:
     try:
-        return codec.decode_leniently(kind, data)
+        return codec.decode_leniently(message_type, data)
     except codec.EncodingError as error:
         raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
 

@@ -6,7 +6,7 @@ a document is taken only if every module agrees with it and every invariant hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from chain.runtime.bech32 import AddressError
@@ -21,7 +21,7 @@ class _State(NamedTuple):
     store: CacheStore
 
 
-def load(modules: Sequence[Module], document: Any) -> Mapping[bytes, bytes | None]:
+def load(modules: Sequence[Module], document: Any) -> CacheStore:
     """The state of a document; raises GenesisError with the place and the reason if it is wrong."""
     if not isinstance(document, dict):
         raise GenesisError("app_state: an object is expected")
@@ -33,8 +33,7 @@ def load(modules: Sequence[Module], document: Any) -> Mapping[bytes, bytes | Non
         if module.name not in document:
             raise GenesisError(f"app_state.{module.name} is missing")
         module.schema.load(state, document[module.name])
-    _validate(modules, state)
-    return state.store.changes
+    return state.store
 
 
 def export(modules: Sequence[Module], reader: Reader) -> dict[str, Any]:
@@ -61,13 +60,15 @@ def check_invariants(modules: Sequence[Module], reader: Reader) -> list[str]:
     ]
 
 
-def _validate(modules: Sequence[Module], state: _State) -> None:
+def validate(modules: Sequence[Module], store: CacheStore) -> None:
+    """Raises GenesisError unless every module agrees with a state and every invariant holds."""
+    state = _State(store)
     for module in modules:
         if module.validate_genesis:
             try:
                 module.validate_genesis(state)
             except (AddressError, AssertionError) as error:
                 raise GenesisError(f"{module.name}: {error}") from None
-    problems = check_invariants(modules, state.store)
+    problems = check_invariants(modules, store)
     if problems:
         raise GenesisError("; ".join(problems[:_PROBLEMS_SHOWN]))

@@ -1,7 +1,5 @@
-"""What happens to every transaction, whatever its messages: admitted, then executed.
-
-A transaction that is not admitted changes nothing. One that is admitted has used up its sequence
-and paid its fee, even if its messages fail; the messages are executed all or not at all.
+"""What happens to every transaction of a block, whatever its messages: the ante handler, then its
+messages, which are executed all or not at all.
 """
 
 from __future__ import annotations
@@ -11,38 +9,83 @@ from functools import lru_cache
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from chain import auth
-from chain.admission import TxResult, admit, refuse, require_permission
+from chain import ante, auth
 from chain.runtime import bech32, codec
-from chain.runtime.context import BlockInfo, Context, CosmosEvent, UndecidedError
-from chain.runtime.errors import ChainError, SdkError
+from chain.runtime.context import BlockInfo, Context, CosmosEvent, Event, UndecidedError
+from chain.runtime.errors import ChainError, ErrorCode, SdkError
 from chain.runtime.store import CacheStore
-from chain.runtime.tx import DecodedTx, TxCache
+from chain.runtime.tx import DecodedTx
 
-# Faults that depend on the machine: they must stop the node, not decide about a transaction.
+OK = 0
+# Errors that depend on the machine: they must stop the node, not decide about a transaction.
 MACHINE_ERRORS = (MemoryError, RecursionError, OSError)
 
 
-def deliver_tx(store: CacheStore, block: BlockInfo, cache: TxCache, raw: bytes) -> TxResult:
+class TxResult:
+    """The outcome of a transaction. Code 0 is success; code and data enter the next block hash."""
+
+    __slots__ = (
+        "code",
+        "codespace",
+        "data",
+        "events",
+        "exception",
+        "gas_used",
+        "gas_wanted",
+        "log",
+    )
+
+    # Written out, because each transaction has several, and a dataclass's own is not compiled.
+    def __init__(
+        self,
+        code: int = OK,
+        codespace: str = "",
+        log: str = "",
+        data: bytes = b"",
+        gas_wanted: int = 0,
+        gas_used: int = 0,
+        events: list[Event] | None = None,
+    ) -> None:
+        self.code = code
+        self.codespace = codespace
+        self.log = log
+        self.data = data
+        self.gas_wanted = gas_wanted
+        self.gas_used = gas_used
+        self.events: list[Event] = [] if events is None else events
+        # An error of the chain, not of the sender, that failed it: to be logged loudly.
+        self.exception: BaseException | None = None
+
+    def fail(self, error: ErrorCode, log: str) -> None:
+        """Notes why it failed."""
+        self.code, self.codespace, self.log = error.code, error.codespace, log
+
+
+def reject(error: ChainError) -> TxResult:
+    """The result of a transaction that does not pass the ante handler."""
+    result = TxResult()
+    result.fail(error.error, error.log)
+    return result
+
+
+def deliver_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
     """Executes a transaction of a block."""
     try:
-        tx = cache.get(raw)
-        ctx = Context(store, block, tx.signer)
-        gas = admit(ctx, tx)
-    except ChainError as refusal:
-        return refuse(refusal)
+        gas = ante.check(Context(store, block, tx.signer), tx)
+    except ChainError as error:
+        return reject(error)
     result = TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
     result.events.append(_tx_event(tx))
     attempt = Context(CacheStore(store), block, tx.signer)
     try:
         result.data = execute(attempt, tx)
-    except ChainError as refusal:
-        result.fail(refusal.error, refusal.log)
+    except ChainError as error:
+        result.fail(error.error, error.log)
     except (*MACHINE_ERRORS, UndecidedError):
         raise
-    except Exception as fault:  # noqa: BLE001 - one poisonous transaction must not stop the network
+    except Exception as exception:  # noqa: BLE001 - one poison transaction must not stop the network
         result.fail(SdkError.PANIC, SdkError.PANIC.text)
-        result.fault = fault
+        result.exception = exception
     else:
         attempt.store.merge_into(store)
         result.events += attempt.events
@@ -52,7 +95,7 @@ def deliver_tx(store: CacheStore, block: BlockInfo, cache: TxCache, raw: bytes) 
 def simulate_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
     """Executes a transaction without its signature and fee, for its gas and its outcome."""
     ctx = Context(CacheStore(store), block, tx.signer)
-    require_permission(ctx, tx)
+    ante.require_permission(ctx, tx)
     data = execute(ctx, tx)
     gas = auth.compute_gas(tx, auth.get_params(ctx))
     return TxResult(data=data, gas_wanted=gas, gas_used=gas, events=ctx.events)

@@ -28,7 +28,7 @@ from node_config.toolchain import exclusive, get_cache_folder, say
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abci_app", "chain")
 FILES = (
-    *("chain/runtime/*.py", "chain/admission.py", "chain/transactions.py"),
+    *("chain/runtime/*.py", "chain/ante.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
     *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),

@@ -18,6 +18,7 @@ from chain.auth.keeper import (
     get_params,
     get_signer_data,
     put_account,
+    require_account,
     validate_basic,
 )
 from chain.auth.state import SCHEMA
@@ -44,5 +45,6 @@ __all__ = [
     "get_params",
     "get_signer_data",
     "put_account",
+    "require_account",
     "validate_basic",
 ]

@@ -26,6 +26,14 @@ def get_account(state: HasStore, address: bytes) -> state_pb2.Account | None:
     return ACCOUNTS.get(state, address)
 
 
+def require_account(state: HasStore, address: bytes) -> state_pb2.Account:
+    """The account of an address; rejects an address that has none."""
+    account = ACCOUNTS.get(state, address)
+    if account is None:
+        raise ChainError(SdkError.UNKNOWN_ADDRESS)
+    return account
+
+
 def put_account(ctx: Context, address: bytes, account: state_pb2.Account) -> None:
     """Keeps an account that has been authenticated."""
     ACCOUNTS.set(ctx, address, account)
@@ -37,35 +45,26 @@ def get_params(state: HasStore) -> state_pb2.Params:
 
 
 def validate_basic(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> int:
-    """Refuses a transaction that breaks a limit or does not pay the minimum fee; returns its gas.
-
-    height: of the block that would hold it.
+    """Rejects a transaction that breaks a limit or offers less than the minimum fee; returns its
+    gas. height: of the block that would hold it.
     """
     require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
-    kept = tx.limits_kept
-    if kept is not None and kept[0] is params:
-        return kept[1]
-    gas = compute_gas(tx, params)
-    _require_limits(tx, params, gas)
-    tx.limits_kept = params, gas
-    return gas
-
-
-def _require_limits(tx: txs.DecodedTx, params: state_pb2.Params, gas: int) -> None:
     require(tx.size_bytes <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
     require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
     if len(tx.messages) > params.messages_per_tx_max:
         detail = f"more than {params.messages_per_tx_max} messages"
         raise ChainError(SdkError.INVALID_REQUEST, detail)
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
+    gas = compute_gas(tx, params)
     if gas > tx.gas_limit:
         raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
     if tx.fee or params.min_gas_price_micro:
-        _require_fee(tx, params)
+        _require_min_fee(tx, params)
+    return gas
 
 
 def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
-    """Gas that a transaction takes; it depends on its size only."""
+    """Gas of a transaction; it depends on its size only."""
     return params.gas_per_tx + params.gas_per_byte * tx.size_bytes
 
 
@@ -95,7 +94,7 @@ def get_signer_data(
     return txs.SignerData(chain_id, account.account_number, key) if key else None
 
 
-def _require_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
+def _require_min_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
     wrong = [denom for denom, _ in tx.fee if denom != params.fee_denom]
     require(not wrong, SdkError.INVALID_COINS, f"fees are paid in {params.fee_denom}")
     minimum = ceil_div(tx.gas_limit * params.min_gas_price_micro, _MICRO)

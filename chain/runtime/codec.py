@@ -5,8 +5,8 @@ needs that. So the encoding is defined here: protobuf wire format (any protobuf 
 fields in the order of their numbers, defaults left out, repeated numbers packed, and lengths and
 numbers in as few bytes as possible. Floats, maps and oneofs are not allowed.
 
-The library, which is ten times as fast, writes the messages of a kind if it writes samples of it as
-defined here; else they are written here. Bytes of strangers are read by strict.py.
+The protobuf library, which is ten times as fast, writes the messages of a type if it writes samples
+of it as defined here; otherwise they are written here. Untrusted bytes are read by strict.py.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class EncodingError(ValueError):
 
 
 def encode(message: Message) -> bytes:
-    """The canonical bytes of a message; raises TypeError for a kind that has none."""
-    kind: Any = type(message)
-    return _get_writer(kind)(message)
+    """The canonical bytes of a message; raises TypeError for a type that has none."""
+    message_type: Any = type(message)
+    return _get_writer(message_type)(message)
 
 
 def encode_by_definition(message: Message) -> bytes:
@@ -51,20 +51,20 @@ def encode_by_definition(message: Message) -> bytes:
     return b"".join([write(message) for write in _field_writers(message.DESCRIPTOR)])
 
 
-def decode(kind: type[M], data: bytes) -> M:
+def decode(message_type: type[M], data: bytes) -> M:
     """A message from bytes that this chain wrote itself."""
-    message = kind()
+    message = message_type()
     message.ParseFromString(data)
     return message
 
 
-def decode_leniently(kind: type[M], data: bytes) -> M:
-    """A message from bytes of a stranger, in any encoding: for questions, which change nothing."""
-    message = kind()
+def decode_leniently(message_type: type[M], data: bytes) -> M:
+    """A message from untrusted bytes, in any encoding: for queries, which change nothing."""
+    message = message_type()
     try:
         message.ParseFromString(data)
     except DecodeError:
-        raise EncodingError(f"not a {kind.DESCRIPTOR.full_name}") from None
+        raise EncodingError(f"not a {message_type.DESCRIPTOR.full_name}") from None
     return message
 
 
@@ -93,11 +93,11 @@ def write_varint(number: int) -> bytes:
 
 
 @cache
-def _get_writer(kind: type[Message]) -> _Writer:
-    """How messages of a kind are written; TypeError for a kind that has no one encoding."""
-    if not _field_writers(kind.DESCRIPTOR):
+def _get_writer(message_type: type[Message]) -> _Writer:
+    """How messages of a type are written; TypeError for a type without exactly one encoding."""
+    if not _field_writers(message_type.DESCRIPTOR):
         return _write_nothing
-    samples = make_samples(kind)
+    samples = make_samples(message_type)
     by_library = all(encode_by_definition(one) == _encode_by_library(one) for one in samples)
     return _encode_by_library if by_library else encode_by_definition
 
@@ -110,16 +110,16 @@ def _encode_by_library(message: Message) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
-def make_samples(kind: type[Message]) -> list[Message]:
-    """Messages of a kind: with nothing, with each field alone, and with all fields at once."""
-    values = {field.name: _make_values(field) for field in kind.DESCRIPTOR.fields}
-    alone = [kind(**{name: value}) for name, options in values.items() for value in options]
+def make_samples(message_type: type[Message]) -> list[Message]:
+    """Messages of a type: with nothing, with each field alone, and with all fields at once."""
+    values = {field.name: _make_values(field) for field in message_type.DESCRIPTOR.fields}
+    alone = [message_type(**{name: value}) for name, options in values.items() for value in options]
     rounds = max(map(len, values.values()), default=0)
     together = [
-        kind(**{name: options[number % len(options)] for name, options in values.items()})
+        message_type(**{name: options[number % len(options)] for name, options in values.items()})
         for number in range(rounds)
     ]
-    return [kind(), *alone, *together]
+    return [message_type(), *alone, *together]
 
 
 def _make_values(field: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from chain.runtime.consensus import Evidence, Vote
 from chain.runtime.store import CacheStore
 
 
@@ -31,14 +32,18 @@ class UndecidedError(Exception):
 class BlockInfo:
     """The block in which a rule runs. Its time is the only time there is.
 
-    block_hash: what nobody knew before the block was made; empty where no block is executed, and
-    None in one that is executed before it is decided.
+    block_hash: unknown to everyone before the block was made; empty where no block is executed,
+    and None in one that is executed before it is decided. proposer: its consensus address.
+    last_commit: who signed the previous block. evidence: misbehaviour that the block records.
     """
 
     chain_id: str
     height: int
     time_s: int
     block_hash: bytes | None = b""
+    proposer: bytes = b""
+    last_commit: tuple[Vote, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
     def require_hash(self) -> bytes:
         """The hash, for a rule that needs it; UndecidedError if the block is not decided yet."""

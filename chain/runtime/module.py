@@ -19,6 +19,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from chain.runtime.collections import HasStore, Schema
+from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
 from chain.runtime.options import get_option
 
@@ -28,7 +29,7 @@ class Handler:
     """How a message is executed."""
 
     type_url: str
-    kind: type[Message]
+    message_type: type[Message]
     signer_field: str
     roles: frozenset[int]
     run: Callable[[Context, Any], Message]
@@ -37,7 +38,7 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How a question is answered."""
+    """How a query is answered."""
 
     path: str
     request: type[Message]
@@ -46,7 +47,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Module:
-    """One module: its name, its state, and its functions by kind."""
+    """One module: its name, its state, and its functions by their purpose."""
 
     name: str
     schema: Schema
@@ -55,7 +56,10 @@ class Module:
     query_services: Sequence[ServiceDescriptor] = ()
     queries: ModuleType | None = None
     begin_block: Callable[[Context], None] | None = None
-    end_block: Callable[[Context], None] | None = None
+    # At most one module may answer with updates of consensus in a block.
+    end_block: Callable[[Context], ConsensusUpdates | None] | None = None
+    # Hears at genesis which validators consensus begins with.
+    init_validators: Callable[[Context, Sequence[ValidatorUpdate]], None] | None = None
     # Each returns the problems it found; none means that it holds.
     invariants: Sequence[Callable[[HasStore], list[str]]] = ()
     # Checks parameters and other genesis content; raises GenesisError.
@@ -85,7 +89,7 @@ def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -
     assert signer in method.input_type.fields_by_name, f"{method.full_name} names no signer"
     return Handler(
         type_url=f"/{method.input_type.full_name}",
-        kind=_class_of(method.input_type),
+        message_type=_class_of(method.input_type),
         signer_field=signer,
         roles=frozenset(get_option(method.input_type, options_pb2.role)),
         run=run,

@@ -1,7 +1,7 @@
 """The one place where signatures are checked.
 
 Promises that each scheme is one implementation on every node: libraries differ on edge cases, and
-a validator that accepts what another refuses would leave the chain.
+a validator that accepts what another rejects would leave the chain.
 """
 
 from __future__ import annotations
@@ -29,17 +29,12 @@ _SECP256K1_HALF_ORDER = bytes.fromhex(
 )
 
 
-def verify_secp256k1(pub_key: bytes, sign_bytes: bytes, signature: bytes) -> bool:
-    """Whether a 64-byte r||s signature over sha256(sign_bytes) fits a 33-byte public key.
-
-    A signature with s in the upper half of the group order is refused, so that nobody can change a
-    transaction's hash without its signer.
-    """
-    return verify_secp256k1_digest(pub_key, hashlib.sha256(sign_bytes).digest(), signature)
-
-
 def verify_secp256k1_digest(pub_key: bytes, digest: bytes, signature: bytes) -> bool:
-    """The same for the 32 bytes that sha256 makes of what was signed."""
+    """Whether a 64-byte r||s signature over a 32-byte sha256 digest fits a 33-byte public key.
+
+    A signature with s in the upper half of the group order is rejected, so that nobody but its
+    signer can change a transaction's hash.
+    """
     assert len(digest) == DIGEST_BYTES
     if len(signature) != SECP256K1_SIGNATURE_BYTES or signature[32:] > _SECP256K1_HALF_ORDER:
         return False

@@ -1,6 +1,6 @@
-"""Reading what a stranger sent: bytes that are the one encoding of a message, and no others.
+"""Reading untrusted bytes: bytes that are the one encoding of a message, and no others.
 
-Everything is refused that re-encodes to other bytes: unknown fields, fields given twice or out of
+Everything is rejected that re-encodes to other bytes: unknown fields, fields given twice or out of
 order, defaults that are written, and numbers written longer than necessary.
 
 `decode_by_definition` and `read_by_definition` say what is right. Where it was built,
@@ -27,7 +27,7 @@ try:
 except ImportError:
     native = None
 
-# Kinds of fields as strict_native.c numbers them. A type that is not here has no layout, nor has a
+# Types of fields as strict_native.c numbers them. A type that is not here has no layout, nor has a
 # message with a field of such a type.
 _UINT64, _UINT32, _INT64, _INT32, _BOOL, _STRING, _BYTES, _MESSAGE = range(8)
 _KINDS = {
@@ -44,41 +44,41 @@ _KINDS = {
 
 
 class NoLayoutError(Exception):
-    """A kind of message that only the definition can read."""
+    """A message type that only the definition can read."""
 
 
-def decode(kind: type[M], data: bytes) -> M:
+def decode(message_type: type[M], data: bytes) -> M:
     """A message; raises EncodingError unless the bytes are its one encoding."""
-    layout = _find_layout(cast("Any", kind))
+    layout = _find_layout(cast("Any", message_type))
     if layout is None or not native.is_plain(layout, data):
-        return decode_by_definition(kind, data)
-    return codec.decode(kind, data)
+        return decode_by_definition(message_type, data)
+    return codec.decode(message_type, data)
 
 
-def read(kind: type[Message], data: bytes) -> tuple[Any, ...]:
+def read(message_type: type[Message], data: bytes) -> tuple[Any, ...]:
     """The values of a message's fields in the order of their numbers, without a message.
 
     A message within is such a tuple, or None if it is not there; of a repeated field there is a
     tuple of its values. Raises EncodingError unless the bytes are the one encoding.
     """
-    layout = _find_layout(cast("Any", kind))
+    layout = _find_layout(cast("Any", message_type))
     values = None if layout is None else native.read_plain(layout, data)
-    return read_by_definition(kind, data) if values is None else values
+    return read_by_definition(message_type, data) if values is None else values
 
 
-def decode_by_definition(kind: type[M], data: bytes) -> M:
+def decode_by_definition(message_type: type[M], data: bytes) -> M:
     """As `decode`: what is written again must be the same bytes."""
-    message = codec.decode_leniently(kind, data)
+    message = codec.decode_leniently(message_type, data)
     # Unknown fields would be kept and written back: only without them is the comparison telling.
     message.DiscardUnknownFields()  # type: ignore[attr-defined,unused-ignore]
     if message.SerializeToString(deterministic=True) != data:
-        raise EncodingError(f"not the canonical encoding of a {kind.DESCRIPTOR.full_name}")
+        raise EncodingError(f"not the canonical encoding of a {message_type.DESCRIPTOR.full_name}")
     return message
 
 
-def read_by_definition(kind: type[Message], data: bytes) -> tuple[Any, ...]:
+def read_by_definition(message_type: type[Message], data: bytes) -> tuple[Any, ...]:
     """As `read`."""
-    return _list_values(decode_by_definition(kind, data))
+    return _list_values(decode_by_definition(message_type, data))
 
 
 def _list_values(message: Message) -> tuple[Any, ...]:
@@ -100,19 +100,19 @@ def _get_value(message: Message, field: FieldDescriptor) -> Any:
 
 
 @cache
-def _find_layout(kind: Any) -> object | None:
-    """How the native functions know a kind; None if they do not."""
+def _find_layout(message_type: Any) -> object | None:
+    """How the native functions know a message type; None if they do not."""
     if native is None:
         return None
     try:
-        return make_layout(native, kind.DESCRIPTOR)
+        return make_layout(native, message_type.DESCRIPTOR)
     except NoLayoutError:
         return None
 
 
 def make_layout(functions: Any, descriptor: Any, outer: tuple[str, ...] = ()) -> object:
-    """The layout of a kind for the functions of strict_native.c; NoLayoutError if they cannot read
-    it. `outer` are the kinds around it.
+    """The layout of a message type for the functions of strict_native.c; NoLayoutError if they
+    cannot read it. `outer` are the types around it.
     """
     names = (*outer, descriptor.full_name)
     entries = tuple([_make_entry(functions, field, names) for field in _sort_fields(descriptor)])

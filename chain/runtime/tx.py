@@ -1,7 +1,7 @@
 """Transactions as they come in: strict decoding, and signatures checked once.
 
 Promises that what is executed is exactly what was signed: the signature covers the bytes as they
-were sent, and a transaction that could be written in two ways is refused.
+were sent, and a transaction that could be written in two ways is rejected.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ class DecodedTx:
         "body_bytes",
         "fee",
         "gas_limit",
-        "limits_kept",
         "memo_bytes",
         "messages",
         "pub_key",
@@ -108,13 +107,10 @@ class DecodedTx:
         self.signature = signature
         # What its signature was found good for, by `verify_signature` or by who checked it before.
         self.verified_for: SignerData | None = None
-        # The parameters whose limits it was found to keep, and its gas by them: what does not
-        # change is checked once. Both in one, because threads share what they know of it.
-        self.limits_kept: tuple[Message, int] | None = None
 
 
 def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:
-    """Decodes a TxRaw; refuses everything that is not its one encoding.
+    """Decodes a TxRaw; rejects everything that is not its one encoding.
 
     With `signed` False, as for simulation, signature and sign mode may be missing.
     """
@@ -191,12 +187,12 @@ def verify_signature(tx: DecodedTx, signer_data: SignerData) -> bool:
 
 
 def decode_coins(coins: Iterable[Coin]) -> tuple[tuple[str, int], ...]:
-    """Coins as (denomination, amount): sorted, none twice, none zero; refuses anything else."""
+    """Coins as (denomination, amount): sorted, none twice, none zero; rejects anything else."""
     return _read_coins([(coin.denom, coin.amount) for coin in coins])
 
 
 def decode_amount(coin: Coin) -> int:
-    """The amount of one coin; refuses zero, signs, leading zeros and what passes 2^63 - 1."""
+    """The amount of one coin; rejects zero, signs, leading zeros and what passes 2^63 - 1."""
     return _read_amount(coin.denom, coin.amount)
 
 
@@ -219,7 +215,7 @@ def _read_amount(denom: str, text: str) -> int:
 
 
 def decode_address(text: str) -> bytes:
-    """The 20 bytes of an address; refuses anything else."""
+    """The 20 bytes of an address; rejects anything else."""
     try:
         return bech32.decode(text)
     except bech32.AddressError as error:
@@ -231,21 +227,31 @@ class TxCache:
 
     A transaction passes CheckTx, PrepareProposal, ProcessProposal and FinalizeBlock. What is
     remembered is a function of its bytes alone, so forgetting changes nothing but the time taken.
+    Max entries_max transactions and about bytes_max bytes of them are kept; the oldest go first.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler], entries_max: int = 100_000) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        entries_max: int = 100_000,
+        bytes_max: int = 64 * 1024 * 1024,
+    ) -> None:
         self._handlers = handlers
         self._entries_max = entries_max
+        self._bytes_max = bytes_max
+        self._size_bytes = 0
         self._entries: dict[bytes, DecodedTx] = {}
 
     def get(self, raw: bytes) -> DecodedTx:
-        """The decoded transaction; refuses as `decode` does."""
+        """The decoded transaction; rejects as `decode` does."""
         found = self._entries.get(raw)
         if found is None:
             found = decode(raw, self._handlers)
-            if len(self._entries) >= self._entries_max:
-                self._forget_oldest()
+            full = len(self._entries) >= self._entries_max
+            if full or self._size_bytes + len(raw) > self._bytes_max:
+                self._forget_oldest(len(raw))
             self._entries[raw] = found
+            self._size_bytes += len(raw)
         return found
 
     def is_verified(self, raw: bytes) -> bool:
@@ -255,16 +261,25 @@ class TxCache:
 
     def forget(self, raw: bytes) -> None:
         """Drops a transaction that has been committed."""
-        self._entries.pop(raw, None)
+        if self._entries.pop(raw, None) is not None:
+            self._size_bytes -= len(raw)
 
-    def _forget_oldest(self) -> None:
-        for raw in list(self._entries)[: self._entries_max // 10]:
-            self._entries.pop(raw, None)
+    def _forget_oldest(self, needed_bytes: int) -> None:
+        """Drops a tenth, and more until there is space. Threads share the cache, so that the size
+        may have drifted by a few transactions: it is counted anew.
+        """
+        entries = list(self._entries)
+        self._size_bytes = sum(map(len, entries))
+        most = self._bytes_max - max(needed_bytes, self._bytes_max // 10)
+        for number, raw in enumerate(entries):
+            if number >= self._entries_max // 10 and self._size_bytes <= most:
+                break
+            self.forget(raw)
 
 
-def _read(kind: type[Message], data: bytes) -> tuple[Any, ...]:
+def _read(message_type: type[Message], data: bytes) -> tuple[Any, ...]:
     try:
-        return strict.read(kind, data)
+        return strict.read(message_type, data)
     except codec.EncodingError as error:
         raise ChainError(SdkError.TX_PARSE, str(error)) from None
 
@@ -277,7 +292,7 @@ def _decode_message(
     if handler is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, type_url[:200])
     try:
-        return handler, strict.decode(handler.kind, value)
+        return handler, strict.decode(handler.message_type, value)
     except codec.EncodingError as error:
         raise ChainError(SdkError.TX_PARSE, str(error)) from None
 

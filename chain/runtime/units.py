@@ -1,18 +1,10 @@
-"""Names for kinds of whole numbers, and the two divisions that money needs.
+"""Constants of units, and the two divisions that energy and money need.
 
-All are plain integers at run time; the type checker keeps them apart.
+Money is in millionths of the settlement token, prices are in millionths of it per kWh, energy is in
+Wh; names say the unit last.
 """
 
 from __future__ import annotations
-
-from typing import NewType
-
-Wh = NewType("Wh", int)
-# Millionths of the settlement token.
-Money = NewType("Money", int)
-# Millionths of the settlement token per kWh.
-Price = NewType("Price", int)
-Slot = NewType("Slot", int)
 
 WH_PER_KWH = 1000
 PERMILLE = 1000

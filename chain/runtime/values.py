@@ -49,8 +49,8 @@ class Record(Generic[M]):
     number_limit: numbers of a genesis document have to be below it.
     """
 
-    def __init__(self, kind: type[M], number_limit: int = _NUMBER_LIMIT) -> None:
-        self._kind = kind
+    def __init__(self, message_type: type[M], number_limit: int = _NUMBER_LIMIT) -> None:
+        self._message_type = message_type
         self._number_limit = number_limit
         # Records that are read with every transaction, such as parameters, are decoded once.
         self.decode_shared = lru_cache(_SHARED_VALUES)(self.decode)
@@ -60,7 +60,7 @@ class Record(Generic[M]):
         return codec.encode(value) or _ALL_DEFAULTS
 
     def decode(self, data: bytes) -> M:
-        message = self._kind()
+        message = self._message_type()
         if data != _ALL_DEFAULTS:
             message.ParseFromString(data)
         return message
@@ -74,7 +74,7 @@ class Record(Generic[M]):
         if not isinstance(value, dict):
             raise ValueError(f"an object is expected, not {value!r}")
         try:
-            message = json_format.ParseDict(value, self._kind())
+            message = json_format.ParseDict(value, self._message_type())
         except (json_format.ParseError, OverflowError) as error:
             # The library overflows where an enum is infinite.
             raise ValueError(str(error)) from None

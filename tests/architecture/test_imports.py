@@ -30,10 +30,10 @@ USES: dict[str, set[str]] = {
     "settlement": {"bank", "market", "metering", "registry", "storage"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around messages.
-ENTRIES = {"admission", "app", "genesis", "transactions"}
+ENTRIES = {"ante", "app", "genesis", "keyspace", "ruleset", "transactions"}
 # What the parts around the rules may see of them, beside the packages' __all__.
 OUTSIDE = {
-    *("chain.admission", "chain.app", "chain.genesis", "chain.transactions"),
+    *("chain.app", "chain.genesis", "chain.keyspace", "chain.transactions"),
     "chain.runtime",
 }
 

@@ -201,7 +201,7 @@ def _update_tree(engine: Engine, size: int) -> int:
     height = engine.state.committed.height
     began_s = time.process_time()
     for offset, changes in enumerate(batches, start=1):
-        block = engine.state.next_block(height + offset, population.GENESIS_TIME_S)
+        block = BlockInfo(population.CHAIN_ID, height + offset, population.GENESIS_TIME_S)
         engine.state.set_pending(block, changes)
         engine.state.commit()
     return round(TREE_BATCHES * TREE_BATCH / (time.process_time() - began_s))

@@ -83,7 +83,7 @@ def create(
     changes = app.init_chain(_make_genesis(metered, params or {}))
     with Database.open(folder, create=True, cache_entries=1) as database:
         state = NodeState(database)
-        state.begin_chain(CHAIN_ID, changes)
+        state.begin_chain(BlockInfo(CHAIN_ID, 1, GENESIS_TIME_S), changes)
         for height, chunk in enumerate(_chunks(size), start=1):
             block = BlockInfo(CHAIN_ID, height, GENESIS_TIME_S)
             ctx = Context(CacheStore(state.reader), block)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chain import app
-from chain.admission import TxResult
 from chain.runtime.errors import ChainError
+from chain.transactions import TxResult
 from client.keys import AccountKey
 from tests.clients.loopback_node import LoopbackNode, LostAnswerError, NodeError
 from tests.support import cast

@@ -2,12 +2,13 @@
 
 import json
 import stat
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Never
 
 import pytest
 
-from chain.runtime.signatures import verify_ed25519, verify_secp256k1
+from chain.runtime.signatures import verify_ed25519, verify_secp256k1_digest
 from client import keyring as keyrings
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
@@ -90,8 +91,9 @@ def test_new_words_are_24_and_give_a_key() -> None:
 
 def test_signatures_are_accepted_by_the_chain() -> None:
     account, meter = AccountKey.generate(), MeterKey.generate()
-    assert verify_secp256k1(account.pub_key, b"content", account.sign(b"content"))
-    assert not verify_secp256k1(account.pub_key, b"other", account.sign(b"content"))
+    digest = sha256(b"content").digest()
+    assert verify_secp256k1_digest(account.pub_key, digest, account.sign(b"content"))
+    assert not verify_secp256k1_digest(account.pub_key, digest, account.sign(b"other"))
     assert verify_ed25519(meter.pub_key, b"content", meter.sign(b"content"))
 
 

@@ -1,6 +1,7 @@
 """Transactions byte for byte as other wallets make them."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import pytest
 from blockenergy.market.v1.tx_pb2 import MsgBuy
@@ -11,7 +12,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime.signatures import verify_secp256k1
+from chain.runtime.signatures import verify_secp256k1_digest
 from client import tx
 from client.errors import UsageError
 from client.keys import AccountKey
@@ -83,7 +84,7 @@ def test_a_transfer_is_the_one_written_by_hand() -> None:
     doc = text(1, body) + text(2, auth_info) + text(3, CHAIN_ID) + count(4, ACCOUNT_NUMBER)
     signature = COSMJS_TX[-64:]
     assert text(1, body) + text(2, auth_info) + text(3, signature) == COSMJS_TX
-    assert verify_secp256k1(ALICE.pub_key, doc, signature)
+    assert verify_secp256k1_digest(ALICE.pub_key, sha256(doc).digest(), signature)
 
 
 def test_the_hash_is_the_one_that_nodes_report() -> None:

@@ -23,13 +23,13 @@ def main() -> None:
     seed, blocks = int(sys.argv[1]), int(sys.argv[2])
     multistore = Multistore(module.name for module in app.MODULES)
     simulation = Simulation(seed, lambda result: _print_block(multistore, result))
-    genesis = multistore.update(app.split_by_module(dict(simulation.world.store.data)))
+    genesis = multistore.update(app.KEYSPACE.split_by_module(dict(simulation.world.store.data)))
     _print({"app_hash": genesis.hex(), "genesis": simulation.world.genesis})
     simulation.run(blocks)
 
 
 def _print_block(multistore: Multistore, result: app.BlockResult) -> None:
-    app_hash = multistore.update(app.split_by_module(result.changes))
+    app_hash = multistore.update(app.KEYSPACE.split_by_module(result.changes))
     results = [
         {
             "code": tx.code,

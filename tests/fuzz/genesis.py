@@ -16,7 +16,6 @@ from chain import app
 from chain.runtime.collections import GenesisError
 from chain.runtime.context import BlockInfo
 from chain.runtime.store import CacheStore
-from chain.runtime.tx import TxCache
 from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
 from tests.fuzz.worlds import find_worlds
@@ -84,10 +83,9 @@ class Genesis:
 
     def _require_goes_on(self, store: SortedStore) -> None:
         """Blocks without transactions: at once, soon, and after all deadlines."""
-        cache = TxCache(app.HANDLERS)
         for step, time_s in enumerate((0, 10, 4_000)):
             block = BlockInfo(CHAIN_ID, self._height + step + 1, self._time_s + time_s)
-            result = app.finalize_block(store, block, cache, [])
+            result = app.finalize_block(store, block, [])
             store.apply(result.changes)
         problems = app.check_invariants(CacheStore(store))
         require(not problems, f"taken, but some blocks later {problems[:3]}")
@@ -98,7 +96,7 @@ def judge_sentence(text: str) -> str:
     require(text.strip(), "refused without a sentence")
     require(len(text) <= LOG_CHARACTERS_MAX, f"refused with {len(text)} characters")
     module = text.split(".", maxsplit=1)[0].split(":", maxsplit=1)[0]
-    known = module in app.MODULE_NAMES.values()
+    known = module in app.KEYSPACE.module_names.values()
     return f"refused genesis {module if known else 'app_state'}"
 
 

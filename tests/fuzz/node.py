@@ -15,6 +15,7 @@ from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import Database
 from chain import app
+from chain.runtime.context import BlockInfo
 from tests.fuzz.street import Street
 from tests.support.world import CHAIN_ID
 
@@ -37,7 +38,8 @@ class FuzzedNode:
         self.application = EnergyApplication(self.state, "fuzz")
         self.faults = FaultCatcher("abci_app")
         world = street.world
-        self.state.begin_chain(CHAIN_ID, app.init_chain(app.export(world.store)))
+        genesis = BlockInfo(CHAIN_ID, 1, world.time_s)
+        self.state.begin_chain(genesis, app.init_chain(app.export(world.store)))
         request = abci.RequestFinalizeBlock(height=world.height + 1)
         request.time.seconds = world.time_s + 1
         self.application.finalize_block(request)

@@ -38,8 +38,8 @@ class Queries:
     def __init__(self) -> None:
         random = Random(2)
         self._asked = [_Asked(street, random) for street in get_streets()]
-        self._paths = sorted(app.QUERIES)
-        self._answers = {path: vectors.answer_class(path) for path in app.QUERIES}
+        self._paths = sorted(app.RULES.queries)
+        self._answers = {path: vectors.answer_class(path) for path in app.RULES.queries}
         self._answers[app.SIMULATE_PATH] = service_pb2.SimulateResponse
 
     def begin(self) -> None:
@@ -126,9 +126,9 @@ class _Asked:
     def ask_for_state(self, random: Random) -> abci.RequestQuery:
         """Raw state, mostly with a proof."""
         key = random.choice(self._keys)
-        module = app.MODULE_NAMES[key[0]]
+        module = app.KEYSPACE.module_names[key[0]]
         if random.random() < 0.1:
-            module = random.choice(list(app.MODULE_NAMES.values()))
+            module = random.choice(list(app.KEYSPACE.module_names.values()))
         if random.random() < 0.3:
             key = wire.mutate_bytes(key, random, self._street.tokens)
         prove = random.random() < 0.7

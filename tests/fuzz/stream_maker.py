@@ -82,7 +82,7 @@ class StreamMaker:
         if name == "check_tx":
             inner.tx = random.choice(self._txs)
         elif name == "query":
-            path = random.choice(sorted(app.QUERIES))
+            path = random.choice(sorted(app.RULES.queries))
             inner.path, inner.height = path, 0
             inner.data = self._street.make_request(path, random).SerializeToString()
             inner.prove = False

@@ -34,7 +34,7 @@ BLOCKS = 150
 MESSAGES_PER_KIND_MAX = 200
 # Slots as the vectors name them.
 _SLOT = re.compile(rf"\b{FIRST_SLOT // 100}\d\d\b")
-_KINDS = sorted(app.HANDLERS)
+_KINDS = sorted(app.RULES.handlers)
 
 
 class Known:
@@ -42,8 +42,8 @@ class Known:
 
     def __init__(self, contents: Iterable[dict[str, Any]]) -> None:
         """`contents` are those of vectors."""
-        self.messages: dict[str, list[Message]] = {url: [] for url in app.HANDLERS}
-        self.requests: dict[str, list[Message]] = {path: [] for path in app.QUERIES}
+        self.messages: dict[str, list[Message]] = {url: [] for url in app.RULES.handlers}
+        self.requests: dict[str, list[Message]] = {path: [] for path in app.RULES.queries}
         self.pools = Pools()
         for content in contents:
             self._learn_from_vector(content)
@@ -55,26 +55,26 @@ class Known:
         """The messages of transactions that can be decoded."""
         for raw in sent:
             with contextlib.suppress(ChainError):
-                for handler, message in decode(raw, app.HANDLERS).messages:
+                for handler, message in decode(raw, app.RULES.handlers).messages:
                     if len(self.messages[handler.type_url]) < MESSAGES_PER_KIND_MAX:
                         self.messages[handler.type_url].append(message)
                         self.pools.learn(message)
 
     def learn_from_state(self, world: World) -> None:
         """What is on record: holds, slots, meters and so on, as far as empty requests tell."""
-        for path, query in app.QUERIES.items():
+        for path, query in app.RULES.queries.items():
             with contextlib.suppress(ChainError):
                 answer = world.query(path, query.request(), vectors.answer_class(path))
                 self.pools.learn(answer)
 
     def make_message(self, random: Random) -> Message:
         """A message of any kind: a good one, one that is nearly good, or any at all."""
-        handler = app.HANDLERS[random.choice(_KINDS)]
-        return self._make(handler.kind, self.messages[handler.type_url], random)
+        handler = app.RULES.handlers[random.choice(_KINDS)]
+        return self._make(handler.message_type, self.messages[handler.type_url], random)
 
     def make_request(self, path: str, random: Random) -> Message:
         """A request for a question."""
-        return self._make(app.QUERIES[path].request, self.requests[path], random)
+        return self._make(app.RULES.queries[path].request, self.requests[path], random)
 
     def _make(self, kind: type[Message], known: list[Message], random: Random) -> Message:
         message = kind()
@@ -89,9 +89,9 @@ class Known:
     def _learn_from_vector(self, content: dict[str, Any]) -> None:
         for entry in [*content.get("before", []), *content.get("same_block", []), content]:
             url = entry.get("message", {}).get("@type")
-            if url in app.HANDLERS:
+            if url in app.RULES.handlers:
                 self.messages[url].append(vectors.to_message(entry["message"]))
-        query = app.QUERIES.get(content.get("query", ""))
+        query = app.RULES.queries.get(content.get("query", ""))
         if query is not None:
             fields = documents.resolve(content.get("request", {}))
             self.requests[query.path].append(json_format.ParseDict(fields, query.request()))
@@ -118,7 +118,7 @@ class Street:
 
     def sign(self, message: Message, random: Random) -> bytes:
         """A message in the transaction of its signer; of another one now and then."""
-        handler = app.HANDLERS[f"/{message.DESCRIPTOR.full_name}"]
+        handler = app.RULES.handlers[f"/{message.DESCRIPTOR.full_name}"]
         name = cast.name_of(getattr(message, handler.signer_field))
         if name not in self.names or random.random() < 0.02:
             name = random.choice(self.names)

@@ -15,14 +15,13 @@ from cosmos.tx.v1beta1 import tx_pb2
 
 from abci_app.results import encode_exec_result, make_check_result
 from chain import app, auth
-from chain.admission import Admission, TxResult
 from chain.auth.state import ACCOUNTS
 from chain.bank.state import BALANCES
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
 from chain.runtime.store import CacheStore
-from chain.runtime.tx import DecodedTx, TxCache, decode, sign_bytes
-from chain.transactions import deliver_tx
+from chain.runtime.tx import DecodedTx, decode, sign_bytes
+from chain.transactions import TxResult, deliver_tx, reject
 from tests.fuzz import wire
 from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_refusal, require
@@ -48,7 +47,7 @@ class Transactions:
         self._corpus = [self.street.sign(message, random) for message in messages]
 
     def begin(self) -> None:
-        self._cache = TxCache(app.HANDLERS, entries_max=100)
+        """Nothing is carried over."""
 
     def make(self, random: Random) -> bytes:
         raw = random.choice(self._corpus)
@@ -60,7 +59,7 @@ class Transactions:
 
     def check(self, data: bytes) -> str:
         try:
-            decoded = decode(data, app.HANDLERS)
+            decoded = decode(data, app.RULES.handlers)
         except ChainError as refusal:
             outcome = judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
             require(refusal.error.codespace == "sdk", "a decoder refuses with codes of the SDK")
@@ -69,12 +68,12 @@ class Transactions:
             _require_refused_without_signature(data)
         else:
             outcome = ACCEPTED
-            again = decode(data, app.HANDLERS)
+            again = decode(data, app.RULES.handlers)
             require(
                 _list_content(again) == _list_content(decoded), "decoded twice to other content"
             )
             _require_one_form(data, decoded)
-        executed = judge_execution(self.street, self._cache, data)
+        executed = judge_execution(self.street, data)
         require(decoded is not None or executed == outcome, f"decoding: {outcome}, not {executed}")
         return executed if decoded is not None else outcome
 
@@ -103,8 +102,10 @@ class Transactions:
     def _signers(self, raw: bytes) -> str:
         """Who signed a transaction of the corpus."""
         item = tx_pb2.TxBody.FromString(tx_pb2.TxRaw.FromString(raw).body_bytes).messages[0]
-        handler = app.HANDLERS[item.type_url]
-        return cast.name_of(getattr(handler.kind.FromString(item.value), handler.signer_field))
+        handler = app.RULES.handlers[item.type_url]
+        return cast.name_of(
+            getattr(handler.message_type.FromString(item.value), handler.signer_field)
+        )
 
 
 class Messages:
@@ -119,7 +120,7 @@ class Messages:
         get_streets()
 
     def begin(self) -> None:
-        self._cache = TxCache(app.HANDLERS, entries_max=100)
+        """Nothing is carried over."""
 
     def make(self, random: Random) -> bytes:
         number, street = choose_street(random)
@@ -127,7 +128,7 @@ class Messages:
 
     def check(self, data: bytes) -> str:
         street, raw = split_street(data)
-        return judge_execution(street, self._cache, raw)
+        return judge_execution(street, raw)
 
     def end(self) -> None:
         """Nothing is left behind."""
@@ -136,22 +137,22 @@ class Messages:
         """Nothing was opened."""
 
 
-def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
+def judge_execution(street: Street, raw: bytes) -> str:
     """Admits and executes a transaction in the next block of the street."""
     world = street.world
     block = BlockInfo(world.block_info.chain_id, world.height + 1, world.time_s + 1)
-    mempool = Admission(world.store, block, cache)
-    admitted = mempool.check(raw)
+    mempool = CacheStore(world.store)
+    admitted = app.check_tx(mempool, block, raw)
     make_check_result(admitted)
     if admitted.code:
-        again = mempool.check(raw)
+        again = app.check_tx(mempool, block, raw)
         same = (again.code, again.log) == (admitted.code, admitted.log)
         require(same, "refused, and then refused for another reason")
     store = CacheStore(world.store)
-    result = deliver_tx(store, block, cache, raw)
-    cache.forget(raw)
-    if result.fault is not None:
-        raise result.fault
+    result = _deliver(store, block, raw)
+    app.RULES.forget_txs([raw])
+    if result.exception is not None:
+        raise result.exception
     _require_bounded(result)
     if result.code:
         outcome = judge_refusal(result.codespace, result.code, result.log)
@@ -160,8 +161,16 @@ def judge_execution(street: Street, cache: TxCache, raw: bytes) -> str:
         require(not admitted.code, "executed, but CheckTx had refused it")
         outcome = ACCEPTED
     if not admitted.code and zlib.crc32(raw) % 8 == 0:
-        _require_invariants(street, block, cache, raw)
+        _require_invariants(street, block, raw)
     return outcome
+
+
+def _deliver(store: CacheStore, block: BlockInfo, raw: bytes) -> TxResult:
+    try:
+        tx = app.RULES.decode_tx(raw)
+    except ChainError as error:
+        return reject(error)
+    return deliver_tx(store, block, tx)
 
 
 def _require_bounded(result: TxResult) -> None:
@@ -176,9 +185,9 @@ def _require_nothing_but_the_fee(store: CacheStore, is_admitted: bool) -> None:
     require(not wrong, f"refused, but changes {wrong[:5]}")
 
 
-def _require_invariants(street: Street, block: BlockInfo, cache: TxCache, raw: bytes) -> None:
+def _require_invariants(street: Street, block: BlockInfo, raw: bytes) -> None:
     """A whole block with the transaction: whatever it did, every invariant holds after it."""
-    result = app.finalize_block(street.world.store, block, cache, [raw])
+    result = app.finalize_block(street.world.store, block, [raw])
     after = CacheStore(street.world.store)
     after.changes.update(result.changes)
     problems = app.check_invariants(after)
@@ -188,7 +197,7 @@ def _require_invariants(street: Street, block: BlockInfo, cache: TxCache, raw: b
 def _require_refused_without_signature(data: bytes) -> None:
     """Simulation decodes what has no signature; it may take more, but not break."""
     try:
-        decode(data, app.HANDLERS, signed=False)
+        decode(data, app.RULES.handlers, signed=False)
     except ChainError as refusal:
         judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
 

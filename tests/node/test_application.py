@@ -193,7 +193,7 @@ class TestRecheckOfManyTransactions:
             else:
                 answers.append([node.check(tx) for tx in waiting])
             # What was admitted is what the next proposal has.
-            assert node.app._get_admitted(9, 3) == [pay(2), pay(3), pay(4)]
+            assert node.app._get_passed(9, 3) == [pay(2), pay(3), pay(4)]
             node.stop()
         assert answers[0] == answers[1]
         assert [answer.code for answer in answers[0]].count(0) == 3

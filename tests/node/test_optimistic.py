@@ -23,9 +23,9 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, bool]]:
     calls: list[tuple[int, int, bool]] = []
     execute = app.finalize_block
 
-    def note(reader: Any, block: Any, cache: Any, txs: Any) -> Any:
+    def note(reader: Any, block: Any, txs: Any) -> Any:
         calls.append((block.height, len(txs), block.block_hash is not None))
-        return execute(reader, block, cache, txs)
+        return execute(reader, block, txs)
 
     monkeypatch.setattr(app, "finalize_block", note)
     return calls

@@ -34,7 +34,7 @@ def spoiled(raw: bytes) -> bytes:
 
 
 def claims(raws: Sequence[bytes]) -> list[tuple[DecodedTx, SignerData]]:
-    return [(decode(raw, app.HANDLERS), PURPOSE) for raw in raws]
+    return [(decode(raw, app.RULES.handlers), PURPOSE) for raw in raws]
 
 
 def is_running(pid: int) -> bool:
@@ -60,7 +60,7 @@ def worker() -> Iterator[SignatureWorker]:
 
 
 def test_each_job_has_its_own_answer() -> None:
-    tx = decode(pay(0), app.HANDLERS)
+    tx = decode(pay(0), app.RULES.handlers)
     digest = compute_digest(tx, PURPOSE)
     jobs = [
         ANNA.pub_key + digest + tx.signature,

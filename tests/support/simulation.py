@@ -22,10 +22,10 @@ from blockenergy.settlement.v1 import query_pb2 as settlement_query_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_state_pb2
 
 from chain import app
-from chain.admission import TxResult
 from chain.market.state import BOOKING
 from chain.runtime import bech32
 from chain.runtime.context import Event
+from chain.transactions import TxResult
 from tests.support import actions, cast, market_actions, simulated_street
 from tests.support.happenings import Happenings
 from tests.support.oracle import Oracle

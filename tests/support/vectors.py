@@ -42,10 +42,10 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from chain import app
-from chain.admission import TxResult
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import CosmosEvent, Event
 from chain.runtime.errors import ChainError
+from chain.transactions import TxResult
 from tests.support import cast, documents
 from tests.support.world import CHAIN_ID, START_S, World, response
 
@@ -159,7 +159,7 @@ def _run_message(world: World, vector: Vector) -> None:
 
 
 def _run_query(world: World, vector: Vector) -> None:
-    query = app.QUERIES.get(vector["query"])
+    query = app.RULES.queries.get(vector["query"])
     fields = documents.resolve(vector.get("request", {}))
     request = json_format.ParseDict(fields, query.request()).SerializeToString() if query else b""
     if "rejected" in vector.content:
@@ -235,10 +235,10 @@ def _sign_reading(reading: metering_pb2.Reading, signature: str) -> bytes:
 
 
 def _class_of(type_url: str) -> type[Message]:
-    handler = app.HANDLERS.get(type_url)
+    handler = app.RULES.handlers.get(type_url)
     if handler is not None:
-        return handler.kind
-    for known in app.HANDLERS.values():
+        return handler.message_type
+    for known in app.RULES.handlers.values():
         if known.response_type_url == type_url:
             return _symbol(type_url[1:])
     # A message of another chain, which this one has to refuse.

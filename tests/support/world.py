@@ -26,11 +26,10 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from chain import app, auth
-from chain.admission import TxResult
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
 from chain.runtime.store import CacheStore
-from chain.runtime.tx import TxCache
+from chain.transactions import TxResult
 from tests.support import cast, documents
 from tests.support.store import SortedStore
 from tests.support.transactions import Envelope, sign
@@ -73,7 +72,6 @@ class World:
         self.genesis = document
         self.store = SortedStore()
         self.store.apply(app.init_chain(self.genesis))
-        self.cache = TxCache(app.HANDLERS)
         # Offered with every transaction that does not name another.
         self.fee: Sequence[tuple[str, int]] = ()
         self.height = 0
@@ -91,10 +89,10 @@ class World:
         """Executes a block of transactions."""
         self.height += 1
         self.time_s = self.time_s if at is None else at
-        result = app.finalize_block(self.store, self.block_info, self.cache, txs)
+        result = app.finalize_block(self.store, self.block_info, txs)
         for tx_result in result.tx_results:
-            if tx_result.fault:
-                raise tx_result.fault
+            if tx_result.exception:
+                raise tx_result.exception
         self.store.apply(result.changes)
         self.results = result.tx_results
         self._pending.clear()

@@ -50,7 +50,7 @@ def test_a_vector_lies_in_the_folder_of_its_message() -> None:
             assert kind in ("block", "query", "transaction"), f"{vector.name}: no such message"
 
 
-@pytest.mark.parametrize("path", sorted(app.QUERIES))
+@pytest.mark.parametrize("path", sorted(app.RULES.queries))
 def test_every_query_has_a_vector(path: str) -> None:
     assert any(vector.get("query") == path for vector in VECTORS), f"no vector asks {path}"
 

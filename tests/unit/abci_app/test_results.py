@@ -18,11 +18,14 @@ from abci_app.results import (
     encode_exec_result,
     make_check_result,
 )
-from chain.admission import TxResult
+from chain.app import BlockResult
+from chain.runtime.consensus import BlockLimits, ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import CosmosEvent
+from chain.transactions import TxResult
 from tests.support.native import load_native
 from tests.support.properties import examples
 
+SEEN = CosmosEvent("misbehavior", ())
 SENT = CosmosEvent("transfer", (("recipient", "ben"), ("sender", "anna"), ("amount", "5ueur")))
 # Lengths around those at which a length takes one byte more.
 LENGTHS = (0, 120, 127, 128, 16_383, 16_384)
@@ -57,12 +60,23 @@ def test_a_typed_event_has_all_of_its_fields() -> None:
 
 def test_a_block_has_its_results_in_order_and_its_own_events() -> None:
     results = [TxResult(gas_used=number, events=[SENT] * number) for number in range(3)]
-    reply = encode_block_result(results, [SENT], b"hash").decode()
+    updates = ConsensusUpdates(
+        (ValidatorUpdate(bytes(32), 7), ValidatorUpdate(b"k" * 32, 0)), BlockLimits(1 << 20, -1)
+    )
+    block = BlockResult({}, results, [SENT], updates)
+    reply = encode_block_result(block, [SEEN], b"hash").decode()
     assert [(result.gas_used, len(result.events)) for result in reply.tx_results] == [
         (number, number) for number in range(3)
     ]
-    assert [event.type for event in reply.events] == ["transfer"]
+    assert [event.type for event in reply.events] == ["transfer", "misbehavior"]
     assert reply.app_hash == b"hash"
+    assert [(one.pub_key.ed25519, one.power) for one in reply.validator_updates] == [
+        (bytes(32), 7),
+        (b"k" * 32, 0),
+    ]
+    limits = reply.consensus_param_updates
+    assert (limits.block.max_bytes, limits.block.max_gas) == (1 << 20, -1)
+    assert not limits.HasField("evidence")
 
 
 def test_checks_with_other_outcomes_have_other_replies() -> None:

@@ -148,7 +148,7 @@ def test_every_record_of_every_module_is_in_the_list() -> None:
         for module in app.MODULES
         for collection in module.schema.collections
     ]
-    kinds = {value._kind for value in values if isinstance(value, Record)}
+    kinds = {value._message_type for value in values if isinstance(value, Record)}
     assert kinds == set(STATE_KINDS)
 
 

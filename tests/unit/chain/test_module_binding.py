@@ -115,8 +115,8 @@ def test_every_refusal_says_what_to_do(codespace: str) -> None:
 
 
 def test_every_message_names_its_signer() -> None:
-    for handler in app.HANDLERS.values():
-        field = handler.kind.DESCRIPTOR.fields_by_name[handler.signer_field]
+    for handler in app.RULES.handlers.values():
+        field = handler.message_type.DESCRIPTOR.fields_by_name[handler.signer_field]
         assert get_option(field, options_pb2.unit) == options_pb2.UNIT_ADDRESS, handler.type_url
         assert field.number == 1
 

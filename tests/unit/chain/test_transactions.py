@@ -1,4 +1,4 @@
-"""What happens around messages: admission, all or nothing, faults, simulation, proposals."""
+"""What happens around messages: ante handler, all or nothing, errors, simulation, proposals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from cosmos.tx.v1beta1 import service_pb2, tx_pb2
 from google.protobuf.message import Message
 
 from chain import app
-from chain.admission import Admission, TxResult
 from chain.registry.state import METERS_BY_OWNER
+from chain.ruleset import Ruleset
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError
-from chain.runtime.tx import TxCache
+from chain.runtime.store import CacheStore
+from chain.runtime.tx import DecodedTx, SignerData
+from chain.transactions import TxResult
 from tests.support import cast
 from tests.support.world import World
 
@@ -57,7 +59,7 @@ class TestResults:
         assert [event.type for event in events] == ["tx", "transfer", "message"]
         assert dict(events[2].attributes) == {"action": SEND_URL, "sender": ben, "msg_index": "0"}
 
-    def test_a_failure_keeps_only_the_event_of_its_admission(self) -> None:
+    def test_a_failure_keeps_only_the_event_of_its_fee(self) -> None:
         world = World()
         world.block(world.sign("ben", _send(1), _send(1, "fred")))
         assert [event.type for event in world.results[0].events] == ["tx"]  # type: ignore[union-attr]
@@ -75,13 +77,13 @@ class TestFaults:
     @staticmethod
     def deliver(world: World, fault: BaseException) -> TxResult:
         def broken(ctx: Context, message: Any) -> Message:
-            app.HANDLERS[SEND_URL].run(ctx, message)
+            app.RULES.handlers[SEND_URL].run(ctx, message)
             raise fault
 
-        handlers = {**app.HANDLERS, SEND_URL: replace(app.HANDLERS[SEND_URL], run=broken)}
+        ruleset = Ruleset(app.MODULES)
+        ruleset.handlers[SEND_URL] = replace(ruleset.handlers[SEND_URL], run=broken)
         poison, good = world.send("ben", "anna", 5), world.sign("clara", _from_clara())
-        cache = TxCache(handlers)
-        result = app.finalize_block(world.store, world.block_info, cache, [poison, good])
+        result = app.finalize_block(world.store, world.block_info, [poison, good], ruleset)
         world.store.apply(result.changes)
         assert not app.check_invariants(world.store)
         return result.tx_results[0]
@@ -92,7 +94,7 @@ class TestFaults:
         world.block()
         result = self.deliver(world, fault)
         assert (result.codespace, result.code) == ("sdk", errors_pb2.PANIC)
-        assert result.fault is fault
+        assert result.exception is fault
         assert str(fault) not in result.log
         assert world.balance("anna") == 100_000_000
         assert world.short()["auth.accounts[ben]"]["sequence"] == "1"
@@ -118,36 +120,51 @@ def _from_clara() -> Message:
     )
 
 
-class TestAdmission:
-    """Admission to the mempool, where nothing is executed."""
+class Mempool:
+    """What CheckTx keeps between two blocks."""
+
+    def __init__(self, world: World) -> None:
+        self._store, self._block = CacheStore(world.store), world.block_info
+        # What others have verified is not known here.
+        self._ruleset = Ruleset(app.MODULES)
+
+    def check(self, raw: bytes) -> TxResult:
+        return app.check_tx(self._store, self._block, raw, self._ruleset)
+
+    def find_signer_data(self, raw: bytes) -> tuple[DecodedTx, SignerData] | None:
+        return app.find_signer_data(self._store, self._block, raw, self._ruleset)
+
+
+class TestCheckTx:
+    """What may wait for a block; nothing is executed."""
 
     @staticmethod
-    def start(changes: dict[str, Any] | None = None) -> tuple[World, Admission]:
+    def start(changes: dict[str, Any] | None = None) -> tuple[World, Mempool]:
         world = World(changes or {})
         world.block()
-        return world, Admission(world.store, world.block_info, world.cache)
+        return world, Mempool(world)
 
     def test_it_counts_sequences_without_a_block(self) -> None:
-        world, admission = self.start()
+        world, mempool = self.start()
         first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
-        codes = [admission.check(raw).code for raw in (second, first, second, second)]
+        codes = [mempool.check(raw).code for raw in (second, first, second, second)]
         assert codes == [errors_pb2.WRONG_SEQUENCE, 0, 0, errors_pb2.WRONG_SEQUENCE]
         assert world.short()["auth.accounts[ben]"].get("sequence") is None
 
     def test_it_takes_fees_so_that_nobody_promises_them_twice(self) -> None:
-        world, admission = self.start({"bank.balances[ben, ueur]": 150})
+        world, mempool = self.start({"bank.balances[ben, ueur]": 150})
         txs = [world.sign("ben", _send(1), fee=[("ueur", 100)]) for _ in range(2)]
-        assert [admission.check(raw).code for raw in txs] == [0, errors_pb2.INSUFFICIENT_FUNDS]
+        assert [mempool.check(raw).code for raw in txs] == [0, errors_pb2.INSUFFICIENT_FUNDS]
 
     def test_it_does_not_execute(self) -> None:
-        world, admission = self.start()
+        world, mempool = self.start()
         # Fred is nobody: the payment will fail, and its sequence will be used up.
         raw = world.send("ben", "fred", 1)
-        assert admission.check(raw).code == 0
+        assert mempool.check(raw).code == 0
         assert world.block(raw).tx_results[0].code != 0
 
     def test_what_is_refused_changes_nothing(self) -> None:
-        world, admission = self.start({"bank.balances[ben, ueur]": 100})
+        world, mempool = self.start({"bank.balances[ben, ueur]": 100})
         good = world.sign("ben", _send(1), fee=[("ueur", 100)])
         wrong = [
             b"\xff",
@@ -157,42 +174,42 @@ class TestAdmission:
             world.spoil("ben", _from_clara(), sequence=0),
         ]
         for raw in wrong:
-            assert admission.check(raw).code != 0
-        assert admission.check(good).code == 0
+            assert mempool.check(raw).code != 0
+        assert mempool.check(good).code == 0
 
     def test_it_says_what_execution_will_say(self) -> None:
-        """Whatever is offered in whatever order, the block that holds it admits the same."""
-        world, admission = self.start()
+        """Whatever is offered in whatever order, the block that holds it lets the same pass."""
+        world, mempool = self.start()
         txs = [world.send("ben", "anna", 1) for _ in range(3)]
         txs += [world.send("anna", "ben", 1), b"noise", world.spoil("clara", _send(1))]
         offered = [txs[number] for number in (0, 2, 1, 1, 4, 3, 2, 5, 0)]
-        codes = [admission.check(raw).code for raw in offered]
+        codes = [mempool.check(raw).code for raw in offered]
         assert codes == [result.code for result in world.block(*offered).tx_results]
         assert codes.count(0) == 4
 
     def test_it_knows_ahead_which_signature_it_will_ask_for(self) -> None:
-        world, admission = self.start()
+        world, mempool = self.start()
         first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
-        assert admission.prefetch_signature(b"noise") is None
+        assert mempool.find_signer_data(b"noise") is None
         for raw in (first, second):
-            foreseen = admission.prefetch_signature(raw)
+            foreseen = mempool.find_signer_data(raw)
             assert foreseen is not None
             tx, signer_data = foreseen
             # Whoever says that it is good is believed: nobody else looks any more.
             tx.signature = bytes(64)
             tx.verified_for = signer_data
-            assert admission.prefetch_signature(raw) is None
-        assert [admission.check(raw).code for raw in (first, second)] == [0, 0]
+            assert mempool.find_signer_data(raw) is None
+        assert [mempool.check(raw).code for raw in (first, second)] == [0, 0]
 
 
 class TestProposals:
     @staticmethod
     def prepare(world: World, txs: list[bytes], max_tx_bytes: int = 10**6) -> list[bytes]:
-        return app.prepare_proposal(world.store, world.block_info, world.cache, txs, max_tx_bytes)
+        return app.prepare_proposal(world.store, world.block_info, txs, max_tx_bytes)
 
     @staticmethod
     def accepts(world: World, txs: list[bytes]) -> bool:
-        return app.process_proposal(world.store, world.block_info, world.cache, txs)
+        return app.process_proposal(world.store, world.block_info, txs)
 
     def test_what_cannot_be_admitted_is_left_out(self) -> None:
         world = World()
@@ -291,7 +308,7 @@ class TestSimulation:
 
 
 class TestQueries:
-    @pytest.mark.parametrize("path", [*sorted(app.QUERIES), SIMULATE])
+    @pytest.mark.parametrize("path", [*sorted(app.RULES.queries), SIMULATE])
     @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0b", b"\x0a\xff"])
     def test_noise_is_refused_and_never_breaks(self, path: str, data: bytes) -> None:
         world = World()
@@ -309,35 +326,37 @@ class TestQueries:
 
     def test_store_keys_are_named_by_module(self) -> None:
         world = World()
-        parts = app.split_by_module(dict(world.store.data))
+        parts = app.KEYSPACE.split_by_module(dict(world.store.data))
         rebuilt = {
-            app.store_key(module, key): value
+            app.KEYSPACE.get_store_key(module, key): value
             for module, content in parts.items()
             for key, value in content.items()
         }
-        in_tree = {key: value for key, value in world.store.data.items() if app.is_in_tree(key)}
+        in_tree = {
+            key: value for key, value in world.store.data.items() if app.KEYSPACE.is_in_tree(key)
+        }
         assert rebuilt == in_tree
         assert set(parts) == {module.name for module in app.MODULES}
         with pytest.raises(ChainError):
-            app.store_key("gold", b"")
+            app.KEYSPACE.get_store_key("gold", b"")
 
     def test_the_app_hash_covers_collections_and_no_indexes(self) -> None:
         schemas = [module.schema for module in app.MODULES]
         exported = [collection.prefix for schema in schemas for collection in schema.collections]
-        assert all(app.is_in_tree(prefix + b"key") for prefix in exported)
+        assert all(app.KEYSPACE.is_in_tree(prefix + b"key") for prefix in exported)
         indexes = [index.prefix for schema in schemas for index in schema.indexes]
         assert METERS_BY_OWNER.prefix in indexes
-        assert not any(app.is_in_tree(prefix + b"key") for prefix in indexes)
+        assert not any(app.KEYSPACE.is_in_tree(prefix + b"key") for prefix in indexes)
 
     def test_keys_of_indexes_are_refused(self) -> None:
         key = METERS_BY_OWNER.prefix[1:] + bytes(20)
         with pytest.raises(ChainError, match="collection 3 of registry is an index") as caught:
-            app.store_key("registry", key)
+            app.KEYSPACE.get_store_key("registry", key)
         assert caught.value.error.name == "INVALID_REQUEST"
 
     def test_an_index_that_does_not_fit_its_map_is_a_problem(self) -> None:
         world = World()
-        index_key = next(key for key in world.store.data if not app.is_in_tree(key))
+        index_key = next(key for key in world.store.data if not app.KEYSPACE.is_in_tree(key))
         world.store.apply({index_key: None})
         assert app.check_invariants(world.store) == [
             "registry: the index of meters does not fit them"

@@ -34,7 +34,7 @@ GOOD = sign(BEN, [SEND], ENVELOPE)
 def refused(raw: bytes, signed: bool = True) -> str:
     """The name of the refusal."""
     with pytest.raises(ChainError) as caught:
-        txs.decode(raw, app.HANDLERS, signed)
+        txs.decode(raw, app.RULES.handlers, signed)
     assert caught.value.error.codespace == "sdk"
     return caught.value.error.name
 
@@ -52,14 +52,14 @@ def changed(change: Callable[[tx_pb2.TxRaw, tx_pb2.TxBody, tx_pb2.AuthInfo], Non
 
 class TestTheOneForm:
     def test_what_is_read_from_it(self) -> None:
-        tx = txs.decode(GOOD, app.HANDLERS)
+        tx = txs.decode(GOOD, app.RULES.handlers)
         assert [message for _, message in tx.messages] == [SEND]
         assert (tx.signer, tx.pub_key, tx.sequence) == (BEN.address, BEN.pub_key, 2)
         assert (tx.fee, tx.gas_limit, tx.memo_bytes) == ((("ueur", 10),), 1_000_000, 5)
         assert tx.size_bytes == len(GOOD)
 
     def test_the_signature_is_good_for_its_purpose_only(self) -> None:
-        tx = txs.decode(GOOD, app.HANDLERS)
+        tx = txs.decode(GOOD, app.RULES.handlers)
         assert txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
         assert not txs.verify_signature(tx, txs.SignerData("street-2", 4, BEN.pub_key))
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 5, BEN.pub_key))
@@ -72,20 +72,20 @@ class TestTheOneForm:
 
     def test_the_twin_of_a_signature_is_refused(self) -> None:
         raw = changed(lambda raw, body, info: _replace_signature(raw, flip_s(raw.signatures[0])))
-        tx = txs.decode(raw, app.HANDLERS)
+        tx = txs.decode(raw, app.RULES.handlers)
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
 
     @pytest.mark.parametrize("signature", [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64])
     def test_what_is_no_signature_fits_nothing(self, signature: bytes) -> None:
         tx = txs.decode(
-            changed(lambda raw, body, info: _replace_signature(raw, signature)), app.HANDLERS
+            changed(lambda raw, body, info: _replace_signature(raw, signature)), app.RULES.handlers
         )
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
 
     def test_for_a_simulation_the_signature_may_be_missing(self) -> None:
         raw = changed(lambda raw, body, info: raw.ClearField("signatures"))
         assert refused(raw) == "NO_SIGNATURES"
-        assert txs.decode(raw, app.HANDLERS, signed=False).signature == b""
+        assert txs.decode(raw, app.RULES.handlers, signed=False).signature == b""
 
 
 def _replace_signature(raw: tx_pb2.TxRaw, signature: bytes) -> None:
@@ -251,7 +251,7 @@ class TestBytes:
         mutated = bytearray(GOOD)
         mutated[place] ^= data.draw(st.integers(1, 255))
         try:
-            tx = txs.decode(bytes(mutated), app.HANDLERS)
+            tx = txs.decode(bytes(mutated), app.RULES.handlers)
         except ChainError:
             return
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
@@ -285,20 +285,20 @@ class TestAmounts:
 
 class TestCache:
     def test_a_transaction_is_decoded_once(self) -> None:
-        cache = txs.TxCache(app.HANDLERS)
+        cache = txs.TxCache(app.RULES.handlers)
         assert cache.get(GOOD) is cache.get(GOOD)
         cache.forget(GOOD)
         cache.forget(GOOD)
 
     def test_it_stays_within_its_size(self) -> None:
-        cache = txs.TxCache(app.HANDLERS, entries_max=10)
+        cache = txs.TxCache(app.RULES.handlers, entries_max=10)
         many = [sign(BEN, [SEND], Envelope(CHAIN_ID, 4, sequence=number)) for number in range(25)]
         first = [cache.get(raw) for raw in many]
         assert len(cache._entries) <= 10
         assert [cache.get(raw).sequence for raw in many] == [tx.sequence for tx in first]
 
     def test_what_is_refused_is_not_kept(self) -> None:
-        cache = txs.TxCache(app.HANDLERS)
+        cache = txs.TxCache(app.RULES.handlers)
         for _ in range(2):
             with pytest.raises(ChainError):
                 cache.get(b"\xff")

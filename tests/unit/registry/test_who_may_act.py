@@ -75,7 +75,7 @@ class TestRoles:
         world = World({"registry.participants[ben]": {"roles": [Role.Name(role)]}})
         ctx = Context(CacheStore(world.store), BlockInfo(CHAIN_ID, 1, START_S))
         participant = require_active(ctx, cast.wallet("ben").address)
-        for handler in app.HANDLERS.values():
+        for handler in app.RULES.handlers.values():
             if not handler.roles or role in handler.roles:
                 require_role(participant, handler.roles)
             else:
@@ -86,7 +86,7 @@ class TestRoles:
         """The table of roles, written out: a change of it is a change of the rules."""
         roles = {
             url.rpartition(".Msg")[2]: sorted(Role.Name(role)[5:] for role in handler.roles)
-            for url, handler in app.HANDLERS.items()
+            for url, handler in app.RULES.handlers.items()
             if handler.roles
         }
         assert roles == {

@@ -30,7 +30,7 @@ from tests.support.properties import examples
 
 KINDS: list[type[Message]] = [
     *(tx_pb2.TxRaw, tx_pb2.TxBody, tx_pb2.AuthInfo, AnyMessage, PubKey),
-    *(handler.kind for handler in app.HANDLERS.values()),
+    *(handler.message_type for handler in app.RULES.handlers.values()),
     *(registry_pb2.Participant, registry_pb2.Meter, metering_pb2.Conflict),
 ]
 SEND = MsgSend(from_address="a", to_address="b", amount=[Coin(denom="ueur", amount="5")])

@@ -1,0 +1,57 @@
+"""The ante handler: what every transaction has to pass before its messages are executed.
+
+Promises that it is the same for the mempool, for proposals and for blocks, and that a transaction
+that it rejects changes nothing. One that passes has used up its sequence and paid its fee,
+whatever becomes of its messages.
+"""
+
+from __future__ import annotations
+
+from chain import auth, bank, registry
+from chain.runtime import bech32
+from chain.runtime.context import Context
+from chain.runtime.errors import ChainError, SdkError
+from chain.runtime.tx import DecodedTx, SignerData
+
+
+def check(ctx: Context, tx: DecodedTx) -> int:
+    """Takes fee and sequence of a transaction; returns its gas.
+
+    Rejects a transaction that breaks a limit, whose signer may not send one of its messages or
+    cannot pay the fee, whose sequence is not the next one, or whose signature does not verify.
+    """
+    params = auth.get_params(ctx)
+    gas = auth.validate_basic(tx, params, ctx.block.height)
+    require_permission(ctx, tx)
+    _require_funds(ctx, tx)
+    account = auth.require_account(ctx, tx.signer)
+    auth.authenticate(account, tx, ctx.block.chain_id)
+    # Nothing below may be rejected.
+    auth.put_account(ctx, tx.signer, account)
+    for denom, amount in tx.fee:
+        bank.transfer(ctx, tx.signer, bech32.decode(params.fee_collector), denom, amount)
+    return gas
+
+
+def require_permission(ctx: Context, tx: DecodedTx) -> None:
+    """Rejects a transaction whose signer may not send one of its messages."""
+    for handler, _ in tx.messages:
+        registry.require_permission(ctx, tx.signer, handler.roles)
+
+
+def find_signer_data(ctx: Context, tx: DecodedTx) -> SignerData | None:
+    """What `check` will verify the signature of a transaction against, so that it can be verified
+    ahead; None if it has been, or if the transaction will be rejected before.
+
+    A guess that turns out wrong costs time and changes nothing.
+    """
+    if tx.verified_for is not None:
+        return None
+    account = auth.get_account(ctx, tx.signer)
+    return None if account is None else auth.get_signer_data(account, tx, ctx.block.chain_id)
+
+
+def _require_funds(ctx: Context, tx: DecodedTx) -> None:
+    for denom, amount in tx.fee:
+        if bank.get_balance(ctx, tx.signer, denom) < amount:
+            raise ChainError(SdkError.INSUFFICIENT_FUNDS, f"the fee is {amount}{denom}")
