@@ -98,13 +98,13 @@ class AbciStreams:
                 replies.append(self._dispatcher.answer(self._dispatcher.read(frame)))
                 _require_fitting(frame, replies[-1])
         except FramingError as error:
-            return [*replies, _refuse(str(error))], "refused abci not a request"
+            return [*replies, _refuse(str(error))], "rejected abci not a request"
         except CallFailed as error:
             if not isinstance(error.cause, GenesisError):
                 raise
-            return [*replies, _refuse(str(error))], "refused abci genesis"
+            return [*replies, _refuse(str(error))], "rejected abci genesis"
         if framing_error:
-            return [*replies, _refuse(framing_error)], "refused abci not a frame"
+            return [*replies, _refuse(framing_error)], "rejected abci not a frame"
         return replies, ACCEPTED if frames else "accepted, no whole frame"
 
     def _require_served(self, pieces: list[bytes], expected: bytes) -> None:
@@ -117,7 +117,7 @@ class AbciStreams:
             echo = self._bystander.call(abci.RequestEcho(message=str(self._asked)))
         finally:
             threading.excepthook = before
-        # What the server logs about a refused genesis is no fault.
+        # What the server logs about a rejected genesis is no fault.
         self._node.faults.fault = None
         require(not deaths, f"a thread of the server has ended with {deaths[:1]}")
         require(received == expected, f"answered {received[-200:]!r}, not {expected[-200:]!r}")
@@ -160,8 +160,8 @@ def _require_fitting(frame: bytes, reply: bytes) -> None:
 
 
 def _refuse(text: str) -> bytes:
-    require(text.strip(), "refused without a sentence")
-    require(len(text) <= LOG_CHARACTERS_MAX, f"refused with {len(text)} characters")
+    require(text.strip(), "rejected without a sentence")
+    require(len(text) <= LOG_CHARACTERS_MAX, f"rejected with {len(text)} characters")
     return make_exception_reply(text)
 
 
@@ -175,7 +175,7 @@ def _exchange(address: str, pieces: list[bytes]) -> bytes:
                 peer.sendall(piece)
             peer.shutdown(socket.SHUT_WR)
         except OSError:
-            # The server has refused what came before, and has closed the connection.
+            # The server has rejected what came before, and has closed the connection.
             pass
         while chunk := peer.recv(65_536):
             received += chunk

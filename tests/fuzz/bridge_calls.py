@@ -69,7 +69,7 @@ class BridgeCalls:
 
     def check(self, data: bytes) -> str:
         if not data:
-            return "refused, no method"
+            return "rejected, no method"
         running = self._running
         assert running is not None
         number = data[0] % len(METHODS)
@@ -183,7 +183,7 @@ def _judge_status(
     if method == "ReadingStatus":
         key = messages[0].meter_id, messages[0].slot
         require(key not in running.accepted, f"{key} was acknowledged, and is not found")
-    return f"refused grpc {context.status.name}"
+    return f"rejected grpc {context.status.name}"
 
 
 def _judge_answer(running: _RunningBridge, method: str, request: Any, answer: Message) -> str:
@@ -211,7 +211,7 @@ def _judge_answer(running: _RunningBridge, method: str, request: Any, answer: Me
     else:
         require(answer.detail.strip(), f"{result} without a sentence")
     require(len(answer.detail) <= LOG_CHARACTERS_MAX, f"{result}: {len(answer.detail)} characters")
-    return f"refused push {result}"
+    return f"rejected push {result}"
 
 
 def _registers_of(request: Any) -> tuple[int, int] | None:
@@ -241,7 +241,7 @@ def _call_from_outside(
         status = error.code()
         require(isinstance(status, grpc.StatusCode), "a call ended without a status")
         ended = status.name
-    expected = outcome.split()[2] if outcome.startswith("refused grpc") else "OK"
+    expected = outcome.split()[2] if outcome.startswith("rejected grpc") else "OK"
     require(ended == expected, f"{method} ended with {ended}, not with {expected}")
 
 

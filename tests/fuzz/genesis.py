@@ -93,11 +93,11 @@ class Genesis:
 
 def judge_sentence(text: str) -> str:
     """The outcome of a refusal by GenesisError: the place is its code."""
-    require(text.strip(), "refused without a sentence")
-    require(len(text) <= LOG_CHARACTERS_MAX, f"refused with {len(text)} characters")
+    require(text.strip(), "rejected without a sentence")
+    require(len(text) <= LOG_CHARACTERS_MAX, f"rejected with {len(text)} characters")
     module = text.split(".", maxsplit=1)[0].split(":", maxsplit=1)[0]
     known = module in app.KEYSPACE.module_names.values()
-    return f"refused genesis {module if known else 'app_state'}"
+    return f"rejected genesis {module if known else 'app_state'}"
 
 
 def make_worlds() -> tuple[World, World]:
@@ -127,7 +127,7 @@ def make_worlds() -> tuple[World, World]:
 
 
 def _move_money(document: Any, random: Random) -> Any:
-    """More or less money for somebody, and for the supply: what stands alone is often refused."""
+    """More or less money for somebody, and for the supply: what stands alone is often rejected."""
     try:
         bank = document["bank"]
         entry = random.choice(bank["balances"])

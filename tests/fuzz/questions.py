@@ -1,7 +1,7 @@
 """Queries: every question of every module, simulation, and raw state with its proofs.
 
 An answer can be read, is of bounded size, and comes again when it is asked for again. Whatever is
-not answered is refused with a code, and nothing that is asked changes the state.
+not answered is rejected with a code, and nothing that is asked changes the state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support import vectors
 
 # A page has at most 1,000 entries.
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
-REFUSED_BY_PROTOBUF = "refused, not a request"
+REFUSED_BY_PROTOBUF = "rejected, not a request"
 _PATHS = ("", "/", "/store/", "/store//key", "/store/bank/", "/store/bank/key/x", "/app/version",
           "/p2p/filter/addr/1", "custom/bank", "/store/bank/subspace", "\x00")  # fmt: skip
 
@@ -79,7 +79,7 @@ class Queries:
             again = asked.node.application.query(request)
             require(again == response, "asked twice, answered differently")
         if response.code:
-            require(not response.value, "refused, but with an answer")
+            require(not response.value, "rejected, but with an answer")
             return judge_refusal(response.codespace, response.code, response.log)
         size = response.ByteSize()
         require(size <= ANSWER_BYTES_MAX, f"an answer of {size} bytes")

@@ -1,6 +1,6 @@
 """What a fuzzing target is: it makes an input from a random number generator, and judges it.
 
-A target's `check` returns what became of the input, "accepted" or "refused <codespace> <code>".
+A target's `check` returns what became of the input, "accepted" or "rejected <codespace> <code>".
 Whatever it raises is a finding: `Violation` where a promise is seen to be broken, any other
 exception where the product let it out. Each input is judged from the same state, or from one that
 `begin` made anew for its batch, so that an input can be looked at again.
@@ -69,8 +69,8 @@ def require(condition: object, problem: str) -> None:
 def judge_refusal(codespace: str, code: int, log: str) -> str:
     """The outcome of a refusal; a violation if it has no known code, or no sentence."""
     name = _NAMES.get(codespace, {}).get(code)
-    require(name and code, f"refused with the unknown code {codespace}/{code}: {log[:200]}")
-    require(name != "PANIC", f"refused because the chain broke: {log[:200]}")
-    require(log.strip(), f"refused with {codespace}/{name} and without a sentence")
+    require(name and code, f"rejected with the unknown code {codespace}/{code}: {log[:200]}")
+    require(name != "PANIC", f"rejected because the chain broke: {log[:200]}")
+    require(log.strip(), f"rejected with {codespace}/{name} and without a sentence")
     require(len(log) <= LOG_CHARACTERS_MAX, f"{codespace}/{name}: {len(log)} characters of log")
-    return f"refused {codespace} {name}"
+    return f"rejected {codespace} {name}"

@@ -43,7 +43,7 @@ def open_target() -> Iterator[Callable[[str], Target]]:
 def test_nothing_but_coded_refusals(name: str, open_target: Callable[[str], Target]) -> None:
     tally = run_batch(open_target(name), SEED, 0, INPUTS[name])
     assert not tally.findings, tally.findings[0].problem
-    # Inputs that are all taken, or all refused at the door, would test little.
+    # Inputs that are all taken, or all rejected at the door, would test little.
     assert sum(n for outcome, n in tally.outcomes.items() if outcome.startswith("accepted"))
     assert sum(outcome.startswith("rejected") for outcome in tally.outcomes) >= 3
 

@@ -1,6 +1,6 @@
 """Transactions: their bytes as a stranger sends them, and good ones with any message inside.
 
-What is decoded is decoded again to the same, and written again to the same bytes. What is refused
+What is decoded is decoded again to the same, and written again to the same bytes. What is rejected
 changes nothing, or, once admitted, nothing but its signer's sequence and the fee. Nothing that a
 message says breaks a handler, its events, or the invariants after its block.
 """
@@ -147,7 +147,7 @@ def judge_execution(street: Street, raw: bytes) -> str:
     if admitted.code:
         again = app.check_tx(mempool, block, raw)
         same = (again.code, again.log) == (admitted.code, admitted.log)
-        require(same, "refused, and then refused for another reason")
+        require(same, "rejected, and then rejected for another reason")
     store = CacheStore(world.store)
     result = _deliver(store, block, raw)
     app.RULES.forget_txs([raw])
@@ -158,7 +158,7 @@ def judge_execution(street: Street, raw: bytes) -> str:
         outcome = judge_refusal(result.codespace, result.code, result.log)
         _require_nothing_but_the_fee(store, is_admitted=not admitted.code)
     else:
-        require(not admitted.code, "executed, but CheckTx had refused it")
+        require(not admitted.code, "executed, but CheckTx had rejected it")
         outcome = ACCEPTED
     if not admitted.code and zlib.crc32(raw) % 8 == 0:
         _require_invariants(street, block, raw)
@@ -182,7 +182,7 @@ def _require_nothing_but_the_fee(store: CacheStore, is_admitted: bool) -> None:
     if not is_admitted:
         require(not store.changes, "not admitted, but the state has changed")
     wrong = [key.hex() for key in store.changes if not key.startswith(_FEE_KEYS)]
-    require(not wrong, f"refused, but changes {wrong[:5]}")
+    require(not wrong, f"rejected, but changes {wrong[:5]}")
 
 
 def _require_invariants(street: Street, block: BlockInfo, raw: bytes) -> None:
