@@ -1,4 +1,5 @@
-"""Writes docs/reference from the definitions under proto/ and the collections of the chain.
+"""Writes docs/reference from the definitions under proto/ and the collections of the chain, and the
+drawing in docs/architecture.md from the imports.
 
     python docs/build.py            writes the pages and removes those of modules that are gone
     python docs/build.py --check    writes nothing; exit status 1 if a page is not as it would be
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from drawing import put_drawing
 from google.protobuf.descriptor import (
     Descriptor,
     EnumDescriptor,
@@ -35,28 +37,32 @@ from client.definitions import (
     get_value_comment,
 )
 
-FOLDER = Path(__file__).resolve().parent / "reference"
+DOCS = Path(__file__).resolve().parent
+FOLDER = DOCS / "reference"
+ARCHITECTURE = DOCS / "architecture.md"
 SHARED = "types"
 NOTE = "<!-- Made from the definitions by docs/build.py; change those instead. -->"
 
 
 def main() -> int:
     """Writes or checks every page; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Writes docs/reference.")
+    parser = argparse.ArgumentParser(description="Writes docs/reference and the drawing.")
     parser.add_argument("--check", action="store_true", help="only say what would change")
     check = parser.parse_args().check
-    pages = make_pages()
-    stale = [name for name, text in pages.items() if read(FOLDER / name) != text]
-    extra = [path.name for path in sorted(FOLDER.glob("*.md")) if path.name not in pages]
+    pages = {FOLDER / name: text for name, text in make_pages().items()}
+    pages[ARCHITECTURE] = put_drawing(read(ARCHITECTURE))
+    stale = [path for path, text in pages.items() if read(path) != text]
+    extra = [path for path in sorted(FOLDER.glob("*.md")) if path not in pages]
     if check:
-        for name in [*stale, *extra]:
-            print(f"docs/reference/{name} is not up to date; run make docs", file=sys.stderr)
+        for path in [*stale, *extra]:
+            name = path.relative_to(DOCS.parent)
+            print(f"{name} is not up to date; run make docs", file=sys.stderr)
         return 1 if stale or extra else 0
     FOLDER.mkdir(exist_ok=True)
-    for name in stale:
-        (FOLDER / name).write_text(pages[name], encoding="utf-8")
-    for name in extra:
-        (FOLDER / name).unlink()
+    for path in stale:
+        path.write_text(pages[path], encoding="utf-8")
+    for path in extra:
+        path.unlink()
     return 0
 
 
