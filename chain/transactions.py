@@ -35,7 +35,7 @@ class TxResult:
         "log",
     )
 
-    # Written out, because each transaction has several, and a dataclass's own is not compiled.
+    # Written out, because every transaction has several and a generated one is not compiled.
     def __init__(
         self,
         code: int = OK,
@@ -111,7 +111,7 @@ def execute(ctx: Context, tx: DecodedTx) -> bytes:
     return _encode_responses(tuple(responses))
 
 
-# Most responses say nothing but that it was done, so few are different.
+# Most responses are empty, so there are few distinct ones.
 @lru_cache(1 << 10)
 def _encode_responses(responses: tuple[tuple[str, bytes], ...]) -> bytes:
     packed = [AnyMessage(type_url=type_url, value=value) for type_url, value in responses]
@@ -126,7 +126,7 @@ def _tx_event(tx: DecodedTx) -> CosmosEvent:
     return CosmosEvent("tx", (sequence, ("fee", fee)))
 
 
-# The same accounts come back with the same kinds of messages.
+# The same accounts keep sending the same messages.
 @lru_cache(1 << 14)
 def _message_event(action: str, signer: bytes, index: int) -> CosmosEvent:
     attributes = ("action", action), ("sender", bech32.encode(signer)), ("msg_index", str(index))

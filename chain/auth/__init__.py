@@ -1,7 +1,7 @@
 """Accounts: every transaction is signed by one registered account, in its order.
 
 Promises that an account's sequence goes up by exactly one with each of its transactions that
-enters a block and passes its checks, so that no transaction is executed twice.
+passes the ante handler in a block, so that no transaction is executed twice.
 """
 
 from blockenergy.auth.v1 import query_pb2

@@ -1,7 +1,7 @@
-"""Addresses as people read them: 20 bytes in bech32 (BIP-173) with the prefix of this chain.
+"""Addresses in text form: 20 bytes in bech32 (BIP-173) with the prefix of this chain.
 
 Promises that `decode(encode(address)) == address`, and that a text with up to four wrong
-characters is refused.
+characters is rejected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _DATA_CHARACTERS = ADDRESS_BYTES * 8 // 5
 _TEXT_CHARACTERS = len(PREFIX) + 1 + _DATA_CHARACTERS + 6
-# Addresses repeat from block to block; a look-up is twenty times cheaper than the arithmetic.
+# The same addresses return in block after block; a lookup costs a twentieth of the arithmetic.
 _CACHED_ADDRESSES = 1 << 17
 
 
@@ -56,7 +56,7 @@ def decode(text: str) -> bytes:
 
 
 def _polymod(data: list[int], state: int = 0) -> int:
-    """The checksum of BIP-173 over the data, going on from a state (default: the prefix)."""
+    """The checksum of BIP-173 over the data, continued from a state (default: the prefix)."""
     state = state or _PREFIX_STATE
     for value in data:
         top = state >> 25
@@ -65,7 +65,7 @@ def _polymod(data: list[int], state: int = 0) -> int:
 
 
 def _compute_feedback(top: int) -> int:
-    """What the five bits that leave the state put back into it."""
+    """What the five bits shifted out of the state feed back into it."""
     feedback = 0
     for bit, generator in enumerate(_GENERATOR):
         if top >> bit & 1:

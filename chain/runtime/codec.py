@@ -1,7 +1,7 @@
-"""The one encoding of messages in state: for each content exactly one sequence of bytes.
+"""The canonical encoding of messages in state: exactly one sequence of bytes for each content.
 
-Protobuf does not promise that two releases of its library write the same bytes, and an app hash
-needs that. So the encoding is defined here: protobuf wire format (any protobuf library reads it),
+Protobuf does not promise that two releases of its library write the same bytes, but an app hash
+needs exactly that. So the encoding is defined here: protobuf wire format (any library reads it),
 fields in the order of their numbers, defaults left out, repeated numbers packed, and lengths and
 numbers in as few bytes as possible. Floats, maps and oneofs are not allowed.
 
@@ -37,7 +37,7 @@ _ONE_BYTE = [bytes([number]) for number in range(128)]
 
 
 class EncodingError(ValueError):
-    """Bytes that are not the one encoding of a message."""
+    """Bytes that are not the canonical encoding of a message."""
 
 
 def encode(message: Message) -> bytes:

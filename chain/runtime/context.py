@@ -1,4 +1,4 @@
-"""What a rule may see and touch: the state, the block it runs in, and the list of events."""
+"""What a rule may see and change: the state, the block it runs in, and the list of events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CosmosEvent:
 
     __slots__ = ("attributes", "type")
 
-    # Written out, because each transaction has several, and a dataclass's own is not compiled.
+    # Written out, because every transaction has several and a generated one is not compiled.
     def __init__(self, type: str, attributes: tuple[tuple[str, str], ...]) -> None:  # noqa: A002
         self.type = type
         self.attributes = attributes
@@ -68,5 +68,5 @@ class Context:
         self.events: list[Event] = []
 
     def emit(self, event: Event) -> None:
-        """Announces that something happened."""
+        """Records that something happened."""
         self.events.append(event)

@@ -1,7 +1,7 @@
-"""Refusals: each has a codespace, a code and a sentence, all taken from a module's errors.proto.
+"""Errors of users: each has a codespace, a code and a sentence from a module's errors.proto.
 
-`require` refuses a user's mistake. A broken promise of the chain itself is an `assert` and is
-never turned into a refusal.
+`require` rejects a user's mistake. A broken promise of the chain itself is an `assert` and never
+becomes a ChainError.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from chain.runtime.error_codes import ErrorCode, ErrorCodes
 
 __all__ = ["ChainError", "ErrorCode", "ErrorCodes", "SdkError", "require"]
 
-# A detail may quote what a stranger sent, which can be a megabyte; a refusal stays a sentence.
+# A detail may quote untrusted input of up to a megabyte; an error stays a sentence.
 DETAIL_CHARACTERS_MAX = 300
 
 
 class ChainError(Exception):
-    """A refusal. Changes nothing in the state beyond what the refusing step undoes."""
+    """A user's mistake. What was attempted leaves no trace in the state."""
 
     def __init__(self, error: ErrorCode, detail: str = "") -> None:
         if len(detail) > DETAIL_CHARACTERS_MAX:
@@ -32,7 +32,7 @@ class ChainError(Exception):
 
 
 def require(condition: object, error: ErrorCode, detail: str = "") -> None:
-    """Refuses with the error unless the condition holds."""
+    """Raises the error unless the condition holds."""
     if not condition:
         raise ChainError(error, detail)
 

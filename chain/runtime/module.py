@@ -1,8 +1,8 @@
 """Binds a module's definitions to its functions.
 
 Nothing is registered by hand: `rpc PlaceOrder` in tx.proto belongs to `place_order` in msgs.py,
-`rpc Slot` in query.proto to `slot` in queries.py. A function or rpc without its partner stops the
-program at its start.
+`rpc Slot` in query.proto to `slot` in queries.py. A function without its rpc, or an rpc without its
+function, stops the program at its start.
 """
 
 from __future__ import annotations

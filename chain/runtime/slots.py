@@ -1,4 +1,4 @@
-"""Slots: stretches of block time of one length. Slot n begins at n times the length."""
+"""Slots: delivery periods of equal length (market time units). Slot n begins at n * length."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Keys in their order, to which more are added all the time.
+"""A sorted set of keys that only grows.
 
-Promises that adding a key costs about the same however many there are: the keys lie in chunks of
-bounded size, and only one chunk is moved to make room.
+Promises that adding a key costs about the same at any size: the keys lie in chunks of bounded size,
+and an insertion moves the keys of one chunk only.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection
 
-# Half a chunk is what a split leaves: small enough to move quickly, large enough that the list of
-# chunks stays short.
+# A split leaves halves: small enough to move quickly, large enough to keep the list of chunks short.
 CHUNK_MAX = 1024
 
 
@@ -30,8 +29,8 @@ class SortedKeys:
         return self._count
 
     def add_all(self, keys: Collection[bytes]) -> None:
-        """Adds keys of which none is there yet."""
-        # One by one they cost more than to sort everything again, once there are enough of them.
+        """Adds keys that are all new."""
+        # Beyond this share, sorting everything again is cheaper than inserting one by one.
         if 4 * len(keys) > self._count:
             self._arrange(sorted([*self.between(b"", None), *keys]))
         else:
@@ -39,7 +38,7 @@ class SortedKeys:
                 self._add(key)
 
     def between(self, start: bytes, end: bytes | None) -> list[bytes]:
-        """The keys with start <= key < end in their order; no end stands for all behind start."""
+        """The keys with start <= key < end in order; without an end, all from start on."""
         found: list[bytes] = []
         for index in range(bisect_left(self._last, start), len(self._chunks)):
             chunk = self._chunks[index]

@@ -1,7 +1,7 @@
-"""Reading and changing state: a reader below, overlays above.
+"""Reading and changing state: a reader at the bottom, cache stores on top.
 
-An overlay keeps changes to itself until they are merged into what lies below, so that a refused
-transaction leaves no trace. Nothing here knows where the lowest reader keeps its bytes.
+A cache store keeps changes to itself until they are merged into the store below, so that a rejected
+transaction leaves no trace. Nothing here knows where the bottom reader keeps its bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from chain.runtime.sorted_keys import SortedKeys
 
-# To begin a range anew costs as much as about so many entries of it.
+# Seeking costs about as much as passing over this many entries.
 _PASSED_OVER_MAX = 16
 # None is a value: a removed key.
 _NOT_HERE: Any = object()
@@ -48,7 +48,7 @@ class MemoryStore:
             yield key, self.data[key]
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Takes over the changes of an overlay."""
+        """Takes over the changes of a cache store."""
         for key, value in changes.items():
             if value is None:
                 self.data.pop(key, None)
@@ -57,7 +57,7 @@ class MemoryStore:
 
 
 class CacheStore:
-    """Changes on top of a reader. A value of None stands for a removed key."""
+    """Changes on top of a reader. A value of None means that the key was removed."""
 
     __slots__ = ("_ahead", "_below", "_get_below", "_sorted_keys", "changes")
 
@@ -70,7 +70,7 @@ class CacheStore:
         self.changes: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """The value under a key as changed here, else as it is below."""
+        """The value under a key as changed here, or else as it is below."""
         value = self.changes.get(key, _NOT_HERE)
         if value is _NOT_HERE and self._ahead:
             value = self._ahead.get(key, _NOT_HERE)
@@ -120,12 +120,11 @@ class CacheStore:
         return self._merged(changed, below, reverse)
 
     def merge_into(self, below: CacheStore) -> None:
-        """Hands the changes down to the overlay below."""
+        """Hands the changes down to the cache store below."""
         below.changes.update(self.changes)
 
     def _changed_between(self, start: bytes, end: bytes) -> list[tuple[bytes, bytes | None]]:
-        # A dict keeps its keys in the order in which they came, and none ever leaves it: those
-        # that are not sorted yet are the last ones.
+        # A dict keeps insertion order and no key is ever removed, so the unsorted keys come last.
         if not self.changes:
             return []
         keys = self._sorted_keys = self._sorted_keys or SortedKeys()

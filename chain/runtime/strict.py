@@ -1,11 +1,11 @@
-"""Reading untrusted bytes: bytes that are the one encoding of a message, and no others.
+"""Reading untrusted bytes: the canonical encoding of a message, and nothing else.
 
 Everything is rejected that re-encodes to other bytes: unknown fields, fields given twice or out of
 order, defaults that are written, and numbers written longer than necessary.
 
 `decode_by_definition` and `read_by_definition` say what is right. Where it was built,
-strict_native.c sees in one pass that bytes are the one encoding; where it is not sure, the
-definition decides.
+strict_native.c recognizes the canonical encoding in one pass; where it is unsure, the definition
+decides.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class NoLayoutError(Exception):
 
 
 def decode(message_type: type[M], data: bytes) -> M:
-    """A message; raises EncodingError unless the bytes are its one encoding."""
+    """A message; raises EncodingError unless the bytes are its canonical encoding."""
     layout = _find_layout(cast("Any", message_type))
     if layout is None or not native.is_plain(layout, data):
         return decode_by_definition(message_type, data)
@@ -59,7 +59,7 @@ def read(message_type: type[Message], data: bytes) -> tuple[Any, ...]:
     """The values of a message's fields in the order of their numbers, without a message.
 
     A message within is such a tuple, or None if it is not there; of a repeated field there is a
-    tuple of its values. Raises EncodingError unless the bytes are the one encoding.
+    tuple of its values. Raises EncodingError unless the bytes are the canonical encoding.
     """
     layout = _find_layout(cast("Any", message_type))
     values = None if layout is None else native.read_plain(layout, data)

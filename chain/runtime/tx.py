@@ -1,7 +1,7 @@
-"""Transactions as they come in: strict decoding, and signatures checked once.
+"""Transactions as they arrive: strict decoding, and signatures verified once.
 
 Promises that what is executed is exactly what was signed: the signature covers the bytes as they
-were sent, and a transaction that could be written in two ways is rejected.
+were sent, and a transaction has one encoding only.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_sec
 from chain.runtime.units import AMOUNT_MAX
 
 PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
-# A first bound, before any parameter is read; the parameter tx_bytes_max lies below it.
+# Checked before any parameter is read; the parameter tx_bytes_max is at most this.
 TX_BYTES_CEILING = 1 << 20
-# A ModeInfo with its Single, and what stands for a fee and a key that are not there: the values of
-# their fields.
+# Field values of a ModeInfo with its Single, of an absent fee and of an absent key.
 _DIRECT = ((SIGN_MODE_DIRECT,),)
 _NO_FEE: tuple[Any, ...] = ((), 0, "", "")
 _NO_KEY = ("", b"")
@@ -35,12 +34,12 @@ _NO_KEY = ("", b"")
 _CACHED_KEYS = 1 << 16
 
 
-# What is made for each transaction has a constructor written out: those that named tuples and
-# dataclasses make of themselves are not compiled.
+# Objects made for every transaction have hand-written constructors: those that named tuples and
+# dataclasses generate are not compiled.
 
 
 class SignerData:  # noqa: PLW1641 - nothing is looked up by it.
-    """What a signature has to be good for: the chain, the account's number and its key."""
+    """What a signature is verified against: chain id, account number and public key."""
 
     __slots__ = ("account_number", "chain_id", "pub_key")
 
@@ -59,7 +58,7 @@ class SignerData:  # noqa: PLW1641 - nothing is looked up by it.
 
 
 class DecodedTx:
-    """A transaction of one signer, decoded and checked in its form."""
+    """A decoded, well-formed transaction of one signer."""
 
     __slots__ = (
         "auth_info_bytes",
@@ -105,12 +104,12 @@ class DecodedTx:
         self.body_bytes = body_bytes
         self.auth_info_bytes = auth_info_bytes
         self.signature = signature
-        # What its signature was found good for, by `verify_signature` or by who checked it before.
+        # What the signature was verified against, here or ahead of time.
         self.verified_for: SignerData | None = None
 
 
 def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:
-    """Decodes a TxRaw; rejects everything that is not its one encoding.
+    """Decodes a TxRaw; rejects everything but its canonical encoding.
 
     With `signed` False, as for simulation, signature and sign mode may be missing.
     """
@@ -126,7 +125,7 @@ def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> 
     require(len(signatures) == 1 or not signed, SdkError.NO_SIGNATURES)
     public_key, mode, sequence = signer_infos[0]
     is_direct = mode == _DIRECT or not signed
-    require(is_direct, SdkError.INVALID_REQUEST, "only SIGN_MODE_DIRECT is taken")
+    require(is_direct, SdkError.INVALID_REQUEST, "only SIGN_MODE_DIRECT is supported")
     coins, gas_limit, payer, granter = fee or _NO_FEE
     return DecodedTx(
         size_bytes=len(raw),
@@ -148,7 +147,7 @@ def sign_bytes(
     body_bytes: bytes, auth_info_bytes: bytes, chain_id: str, account_number: int
 ) -> bytes:
     """What is signed in SIGN_MODE_DIRECT: the canonical bytes of the SignDoc."""
-    # Written out because it is done for every transaction; a test compares it with the codec.
+    # Written out because every transaction needs it; a test compares it with the codec.
     chain = chain_id.encode()
     document = [
         b"\x0a",
@@ -167,7 +166,7 @@ def sign_bytes(
 
 
 def compute_digest(tx: DecodedTx, signer_data: SignerData) -> bytes:
-    """What the signature must be over, as its 32 bytes of sha256."""
+    """The sha256 digest that the signature must sign, 32 bytes."""
     content = sign_bytes(
         tx.body_bytes, tx.auth_info_bytes, signer_data.chain_id, signer_data.account_number
     )
@@ -175,7 +174,7 @@ def compute_digest(tx: DecodedTx, signer_data: SignerData) -> bytes:
 
 
 def verify_signature(tx: DecodedTx, signer_data: SignerData) -> bool:
-    """Whether the signature is good; remembered, because it depends on nothing else."""
+    """Whether the signature verifies; remembered, because it depends on nothing else."""
     if tx.verified_for == signer_data:
         return True
     if not verify_secp256k1_digest(
@@ -266,7 +265,7 @@ class TxCache:
 
     def _forget_oldest(self, needed_bytes: int) -> None:
         """Drops a tenth, and more until there is space. Threads share the cache, so that the size
-        may have drifted by a few transactions: it is counted anew.
+        may have drifted by a few transactions: it is counted again.
         """
         entries = list(self._entries)
         self._size_bytes = sum(map(len, entries))

@@ -17,10 +17,10 @@ from chain.runtime.keys import U64
 V = TypeVar("V")
 M = TypeVar("M", bound=Message)
 
-# Stands for a record whose fields all have their defaults; no protobuf message begins with zero.
+# Encodes a record whose fields all have their defaults; no protobuf message begins with a zero.
 _ALL_DEFAULTS = b"\x00"
 _SHARED_VALUES = 1 << 14
-# Records have 64 bits for a number. What the chain adds to one that is below this fits as well.
+# Numbers have 64 bits in records; what the chain adds to one below this limit still fits.
 _NUMBER_LIMIT = 1 << 63
 
 
@@ -34,7 +34,7 @@ class ValueCodec(Protocol[V]):
         """The value of bytes that this codec wrote."""
 
     def decode_shared(self, data: bytes) -> V:
-        """The same value, which others may hold as well: it must not be changed."""
+        """The same value, shared with others: it must not be changed."""
 
     def to_json(self, value: V) -> Any:
         """The value as it stands in a genesis document."""
