@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection
 
-# A split leaves halves: small enough to move quickly, large enough to keep the list of chunks short.
+# A split leaves halves: small enough to move quickly, large enough to keep the list short.
 CHUNK_MAX = 1024
 
 
