@@ -124,7 +124,7 @@ def make_misbehavior_event(found: abci.Misbehavior) -> CosmosEvent:
     )
 
 
-def encode_events_by_definition(events: list[_Listed], unindexed: frozenset[str]) -> bytes:
+def encode_events(events: list[_Listed], unindexed: frozenset[str]) -> bytes:
     """The bytes of an ExecTxResult with these events, and nothing else.
 
     An attribute can be searched for unless its key is in `unindexed`.
@@ -141,13 +141,6 @@ def encode_events_by_definition(events: list[_Listed], unindexed: frozenset[str]
             for name, pairs in events
         ]
     ).SerializeToString()
-
-
-try:
-    # The same in C, where it was built.
-    from abci_app.results_native import encode_events
-except ImportError:
-    encode_events = encode_events_by_definition
 
 
 def _list(event: Event) -> _Listed:

@@ -34,10 +34,7 @@ FILES = (
     *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
 )
 # What is written in C because nothing else makes it fast. Its definition is in Python all the same.
-NATIVE = (
-    *("chain/runtime/merkle_native.c", "chain/runtime/strict_native.c"),
-    "abci_app/results_native.c",
-)
+NATIVE = ("chain/runtime/merkle_native.c", "chain/runtime/strict_native.c")
 # A package itself only names what is in it, and the errors of a module come from its definitions
 # when it is imported.
 EXCEPT = ("__init__.py", "error_codes.py")

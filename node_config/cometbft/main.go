@@ -1,10 +1,8 @@
-// Command cometbft is CometBFT as released, with every command it has, but for five things: it
-// talks to an application outside its process through the client in abci_client.go, it ends when its
-// consensus has failed (halt.go), it notices soon when a connection to a peer is dead
-// (heartbeat.go), its databases are made for large blocks (database.go, database_batch.go), and it
-// takes transactions with less work (rpc_server.go, rpc_broadcast.go, rpc_parse.go). The protocols on
-// the wire and the files are the same; any other CometBFT of this release can take its place, and be
-// its peer.
+// Command cometbft is CometBFT as released, with all of its commands and four differences: it talks
+// to an application outside its process through the client in abci_client.go, it exits when
+// consensus has failed (halt.go), it detects dead connections to peers early (heartbeat.go), and its
+// databases are tuned for large blocks (database.go). Wire protocols and files are those of the
+// release, so that any CometBFT of this release can replace it and be its peer.
 package main
 
 import (
@@ -54,16 +52,15 @@ func main() {
 	}
 }
 
-// newNode is CometBFT's own node but for the client of an application on a socket, its databases,
-// the logger, which ends the process when consensus has failed, the heartbeat between peers, and
-// the start of its RPC server.
+// newNode is CometBFT's own node except for the client of an application on a socket, its databases,
+// the logger, which ends the process when consensus has failed, and the heartbeat between peers.
 func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
 	if err != nil {
 		return nil, fmt.Errorf("node key %s: %w", settings.NodeKeyFile(), err)
 	}
 	beat := newHeartbeat(settings.P2P.PersistentPeers)
-	made, err := node.NewNode(
+	return node.NewNode(
 		settings,
 		privval.LoadOrGenFilePV(settings.PrivValidatorKeyFile(), settings.PrivValidatorStateFile()),
 		nodeKey,
@@ -74,10 +71,6 @@ func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 		haltingLogger{logger},
 		node.CustomReactors(map[string]p2p.Reactor{"HEARTBEAT": beat}),
 	)
-	if err != nil {
-		return nil, err
-	}
-	return withOurRPC(made, settings.RPC), nil
 }
 
 // builtIn are the applications that are part of CometBFT and run in its process.

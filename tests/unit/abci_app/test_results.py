@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import ModuleType
-from typing import Any
-
-import pytest
 from blockenergy.registry.v1 import events_pb2
-from hypothesis import given
 from hypothesis import strategies as st
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.results import (
     encode_block_result,
-    encode_events_by_definition,
     encode_exec_result,
     make_check_result,
 )
@@ -22,8 +15,6 @@ from chain.app import BlockResult
 from chain.runtime.consensus import BlockLimits, ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import CosmosEvent
 from chain.transactions import TxResult
-from tests.support.native import load_native
-from tests.support.properties import examples
 
 SEEN = CosmosEvent("misbehavior", ())
 SENT = CosmosEvent("transfer", (("recipient", "ben"), ("sender", "anna"), ("amount", "5ueur")))
@@ -83,37 +74,3 @@ def test_checks_with_other_outcomes_have_other_replies() -> None:
     assert make_check_result(TxResult(gas_wanted=1)).gas_wanted == 1
     assert make_check_result(TxResult(code=3, log="no", codespace="sdk")).log == "no"
     assert make_check_result(TxResult(code=3, log="yes", codespace="sdk")).log == "yes"
-
-
-@pytest.fixture(scope="module")
-def native(compiled: Path) -> ModuleType:
-    return load_native(compiled, "abci_app.results_native")
-
-
-class TestTheFunctionInC:
-    def test_it_writes_what_the_definition_writes(self, native: ModuleType) -> None:
-        @given(st.lists(st.tuples(TEXTS, PAIRS), max_size=4))
-        @examples(400)
-        def check(events: list[tuple[str, tuple[tuple[str, str], ...]]]) -> None:
-            for unindexed in (frozenset({"amount"}), frozenset[str]()):
-                expected = encode_events_by_definition(events, unindexed)
-                assert native.encode_events(events, unindexed) == expected
-
-        check()
-
-    @pytest.mark.parametrize(
-        "wrong",
-        [
-            *((), ([],), ([], []), ((), frozenset()), ([1], frozenset()), ([("a",)], frozenset())),
-            *(([("a", [])], frozenset()), ([("a", (1,))], frozenset()), ([(1, ())], frozenset())),
-            *(([("a", (("b", 1),))], frozenset()), ([("a", ((b"b", "c"),))], frozenset())),
-            ([("a", (("b", "c", "d"),))], frozenset()),
-        ],
-    )
-    def test_wrong_calls(self, native: ModuleType, wrong: tuple[Any, ...]) -> None:
-        with pytest.raises(TypeError):
-            native.encode_events(*wrong)
-
-    def test_a_text_that_is_none(self, native: ModuleType) -> None:
-        with pytest.raises(UnicodeEncodeError):
-            native.encode_events([("\ud800", ())], frozenset())
