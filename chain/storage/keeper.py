@@ -12,7 +12,7 @@ and only orders that do not make it worse are taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from blockenergy.storage.v1 import errors_pb2, events_pb2, state_pb2
@@ -86,15 +86,26 @@ def require_fits(
         require(slow, StorageError.POWER_TOO_LARGE, f"slot {new.slot}, at most {limit_wh} Wh")
 
 
-def track(ctx: Context, owner: bytes, slot: int, import_wh: int, export_wh: int) -> None:
-    """Takes in what the meters of an account have shown of a slot, if it has a battery.
+def track(ctx: Context, slot: int, flows: Iterable[tuple[bytes, int, int]]) -> None:
+    """Takes over what the meters of accounts measured in a slot, for those that have a battery.
 
-    The battery takes no more in than there is room for and gives no more out than the law allows;
-    the rest is noted as refused.
+    flows: (owner, import Wh, export Wh).
     """
-    battery = BATTERIES.get(ctx, owner)
-    if battery is None or slot <= battery.settled_slot:
-        return
+    for owner, import_wh, export_wh in flows:
+        battery = BATTERIES.get(ctx, owner)
+        if battery is not None and slot > battery.settled_slot:
+            _track_battery(ctx, owner, battery, slot, import_wh, export_wh)
+
+
+def _track_battery(
+    ctx: Context,
+    owner: bytes,
+    battery: state_pb2.Battery,
+    slot: int,
+    import_wh: int,
+    export_wh: int,
+) -> None:
+    """Applies the state-of-charge model; flows that it does not allow are counted as rejected."""
     step = rules.compute_step(get_model(battery), battery.state_of_charge_wh, import_wh, export_wh)
     battery.state_of_charge_wh = step.state_of_charge_wh
     battery.settled_slot = slot
