@@ -23,6 +23,7 @@ _REGISTER_MAX_WH = 1 << 63
 class SlotEnergy(NamedTuple):
     """What a meter measured in a slot; `estimated` if its reading was missing."""
 
+    meter_id: str
     import_wh: int
     export_wh: int
     estimated: bool
@@ -81,6 +82,7 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
         return None
     baseline = kept or _show_baseline(ctx, meter_id) or _make_baseline(ctx, meter_id)
     energy = SlotEnergy(
+        meter_id,
         rules.compute_energy(registers.import_wh, baseline.settled_import_wh),
         rules.compute_energy(registers.export_wh, baseline.settled_export_wh),
         False,
@@ -100,7 +102,7 @@ def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
         baseline = _get_settled(ctx, meter_id)
         baseline.settled_import_wh += import_wh
         BASELINES.set(ctx, meter_id, baseline)
-    return SlotEnergy(import_wh, 0, True)
+    return SlotEnergy(meter_id, import_wh, 0, True)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:

@@ -12,10 +12,11 @@ from chain import bank, market, metering, registry, storage
 from chain.runtime.context import Context
 from chain.settlement import keeper, rules
 from chain.settlement.keeper import SlotContext
-from chain.settlement.listeners import MeterEnergy, SettledAccount
+from chain.settlement.listeners import SettledAccount
 from chain.settlement.state import ARREARS, LINES
 
 _Party = tuple[bytes, market_pb2.Position | None, list[str]]
+_NOTHING = rules.Agreed()
 
 
 def get_parties(ctx: Context, slot: int, after: bytes) -> Iterator[_Party]:
@@ -52,8 +53,8 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     """Meters one account's slot, moves its money, and writes its line."""
     owner, position, meter_ids = party
     agreed = _get_agreed(position)
-    meters = _meter(ctx, slot_ctx, meter_ids, agreed)
-    line = rules.compute_line(agreed, _sum(meters), slot_ctx.curve)
+    meters, metered = _meter(ctx, slot_ctx, meter_ids, agreed)
+    line = rules.compute_line(agreed, metered, slot_ctx.curve)
     collected = keeper.collect_charge(ctx, slot_ctx, owner, position, line.charged)
     line.uncovered = line.charged - collected
     if line.credited:
@@ -62,7 +63,6 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
         keeper.owe(ctx, owner, slot_ctx.treasury, line.uncovered)
     else:
         keeper.collect_arrears(ctx, slot_ctx, owner)
-    _add(slot_ctx.result, line)
     # An account that did nothing, and whose meter says so, needs no line.
     if position is not None or line.estimated or line.import_wh or line.export_wh:
         LINES.set(ctx, (slot_ctx.slot, owner), line)
@@ -70,48 +70,41 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     return SettledAccount(owner, position, line, meters)
 
 
+def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> None:
+    """Adds lines to the sums of their slot."""
+    result.estimated_parties += sum([line.estimated for line in lines])
+    result.import_wh += sum([line.import_wh for line in lines])
+    result.export_wh += sum([line.export_wh for line in lines])
+    result.imbalance_charge += sum([line.imbalance_charge for line in lines])
+    result.imbalance_credit += sum([line.imbalance_credit for line in lines])
+    result.uncovered += sum([line.uncovered for line in lines])
+
+
 def _get_agreed(position: market_pb2.Position | None) -> rules.Agreed:
     if position is None:
-        return rules.Agreed()
+        return _NOTHING
     return rules.Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
 
 
 def _meter(
     ctx: Context, slot_ctx: SlotContext, meter_ids: list[str], agreed: rules.Agreed
-) -> list[MeterEnergy]:
-    """The energy of each meter; missing readings are estimated together from the position."""
-    meters, missing, net_use_wh = [], [], 0
+) -> tuple[list[metering.SlotEnergy], rules.Metered]:
+    """The energy of each meter and of all; missing readings are estimated from the position."""
+    meters, missing = [], []
+    import_wh, export_wh = 0, 0
     for meter_id in meter_ids:
         energy = metering.settle_reading(ctx, slot_ctx.slot, meter_id)
         if energy is not None:
-            meters.append(MeterEnergy(meter_id, energy))
-            net_use_wh += energy.import_wh - energy.export_wh
+            meters.append(energy)
+            import_wh += energy.import_wh
+            export_wh += energy.export_wh
         elif not registry.close_if_removed(ctx, meter_id, slot_ctx.end_s):
             missing.append(meter_id)
     if missing:
         net_position_wh = agreed.bought_wh - agreed.sold_wh
-        estimate_wh = rules.compute_estimate_wh(net_position_wh, net_use_wh)
-        for meter_id in missing:
-            energy = metering.settle_estimate(ctx, meter_id, estimate_wh)
-            meters.append(MeterEnergy(meter_id, energy))
-            # The first silent meter stands for all of them.
-            estimate_wh = 0
-    return meters
-
-
-def _sum(meters: Sequence[MeterEnergy]) -> rules.Metered:
-    import_wh, export_wh, estimated = 0, 0, False
-    for _, energy in meters:
-        import_wh += energy.import_wh
-        export_wh += energy.export_wh
-        estimated |= energy.estimated
-    return rules.Metered(import_wh, export_wh, estimated)
-
-
-def _add(result: state_pb2.SlotResult, line: state_pb2.Line) -> None:
-    result.estimated_parties += line.estimated
-    result.import_wh += line.import_wh
-    result.export_wh += line.export_wh
-    result.imbalance_charge += line.imbalance_charge
-    result.imbalance_credit += line.imbalance_credit
-    result.uncovered += line.uncovered
+        estimate_wh = rules.compute_estimate_wh(net_position_wh, import_wh - export_wh)
+        # The first silent meter stands for all of them.
+        meters.append(metering.settle_estimate(ctx, missing[0], estimate_wh))
+        meters += [metering.settle_estimate(ctx, meter_id, 0) for meter_id in missing[1:]]
+        import_wh += estimate_wh
+    return meters, rules.Metered(import_wh, export_wh, bool(missing))

@@ -79,6 +79,7 @@ def _write_lines(
     parties = list(islice(waiting, budget))
     accounts.read_ahead(ctx, slot_ctx, parties)
     settled = [accounts.settle_account(ctx, slot_ctx, party) for party in parties]
+    accounts.add_up(slot_ctx.result, [account.line for account in settled])
     listeners.announce(ctx, slot_ctx.slot, settled)
     if next(waiting, None) is not None:
         progress.owner = bech32.encode(parties[-1][0])

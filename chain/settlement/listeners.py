@@ -16,13 +16,6 @@ from chain import metering, storage
 from chain.runtime.context import Context
 
 
-class MeterEnergy(NamedTuple):
-    """What one meter of an account measured in a slot."""
-
-    meter_id: str
-    energy: metering.SlotEnergy
-
-
 class SettledAccount(NamedTuple):
     """An account and how its slot was settled.
 
@@ -33,7 +26,7 @@ class SettledAccount(NamedTuple):
     owner: bytes
     position: market_pb2.Position | None
     line: state_pb2.Line
-    meters: Sequence[MeterEnergy]
+    meters: Sequence[metering.SlotEnergy]
 
 
 # Called with the slot and its accounts, which are in the order of their addresses.
