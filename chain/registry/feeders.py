@@ -1,4 +1,4 @@
-"""What the registrar can do with feeders: the tree of lines that the market trades over."""
+"""Messages of the registrar about feeders: the tree of lines that the market trades over."""
 
 from __future__ import annotations
 

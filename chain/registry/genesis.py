@@ -1,4 +1,4 @@
-"""What a genesis document must promise about the registry."""
+"""Validation of the registry in a genesis document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATUSES = frozenset(state_pb2.Status.values()) - {0}
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless registrar, participants, feeders and meters fit together."""
+    """Raises GenesisError unless registrar, participants, feeders and meters are consistent."""
     params = PARAMS.get(state)
     registrar = PARTICIPANTS.get(state, bech32.decode(params.registrar))
     if registrar is None or registrar.status != state_pb2.STATUS_ACTIVE:

@@ -1,4 +1,4 @@
-"""What the registrar can do."""
+"""Messages of the registrar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settlement does by itself in every block.
+"""The settlement at the end of every block.
 
 Slots are settled one after the other, each after its reading deadline, with a maximum number of
 accounts per block: a slot with a million meters takes several blocks, and no block takes long.
@@ -38,7 +38,7 @@ def end_block(ctx: Context) -> None:
 def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
     """Whether there is a slot to settle; begins the next one if none is being settled.
 
-    A slot whose trades are still being booked waits, and the slots behind it.
+    A slot whose trades are still being booked waits, and so do the slots after it.
     """
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
         return True

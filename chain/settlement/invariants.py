@@ -1,4 +1,4 @@
-"""What always holds of settlements."""
+"""Invariants of the settlement."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chain.settlement import rules
 from chain.settlement.pruning import is_old
 from chain.settlement.state import DEFERRED, LINES, PARAMS, PROGRESS, RESULTS
 
-# What a result has the sums of.
+# Fields of which a result has the sums.
 _SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
 
 
 def pool_cash(state: HasStore) -> list[str]:
-    """The pool has exactly the money of its slots: funding and what cancellations paid before the
+    """The pool has exactly the money of its slots: funding and cancellation income before the
     settlement, cash during it, nothing after it.
     """
     expected = 0
@@ -53,8 +53,8 @@ def line_sums(state: HasStore) -> list[str]:
 
 
 def lines_in_hand(state: HasStore) -> list[str]:
-    """The lines of the slot in hand charge and credit what they measure: only then do they cover
-    what its energy costs outside.
+    """The lines of the slot in hand charge and credit the imbalances that they measure: only then
+    do they cover what its energy costs outside.
     """
     progress = PROGRESS.get(state)
     found = market.get_first_slot_from(state, progress.slot)
@@ -71,7 +71,7 @@ def lines_in_hand(state: HasStore) -> list[str]:
 
 
 def deferred_sums(state: HasStore) -> list[str]:
-    """The credits that wait are those that the results name."""
+    """The deferred credits of a slot add up to those in its result."""
     sums: dict[int, int] = {}
     for (slot, _), amount in DEFERRED.items(state):
         sums[slot] = sums.get(slot, 0) + amount
@@ -83,7 +83,7 @@ def deferred_sums(state: HasStore) -> list[str]:
 
 
 def traded(state: HasStore) -> list[str]:
-    """What a slot has traded is in its positions, or in the lines that have taken their place."""
+    """The positions and lines of a slot add up to its trades."""
     problems = []
     params, progress = PARAMS.get(state), PROGRESS.get(state)
     for slot, info in market.iter_slots(state):
@@ -104,8 +104,8 @@ def traded(state: HasStore) -> list[str]:
 
 
 def in_hand(state: HasStore) -> list[str]:
-    """The slots before the one in hand are settled, those behind it have not been begun; in the
-    slot in hand those who are done have lines and no positions, the others positions and no lines.
+    """The slots before the one in hand are settled, those after it have not begun; in the slot in
+    hand settled accounts have lines and no positions, the others positions and no lines.
     """
     progress = PROGRESS.get(state)
     problems = []
@@ -124,7 +124,7 @@ def in_hand(state: HasStore) -> list[str]:
 
 
 def _find_misplaced(state: HasStore, progress: state_pb2.Progress) -> list[str]:
-    """Accounts of the slot in hand that are on the wrong side of the last one done."""
+    """Accounts of the slot in hand that are on the wrong side of the last settled one."""
     all_done = progress.stage == state_pb2.STAGE_PAYMENTS
     done = bech32.decode(progress.owner) if progress.owner else b""
     positions = market.get_positions(state, progress.slot, b"")

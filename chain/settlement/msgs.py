@@ -1,4 +1,4 @@
-"""What a debtor can do."""
+"""Messages of debtors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SettlementError = ErrorCodes("settlement", errors_pb2.Error.DESCRIPTOR)
 
 
 def pay_arrears(ctx: Context, msg: tx_pb2.MsgPayArrears) -> tx_pb2.MsgPayArrearsResponse:
-    """Pays what the signer owes a creditor, whole or in part."""
+    """Pays arrears of the signer to a creditor, in full or in part."""
     creditor = decode_address(msg.creditor)
     owed = ARREARS.get(ctx, (ctx.signer, creditor))
     require(owed, SettlementError.NOTHING_OWED)

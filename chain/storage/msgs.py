@@ -1,4 +1,4 @@
-"""What the registrar and the owners of batteries can do."""
+"""Messages of the registrar and of the owners of batteries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_battery(ctx: Context, msg: tx_pb2.MsgAddBattery) -> tx_pb2.MsgAddBattery
         charge_efficiency_permille=msg.charge_efficiency_permille,
         discharge_efficiency_permille=msg.discharge_efficiency_permille,
         state_of_charge_wh=msg.state_of_charge_wh,
-        # What flowed before the slot in delivery is in the energy that is there now.
+        # Flows before the slot in delivery are part of the initial state of charge.
         settled_slot=now - 1,
     )
     BATTERIES.set(ctx, owner, battery)
@@ -71,7 +71,7 @@ def discharge(ctx: Context, msg: tx_pb2.MsgDischarge) -> tx_pb2.MsgDischargeResp
 
 
 def shift(ctx: Context, msg: tx_pb2.MsgShift) -> tx_pb2.MsgShiftResponse:
-    """Buys energy in one slot and sells it in a later one, both or none."""
+    """Buys energy in one slot and sells it in a later one, both or neither."""
     require(msg.charge_slot < msg.discharge_slot, StorageError.LEGS_INVALID)
     changes = {msg.charge_slot: msg.charge_wh, msg.discharge_slot: -msg.discharge_wh}
     battery = _require_turn(ctx, changes)

@@ -39,11 +39,12 @@ def watch(run: Run) -> Run:
     return watched
 
 
-def _make_rules() -> Ruleset:
+def make_rules() -> Ruleset:
+    """The modules of the chain, every message watched."""
     rules = Ruleset(app.MODULES)
     for url, handler in rules.handlers.items():
         rules.handlers[url] = replace(handler, run=watch(handler.run))
     return rules
 
 
-RULES = _make_rules()
+RULES = make_rules()
