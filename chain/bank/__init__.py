@@ -22,6 +22,7 @@ from chain.bank.keeper import (
     post,
     read_balances_ahead,
     release,
+    require_balance,
     reserve,
     transfer,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "post",
     "read_balances_ahead",
     "release",
+    "require_balance",
     "reserve",
     "transfer",
 ]

@@ -51,6 +51,15 @@ def transfer(ctx: Context, source: bytes, target: bytes, denom: str, amount: int
     _give(ctx, target, denom, amount)
 
 
+def require_balance(state: HasStore, owner: bytes, denom: str, amount: int) -> int:
+    """What an owner can spend; rejects an amount that this does not cover."""
+    balance = get_balance(state, owner, denom)
+    if balance < amount:
+        detail = f"{balance}{denom} is smaller than {amount}{denom}"
+        raise ChainError(SdkError.INSUFFICIENT_FUNDS, detail)
+    return balance
+
+
 def reserve(
     ctx: Context, owner: bytes, denom: str, amount: int, beneficiary: str = "", deadline_s: int = 0
 ) -> int:
@@ -128,10 +137,7 @@ def _take(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
     assert amount >= 0
     if not amount:
         return
-    balance = BALANCES.get(ctx, (owner, denom)) or 0
-    if balance < amount:
-        detail = f"{balance}{denom} is smaller than {amount}{denom}"
-        raise ChainError(SdkError.INSUFFICIENT_FUNDS, detail)
+    balance = require_balance(ctx, owner, denom, amount)
     if balance == amount:
         BALANCES.delete(ctx, (owner, denom))
     else:

@@ -28,6 +28,9 @@ def send(ctx: Context, msg: cosmos_tx_pb2.MsgSend) -> cosmos_tx_pb2.MsgSendRespo
     registry.require_permission(ctx, target, ANYBODY)
     coins = decode_coins(msg.amount)
     require(coins, SdkError.INVALID_COINS, "no coins")
+    if len(coins) > 1:
+        for denom, amount in coins:
+            keeper.require_balance(ctx, ctx.signer, denom, amount)
     for denom, amount in coins:
         keeper.transfer(ctx, ctx.signer, target, denom, amount)
     text = ",".join(f"{amount}{denom}" for denom, amount in coins)

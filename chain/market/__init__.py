@@ -38,13 +38,19 @@ from chain.market.keeper import (
     get_params,
     get_position,
     get_positions,
+    iter_slots,
     mark_settled,
     prune,
     remove_slot,
-    take_position,
 )
 from chain.market.orders import Leg, place_linked, place_order
 from chain.market.plan import get_plan
+from chain.market.pool_money import (
+    collect_into_pool,
+    get_pool_balance,
+    pay_from_pool,
+    settle_position,
+)
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import SCHEMA
 from chain.runtime.module import Module
@@ -84,19 +90,23 @@ __all__ = [
     "Leg",
     "MarketError",
     "clearing",
+    "collect_into_pool",
     "compute_close_cost",
     "get_curve",
     "get_first_slot_from",
     "get_net_wh",
     "get_params",
     "get_plan",
+    "get_pool_balance",
     "get_position",
     "get_positions",
+    "iter_slots",
     "mark_settled",
+    "pay_from_pool",
     "place_linked",
     "place_order",
     "prune",
     "remove_slot",
-    "take_position",
+    "settle_position",
     "verify_record",
 ]

@@ -101,10 +101,15 @@ def get_collateral_hold(state: HasStore, owner: bytes, hold_id: int) -> bank_pb2
     return hold
 
 
+def iter_slots(state: HasStore, first: int = 0) -> Iterator[tuple[int, state_pb2.Slot]]:
+    """Slots on record with their numbers, in order, from the first one given."""
+    after = SLOTS.key.encode(first - 1) if first else None
+    return SLOTS.items(state, after=after)
+
+
 def get_first_slot_from(state: HasStore, slot: int) -> tuple[int, state_pb2.Slot] | None:
     """The first slot on record that is not before the given one."""
-    after = SLOTS.key.encode(slot - 1) if slot else None
-    return next(SLOTS.items(state, after=after), None)
+    return next(iter_slots(state, slot), None)
 
 
 def get_positions(
@@ -114,11 +119,6 @@ def get_positions(
     after_key = POSITIONS.key.encode((slot, after)) if after else None
     for (_, owner), position in POSITIONS.items(state, POSITIONS.first(slot), after_key):
         yield owner, position
-
-
-def take_position(ctx: Context, slot: int, owner: bytes) -> None:
-    """Removes a position that is settled."""
-    POSITIONS.delete(ctx, (slot, owner))
 
 
 def mark_settled(ctx: Context, slot: int, info: state_pb2.Slot) -> None:

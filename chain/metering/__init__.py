@@ -1,8 +1,8 @@
 """Readings: one per meter and slot, signed by the meter, submitted by its bridge.
 
 Promises that a recorded reading never changes, that other content for the same meter and slot is
-put on record as a conflict, and that over time the energy settled for a meter is what its
-registers show: an estimate is made up for by the next reading.
+recorded as a conflict, and that over time the energy settled for a meter is what its registers
+show: the next reading corrects an estimate.
 """
 
 from blockenergy.metering.v1 import query_pb2, tx_pb2

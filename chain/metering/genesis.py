@@ -1,4 +1,4 @@
-"""What a genesis document must promise about metering."""
+"""Validation of metering in a genesis document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chain.runtime.units import AMOUNT_MAX
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless slots and deadlines make sense."""
+    """Raises GenesisError unless parameters and conflicts are in range."""
     params = PARAMS.get(state)
     if not 0 < params.slot_length_s <= 86_400:
         raise GenesisError("metering.params.slot_length_s: 1 to 86400 is expected")

@@ -1,4 +1,4 @@
-"""What always holds of readings."""
+"""Invariants of readings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def known_meters(state: HasStore) -> list[str]:
 
 
 def conflicts(state: HasStore) -> list[str]:
-    """A conflict stands beside a reading with other content."""
+    """Every conflict belongs to a reading with other content."""
     return [
         f"the conflict of {key} is none"
         for key, conflict in CONFLICTS.items(state)
@@ -28,7 +28,7 @@ def conflicts(state: HasStore) -> list[str]:
 
 
 def baselines(state: HasStore) -> list[str]:
-    """What is settled is never less than the last settled reading shows."""
+    """Meters are never settled below their last settled reading."""
     return [
         f"{meter_id} is settled below its reading"
         for meter_id, baseline in BASELINES.items(state)

@@ -23,6 +23,7 @@ _REGISTER_MAX_WH = 1 << 63
 class SlotEnergy(NamedTuple):
     """What a meter measured in a slot; `estimated` if its reading was missing."""
 
+    meter_id: str
     import_wh: int
     export_wh: int
     estimated: bool
@@ -31,8 +32,8 @@ class SlotEnergy(NamedTuple):
 def record(
     ctx: Context, reading: state_pb2.Reading, bridge: str, params: state_pb2.Params
 ) -> state_pb2.ReadingResult:
-    """Records a reading and says what became of it. Only a new, good reading changes the state;
-    a conflict is noted beside it.
+    """Records a reading; returns its result. Only a new, valid reading and a conflict change the
+    state.
     """
     meter = registry.get_meter(ctx, reading.meter_id)
     if meter is None:
@@ -46,9 +47,9 @@ def record(
     recorded = READINGS.get(ctx, key)
     if recorded == registers:
         return state_pb2.READING_ALREADY_RECORDED
-    refusal = _refusal(ctx, reading, meter, params)
-    if refusal:
-        return refusal
+    rejection = _find_rejection(ctx, reading, meter, params)
+    if rejection:
+        return rejection
     if recorded is not None:
         _note_conflict(ctx, key, registers)
         return state_pb2.READING_CONFLICT
@@ -64,14 +65,14 @@ def get_params(state: HasStore) -> state_pb2.Params:
 
 
 def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
-    """From this block time on no reading of the slot is taken, and it is settled."""
+    """From this block time on readings of the slot are rejected, and it is settled."""
     return slots.end_s(slot, params.slot_length_s) + params.reading_deadline_s
 
 
 def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
-    """The energy of a meter in a slot, taken as settled; None if its reading is missing.
+    """Settles the energy of a meter in a slot and returns it; None if its reading is missing.
 
-    The reading then says up to where the meter is settled, unless an estimate was higher.
+    The meter is then settled up to its reading, unless an estimate was higher.
     """
     registers = READINGS.get(ctx, (slot, meter_id))
     kept = BASELINES.get(ctx, meter_id)
@@ -81,6 +82,7 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
         return None
     baseline = kept or _show_baseline(ctx, meter_id) or _make_baseline(ctx, meter_id)
     energy = SlotEnergy(
+        meter_id,
         rules.compute_energy(registers.import_wh, baseline.settled_import_wh),
         rules.compute_energy(registers.export_wh, baseline.settled_export_wh),
         False,
@@ -95,17 +97,17 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
 
 
 def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
-    """Takes an estimate of use as settled; the next reading makes up for what it missed."""
+    """Settles an estimate of use; the next reading corrects it."""
     if import_wh:
         baseline = _get_settled(ctx, meter_id)
         baseline.settled_import_wh += import_wh
         BASELINES.set(ctx, meter_id, baseline)
-    return SlotEnergy(import_wh, 0, True)
+    return SlotEnergy(meter_id, import_wh, 0, True)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
-    """Of the readings of known meters from a slot on: the slot, and the energy in both directions
-    that is beyond what is settled.
+    """(slot, Wh) of each reading of a known meter from a slot on: its energy in both directions
+    that is not settled.
     """
     for (slot, meter_id), registers in READINGS.items(state, after=U64.encode(first_slot)):
         if registry.get_meter(state, meter_id) is not None:
@@ -121,13 +123,13 @@ def end_slot(ctx: Context, slot: int) -> None:
 
 
 def get_last_settled(state: HasStore) -> int:
-    """The slot that was settled last; 0 before the first."""
+    """The last settled slot; 0 before the first."""
     return LAST_SETTLED.last(state)
 
 
 def get_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
-    """The last settled reading of a meter, and up to where its registers are settled; None if
-    neither a reading nor an estimate of it was settled.
+    """The last settled reading of a meter and its settled registers; None if neither a reading nor
+    an estimate was settled.
     """
     return BASELINES.get(state, meter_id) or _show_baseline(state, meter_id)
 
@@ -135,15 +137,15 @@ def get_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
 def prune(ctx: Context, before: int, limit: int) -> int:
     """Removes readings and conflicts of slots before a slot, up to a limit; returns how many.
 
-    Readings of the slot settled last stay: the next slot is counted from them.
+    Readings of the last settled slot stay: the energy of the next one is counted from them.
     """
     before = min(before, LAST_SETTLED.last(ctx))
-    # A conflict never stands without its reading.
+    # A conflict never outlives its reading.
     removed = CONFLICTS.prune(ctx, U64.encode(before), limit)
     return removed + READINGS.prune(ctx, U64.encode(before), limit - removed)
 
 
-def _refusal(
+def _find_rejection(
     ctx: Context,
     reading: state_pb2.Reading,
     meter: registry_pb2.Meter,
@@ -174,7 +176,7 @@ def _is_in_range(
     meter: registry_pb2.Meter,
     params: state_pb2.Params,
 ) -> bool:
-    """Compares with the readings of the slots beside it, else with the last one settled."""
+    """Compares with the readings of the neighbouring slots, else with the last settled one."""
     if max(registers.import_wh, registers.export_wh) >= _REGISTER_MAX_WH:
         return False
 
@@ -197,11 +199,11 @@ def _is_in_range(
 def _get_reading_before(
     ctx: Context, reading: state_pb2.Reading, meter: registry_pb2.Meter, slot_length_s: int
 ) -> tuple[state_pb2.Registers, int]:
-    """The nearest known registers before a reading, and the slot at whose end they stood."""
+    """The nearest known registers before a reading, and the slot at whose end they were read."""
     if reading.slot:
-        beside = READINGS.get(ctx, (reading.slot - 1, reading.meter_id))
-        if beside is not None:
-            return beside, reading.slot - 1
+        previous = READINGS.get(ctx, (reading.slot - 1, reading.meter_id))
+        if previous is not None:
+            return previous, reading.slot - 1
     baseline = get_baseline(ctx, reading.meter_id)
     if baseline is not None and baseline.slot:
         settled = state_pb2.Registers(import_wh=baseline.import_wh, export_wh=baseline.export_wh)
@@ -213,12 +215,12 @@ def _get_reading_before(
 
 
 def _get_settled(state: HasStore, meter_id: str) -> state_pb2.Baseline:
-    """Up to where a meter is settled: its baseline, or its first registers."""
+    """The settled registers of a meter: its baseline, or its initial registers."""
     return get_baseline(state, meter_id) or _make_baseline(state, meter_id)
 
 
 def _show_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline | None:
-    """The baseline of a meter that was read in the slot settled last and has none on record."""
+    """The baseline of a meter that was read in the last settled slot and has none on record."""
     slot = LAST_SETTLED.last(state)
     registers = READINGS.get(state, (slot, meter_id)) if slot else None
     if registers is None:
@@ -239,7 +241,7 @@ def _join(
 
 
 def _make_baseline(state: HasStore, meter_id: str) -> state_pb2.Baseline:
-    """The baseline of a meter of which nothing was settled yet."""
+    """The baseline of a meter that was never settled."""
     meter = registry.get_meter(state, meter_id)
     assert meter is not None, "a meter is settled that was never registered"
     return state_pb2.Baseline(

@@ -1,4 +1,4 @@
-"""What a bridge can do."""
+"""Messages of bridges."""
 
 from __future__ import annotations
 

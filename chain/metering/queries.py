@@ -1,4 +1,4 @@
-"""Reading the readings."""
+"""Queries of readings and baselines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def readings(
 def baseline(
     ctx: Context, request: query_pb2.QueryBaselineRequest
 ) -> query_pb2.QueryBaselineResponse:
-    """Up to where the registers of a meter are settled."""
+    """The settled registers of a meter."""
     found = keeper.get_baseline(ctx, request.meter_id)
     if found is None:
         raise ChainError(MeteringError.READING_UNKNOWN)

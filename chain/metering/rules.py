@@ -11,15 +11,14 @@ from chain.runtime.units import PERMILLE, ceil_div
 
 _DOMAIN = b"blockenergy/reading/v1"
 _SECONDS_PER_HOUR = 3600
-# Longer than a century no meter is silent; what it may have measured until then is settled in 64
-# bits, as the parameters promise.
+# Silence beyond about a century allows no more energy: the settlement of a meter stays in 64 bits.
 SILENT_HOURS_MAX = 1_000_000
 
 
 def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
     """What a meter signs: domain, digest of the chain id, and the reading without its signature.
 
-    The domain and the chain id keep a signature from being good for anything else.
+    Domain and chain id prevent a signature from being used for anything else.
     """
     content = state_pb2.Reading(
         meter_id=reading.meter_id,
@@ -33,10 +32,8 @@ def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
 def compute_energy_max_wh(
     capacity_w: int, slots: int, represented_duration_s: int, tolerance_permille: int
 ) -> int:
-    """The most that can flow through a connection in so many slots, or in SILENT_HOURS_MAX if
-    that is less.
-
-    Rounded up: the doubt of less than one Wh goes to the meter.
+    """The largest energy of a connection in a number of slots, or in SILENT_HOURS_MAX if that is
+    shorter. Rounded up, in favour of the meter.
     """
     duration_s = min(slots * represented_duration_s, SILENT_HOURS_MAX * _SECONDS_PER_HOUR)
     watt_seconds = capacity_w * duration_s * (PERMILLE + tolerance_permille)
@@ -53,8 +50,7 @@ def is_step_in_range(
 
 
 def compute_energy(register_wh: int, settled_wh: int) -> int:
-    """Energy to settle: what the register shows beyond what is settled already.
-
-    After an estimate that was too high the register needs time to catch up; until then it is zero.
+    """Energy to settle: the register beyond its settled content; zero while the register has not
+    caught up with an estimate that was too high.
     """
     return max(0, register_wh - settled_wh)

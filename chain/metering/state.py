@@ -1,4 +1,4 @@
-"""Readings, conflicts, and up to where registers are settled."""
+"""Readings, conflicts, and settled registers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SCHEMA = Schema(4, "metering")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
 # (slot, meter id).
 READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Registers))
-# A meter may have signed any number, and none of these is reckoned with.
+# Untrusted registers; never used in calculations.
 CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict, 1 << 64))
-# Meter id: only of those of which the reading in the slot settled last does not say it.
+# By meter id; only where it is not the reading in the last settled slot.
 BASELINES = Map(SCHEMA, 3, "baselines", TEXT, Record(state_pb2.Baseline))
-# The slot settled last; 0 before the first.
+# 0 before the first.
 LAST_SETTLED = Sequence(SCHEMA, 4, "last_settled")

@@ -1,15 +1,15 @@
-"""The whitelist: who takes part, in which roles, and with which meters.
+"""The whitelist: participants, their roles and their meters, and the feeders of the grid.
 
 Promises that only the registrar changes it, that an address outside it can neither send a
 transaction nor receive a transfer, that a meter id always means the same meter, that feeders form
-a tree, and that an account stands for one place in it.
+a tree, and that all meters of an account are at one grid node of it.
 """
 
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 
 from chain.registry import msgs, queries
 from chain.registry.genesis import validate_genesis
-from chain.registry.invariants import accounts, grid, owners, places
+from chain.registry.invariants import accounts, grid, grid_nodes, owners
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
@@ -37,7 +37,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(owners, accounts, grid, places),
+    invariants=(owners, accounts, grid, grid_nodes),
     validate_genesis=validate_genesis,
 )
 

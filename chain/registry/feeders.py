@@ -1,4 +1,4 @@
-"""What the registrar can do with feeders: the tree of lines that the market trades over."""
+"""Messages of the registrar about feeders: the tree of lines that the market trades over."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from chain.registry import rules
 from chain.registry.keeper import RegistryError, get_path, require_registrar
 from chain.registry.state import FEEDER_COUNT, FEEDERS, PARAMS
 from chain.runtime.context import Context
-from chain.runtime.errors import require
+from chain.runtime.errors import ChainError, require
 
 
 def add_feeder(ctx: Context, msg: tx_pb2.MsgAddFeeder) -> tx_pb2.MsgAddFeederResponse:
-    """Registers a feeder below another one, or below the head of the grid."""
+    """Registers a feeder below another one, or below the grid supply point."""
     require_registrar(ctx, msg.registrar)
-    require(rules.is_identifier(msg.feeder), RegistryError.FEEDER_INVALID, "the name")
+    feeder = state_pb2.Feeder(
+        parent=msg.parent,
+        capacity_w=msg.capacity_w,
+        grid_fee_per_kwh=msg.grid_fee_per_kwh,
+        thin_market=msg.thin_market,
+    )
+    _require_valid(msg.feeder, feeder)
     require(not FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_EXISTS)
     require(not msg.parent or FEEDERS.has(ctx, msg.parent), RegistryError.FEEDER_UNKNOWN)
     most = PARAMS.get_shared(ctx).feeders_max
@@ -22,37 +28,32 @@ def add_feeder(ctx: Context, msg: tx_pb2.MsgAddFeeder) -> tx_pb2.MsgAddFeederRes
     require(
         len(get_path(ctx, msg.parent)) < rules.FEEDER_DEPTH_MAX,
         RegistryError.TOO_MANY_FEEDERS,
-        f"{rules.FEEDER_DEPTH_MAX} one above the other",
+        f"{rules.FEEDER_DEPTH_MAX} on a path",
     )
     FEEDER_COUNT.next(ctx)
-    _set(
-        ctx,
-        msg.feeder,
-        state_pb2.Feeder(
-            parent=msg.parent,
-            capacity_w=msg.capacity_w,
-            grid_fee_per_kwh=msg.grid_fee_per_kwh,
-            thin_market=msg.thin_market,
-        ),
-    )
+    _set(ctx, msg.feeder, feeder)
     return tx_pb2.MsgAddFeederResponse()
 
 
 def change_feeder(ctx: Context, msg: tx_pb2.MsgChangeFeeder) -> tx_pb2.MsgChangeFeederResponse:
-    """Changes capacity, fee and kind of market of a feeder; its place in the grid stays."""
+    """Changes capacity, fee and market type of a feeder; its parent stays."""
     require_registrar(ctx, msg.registrar)
     feeder = FEEDERS.get(ctx, msg.feeder)
-    require(feeder, RegistryError.FEEDER_UNKNOWN)
-    assert feeder is not None
+    if feeder is None:
+        raise ChainError(RegistryError.FEEDER_UNKNOWN)
     feeder.capacity_w = msg.capacity_w
     feeder.grid_fee_per_kwh = msg.grid_fee_per_kwh
     feeder.thin_market = msg.thin_market
+    _require_valid(msg.feeder, feeder)
     _set(ctx, msg.feeder, feeder)
     return tx_pb2.MsgChangeFeederResponse()
 
 
+def _require_valid(name: str, feeder: state_pb2.Feeder) -> None:
+    error = rules.find_feeder_error(name, feeder)
+    require(not error, RegistryError.FEEDER_INVALID, error)
+
+
 def _set(ctx: Context, name: str, feeder: state_pb2.Feeder) -> None:
-    fault = rules.find_feeder_error(feeder)
-    require(not fault, RegistryError.FEEDER_INVALID, fault)
     FEEDERS.set(ctx, name, feeder)
     ctx.emit(events_pb2.EventFeederSet(feeder=name, info=feeder))

@@ -1,4 +1,4 @@
-"""What a genesis document must promise about the registry."""
+"""Validation of the registry in a genesis document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATUSES = frozenset(state_pb2.Status.values()) - {0}
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless registrar, participants, feeders and meters fit together."""
+    """Raises GenesisError unless registrar, participants, feeders and meters are consistent."""
     params = PARAMS.get(state)
     registrar = PARTICIPANTS.get(state, bech32.decode(params.registrar))
     if registrar is None or registrar.status != state_pb2.STATUS_ACTIVE:
@@ -40,16 +40,15 @@ def validate_genesis(state: HasStore) -> None:
 
 
 def _validate_feeder(state: HasStore, name: str, feeder: state_pb2.Feeder) -> None:
-    fault = "" if rules.is_identifier(name) else "the name"
-    if fault := fault or rules.find_feeder_error(feeder):
-        raise GenesisError(f"registry.feeders {name}: not valid: {fault}")
+    if error := rules.find_feeder_error(name, feeder):
+        raise GenesisError(f"registry.feeders {name}: not valid: {error}")
     depth, parent = 1, feeder.parent
     while parent:
         above = FEEDERS.get_shared(state, parent)
         if above is None:
             raise GenesisError(f"registry.feeders {name}: there is no feeder {parent} above it")
         depth, parent = depth + 1, above.parent
-        # Feeders in a ring have no end above them either.
+        # Feeders in a ring fail here too.
         if depth > rules.FEEDER_DEPTH_MAX:
             raise GenesisError(f"registry.feeders {name}: too many feeders above it")
 

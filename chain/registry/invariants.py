@@ -1,4 +1,4 @@
-"""What always holds of the registry."""
+"""Invariants of the registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chain.runtime.collections import HasStore
 
 
 def owners(state: HasStore) -> list[str]:
-    """A participant's count of meters is the number of its meters that are not removed."""
+    """A participant's meter count is the number of its meters that are not removed."""
     counts: dict[bytes, int] = {}
     for _, meter in METERS.items(state):
         if meter.status != state_pb2.STATUS_REMOVED:
@@ -37,7 +37,7 @@ def accounts(state: HasStore) -> list[str]:
 
 
 def grid(state: HasStore) -> list[str]:
-    """Feeders form a tree, in which none is far from the head, and there are not too many."""
+    """Feeders form a tree of limited depth and size."""
     names = [name for name, _ in FEEDERS.items(state)]
     problems = [
         f"feeder {name} has too many feeders above it"
@@ -51,16 +51,16 @@ def grid(state: HasStore) -> list[str]:
     return problems
 
 
-def places(state: HasStore) -> list[str]:
-    """All meters of a participant that are not removed are on its feeder; without meters it has
-    none.
+def grid_nodes(state: HasStore) -> list[str]:
+    """All meters of a participant that are not removed are on its feeder; without meters it has no
+    feeder.
     """
     feeders: dict[bytes, set[str]] = {}
     for _, meter in METERS.items(state):
         if meter.status != state_pb2.STATUS_REMOVED:
             feeders.setdefault(bech32.decode(meter.owner), set()).add(meter.feeder)
     return [
-        f"{bech32.encode(address)} stands at {participant.feeder or 'the head of the grid'}, its "
+        f"{bech32.encode(address)} is at {participant.feeder or 'the grid supply point'}, its "
         f"meters at {', '.join(sorted(feeders.get(address, ()))) or 'none'}"
         for address, participant in PARTICIPANTS.items(state)
         if feeders.get(address, {""}) != {participant.feeder}

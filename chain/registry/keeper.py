@@ -1,4 +1,4 @@
-"""What other modules ask the registry: who may act, and whose meter it is."""
+"""The registry as other modules use it: permissions, meters and feeders."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
 
 
 def require_active(state: HasStore, address: bytes) -> state_pb2.Participant:
-    """The participant of an address; refuses one that is not registered or may not act."""
+    """The participant of an address; rejects one that is not registered or not active."""
     return _require_active(PARTICIPANTS.get(state, address))
 
 
 def require_permission(state: HasStore, address: bytes, roles: frozenset[int]) -> None:
-    """Refuses an address that may not act, or that has none of the roles."""
+    """Rejects an address that is not active or has none of the roles."""
     require_role(_require_active(PARTICIPANTS.get_shared(state, address)), roles)
 
 
 def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> None:
-    """Refuses a participant that has none of the roles; no roles named means any participant."""
+    """Rejects a participant that has none of the roles; no roles allow every participant."""
     if roles and roles.isdisjoint(participant.roles):
         names = ", ".join(Role.Name(role)[5:].lower() for role in sorted(roles))
         raise ChainError(RegistryError.ROLE_MISSING, f"one of {names}")
 
 
 def require_registrar(state: HasStore, address: str) -> None:
-    """Refuses everybody but the registrar."""
+    """Rejects every address but the registrar."""
     require(address == PARAMS.get_shared(state).registrar, RegistryError.NOT_REGISTRAR)
 
 
@@ -60,7 +60,7 @@ def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
 
 
 def get_capacity_max_w(state: HasStore) -> int:
-    """What the connections of one owner can come to, in W."""
+    """Max total capacity of the connections of one owner, in W."""
     params = PARAMS.get(state)
     return params.capacity_max_w * params.meters_per_owner_max
 
@@ -70,7 +70,7 @@ def get_meters_after(
 ) -> Iterator[tuple[bytes, str]]:
     """(owner, meter id) of all meters that are not closed, owner by owner.
 
-    Begins behind the given owner and meter; an empty owner begins at the first.
+    Begins after the given owner and meter; an empty owner begins at the first.
     """
     after = owner + (meter_id.encode() or b"\xff" * 64) if owner else None
     for key, found in METERS_BY_OWNER.keys(state, after=after):
@@ -78,18 +78,18 @@ def get_meters_after(
 
 
 def get_feeder_of(state: HasStore, address: bytes) -> str:
-    """The feeder of an account's meters; empty: it trades at the head of the grid."""
+    """The feeder of an account's meters; empty: it trades at the grid supply point."""
     participant = PARTICIPANTS.get_shared(state, address)
     return participant.feeder if participant else ""
 
 
 def get_feeder(state: HasStore, feeder: str) -> state_pb2.Feeder | None:
-    """A feeder, or None; the caller must not change it."""
+    """A feeder, or None; read-only."""
     return FEEDERS.get_shared(state, feeder)
 
 
 def get_path(state: HasStore, feeder: str) -> list[tuple[str, state_pb2.Feeder]]:
-    """The feeders from this one up to the head of the grid, which is not among them."""
+    """The feeders from this one up to the grid supply point, which is not one of them."""
     path = []
     while feeder:
         info = FEEDERS.get_shared(state, feeder)

@@ -1,4 +1,4 @@
-"""What the registrar can do."""
+"""Messages of the registrar."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from chain.registry.keeper import (
     require_registrar,
     require_role,
 )
+from chain.registry.lifecycle import METER, PARTICIPANT, Event
 from chain.registry.state import FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
+from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.signatures import ED25519_KEY_BYTES
 from chain.runtime.tx import decode_address
 
@@ -33,14 +35,14 @@ def add_participant(
     """Registers an address, or a removed one again, with its roles."""
     require_registrar(ctx, msg.registrar)
     address = decode_address(msg.address)
-    known = PARTICIPANTS.get(ctx, address)
-    removed = known is not None and known.status == state_pb2.STATUS_REMOVED
-    require(known is None or removed, RegistryError.PARTICIPANT_EXISTS)
+    known = PARTICIPANTS.get_shared(ctx, address)
+    free = known is None or PARTICIPANT.has(known.status, Event.ADD)
+    require(free, RegistryError.PARTICIPANT_EXISTS)
     _require_roles(list(msg.roles))
     require(len(msg.label.encode()) <= _LABEL_BYTES_MAX, RegistryError.TEXT_TOO_LONG)
     auth.create_account(ctx, address)
     participant = state_pb2.Participant(
-        roles=sorted(msg.roles), status=state_pb2.STATUS_ACTIVE, label=msg.label
+        roles=sorted(msg.roles), status=PARTICIPANT.initial, label=msg.label
     )
     PARTICIPANTS.set(ctx, address, participant)
     ctx.emit(events_pb2.EventParticipantAdded(address=msg.address, roles=participant.roles))
@@ -53,9 +55,7 @@ def suspend_participant(
     """Stops a participant from acting."""
     require_registrar(ctx, msg.registrar)
     require(msg.address != msg.registrar, RegistryError.IS_REGISTRAR)
-    participant = _require_participant(ctx, msg.address)
-    require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.STATUS_WRONG)
-    _change_participant(ctx, msg.address, participant, state_pb2.STATUS_SUSPENDED, msg.reason)
+    _move_participant(ctx, msg.address, Event.SUSPEND, msg.reason)
     return tx_pb2.MsgSuspendParticipantResponse()
 
 
@@ -64,9 +64,7 @@ def reinstate_participant(
 ) -> tx_pb2.MsgReinstateParticipantResponse:
     """Ends a suspension."""
     require_registrar(ctx, msg.registrar)
-    participant = _require_participant(ctx, msg.address)
-    require(participant.status == state_pb2.STATUS_SUSPENDED, RegistryError.STATUS_WRONG)
-    _change_participant(ctx, msg.address, participant, state_pb2.STATUS_ACTIVE, "")
+    _move_participant(ctx, msg.address, Event.REINSTATE)
     return tx_pb2.MsgReinstateParticipantResponse()
 
 
@@ -76,10 +74,7 @@ def remove_participant(
     """Removes a participant that owns no meters."""
     require_registrar(ctx, msg.registrar)
     require(msg.address != msg.registrar, RegistryError.IS_REGISTRAR)
-    participant = _require_participant(ctx, msg.address)
-    require(participant.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
-    require(not participant.meters, RegistryError.OWNS_METERS)
-    _change_participant(ctx, msg.address, participant, state_pb2.STATUS_REMOVED, msg.reason)
+    _move_participant(ctx, msg.address, Event.REMOVE, msg.reason)
     return tx_pb2.MsgRemoveParticipantResponse()
 
 
@@ -105,7 +100,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
         feeder=msg.feeder,
         capacity_w=msg.capacity_w,
         pub_key=msg.pub_key,
-        status=state_pb2.STATUS_ACTIVE,
+        status=METER.initial,
         initial_import_wh=msg.initial_import_wh,
         initial_export_wh=msg.initial_export_wh,
         added_at_s=ctx.block.time_s,
@@ -119,9 +114,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
 def suspend_meter(ctx: Context, msg: tx_pb2.MsgSuspendMeter) -> tx_pb2.MsgSuspendMeterResponse:
     """Stops readings of a meter from being taken."""
     require_registrar(ctx, msg.registrar)
-    meter = _require_meter(ctx, msg.meter_id)
-    require(meter.status == state_pb2.STATUS_ACTIVE, RegistryError.STATUS_WRONG)
-    _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_SUSPENDED, msg.reason)
+    _move_meter(ctx, msg.meter_id, Event.SUSPEND, msg.reason)
     return tx_pb2.MsgSuspendMeterResponse()
 
 
@@ -130,25 +123,14 @@ def reinstate_meter(
 ) -> tx_pb2.MsgReinstateMeterResponse:
     """Ends the suspension of a meter."""
     require_registrar(ctx, msg.registrar)
-    meter = _require_meter(ctx, msg.meter_id)
-    require(meter.status == state_pb2.STATUS_SUSPENDED, RegistryError.STATUS_WRONG)
-    _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_ACTIVE, "")
+    _move_meter(ctx, msg.meter_id, Event.REINSTATE)
     return tx_pb2.MsgReinstateMeterResponse()
 
 
 def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:
     """Removes a meter for good."""
     require_registrar(ctx, msg.registrar)
-    meter = _require_meter(ctx, msg.meter_id)
-    require(meter.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
-    require(len(msg.reason.encode()) <= _REASON_BYTES_MAX, RegistryError.TEXT_TOO_LONG)
-    owner = _require_participant(ctx, meter.owner)
-    owner.meters -= 1
-    if not owner.meters:
-        owner.feeder = ""
-    PARTICIPANTS.set(ctx, decode_address(meter.owner), owner)
-    meter.removed_at_s = ctx.block.time_s
-    _change_meter(ctx, msg.meter_id, meter, state_pb2.STATUS_REMOVED, msg.reason)
+    _move_meter(ctx, msg.meter_id, Event.REMOVE, msg.reason)
     return tx_pb2.MsgRemoveMeterResponse()
 
 
@@ -181,23 +163,48 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     require(registers < rules.REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
 
 
-def _change_participant(
-    ctx: Context,
-    address: str,
-    participant: state_pb2.Participant,
-    status: state_pb2.Status,
-    reason: str,
-) -> None:
-    require(len(reason.encode()) <= _REASON_BYTES_MAX, RegistryError.TEXT_TOO_LONG)
-    participant.status = status
+def _move_participant(ctx: Context, address: str, event: Event, reason: str = "") -> None:
+    participant = _require_participant(ctx, address)
+    participant.status = _require_next(PARTICIPANT, participant.status, event)
+    if event is Event.REMOVE:
+        require(not participant.meters, RegistryError.OWNS_METERS)
+    _require_reason(reason)
     PARTICIPANTS.set(ctx, decode_address(address), participant)
-    ctx.emit(events_pb2.EventParticipantChanged(address=address, status=status, reason=reason))
+    ctx.emit(
+        events_pb2.EventParticipantChanged(
+            address=address, status=participant.status, reason=reason
+        )
+    )
 
 
-def _change_meter(
-    ctx: Context, meter_id: str, meter: state_pb2.Meter, status: state_pb2.Status, reason: str
-) -> None:
-    require(len(reason.encode()) <= _REASON_BYTES_MAX, RegistryError.TEXT_TOO_LONG)
-    meter.status = status
+def _move_meter(ctx: Context, meter_id: str, event: Event, reason: str = "") -> None:
+    meter = _require_meter(ctx, meter_id)
+    meter.status = _require_next(METER, meter.status, event)
+    _require_reason(reason)
+    if event is Event.REMOVE:
+        meter.removed_at_s = ctx.block.time_s
+        _take_from_owner(ctx, decode_address(meter.owner))
     METERS.set(ctx, meter_id, meter)
-    ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=status, reason=reason))
+    ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status, reason=reason))
+
+
+def _take_from_owner(ctx: Context, address: bytes) -> None:
+    """Counts one meter less; without meters an owner has no grid node either."""
+    owner = PARTICIPANTS.get(ctx, address)
+    assert owner is not None, "a meter has an owner that was never registered"
+    owner.meters -= 1
+    if not owner.meters:
+        owner.feeder = ""
+    PARTICIPANTS.set(ctx, address, owner)
+
+
+def _require_next(
+    lifecycle: Lifecycle[state_pb2.Status, Event], status: state_pb2.Status, event: Event
+) -> state_pb2.Status:
+    """The status after an event; rejects an event that the status does not allow."""
+    require(lifecycle.has(status, event), RegistryError.STATUS_WRONG)
+    return lifecycle.next(status, event)
+
+
+def _require_reason(reason: str) -> None:
+    require(len(reason.encode()) <= _REASON_BYTES_MAX, RegistryError.TEXT_TOO_LONG)

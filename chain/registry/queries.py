@@ -1,4 +1,4 @@
-"""Reading the registry."""
+"""Queries of the registry."""
 
 from __future__ import annotations
 

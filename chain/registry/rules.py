@@ -6,23 +6,25 @@ import re
 
 from blockenergy.registry.v1 import state_pb2
 
-# Feeders one above the other: a path to the head of the grid is short.
+# Feeders on a path to the grid supply point.
 FEEDER_DEPTH_MAX = 16
-# A line of 1 TW, and a fee as high as a price can be: what a slot sums up stays in 64 bits.
+# 1 TW, and the highest price there can be: the sums of a slot stay in 64 bits.
 _FEEDER_CAPACITY_MAX_W = 10**12
 _FEE_MAX_PER_KWH = 10**12
-# What a meter may show when it is added: there is room for all that it will measure.
+# Registers of a meter when it is added: half of the range is left for what it will measure.
 REGISTER_MAX_WH = 1 << 62
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def is_identifier(name: str) -> bool:
-    """Whether a meter or a feeder can be called so."""
+    """Whether a meter or a feeder can have this name."""
     return _IDENTIFIER.fullmatch(name) is not None
 
 
-def find_feeder_error(feeder: state_pb2.Feeder) -> str:
-    """What is wrong with the figures of a feeder, in a few words; empty if nothing is."""
+def find_feeder_error(name: str, feeder: state_pb2.Feeder) -> str:
+    """What is wrong with the name or the figures of a feeder, in a few words; empty if nothing."""
+    if not is_identifier(name):
+        return "the name"
     if feeder.capacity_w > _FEEDER_CAPACITY_MAX_W:
         return f"a capacity of at most {_FEEDER_CAPACITY_MAX_W} W"
     if feeder.grid_fee_per_kwh > _FEE_MAX_PER_KWH:

@@ -25,5 +25,5 @@ def _by_owner(meter_id: str, meter: state_pb2.Meter) -> bytes | None:
 METERS_BY_OWNER = Index(SCHEMA, 3, METERS, _by_owner)
 
 FEEDERS = Map(SCHEMA, 4, "feeders", TEXT, Record(state_pb2.Feeder))
-# They are never removed, so that the number of the last one is how many there are.
+# Feeders are never removed, so that the last number is their count.
 FEEDER_COUNT = Sequence(SCHEMA, 5, "feeder_count")

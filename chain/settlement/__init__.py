@@ -1,8 +1,8 @@
-"""Settlement: after its reading deadline every slot is paid by what the meters have shown.
+"""Settlement: after its reading deadline every slot is paid by metered energy.
 
-Promises that each account's slot is settled exactly once, that the lines of a slot and what the
-pool, the backstop, the fund and the treasury exchange add up to zero, that imbalance payments
-always cover what the energy costs outside, and that what cannot be collected is owed, not lost.
+Promises that each account's slot is settled exactly once, that the lines of a slot and the payments
+of the pool, the backstop, the fund and the treasury add up to zero, that imbalance payments always
+cover the cost of the energy outside, and that what cannot be collected is owed, not lost.
 """
 
 from blockenergy.settlement.v1 import query_pb2, tx_pb2

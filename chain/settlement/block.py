@@ -1,26 +1,27 @@
-"""What the settlement does by itself in every block.
+"""The settlement at the end of every block.
 
-Slots are settled one after the other, each after its reading deadline, with so many accounts per
-block at the most: a slot with a million meters takes several blocks, and no block takes long.
+Slots are settled one after the other, each after its reading deadline, with a maximum number of
+accounts per block: a slot with a million meters takes several blocks, and no block takes long.
 """
 
 from __future__ import annotations
 
 from itertools import islice
 
-from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import events_pb2, state_pb2
 
 from chain import market, metering
 from chain.runtime import bech32
 from chain.runtime.context import Context
-from chain.settlement import accounts, closing, keeper, rules
+from chain.settlement import accounts, closing, keeper, listeners, rules
+from chain.settlement.keeper import SlotContext
+from chain.settlement.lifecycle import Event, move
 from chain.settlement.pruning import prune
 from chain.settlement.state import PARAMS, PROGRESS, RESULTS
 
 
 def end_block(ctx: Context) -> None:
-    """Settles what is due, as far as the limit of this block allows; then removes what is old."""
+    """Settles what is due, up to the limit of one block; then removes what is old."""
     params = PARAMS.get(ctx)
     progress = PROGRESS.get(ctx)
     before = state_pb2.Progress()
@@ -37,7 +38,7 @@ def end_block(ctx: Context) -> None:
 def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
     """Whether there is a slot to settle; begins the next one if none is being settled.
 
-    A slot whose trades are still being booked waits, and the slots behind it.
+    A slot whose trades are still being booked waits, and so do the slots after it.
     """
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
         return True
@@ -49,64 +50,49 @@ def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
         return False
     if ctx.block.time_s < metering.get_deadline_s(metering.get_params(ctx), slot):
         return False
-    progress.stage = state_pb2.STAGE_LINES
+    move(progress, Event.DUE)
     progress.slot = slot
-    progress.owner = ""
     RESULTS.set(ctx, slot, state_pb2.SlotResult(cash=info.funding + info.cancellation_income))
     return True
 
 
 def _settle(ctx: Context, progress: state_pb2.Progress, budget: int) -> int:
-    """Goes on with the slot in hand; returns how many accounts it dealt with."""
-    found = market.get_first_slot_from(ctx, progress.slot)
-    result = RESULTS.get(ctx, progress.slot)
-    assert found is not None and result is not None, "the slot in settlement is gone"
-    slot, info = found
-    denom = keeper.get_denom(ctx)
+    """Continues with the slot in hand; returns how much of the budget it used."""
+    slot_ctx = keeper.load_slot(ctx, progress.slot)
     if progress.stage == state_pb2.STAGE_LINES:
-        done = _write_lines(ctx, progress, info, result, budget)
+        done = _write_lines(ctx, slot_ctx, progress, budget)
     else:
-        done = closing.pay_deferred(ctx, slot, result, denom, budget)
-        if not result.deferred:
-            _finish(ctx, progress, info, result, denom)
-    RESULTS.set(ctx, slot, result)
-    # A slot costs at least one, so that empty slots end the loop as well.
+        done = closing.pay_deferred(ctx, slot_ctx, budget)
+        if not slot_ctx.result.deferred:
+            _finish(ctx, slot_ctx, progress)
+    RESULTS.set(ctx, slot_ctx.slot, slot_ctx.result)
+    # A slot costs at least one, so that the loop ends with empty slots too.
     return max(1, done)
 
 
 def _write_lines(
-    ctx: Context,
-    progress: state_pb2.Progress,
-    info: market_pb2.Slot,
-    result: state_pb2.SlotResult,
-    budget: int,
+    ctx: Context, slot_ctx: SlotContext, progress: state_pb2.Progress, budget: int
 ) -> int:
-    curve, denom = market.get_curve(info), keeper.get_denom(ctx)
+    """Settles the next accounts, and after the last one collects from outside."""
     after = bech32.decode(progress.owner) if progress.owner else b""
-    waiting = accounts.get_parties(ctx, progress.slot, after)
+    waiting = accounts.get_parties(ctx, slot_ctx.slot, after)
     parties = list(islice(waiting, budget))
-    accounts.read_ahead(ctx, parties, denom)
-    for party in parties:
-        accounts.settle_account(ctx, progress.slot, party, curve, result, denom)
+    accounts.read_ahead(ctx, slot_ctx, parties)
+    settled = [accounts.settle_account(ctx, slot_ctx, party) for party in parties]
+    accounts.add_up(slot_ctx.result, [account.line for account in settled])
+    listeners.announce(ctx, slot_ctx.slot, settled)
     if next(waiting, None) is not None:
         progress.owner = bech32.encode(parties[-1][0])
-        return len(parties)
-    closing.collect_from_outside(ctx, info, result, denom)
-    progress.stage = state_pb2.STAGE_PAYMENTS
-    progress.owner = ""
+    else:
+        closing.collect_from_outside(ctx, slot_ctx)
+        move(progress, Event.LINES_WRITTEN)
     return len(parties)
 
 
-def _finish(
-    ctx: Context,
-    progress: state_pb2.Progress,
-    info: market_pb2.Slot,
-    result: state_pb2.SlotResult,
-    denom: str,
-) -> None:
-    closing.close_slot(ctx, info, result, denom)
-    market.mark_settled(ctx, progress.slot, info)
-    metering.end_slot(ctx, progress.slot)
-    ctx.emit(events_pb2.EventSlotSettled(slot=progress.slot, result=result))
-    progress.stage = state_pb2.STAGE_UNSPECIFIED
+def _finish(ctx: Context, slot_ctx: SlotContext, progress: state_pb2.Progress) -> None:
+    closing.close_slot(ctx, slot_ctx)
+    market.mark_settled(ctx, slot_ctx.slot, slot_ctx.info)
+    metering.end_slot(ctx, slot_ctx.slot)
+    ctx.emit(events_pb2.EventSlotSettled(slot=slot_ctx.slot, result=slot_ctx.result))
+    move(progress, Event.CREDITS_PAID)
     progress.slot += 1

@@ -4,93 +4,90 @@ from __future__ import annotations
 
 from itertools import islice
 
-from blockenergy.market.v1 import state_pb2 as market_pb2
-from blockenergy.settlement.v1 import state_pb2
-
-from chain import bank, market
+from chain import market
 from chain.runtime.context import Context
 from chain.settlement import keeper, rules
+from chain.settlement.keeper import SlotContext
 from chain.settlement.state import DEFERRED
 
 
-def collect_from_outside(
-    ctx: Context, slot: market_pb2.Slot, result: state_pb2.SlotResult, denom: str
-) -> None:
-    """Brings in what the treasury advances for uncovered charges, and what the backstop pays for
-    energy that flowed out. The treasury stands in for a backstop that cannot pay.
+def collect_from_outside(ctx: Context, slot_ctx: SlotContext) -> None:
+    """Collects what the treasury advances for uncovered charges, and what the backstop pays for
+    energy that flowed out. The treasury pays what a backstop cannot, which then owes it.
     """
-    treasury, backstop = keeper.get_treasury(ctx), keeper.get_backstop(ctx)
-    result.treasury_advance = keeper.pay_what_is_there(
-        ctx, treasury, market.POOL, result.uncovered, denom
-    )
-    bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, market.get_curve(slot))
+    result = slot_ctx.result
+    result.treasury_advance = market.collect_into_pool(ctx, slot_ctx.treasury, result.uncovered)
+    bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill < 0:
-        paid = keeper.pay_what_is_there(ctx, backstop, market.POOL, -bill, denom)
-        keeper.owe(ctx, backstop, treasury, -bill - paid)
-        stood_in = keeper.pay_what_is_there(ctx, treasury, market.POOL, -bill - paid, denom)
-        result.backstop_received = paid + stood_in
+        backstop = keeper.get_backstop(ctx)
+        paid = market.collect_into_pool(ctx, backstop, -bill)
+        keeper.owe(ctx, backstop, slot_ctx.treasury, -bill - paid)
+        advanced = market.collect_into_pool(ctx, slot_ctx.treasury, -bill - paid)
+        result.backstop_received = paid + advanced
         result.backstop_export_wh = result.export_wh - result.import_wh
     result.cash += result.treasury_advance + result.backstop_received
 
 
-def pay_deferred(
-    ctx: Context, slot: int, result: state_pb2.SlotResult, denom: str, limit: int
-) -> int:
-    """Pays credits that had to wait, so many at the most; returns how many it paid.
+def pay_deferred(ctx: Context, slot_ctx: SlotContext, limit: int) -> int:
+    """Pays deferred credits, up to a limit; returns how many it paid.
 
-    Should even now the money not suffice, the treasury owes the rest.
+    If the money is still not enough, the treasury owes the rest.
     """
-    waiting = list(islice(DEFERRED.items(ctx, DEFERRED.first(slot)), limit))
+    deferred = DEFERRED.items(ctx, DEFERRED.first(slot_ctx.slot))
+    waiting = list(islice(deferred, limit))
     for (_, owner), amount in waiting:
-        paid = min(result.cash, amount)
-        bank.transfer(ctx, market.POOL, owner, denom, paid)
-        keeper.owe(ctx, keeper.get_treasury(ctx), owner, amount - paid)
-        DEFERRED.delete(ctx, (slot, owner))
-        result.cash -= paid
-        result.deferred -= amount
+        paid = min(slot_ctx.result.cash, amount)
+        keeper.pay_out(ctx, slot_ctx, owner, paid)
+        keeper.owe(ctx, slot_ctx.treasury, owner, amount - paid)
+        DEFERRED.delete(ctx, (slot_ctx.slot, owner))
+        slot_ctx.result.deferred -= amount
     return len(waiting)
 
 
-def close_slot(
-    ctx: Context, slot: market_pb2.Slot, result: state_pb2.SlotResult, denom: str
-) -> None:
+def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
     """Pays the backstop, then the imbalance fund, then the grid; the treasury takes the rest."""
-    curve = market.get_curve(slot)
-    bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, curve)
+    result = slot_ctx.result
+    bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill >= 0:
-        result.backstop_paid = min(result.cash, bill)
-        result.backstop_import_wh = result.import_wh - result.export_wh
-        _pay_out(ctx, keeper.get_backstop(ctx), result.backstop_paid, result, denom)
-        keeper.owe(
-            ctx, keeper.get_treasury(ctx), keeper.get_backstop(ctx), bill - result.backstop_paid
-        )
-    pool_result = rules.compute_pool_result(slot)
-    assert pool_result >= -slot.funding, "the pool lost more than its funding"
-    result.pool_gain, result.pool_loss = max(0, pool_result), max(0, -pool_result)
-    close_cost = market.compute_close_cost(curve, market.get_net_wh(slot))
-    left_over = result.imbalance_charge - result.imbalance_credit - (bill - close_cost)
-    assert left_over >= 0, "imbalance payments did not cover the backstop"
-    result.fund_credit = min(result.cash, left_over)
-    _pay_out(ctx, keeper.FUND, result.fund_credit, result, denom)
-    _pay_grid(ctx, slot, result, denom)
+        _pay_backstop(ctx, slot_ctx, bill)
+    _book_pool_result(slot_ctx)
+    _pay_fund(ctx, slot_ctx, bill)
+    _pay_grid(ctx, slot_ctx)
     result.treasury_credit = result.cash
-    _pay_out(ctx, keeper.get_treasury(ctx), result.treasury_credit, result, denom)
+    keeper.pay_out(ctx, slot_ctx, slot_ctx.treasury, result.treasury_credit)
 
 
-def _pay_grid(
-    ctx: Context, slot: market_pb2.Slot, result: state_pb2.SlotResult, denom: str
-) -> None:
-    """Pays grid fees and congestion rent; the treasury owes what is not there."""
-    grid, treasury = keeper.get_grid_account(ctx), keeper.get_treasury(ctx)
-    result.grid_fees = min(result.cash, slot.grid_fees)
-    result.congestion_rent = min(result.cash - result.grid_fees, slot.congestion_rent)
+def _pay_backstop(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
+    """Pays for the energy that flowed in; the treasury owes what is missing."""
+    backstop, result = keeper.get_backstop(ctx), slot_ctx.result
+    result.backstop_paid = min(result.cash, bill)
+    result.backstop_import_wh = result.import_wh - result.export_wh
+    keeper.pay_out(ctx, slot_ctx, backstop, result.backstop_paid)
+    keeper.owe(ctx, slot_ctx.treasury, backstop, bill - result.backstop_paid)
+
+
+def _book_pool_result(slot_ctx: SlotContext) -> None:
+    pool_result = rules.compute_pool_result(slot_ctx.info)
+    assert pool_result >= -slot_ctx.info.funding, "the pool lost more than its funding"
+    slot_ctx.result.pool_gain = max(0, pool_result)
+    slot_ctx.result.pool_loss = max(0, -pool_result)
+
+
+def _pay_fund(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
+    """Pays the surplus of the imbalance payments over what imbalances cost outside."""
+    result = slot_ctx.result
+    close_cost = market.compute_close_cost(slot_ctx.curve, market.get_net_wh(slot_ctx.info))
+    surplus = result.imbalance_charge - result.imbalance_credit - (bill - close_cost)
+    assert surplus >= 0, "imbalance payments did not cover the backstop"
+    result.fund_credit = min(result.cash, surplus)
+    keeper.pay_out(ctx, slot_ctx, keeper.FUND, result.fund_credit)
+
+
+def _pay_grid(ctx: Context, slot_ctx: SlotContext) -> None:
+    """Pays grid fees and congestion rent; the treasury owes what is missing."""
+    grid, info, result = keeper.get_grid_account(ctx), slot_ctx.info, slot_ctx.result
+    result.grid_fees = min(result.cash, info.grid_fees)
+    result.congestion_rent = min(result.cash - result.grid_fees, info.congestion_rent)
     paid = result.grid_fees + result.congestion_rent
-    _pay_out(ctx, grid, paid, result, denom)
-    keeper.owe(ctx, treasury, grid, slot.grid_fees + slot.congestion_rent - paid)
-
-
-def _pay_out(
-    ctx: Context, target: bytes, amount: int, result: state_pb2.SlotResult, denom: str
-) -> None:
-    bank.transfer(ctx, market.POOL, target, denom, amount)
-    result.cash -= amount
+    keeper.pay_out(ctx, slot_ctx, grid, paid)
+    keeper.owe(ctx, slot_ctx.treasury, grid, info.grid_fees + info.congestion_rent - paid)

@@ -1,4 +1,4 @@
-"""What a genesis document must promise about settlements."""
+"""Validation of the settlement in a genesis document."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from chain.settlement import rules
 from chain.settlement.state import ARREARS, PARAMS, PROGRESS, RESULTS
 
 _VALUE_MAX = 1 << 63
-# What is there at first, and as much again, stays in 64 bits.
+# Twice the initial amounts stay in 64 bits.
 _BEGUN_MAX = 1 << 62
 _STAGES = frozenset(state_pb2.Stage.values())
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless limits and the backstop make sense."""
+    """Raises GenesisError unless limits, progress and amounts are in range."""
     params = PARAMS.get(state)
     if not registry.is_participant(state, bech32.decode(params.backstop)):
         raise GenesisError("settlement.params.backstop: not a participant")
@@ -39,12 +39,12 @@ def validate_genesis(state: HasStore) -> None:
 
 
 def _validate_amounts(state: HasStore) -> None:
-    """What is metered can be settled, and what is owed can grow."""
+    """Metered energy can be settled, and arrears can grow, in 64 bits."""
     metered_wh: dict[int, int] = {}
-    for slot, state_of_charge_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
-        metered_wh[slot] = metered_wh.get(slot, 0) + state_of_charge_wh
-    for slot, state_of_charge_wh in metered_wh.items():
-        if state_of_charge_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
+    for slot, energy_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
+        metered_wh[slot] = metered_wh.get(slot, 0) + energy_wh
+    for slot, energy_wh in metered_wh.items():
+        if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.readings {slot}: more than can be settled")
     for (debtor, _), amount in ARREARS.items(state):
         if amount > _BEGUN_MAX:

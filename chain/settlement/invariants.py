@@ -1,36 +1,33 @@
-"""What always holds of settlements."""
+"""Invariants of the settlement."""
 
 from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import bank, market, metering
+from chain import market, metering
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 from chain.settlement import rules
-from chain.settlement.keeper import get_denom
 from chain.settlement.pruning import is_old
 from chain.settlement.state import DEFERRED, LINES, PARAMS, PROGRESS, RESULTS
 
-# What a result has the sums of.
+# Fields of which a result has the sums.
 _SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
 
 
 def pool_cash(state: HasStore) -> list[str]:
-    """The pool has exactly the money of its slots: funding and what cancellations paid before the
+    """The pool has exactly the money of its slots: funding and cancellation income before the
     settlement, cash during it, nothing after it.
     """
-    expected, slot = 0, 0
-    while (found := market.get_first_slot_from(state, slot)) is not None:
-        number, info = found
-        result = RESULTS.get(state, number)
+    expected = 0
+    for slot, info in market.iter_slots(state):
+        result = RESULTS.get(state, slot)
         before = info.funding + info.cancellation_income
         expected += before if result is None else result.cash
         if info.status == market_pb2.SLOT_STATUS_SETTLED and (result is None or result.cash):
-            return [f"slot {number} is settled and has money in the pool"]
-        slot = number + 1
-    actual = bank.get_balance(state, market.POOL, get_denom(state))
+            return [f"slot {slot} is settled and has money in the pool"]
+    actual = market.get_pool_balance(state)
     return [] if actual == expected else [f"the pool has {actual}, its slots {expected}"]
 
 
@@ -56,8 +53,8 @@ def line_sums(state: HasStore) -> list[str]:
 
 
 def lines_in_hand(state: HasStore) -> list[str]:
-    """The lines of the slot in hand charge and credit what they measure: only then do they cover
-    what its energy costs outside.
+    """The lines of the slot in hand charge and credit the imbalances that they measure: only then
+    do they cover what its energy costs outside.
     """
     progress = PROGRESS.get(state)
     found = market.get_first_slot_from(state, progress.slot)
@@ -74,7 +71,7 @@ def lines_in_hand(state: HasStore) -> list[str]:
 
 
 def deferred_sums(state: HasStore) -> list[str]:
-    """The credits that wait are those that the results name."""
+    """The deferred credits of a slot add up to those in its result."""
     sums: dict[int, int] = {}
     for (slot, _), amount in DEFERRED.items(state):
         sums[slot] = sums.get(slot, 0) + amount
@@ -86,41 +83,37 @@ def deferred_sums(state: HasStore) -> list[str]:
 
 
 def traded(state: HasStore) -> list[str]:
-    """What a slot has traded is in its positions, or in the lines that have taken their place."""
-    problems, slot = [], 0
+    """The positions and lines of a slot add up to its trades."""
+    problems = []
     params, progress = PARAMS.get(state), PROGRESS.get(state)
-    while (found := market.get_first_slot_from(state, slot)) is not None:
-        number, info = found
-        slot = number + 1
+    for slot, info in market.iter_slots(state):
         # The lines of an old slot are being removed; the fills of an auction are being booked.
         booking = info.status == market_pb2.SLOT_STATUS_CLEARING
-        if booking or is_old(number, params, progress):
+        if booking or is_old(slot, params, progress):
             continue
         total = [0, 0, 0, 0]
         parts: list[state_pb2.Line | market_pb2.Position] = []
-        parts += [line for _, line in LINES.items(state, LINES.first(number))]
-        parts += [position for _, position in market.get_positions(state, number, b"")]
+        parts += [line for _, line in LINES.items(state, LINES.first(slot))]
+        parts += [position for _, position in market.get_positions(state, slot, b"")]
         for part in parts:
             for index, amount in enumerate((part.bought_wh, part.sold_wh, part.cost, part.revenue)):
                 total[index] += amount
         if total != [info.bought_wh, info.sold_wh, info.cost, info.revenue]:
-            problems.append(f"positions and lines of slot {number} are not what it has traded")
+            problems.append(f"positions and lines of slot {slot} are not what it has traded")
     return problems
 
 
 def in_hand(state: HasStore) -> list[str]:
-    """The slots before the one in hand are settled, those behind it have not been begun; in the
-    slot in hand those who are done have lines and no positions, the others positions and no lines.
+    """The slots before the one in hand are settled, those after it have not begun; in the slot in
+    hand settled accounts have lines and no positions, the others positions and no lines.
     """
     progress = PROGRESS.get(state)
-    problems, slot = [], 0
-    while (found := market.get_first_slot_from(state, slot)) is not None:
-        number, info = found
-        slot = number + 1
-        begun = number < progress.slot or (number == progress.slot and bool(progress.stage))
+    problems = []
+    for slot, info in market.iter_slots(state):
+        begun = slot < progress.slot or (slot == progress.slot and bool(progress.stage))
         settled = info.status == market_pb2.SLOT_STATUS_SETTLED
-        if RESULTS.has(state, number) != begun or settled != (number < progress.slot):
-            problems.append(f"slot {number} is not as far as the settlement says")
+        if RESULTS.has(state, slot) != begun or settled != (slot < progress.slot):
+            problems.append(f"slot {slot} is not as far as the settlement says")
     if metering.get_last_settled(state) >= max(1, progress.slot):
         problems.append("a slot is said to be settled that is still to be settled")
     if progress.stage:
@@ -131,7 +124,7 @@ def in_hand(state: HasStore) -> list[str]:
 
 
 def _find_misplaced(state: HasStore, progress: state_pb2.Progress) -> list[str]:
-    """Accounts of the slot in hand that are on the wrong side of the last one done."""
+    """Accounts of the slot in hand that are on the wrong side of the last settled one."""
     all_done = progress.stage == state_pb2.STAGE_PAYMENTS
     done = bech32.decode(progress.owner) if progress.owner else b""
     positions = market.get_positions(state, progress.slot, b"")

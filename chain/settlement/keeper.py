@@ -1,4 +1,4 @@
-"""The money of a settlement: collecting what is owed, paying what is earned.
+"""The slot being settled, and its money: charges collected, credits paid, arrears.
 
 All payments of a slot go through the pool. A charge is taken from the hold, then from the balance;
 what neither covers becomes arrears to the treasury, which advances it.
@@ -6,75 +6,112 @@ what neither covers becomes arrears to the treasury, which advances it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import bank, market
-from chain.runtime import bech32
+from chain import bank, market, metering
+from chain.runtime import bech32, slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
-from chain.settlement.state import ARREARS, DEFERRED, PARAMS
+from chain.settlement.state import ARREARS, DEFERRED, PARAMS, RESULTS
 
-# Keeps what imbalance payments leave over. It has no way out by itself: paying it back by metered
+# Keeps the surplus of imbalance payments. It has no way out by itself: paying it back by metered
 # energy would return part of a penalty to the one who paid it.
 FUND = bank.module_account("imbalance fund")
 
 
-def get_denom(state: HasStore) -> str:
-    """The denomination of all payments."""
-    return market.get_params(state).settlement_denom
+@dataclass(frozen=True, slots=True)
+class SlotContext:
+    """The slot being settled, for the length of one block.
+
+    end_s: the end of its delivery. denom: of all payments. treasury: the account that funds the
+    pool, advances uncovered charges and takes the remainder. result: the running sums, updated in
+    place and stored at the end of the block.
+    """
+
+    slot: int
+    end_s: int
+    info: market_pb2.Slot
+    curve: market.Curve
+    denom: str
+    treasury: bytes
+    result: state_pb2.SlotResult
 
 
-def get_treasury(state: HasStore) -> bytes:
-    """The account that funds the pool, advances what is uncovered, and takes what is left."""
-    return bech32.decode(market.get_params(state).treasury)
+def load_slot(ctx: Context, slot: int) -> SlotContext:
+    """The context of a slot whose settlement has begun."""
+    found, result = market.get_first_slot_from(ctx, slot), RESULTS.get(ctx, slot)
+    assert found is not None and found[0] == slot, "the slot in settlement is gone"
+    assert result is not None, "the slot in settlement has no result"
+    info, params = found[1], market.get_params(ctx)
+    return SlotContext(
+        slot=slot,
+        end_s=slots.end_s(slot, metering.get_params(ctx).slot_length_s),
+        info=info,
+        curve=market.get_curve(info),
+        denom=params.settlement_denom,
+        treasury=bech32.decode(params.treasury),
+        result=result,
+    )
 
 
 def get_backstop(state: HasStore) -> bytes:
-    """The account that supplies what is short and takes what is over."""
-    return bech32.decode(PARAMS.get(state).backstop)
+    """The account that supplies shortages and takes surpluses."""
+    return bech32.decode(PARAMS.get_shared(state).backstop)
 
 
 def get_grid_account(state: HasStore) -> bytes:
-    """The account that grid fees and congestion rents belong to."""
+    """The account that receives grid fees and congestion rents."""
     return bech32.decode(market.get_params(state).grid_account)
 
 
-def collect(
-    ctx: Context, owner: bytes, position: market_pb2.Position | None, amount: int, denom: str
+def collect_charge(
+    ctx: Context,
+    slot_ctx: SlotContext,
+    owner: bytes,
+    position: market_pb2.Position | None,
+    amount: int,
 ) -> int:
-    """Takes up to an amount into the pool, from the hold and then from the balance.
+    """Collects up to an amount, from the hold of the position and then from the balance; returns
+    what it collected.
 
-    Ends the hold of the position; what it held beyond the amount flows back to its owner first.
-    Returns what was collected.
+    Ends the position. What its hold has beyond the amount flows back to the owner.
     """
     collected = 0
     if position is not None:
-        hold = bank.get_hold(ctx, owner, position.hold_id)
-        assert hold is not None, "a position has lost its hold"
-        collected = min(hold.amount, amount)
-        bank.post(ctx, owner, position.hold_id, market.POOL, collected)
+        collected = market.settle_position(ctx, slot_ctx.slot, owner, position, amount)
     if collected < amount:
-        collected += pay_what_is_there(ctx, owner, market.POOL, amount - collected, denom)
+        collected += market.collect_into_pool(ctx, owner, amount - collected)
+    slot_ctx.result.cash += collected
     return collected
 
 
-def pay_what_is_there(ctx: Context, source: bytes, target: bytes, amount: int, denom: str) -> int:
-    """Transfers up to an amount, as far as the balance goes; returns what was paid."""
-    paid = min(bank.get_balance(ctx, source, denom), amount)
-    bank.transfer(ctx, source, target, denom, paid)
-    return paid
+def pay_credit(ctx: Context, slot_ctx: SlotContext, owner: bytes, amount: int) -> None:
+    """Pays a credit from the slot's money in the pool, or defers it if that is not enough yet."""
+    if amount <= slot_ctx.result.cash:
+        pay_out(ctx, slot_ctx, owner, amount)
+    else:
+        DEFERRED.set(ctx, (slot_ctx.slot, owner), amount)
+        slot_ctx.result.deferred += amount
+
+
+def pay_out(ctx: Context, slot_ctx: SlotContext, target: bytes, amount: int) -> None:
+    """Pays an amount from the slot's money in the pool, which is enough."""
+    market.pay_from_pool(ctx, target, amount)
+    slot_ctx.result.cash -= amount
 
 
 def owe(ctx: Context, debtor: bytes, creditor: bytes, amount: int) -> None:
-    """Books arrears; what somebody owes himself is nothing."""
+    """Adds to arrears; self-debts are ignored."""
     if amount and debtor != creditor:
         owed = ARREARS.get(ctx, (debtor, creditor)) or 0
         ARREARS.set(ctx, (debtor, creditor), owed + amount)
 
 
 def reduce_arrears(ctx: Context, debtor: bytes, creditor: bytes, amount: int) -> int:
-    """Books that arrears were paid, whole or in part; returns what is still owed."""
+    """Takes a payment off arrears; returns what is still owed."""
     remaining = (ARREARS.get(ctx, (debtor, creditor)) or 0) - amount
     assert remaining >= 0, "more was paid than is owed"
     if remaining:
@@ -84,27 +121,10 @@ def reduce_arrears(ctx: Context, debtor: bytes, creditor: bytes, amount: int) ->
     return remaining
 
 
-def collect_arrears(ctx: Context, debtor: bytes, denom: str) -> None:
+def collect_arrears(ctx: Context, slot_ctx: SlotContext, debtor: bytes) -> None:
     """Takes what an account owes the treasury from its balance, as far as that goes."""
-    treasury = get_treasury(ctx)
-    owed = ARREARS.get(ctx, (debtor, treasury))
+    owed = ARREARS.get(ctx, (debtor, slot_ctx.treasury))
     if owed:
-        paid = pay_what_is_there(ctx, debtor, treasury, owed, denom)
-        reduce_arrears(ctx, debtor, treasury, paid)
-
-
-def pay_credit(
-    ctx: Context,
-    slot: int,
-    owner: bytes,
-    amount: int,
-    result: state_pb2.SlotResult,
-    denom: str,
-) -> None:
-    """Pays a credit from the slot's money in the pool, or defers it if that is not enough yet."""
-    if amount <= result.cash:
-        bank.transfer(ctx, market.POOL, owner, denom, amount)
-        result.cash -= amount
-    else:
-        DEFERRED.set(ctx, (slot, owner), amount)
-        result.deferred += amount
+        paid = min(owed, bank.get_balance(ctx, debtor, slot_ctx.denom))
+        bank.transfer(ctx, debtor, slot_ctx.treasury, slot_ctx.denom, paid)
+        reduce_arrears(ctx, debtor, slot_ctx.treasury, paid)

@@ -1,10 +1,10 @@
-"""What a debtor can do."""
+"""Messages of debtors."""
 
 from __future__ import annotations
 
 from blockenergy.settlement.v1 import errors_pb2, events_pb2, tx_pb2
 
-from chain import bank
+from chain import bank, market
 from chain.runtime.context import Context
 from chain.runtime.errors import ErrorCodes, require
 from chain.runtime.tx import decode_address
@@ -15,13 +15,15 @@ SettlementError = ErrorCodes("settlement", errors_pb2.Error.DESCRIPTOR)
 
 
 def pay_arrears(ctx: Context, msg: tx_pb2.MsgPayArrears) -> tx_pb2.MsgPayArrearsResponse:
-    """Pays what the signer owes a creditor, whole or in part."""
+    """Pays arrears of the signer to a creditor, in full or in part."""
     creditor = decode_address(msg.creditor)
     owed = ARREARS.get(ctx, (ctx.signer, creditor))
     require(owed, SettlementError.NOTHING_OWED)
     assert owed is not None
     require(0 < msg.amount <= owed, SettlementError.AMOUNT_INVALID, f"{owed} is owed")
-    bank.transfer(ctx, ctx.signer, creditor, keeper.get_denom(ctx), msg.amount)
+    denom = market.get_params(ctx).settlement_denom
+    # The last check: a balance that is too small.
+    bank.transfer(ctx, ctx.signer, creditor, denom, msg.amount)
     remaining = keeper.reduce_arrears(ctx, ctx.signer, creditor, msg.amount)
     ctx.emit(
         events_pb2.EventArrearsPaid(

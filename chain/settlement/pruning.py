@@ -1,10 +1,12 @@
-"""Forgetting settled slots after their time, a bounded piece per block.
+"""Removing old settled slots from the state, a bounded number of entries per block.
 
 The chain's blocks keep everything; the state keeps what the rules still need and a stretch of
-history for those who read it.
+history for queries.
 """
 
 from __future__ import annotations
+
+from itertools import islice
 
 from blockenergy.settlement.v1 import state_pb2
 
@@ -15,7 +17,7 @@ from chain.settlement.state import LINES, RESULTS
 
 
 def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) -> None:
-    """Removes what belongs to slots before the history, so many entries at the most."""
+    """Removes what belongs to slots before the history, up to the limit of one block."""
     if progress.slot <= params.history_slots:
         return
     before, limit = progress.slot - params.history_slots, params.pruned_per_block_max
@@ -23,12 +25,11 @@ def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) 
     removed += LINES.prune(ctx, U64.encode(before), limit - removed)
     removed += market.prune(ctx, before, limit - removed)
     # A slot and its result go last and together, after all that belongs to them.
-    for _ in range(limit - removed):
-        found = market.get_first_slot_from(ctx, 0)
-        if found is None or not is_old(found[0], params, progress):
+    for slot, _ in islice(market.iter_slots(ctx), limit - removed):
+        if not is_old(slot, params, progress):
             break
-        RESULTS.delete(ctx, found[0])
-        market.remove_slot(ctx, found[0])
+        RESULTS.delete(ctx, slot)
+        market.remove_slot(ctx, slot)
 
 
 def is_old(slot: int, params: state_pb2.Params, progress: state_pb2.Progress) -> bool:

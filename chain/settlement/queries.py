@@ -1,4 +1,4 @@
-"""Reading results, lines and arrears."""
+"""Queries of results, lines and arrears."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryPara
 
 
 def progress(ctx: Context, _: query_pb2.QueryProgressRequest) -> query_pb2.QueryProgressResponse:
-    """Where the settlement stands."""
+    """The progress of the settlement."""
     return query_pb2.QueryProgressResponse(progress=PROGRESS.get(ctx))
 
 

@@ -1,9 +1,9 @@
 """The arithmetic of a settlement with dual imbalance prices. Nothing here reads state.
 
-Whoever used more, or delivered less, than agreed pays the highest price there is for the
-difference; whoever used less, or delivered more, receives the lowest. Every trade was made between
-the two, so at given prices no deliberate deviation can gain. (An order so large that it moves the
-price of its batch has market power, as in every uniform-price market.)
+An account that used more, or delivered less, than agreed pays the highest price of the slot for
+the difference; one that used less, or delivered more, receives the lowest. Every trade is priced
+between the two, so at given prices no deliberate deviation gains. (An order large enough to move
+the price of its batch has market power, as in every uniform-price market.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
 
 
 class Agreed(NamedTuple):
-    """What an account has bought and sold for a slot, and at what cost and revenue."""
+    """What an account has bought and sold for a slot, with cost and revenue."""
 
     bought_wh: int = 0
     sold_wh: int = 0
@@ -54,7 +54,7 @@ def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Li
 
 
 def compute_imbalance(agreed: Agreed, metered: Metered, curve: Curve) -> tuple[int, int]:
-    """What an account is charged and credited for what was not as agreed; one of them is zero."""
+    """Charge and credit of an account for its imbalance; one of them is zero."""
     net_position_wh = agreed.bought_wh - agreed.sold_wh
     excess_wh = metered.import_wh - metered.export_wh - net_position_wh
     charge = ceil_div(max(0, excess_wh) * curve.price_high, WH_PER_KWH)
@@ -63,31 +63,31 @@ def compute_imbalance(agreed: Agreed, metered: Metered, curve: Curve) -> tuple[i
 
 
 def compute_estimate_wh(net_position_wh: int, known_net_use_wh: int) -> int:
-    """Use assumed where a reading is missing: a buyer used all it bought, a seller delivered
+    """Use assumed for a missing reading: a buyer used all that it bought, a seller delivered
     nothing.
     """
     return max(0, net_position_wh - known_net_use_wh) if net_position_wh > 0 else 0
 
 
 def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:
-    """What the pool owes the backstop for the energy that flowed in from outside (negative: what
-    the backstop owes the pool for what flowed out). Rounded down: the pool has the remainder.
+    """What the pool owes the backstop for energy that flowed in from outside (negative: what the
+    backstop owes the pool for energy that flowed out). Rounded down, in favour of the pool.
     """
     price = curve.price_high if net_use_wh > 0 else curve.price_low
     return floor_div(net_use_wh * price, WH_PER_KWH)
 
 
 def is_final(slot: market_pb2.Slot) -> bool:
-    """Whether nothing can be traded in a slot any more and no fill waits to be booked."""
+    """Whether trading in a slot has ended and every fill is booked."""
     return slot.status in (market_pb2.SLOT_STATUS_CLOSED, market_pb2.SLOT_STATUS_UNFUNDED)
 
 
 def compute_pool_result(slot: market_pb2.Slot) -> int:
-    """What the pool has earned in a slot, its residual closed at the imbalance prices.
+    """The pool's earnings in a slot, without the grid's share, its residual closed at the
+    imbalance prices.
 
-    What belongs to the grid is not the pool's. Never below minus its funding: its income is at
-    least the area of the price line up to what it has sold (INV-5), and closing that costs at most
-    the funding more.
+    Never below minus the funding: the income is at least the area of the price line up to the
+    pool's net sales (INV-5), and closing those costs at most the funding more.
     """
     income = slot.cost + slot.cancellation_income - slot.revenue
     grid_share = slot.grid_fees + slot.congestion_rent

@@ -1,4 +1,4 @@
-"""Lines, results, arrears, and where the settlement stands."""
+"""Lines, results, arrears, and the progress of the settlement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROGRESS = Item(SCHEMA, 1, "progress", Record(state_pb2.Progress))
 RESULTS = Map(SCHEMA, 2, "results", U64, Record(state_pb2.SlotResult))
 # (slot, owner).
 LINES = Map(SCHEMA, 3, "lines", Pair(U64, ADDRESS), Record(state_pb2.Line))
-# (slot, owner): credits that wait until the pool has the money.
+# (slot, owner): credits that the pool cannot pay yet.
 DEFERRED = Map(SCHEMA, 4, "deferred", Pair(U64, ADDRESS), Amount())
 # (debtor, creditor).
 ARREARS = Map(SCHEMA, 5, "arrears", Pair(ADDRESS, ADDRESS), Amount())

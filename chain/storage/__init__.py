@@ -1,8 +1,8 @@
-"""Batteries: what is in each of them, by its meter, and what will be, by its trades.
+"""Batteries: the state of charge of each, as metered, and as projected from its trades.
 
-Promises that the energy in a battery is never below nothing or above its capacity, that no more
-comes out of it than its efficiencies leave of what went in, and that an order of a battery is taken
-only if, with all that is agreed, the battery can follow it.
+Promises that the state of charge is between zero and the capacity, that no more is discharged than
+the efficiencies leave of what was charged, and that an order of a battery is accepted only if the
+battery can follow it together with all that it has agreed to.
 """
 
 from blockenergy.storage.v1 import query_pb2, tx_pb2
@@ -10,7 +10,7 @@ from blockenergy.storage.v1 import query_pb2, tx_pb2
 from chain.runtime.module import Module
 from chain.storage import msgs, queries
 from chain.storage.genesis import validate_genesis
-from chain.storage.invariants import law, owners
+from chain.storage.invariants import owners, state_of_charge
 from chain.storage.keeper import StorageError, read_batteries_ahead, track
 from chain.storage.state import SCHEMA
 
@@ -21,7 +21,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(law, owners),
+    invariants=(state_of_charge, owners),
     validate_genesis=validate_genesis,
 )
 

@@ -1,4 +1,4 @@
-"""What a genesis document must promise about batteries."""
+"""Validation of batteries in a genesis document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POWER_MAX_W = 1 << 40
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless limits and batteries make sense."""
+    """Raises GenesisError unless limits and batteries are in range."""
     params = PARAMS.get(state)
     if not 0 < params.capacity_max_wh <= _CAPACITY_MAX_WH:
         raise GenesisError("storage.params.capacity_max_wh: 1 to 2^50 is expected")

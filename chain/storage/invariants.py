@@ -1,4 +1,4 @@
-"""What always holds of batteries."""
+"""Invariants of batteries."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from chain.runtime.units import PERMILLE
 from chain.storage.state import BATTERIES
 
 
-def law(state: HasStore) -> list[str]:
-    """There is never less than nothing or more than the capacity in a battery, and never more has
-    come out than its efficiencies leave of what went in and what can have been in it before.
+def state_of_charge(state: HasStore) -> list[str]:
+    """The state of charge is between zero and the capacity, and the total discharge is never more
+    than the efficiencies leave of the total charge and a full battery at the start.
 
-    What was metered beyond that is counted apart, as refused.
+    What was metered beyond that is counted separately, as rejected.
     """
     problems = []
     for owner, battery in BATTERIES.items(state):
         charged_wh = battery.charged_wh - battery.rejected_charge_wh
         discharged_wh = battery.discharged_wh - battery.rejected_discharge_wh
-        # In thousandths of a Wh: what came in, and the most that was there at first.
+        # In thousandths of a Wh: what came in, and a full battery at the start.
         stored = charged_wh * battery.charge_efficiency_permille + battery.capacity_wh * PERMILLE
         left = stored - battery.state_of_charge_wh * PERMILLE
         drawn = discharged_wh * PERMILLE * PERMILLE
         if battery.state_of_charge_wh > battery.capacity_wh or min(charged_wh, discharged_wh) < 0:
             problems.append(f"{bech32.encode(owner)}: the battery is beyond its limits")
         elif drawn > left * battery.discharge_efficiency_permille:
-            problems.append(f"{bech32.encode(owner)}: more came out than the law allows")
+            problems.append(f"{bech32.encode(owner)}: more was discharged than the model allows")
     return problems
 
 
 def owners(state: HasStore) -> list[str]:
-    """Every battery is that of a participant."""
+    """Every battery belongs to a participant."""
     return [
         f"{bech32.encode(owner)} has a battery, unregistered"
         for owner, _ in BATTERIES.items(state)

@@ -1,18 +1,18 @@
-"""What is in a battery and what will be: the projection, and the tracking by the meter.
+"""The state of charge of batteries: projected from the plan, and tracked by the meter.
 
 The plan of a slot is the account's net position in it: bought energy charges the battery, sold
-energy discharges it. The projection starts from what the last settled slot left and follows the
-law of the battery over all slots that are not settled. An order that would make the law refuse
-anything more than without it, in its own slot or a later one, is not taken. So, as long as what
-is metered is what was planned, the law refuses nothing, and at every settlement the battery holds
-what was projected. Metering that deviates from the plan, or a curtailment, may leave the battery
-with less or more than the rest of the plan needs; then the projection goes on from what is there,
-and only orders that do not make it worse are taken.
+energy discharges it. The projection starts from the last settled slot and applies the
+state-of-charge model to all slots that are not settled. An order is rejected if with it the model
+would reject more than without it, in its own slot or a later one. So, while metering follows the
+plan, the model rejects nothing, and at every settlement the battery holds what was projected.
+Metering that deviates from the plan, or a curtailment, may leave the battery with less or more
+than the rest of the plan needs; then the projection continues from there, and only orders that do
+not make it worse are accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from blockenergy.storage.v1 import errors_pb2, events_pb2, state_pb2
@@ -29,7 +29,7 @@ StorageError = ErrorCodes("storage", errors_pb2.Error.DESCRIPTOR)
 
 
 class Projected(NamedTuple):
-    """A slot to come: what is planned (negative: discharge) and what that does."""
+    """A slot to come: its planned net charge (negative: discharge) and the result of it."""
 
     slot: int
     net_charge_wh: int
@@ -37,7 +37,7 @@ class Projected(NamedTuple):
 
 
 def require_battery(state: HasStore, owner: bytes) -> state_pb2.Battery:
-    """The battery of an account; refuses an account without one."""
+    """The battery of an account; rejects an account without one."""
     battery = BATTERIES.get(state, owner)
     if battery is None:
         raise ChainError(StorageError.BATTERY_UNKNOWN)
@@ -50,7 +50,7 @@ def read_batteries_ahead(state: HasStore, owners: Sequence[bytes]) -> None:
 
 
 def get_model(battery: state_pb2.Battery) -> rules.StateOfChargeModel:
-    """What the law of the battery knows of it."""
+    """The parameters of the state-of-charge model."""
     return rules.StateOfChargeModel(
         battery.capacity_wh,
         battery.charge_efficiency_permille,
@@ -59,16 +59,16 @@ def get_model(battery: state_pb2.Battery) -> rules.StateOfChargeModel:
 
 
 def get_projection(state: HasStore, owner: bytes, battery: state_pb2.Battery) -> list[Projected]:
-    """What will be in a battery after each slot that is not settled, the earliest first."""
+    """The state of charge after each slot that is not settled, the earliest first."""
     return _project(battery, _get_plan(state, owner, battery))
 
 
 def require_fits(
     state: HasStore, owner: bytes, battery: state_pb2.Battery, changes: Mapping[int, int]
 ) -> None:
-    """Refuses orders that the battery could not follow, with all that is agreed.
+    """Rejects orders that the battery could not follow together with what it has agreed to.
 
-    changes: net charge by slot. Slots that are not open are left to the market to refuse.
+    changes: net charge by slot. Slots that are not open are rejected by the market.
     """
     limit_wh = rules.compute_slot_limit_wh(
         battery.power_w, metering.get_params(state).represented_duration_s
@@ -86,15 +86,26 @@ def require_fits(
         require(slow, StorageError.POWER_TOO_LARGE, f"slot {new.slot}, at most {limit_wh} Wh")
 
 
-def track(ctx: Context, owner: bytes, slot: int, import_wh: int, export_wh: int) -> None:
-    """Takes in what the meters of an account have shown of a slot, if it has a battery.
+def track(ctx: Context, slot: int, flows: Iterable[tuple[bytes, int, int]]) -> None:
+    """Takes over what the meters of accounts measured in a slot, for those that have a battery.
 
-    The battery takes no more in than there is room for and gives no more out than the law allows;
-    the rest is noted as refused.
+    flows: (owner, import Wh, export Wh).
     """
-    battery = BATTERIES.get(ctx, owner)
-    if battery is None or slot <= battery.settled_slot:
-        return
+    for owner, import_wh, export_wh in flows:
+        battery = BATTERIES.get(ctx, owner)
+        if battery is not None and slot > battery.settled_slot:
+            _track_battery(ctx, owner, battery, slot, import_wh, export_wh)
+
+
+def _track_battery(
+    ctx: Context,
+    owner: bytes,
+    battery: state_pb2.Battery,
+    slot: int,
+    import_wh: int,
+    export_wh: int,
+) -> None:
+    """Applies the state-of-charge model; flows that it does not allow are counted as rejected."""
     step = rules.compute_step(get_model(battery), battery.state_of_charge_wh, import_wh, export_wh)
     battery.state_of_charge_wh = step.state_of_charge_wh
     battery.settled_slot = slot
@@ -117,7 +128,7 @@ def track(ctx: Context, owner: bytes, slot: int, import_wh: int, export_wh: int)
 
 
 def _get_plan(state: HasStore, owner: bytes, battery: state_pb2.Battery) -> list[tuple[int, int]]:
-    """The slots that are not settled, and what is to flow in over each; negative: out."""
+    """The slots that are not settled, with their net charge; negative: discharge."""
     return [
         (slot, position.bought_wh - position.sold_wh if position else 0)
         for slot, position in market.get_plan(state, owner, battery.settled_slot)

@@ -1,4 +1,4 @@
-"""What the registrar and the owners of batteries can do."""
+"""Messages of the registrar and of the owners of batteries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_battery(ctx: Context, msg: tx_pb2.MsgAddBattery) -> tx_pb2.MsgAddBattery
         charge_efficiency_permille=msg.charge_efficiency_permille,
         discharge_efficiency_permille=msg.discharge_efficiency_permille,
         state_of_charge_wh=msg.state_of_charge_wh,
-        # What flowed before the slot in delivery is in the energy that is there now.
+        # Flows before the slot in delivery are part of the initial state of charge.
         settled_slot=now - 1,
     )
     BATTERIES.set(ctx, owner, battery)
@@ -38,7 +38,7 @@ def add_battery(ctx: Context, msg: tx_pb2.MsgAddBattery) -> tx_pb2.MsgAddBattery
 
 
 def remove_battery(ctx: Context, msg: tx_pb2.MsgRemoveBattery) -> tx_pb2.MsgRemoveBatteryResponse:
-    """Removes the battery of an account that has nothing to deliver or to use any more."""
+    """Removes the battery of an account without positions in slots that are not settled."""
     registry.require_registrar(ctx, msg.registrar)
     owner = decode_address(msg.owner)
     battery = require_battery(ctx, owner)
@@ -52,49 +52,58 @@ def remove_battery(ctx: Context, msg: tx_pb2.MsgRemoveBattery) -> tx_pb2.MsgRemo
 
 def charge(ctx: Context, msg: tx_pb2.MsgCharge) -> tx_pb2.MsgChargeResponse:
     """Buys energy for a slot to charge the battery."""
-    _take_turn(ctx, {msg.slot: msg.quantity_wh})
+    battery = _require_turn(ctx, {msg.slot: msg.quantity_wh})
     order_id = market.place_order(
         ctx, ctx.signer, True, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
+    _end_turn(ctx, battery)
     return tx_pb2.MsgChargeResponse(order_id=order_id)
 
 
 def discharge(ctx: Context, msg: tx_pb2.MsgDischarge) -> tx_pb2.MsgDischargeResponse:
     """Sells energy of a slot from the battery."""
-    _take_turn(ctx, {msg.slot: -msg.quantity_wh})
+    battery = _require_turn(ctx, {msg.slot: -msg.quantity_wh})
     order_id = market.place_order(
         ctx, ctx.signer, False, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
+    _end_turn(ctx, battery)
     return tx_pb2.MsgDischargeResponse(order_id=order_id)
 
 
 def shift(ctx: Context, msg: tx_pb2.MsgShift) -> tx_pb2.MsgShiftResponse:
-    """Buys energy in one slot and sells it in a later one, both or none."""
+    """Buys energy in one slot and sells it in a later one, both or neither."""
     require(msg.charge_slot < msg.discharge_slot, StorageError.LEGS_INVALID)
-    _take_turn(ctx, {msg.charge_slot: msg.charge_wh, msg.discharge_slot: -msg.discharge_wh})
+    changes = {msg.charge_slot: msg.charge_wh, msg.discharge_slot: -msg.discharge_wh}
+    battery = _require_turn(ctx, changes)
     legs = [
         market.Leg(True, msg.charge_slot, msg.charge_wh, msg.charge_limit_per_kwh),
         market.Leg(False, msg.discharge_slot, msg.discharge_wh, msg.discharge_limit_per_kwh),
     ]
     charge_id, discharge_id = market.place_linked(ctx, ctx.signer, legs)
+    _end_turn(ctx, battery)
     return tx_pb2.MsgShiftResponse(charge_order_id=charge_id, discharge_order_id=discharge_id)
 
 
-def _take_turn(ctx: Context, changes: dict[int, int]) -> None:
-    """Refuses orders of the signer's battery that it could not follow, and any after the first in
-    a block: what the others come to is known only at its end.
+def _require_turn(ctx: Context, changes: dict[int, int]) -> state_pb2.Battery:
+    """The signer's battery; rejects orders that it could not follow, and any after the first in a
+    block, because the result of that one is known only at the end of the block.
     """
     battery = require_battery(ctx, ctx.signer)
     _require_owner(ctx, ctx.signer)
     first = battery.last_order_height != ctx.block.height
     require(first, StorageError.ONE_ORDER_PER_BLOCK)
     require_fits(ctx, ctx.signer, battery, changes)
+    return battery
+
+
+def _end_turn(ctx: Context, battery: state_pb2.Battery) -> None:
+    """Notes that the battery has its order in this block; the market has accepted it."""
     battery.last_order_height = ctx.block.height
     BATTERIES.set(ctx, ctx.signer, battery)
 
 
 def _require_owner(ctx: Context, owner: bytes) -> None:
-    """Refuses an account that does more than to store, and one whose flows nobody could tell."""
+    """Rejects an account with another role than storage, and one without a meter."""
     participant = registry.require_active(ctx, owner)
     is_storage = list(participant.roles) == [ROLE_STORAGE]
     require(is_storage and participant.meters, StorageError.OWNER_INVALID)

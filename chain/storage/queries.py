@@ -1,4 +1,4 @@
-"""Reading batteries, and what will be in them."""
+"""Queries of batteries and their projection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def batteries(
 def projection(
     ctx: Context, request: query_pb2.QueryProjectionRequest
 ) -> query_pb2.QueryProjectionResponse:
-    """What will be in a battery at the end of each slot that is not settled."""
+    """The state of charge at the end of each slot that is not settled."""
     owner = decode_address(request.owner)
     found = get_projection(ctx, owner, require_battery(ctx, owner))
     slots = [

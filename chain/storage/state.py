@@ -10,5 +10,5 @@ from chain.runtime.values import Record
 
 SCHEMA = Schema(7, "storage")
 PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
-# By the owner, who has one battery: whose meter it is, and who trades for it.
+# By owner: the account of its meter, which also trades for it.
 BATTERIES = Map(SCHEMA, 1, "batteries", ADDRESS, Record(state_pb2.Battery))

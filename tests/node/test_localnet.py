@@ -109,7 +109,7 @@ def test_a_meter_takes_its_owner_to_its_feeder(tmp_path: Path) -> None:
     ("feeders", "sentence"),
     [
         (("feeder-9",), "registry.meters m-0: there is no feeder feeder-9"),
-        (("feeder-1", "feeder-2"), "registry.places"),
+        (("feeder-1", "feeder-2"), "registry.grid_nodes"),
     ],
 )
 def test_meters_that_the_grid_has_no_place_for(

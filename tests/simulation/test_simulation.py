@@ -32,7 +32,7 @@ MUST_HAPPEN = {
     "pool in an auction", "order killed", "thin market", "local energy",
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",
-    "battery charged", "battery discharged", "law of the battery",
+    "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # What is sent in order to be refused. A replay is taken if it was not admitted the first time.
 SELDOM_DONE = {"spoiled", "noise", "replay"}

@@ -89,7 +89,7 @@ class Happenings:
         elif isinstance(event, storage_pb2.EventBatteryTracked):
             self._add("battery charged", event.charged_wh)
             self._add("battery discharged", event.discharged_wh)
-            self._add("law of the battery", event.rejected_wh)
+            self._add("flow of a battery rejected", event.rejected_wh)
 
     def _add(self, name: str, happened: Any) -> None:
         self.counts[name] += bool(happened)

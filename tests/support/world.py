@@ -30,7 +30,7 @@ from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
 from chain.runtime.store import CacheStore
 from chain.transactions import TxResult
-from tests.support import cast, documents
+from tests.support import cast, check_before_write, documents
 from tests.support.store import SortedStore
 from tests.support.transactions import Envelope, sign
 
@@ -89,7 +89,7 @@ class World:
         """Executes a block of transactions."""
         self.height += 1
         self.time_s = self.time_s if at is None else at
-        result = app.finalize_block(self.store, self.block_info, txs)
+        result = app.finalize_block(self.store, self.block_info, txs, check_before_write.RULES)
         for tx_result in result.tx_results:
             if tx_result.exception:
                 raise tx_result.exception

@@ -33,10 +33,10 @@ def stored(fields: dict[str, Any]) -> dict[str, Any]:
         (stored({"power_w": 1_000_001}), f"{BATTERIES}: the power"),
         (stored({"charge_efficiency_permille": 0}), f"{BATTERIES}: an efficiency"),
         (stored({"discharge_efficiency_permille": 1_001}), f"{BATTERIES}: an efficiency"),
-        (stored({"state_of_charge_wh": 10_001}), f"storage.law: {NAME}"),
-        (stored({"charged_wh": 5, "rejected_charge_wh": 6}), f"storage.law: {NAME}"),
+        (stored({"state_of_charge_wh": 10_001}), f"storage.state_of_charge: {NAME}"),
+        (stored({"charged_wh": 5, "rejected_charge_wh": 6}), f"storage.state_of_charge: {NAME}"),
         # 10 kWh at the most were in it at first, 5 kWh are; nine tenths of the rest arrive.
-        (stored({"discharged_wh": 4_501}), f"storage.law: {NAME}: more came out"),
+        (stored({"discharged_wh": 4_501}), f"storage.state_of_charge: {NAME}: more was discharged"),
         ({"storage.batteries[fred]": BATTERY}, "storage.owners"),
         ({"storage.batteries[ben]": {"nonsense": 1}}, "storage.batteries"),
     ],

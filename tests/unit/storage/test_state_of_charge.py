@@ -1,4 +1,4 @@
-"""The law of the battery, as arithmetic: what fits, what is refused, what is lost on the way."""
+"""The state-of-charge model, as arithmetic: what fits, what is rejected, what is lost."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ flows = st.one_of(st.integers(0, 12), st.integers(0, 3_000))
 
 
 @st.composite
-def laws(draw: st.DrawFn) -> StateOfChargeModel:
+def models(draw: st.DrawFn) -> StateOfChargeModel:
     capacity_wh = draw(st.one_of(st.integers(1, 10), st.integers(1, 5_000)))
     return StateOfChargeModel(capacity_wh, draw(permilles), draw(permilles))
 
 
 @st.composite
 def batteries(draw: st.DrawFn) -> tuple[StateOfChargeModel, int]:
-    """A battery and what is in it."""
-    law = draw(laws())
-    return law, draw(st.integers(0, law.capacity_wh))
+    """A battery and its state of charge."""
+    model = draw(models())
+    return model, draw(st.integers(0, model.capacity_wh))
 
 
 class TestByExample:
@@ -42,7 +42,7 @@ class TestByExample:
             (5_000, 0, 900, Step(4_000)),
             # 1000 / 0.9 = 1111.1, rounded against the battery.
             (5_000, 0, 1_000, Step(3_888)),
-            # 2 kWh of room take 2222 Wh: nine tenths of them are 1999.8, rounded down.
+            # 2 kWh of headroom take 2222 Wh: nine tenths of them are 1999.8, rounded down.
             (8_000, 3_000, 0, Step(10_000, rejected_charge_wh=777)),
             (1_000, 0, 1_000, Step(0, rejected_discharge_wh=100)),
             # Within a slot both may happen, and only the end counts.
@@ -72,40 +72,40 @@ class TestByExample:
 def test_the_energy_keeps_its_bounds_and_never_more_comes_out_than_is_left_of_what_went_in(
     battery: tuple[StateOfChargeModel, int], slots: list[tuple[int, int]]
 ) -> None:
-    law, initial_wh = battery
+    model, initial_wh = battery
     state_of_charge_wh, charged_wh, discharged_wh = initial_wh, 0, 0
-    eta_c = Fraction(law.charge_efficiency_permille, 1000)
-    eta_d = Fraction(law.discharge_efficiency_permille, 1000)
+    eta_c = Fraction(model.charge_efficiency_permille, 1000)
+    eta_d = Fraction(model.discharge_efficiency_permille, 1000)
     for charge_wh, discharge_wh in slots:
-        step = rules.compute_step(law, state_of_charge_wh, charge_wh, discharge_wh)
+        step = rules.compute_step(model, state_of_charge_wh, charge_wh, discharge_wh)
         assert 0 <= step.rejected_charge_wh <= charge_wh
         assert 0 <= step.rejected_discharge_wh <= discharge_wh
         state_of_charge_wh = step.state_of_charge_wh
         charged_wh += charge_wh - step.rejected_charge_wh
         discharged_wh += discharge_wh - step.rejected_discharge_wh
-        assert 0 <= state_of_charge_wh <= law.capacity_wh
+        assert 0 <= state_of_charge_wh <= model.capacity_wh
         assert discharged_wh <= eta_d * (initial_wh - state_of_charge_wh + eta_c * charged_wh)
     assert discharged_wh <= eta_c * eta_d * charged_wh + initial_wh
 
 
 @given(batteries(), flows, flows)
 @examples(400)
-def test_what_is_accepted_follows_the_law_and_no_more_could_be(
+def test_what_is_accepted_follows_the_model_and_no_more_could_be(
     battery: tuple[StateOfChargeModel, int], charge_wh: int, discharge_wh: int
 ) -> None:
-    law, state_of_charge_wh = battery
+    model, state_of_charge_wh = battery
 
     def end_wh(charge_wh: int, discharge_wh: int) -> int:
-        """The law without its bounds."""
-        stored = charge_wh * law.charge_efficiency_permille // 1000
-        drawn = -(-discharge_wh * 1000 // law.discharge_efficiency_permille)
+        """The model without its bounds."""
+        stored = charge_wh * model.charge_efficiency_permille // 1000
+        drawn = -(-discharge_wh * 1000 // model.discharge_efficiency_permille)
         return state_of_charge_wh + stored - drawn
 
-    step = rules.compute_step(law, state_of_charge_wh, charge_wh, discharge_wh)
+    step = rules.compute_step(model, state_of_charge_wh, charge_wh, discharge_wh)
     accepted = charge_wh - step.rejected_charge_wh, discharge_wh - step.rejected_discharge_wh
     assert end_wh(*accepted) == step.state_of_charge_wh
     if step.rejected_charge_wh:
-        assert end_wh(accepted[0] + 1, accepted[1]) > law.capacity_wh
+        assert end_wh(accepted[0] + 1, accepted[1]) > model.capacity_wh
     if step.rejected_discharge_wh:
         assert end_wh(charge_wh, accepted[1] + 1) < 0
 
@@ -119,14 +119,14 @@ def test_part_of_an_order_that_fits_does_fit(
     battery: tuple[StateOfChargeModel, int], plan: list[int], data: st.DataObject
 ) -> None:
     """A feeder may cut an order: what is left of it must not break the plan."""
-    law, state_of_charge_wh = battery
+    model, state_of_charge_wh = battery
     slot = data.draw(st.integers(0, len(plan) - 1))
     whole_wh = data.draw(st.integers(-3_000, 3_000))
     part_wh = data.draw(st.integers(min(0, whole_wh), max(0, whole_wh)))
 
     def refused(change_wh: int) -> list[tuple[int, int]]:
         changed = [net + change_wh * (place == slot) for place, net in enumerate(plan)]
-        return [step[1:] for step in rules.project(law, state_of_charge_wh, changed)]
+        return [step[1:] for step in rules.project(model, state_of_charge_wh, changed)]
 
     def fits(change_wh: int) -> bool:
         return all(

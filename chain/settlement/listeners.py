@@ -1,0 +1,48 @@
+"""The modules that are told of settled accounts, in the order in which they are told.
+
+They are told once per block and slot, with the accounts that the block has settled, after the
+money of these has moved and before the slot is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.settlement.v1 import state_pb2
+
+from chain import metering, storage
+from chain.runtime.context import Context
+
+
+class SettledAccount(NamedTuple):
+    """An account and how its slot was settled.
+
+    position: what it had traded; None if nothing. line: its sums, also if the account did nothing
+    and the line is therefore not stored. meters: those that the line is made of.
+    """
+
+    owner: bytes
+    position: market_pb2.Position | None
+    line: state_pb2.Line
+    meters: Sequence[metering.SlotEnergy]
+
+
+# Called with the slot and its accounts, which are in the order of their addresses.
+Listener = Callable[[Context, int, Sequence[SettledAccount]], None]
+
+
+def _track_batteries(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
+    storage.track(
+        ctx, slot, [(owner, line.import_wh, line.export_wh) for owner, _, line, _ in settled]
+    )
+
+
+LISTENERS: tuple[Listener, ...] = (_track_batteries,)
+
+
+def announce(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
+    """Tells every listener of the accounts that were settled."""
+    for listener in LISTENERS:
+        listener(ctx, slot, settled)
