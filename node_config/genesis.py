@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_UNSPECIFIED, EnergySource
 from blockenergy.registry.v1.role_pb2 import (
     ROLE_BRIDGE,
     ROLE_DISTRIBUTOR,
@@ -53,8 +54,8 @@ class GenesisMeter:
     pub_key: bytes
     initial_import_wh: int = 0
     initial_export_wh: int = 0
-    # What it measures as export is made from renewable sources.
-    renewable: bool = False
+    # What its export is made from.
+    energy_source: EnergySource = ENERGY_SOURCE_UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ def _make_meter(meter: GenesisMeter, bridge: str, genesis_time_s: int) -> dict[s
             "initial_import_wh": str(meter.initial_import_wh),
             "initial_export_wh": str(meter.initial_export_wh),
             "added_at_s": str(genesis_time_s),
-            "renewable": meter.renewable,
+            "energy_source": EnergySource.Name(meter.energy_source),
         },
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from blockenergy.registry.v1 import errors_pb2, state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
+from chain.registry import rules
 from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
 from chain.runtime.bech32 import ADDRESS_BYTES
 from chain.runtime.collections import HasStore
@@ -105,11 +106,12 @@ def get_feeders(state: HasStore) -> Iterator[tuple[str, state_pb2.Feeder]]:
 
 
 def has_renewable_meter(state: HasStore, owner: bytes) -> bool:
-    """Whether an account has an active meter of renewable production."""
+    """Whether an account has an active meter with a renewable energy source."""
     for key, meter_id in METERS_BY_OWNER.keys(state, under=owner):
         assert key[:ADDRESS_BYTES] == owner
         meter = METERS.get_shared(state, meter_id)
-        if meter and meter.renewable and meter.status == state_pb2.STATUS_ACTIVE:
+        active = meter is not None and meter.status == state_pb2.STATUS_ACTIVE
+        if meter and active and rules.is_renewable(meter.energy_source):
             return True
     return False
 

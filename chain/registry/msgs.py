@@ -104,7 +104,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
         initial_import_wh=msg.initial_import_wh,
         initial_export_wh=msg.initial_export_wh,
         added_at_s=ctx.block.time_s,
-        renewable=msg.renewable,
+        energy_source=msg.energy_source,
     )
     METERS.set(ctx, msg.meter_id, meter)
     ctx.emit(events_pb2.EventMeterAdded(meter_id=msg.meter_id, owner=msg.owner, bridge=msg.bridge))
@@ -161,6 +161,8 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     require(key_fits, RegistryError.METER_INVALID, "the key has 32 bytes")
     registers = max(msg.initial_import_wh, msg.initial_export_wh)
     require(registers < rules.REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
+    known = rules.is_energy_source(msg.energy_source)
+    require(known, RegistryError.METER_INVALID, f"there is no energy source {msg.energy_source}")
 
 
 def _move_participant(ctx: Context, address: str, event: Event, reason: str = "") -> None:

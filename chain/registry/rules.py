@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 
 from blockenergy.registry.v1 import state_pb2
+from blockenergy.registry.v1.energy_source_pb2 import (
+    ENERGY_SOURCE_BIOMASS,
+    ENERGY_SOURCE_GEOTHERMAL,
+    ENERGY_SOURCE_HYDRO,
+    ENERGY_SOURCE_SOLAR,
+    ENERGY_SOURCE_WIND,
+    EnergySource,
+)
 
 # Feeders on a path to the grid supply point.
 FEEDER_DEPTH_MAX = 16
@@ -13,12 +21,35 @@ _FEEDER_CAPACITY_MAX_W = 10**12
 _FEE_MAX_PER_KWH = 10**12
 # Registers of a meter when it is added: half of the range is left for what it will measure.
 REGISTER_MAX_WH = 1 << 62
+_ENERGY_SOURCES = frozenset(EnergySource.values())
+_RENEWABLE_SOURCES = frozenset(
+    {
+        ENERGY_SOURCE_SOLAR,
+        ENERGY_SOURCE_WIND,
+        ENERGY_SOURCE_HYDRO,
+        ENERGY_SOURCE_GEOTHERMAL,
+        ENERGY_SOURCE_BIOMASS,
+    }
+)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def is_identifier(name: str) -> bool:
     """Whether a meter or a feeder can have this name."""
     return _IDENTIFIER.fullmatch(name) is not None
+
+
+def is_energy_source(number: int) -> bool:
+    """Whether the number is a value of EnergySource; protobuf lets others through."""
+    return number in _ENERGY_SOURCES
+
+
+def is_renewable(source: int) -> bool:
+    """Whether what a meter of this energy source exports is renewable energy.
+
+    Storage is not: it returns what it was charged with.
+    """
+    return source in _RENEWABLE_SOURCES
 
 
 def find_feeder_error(name: str, feeder: state_pb2.Feeder) -> str:

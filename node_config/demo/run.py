@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
 from client.errors import ClientError
@@ -89,7 +90,7 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
                 one.meter_key.pub_key,
                 one.import_register_wh,
                 one.export_register_wh,
-                renewable=one.can_sell,
+                energy_source=(ENERGY_SOURCE_SOLAR if one.can_sell else ENERGY_SOURCE_UNSPECIFIED),
             )
             for one in homes
         ],

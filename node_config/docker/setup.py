@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
 from client.cli_common import Parser
@@ -107,7 +108,14 @@ def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> S
         role = ROLE_PROSUMER if has_pv(number) else ROLE_CONSUMER
         accounts.append(GenesisAccount(key.address, (role,), HOME_AMOUNT, f"home{number}"))
         meters.append(
-            GenesisMeter(get_meter_id(number), key.address, FEEDER, CAPACITY_W, meter_key.pub_key)
+            GenesisMeter(
+                get_meter_id(number),
+                key.address,
+                FEEDER,
+                CAPACITY_W,
+                meter_key.pub_key,
+                energy_source=ENERGY_SOURCE_SOLAR if has_pv(number) else ENERGY_SOURCE_UNSPECIFIED,
+            )
         )
     now_s = int(time.time())
     localnet.init(

@@ -10,6 +10,7 @@ from blockenergy.market.v1.query_pb2 import QuerySlotsRequest
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from blockenergy.metering.v1.state_pb2 import Reading
 from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadings
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, ROLE_PROSUMER
 from blockenergy.registry.v1.tx_pb2 import MsgAddMeter, MsgAddParticipant
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
@@ -62,6 +63,8 @@ def test_a_meter() -> None:
     for text in (f"0x{key.hex()}", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="):
         built = build(MsgAddMeter, "--pub-key", text, "--capacity", "11kW")
         assert built == MsgAddMeter(pub_key=key, capacity_w=11_000)
+    built = build(MsgAddMeter, "--energy-source", "solar")
+    assert built == MsgAddMeter(energy_source=ENERGY_SOURCE_SOLAR)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (MsgAddParticipant, ("--address", "bob")),
         (MsgAddMeter, ("--pub-key", "0xzz")),
         (MsgAddMeter, ("--pub-key", "not base64")),
+        (MsgAddMeter, ("--energy-source", "coal")),
     ],
 )
 def test_a_refused_option_is_named(kind: Any, arguments: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from chain import app
@@ -93,7 +94,9 @@ def test_feeders_are_those_of_the_preset(home: Path) -> None:
 def test_a_meter_takes_its_owner_to_its_feeder(tmp_path: Path) -> None:
     meters = [
         GenesisMeter("m-1", ALICE, "feeder-2a", 17_000, bytes(32)),
-        GenesisMeter("m-2", ALICE, "feeder-2a", 17_000, bytes(32), renewable=True),
+        GenesisMeter(
+            "m-2", ALICE, "feeder-2a", 17_000, bytes(32), energy_source=ENERGY_SOURCE_SOLAR
+        ),
     ]
     alice = GenesisAccount(ALICE, (ROLE_PROSUMER,), 5)
     localnet.init(tmp_path / "net", 1, accounts=[alice], meters=meters)
@@ -102,7 +105,8 @@ def test_a_meter_takes_its_owner_to_its_feeder(tmp_path: Path) -> None:
     places = [(one["meters"], one["feeder"]) for one in participants.values() if one["feeder"]]
     assert places == [("2", "feeder-2a")]
     assert participants[ALICE]["feeder"] == "feeder-2a"
-    assert [entry["value"]["renewable"] for entry in registry["meters"]] == [False, True]
+    sources = [entry["value"].get("energy_source") for entry in registry["meters"]]
+    assert sources == ["ENERGY_SOURCE_UNSPECIFIED", "ENERGY_SOURCE_SOLAR"]
 
 
 @pytest.mark.parametrize(

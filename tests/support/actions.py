@@ -9,6 +9,7 @@ from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
+from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 from blockenergy.settlement.v1 import query_pb2 as settlement_query_pb2
 from blockenergy.settlement.v1 import tx_pb2 as settlement_tx_pb2
 from cosmos.base.v1beta1.coin_pb2 import Coin
@@ -171,6 +172,7 @@ def add_meter(sim: Simulation) -> bytes:
         "capacity_w": sim.random.choice([0, 10_000, 30_000]),
         "pub_key": cast.meter_key(meter_id).public_key().public_bytes_raw(),
         "initial_import_wh": 0 if meter_id not in sim.meters else 5,
+        "energy_source": sim.random.choice([*EnergySource.values(), 99]),
     }
     sim.expect_meter(meter_id)
     return by_registrar(sim, "AddMeter", fields)

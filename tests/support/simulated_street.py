@@ -13,6 +13,11 @@ from tests.support.world import FIRST_SLOT
 # Most live where only they meet each other.
 PLACES = ["north"] * 3 + ["branch"] * 3 + ["south"] * 2 + ["thin"] * 4
 _ROLES = ["ROLE_PROSUMER", "ROLE_PROSUMER", "ROLE_CONSUMER", "ROLE_PRODUCER"]
+# Half of them are renewable, one on each feeder at least.
+_ENERGY_SOURCES = [
+    *["ENERGY_SOURCE_SOLAR", "ENERGY_SOURCE_UNSPECIFIED"],
+    *["ENERGY_SOURCE_BIOMASS", "ENERGY_SOURCE_FOSSIL"],
+]
 
 
 def get_grid() -> documents.Short:
@@ -52,7 +57,7 @@ def _draw_home(random: Random, number: int, name: str) -> dict[str, Any]:
             "owner": name, "bridge": "bridge", "feeder": PLACES[number],
             "capacity_w": 30_000,
             "pub_key": f"meter-{number}", "status": "STATUS_ACTIVE", "added_at_s": FIRST_SLOT * 60,
-            "renewable": number % 2 == 0,
+            "energy_source": _ENERGY_SOURCES[number % len(_ENERGY_SOURCES)],
         },
     }  # fmt: skip
 

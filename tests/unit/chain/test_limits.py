@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
+from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
@@ -93,6 +94,9 @@ class TestRegistry:
             ({"initial_export_wh": 2**62}, 13),
             ({"pub_key": bytes(31)}, 13),
             ({"pub_key": bytes(33)}, 13),
+            ({"energy_source": max(EnergySource.values())}, 0),
+            ({"energy_source": max(EnergySource.values()) + 1}, 13),
+            ({"energy_source": -1}, 13),
         ],
     )
     def test_meter(self, fields: dict[str, Any], code: int) -> None:

@@ -102,7 +102,7 @@ class TestSpecialOrders:
         assert fills_of(world, slot) == {1: (1_000, 280_000), 2: (1_000, 280_000)}
 
     def test_a_renewable_bid_takes_only_what_is_registered_so(self) -> None:
-        changes = {"registry.meters[meter-eva]": {"renewable": True}}
+        changes = {"registry.meters[meter-eva]": {"energy_source": "ENERGY_SOURCE_WIND"}}
         world, slot = cleared(
             changes,
             (bid, "clara", 3_000, 280_000, {"local": True, "renewable": True}),

@@ -34,8 +34,10 @@ def streets(draw: st.DrawFn) -> dict[str, Any]:
         feeders[NORTH]["parent"] = "south"
     return {
         **feeders,
-        "registry.meters[meter-anna]": {"renewable": True},
-        "registry.meters[meter-eva]": {"renewable": draw(st.booleans())},
+        "registry.meters[meter-anna]": {"energy_source": "ENERGY_SOURCE_SOLAR"},
+        "registry.meters[meter-eva]": {
+            "energy_source": draw(st.sampled_from(["ENERGY_SOURCE_HYDRO", "ENERGY_SOURCE_FOSSIL"]))
+        },
         "market.params": {
             "resting_orders_per_owner_max": 8,
             "minimum_quantity_orders_max": 5,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 
@@ -136,21 +135,3 @@ class TestWhereAnAccountStands:
         world.block(*(world.sign("registrar", message) for message in messages))
         codes = [result.code for result in world.results]
         assert codes == [0, registry.RegistryError.OTHER_FEEDER.code]
-
-
-class TestRenewable:
-    @pytest.mark.parametrize(
-        ("step", "expected"),
-        [(None, True), ("SuspendMeter", False), ("RemoveMeter", False)],
-    )
-    def test_only_an_active_meter_counts(self, step: str | None, expected: bool) -> None:
-        world = World()
-        act(world, "AddMeter", **meter("roof", renewable=True))
-        if step:
-            act(world, step, meter_id="roof")
-        assert registry.has_renewable_meter(world.state, cast.wallet("eva").address) == expected
-
-    def test_the_meters_of_others_do_not_count(self) -> None:
-        world = World()
-        act(world, "AddMeter", **meter("roof", renewable=True))
-        assert not registry.has_renewable_meter(world.state, cast.wallet("dirk").address)
