@@ -101,6 +101,11 @@ def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -
     return rest
 
 
+def void(ctx: Context, owner: bytes, hold_id: int) -> int:
+    """Ends a hold and gives all of it back to its owner; returns how much that was."""
+    return post(ctx, owner, hold_id, owner, 0)
+
+
 def mint(ctx: Context, target: bytes, denom: str, amount: int) -> None:
     """Makes money; refuses if the supply would pass 2^63 - 1."""
     info = require_denom(ctx, denom)

@@ -53,10 +53,10 @@ def close_gates(ctx: Context) -> None:
 
 def _close(ctx: Context, slot: int, info: state_pb2.Slot) -> bool:
     """Closes a slot; returns whether there is anything to book."""
-    orders = [(key[1], order) for key, order in LIMIT_ORDERS.items(ctx, LIMIT_ORDERS.first(slot))]
+    orders = list(LIMIT_ORDERS.under(slot).items(ctx))
     if orders:
         _clear(ctx, slot, info, orders)
-    has_more = bool(orders) or any(True for _ in OFFERS.items(ctx, OFFERS.first(slot)))
+    has_more = bool(orders) or any(True for _ in OFFERS.under(slot).items(ctx))
     if has_more:
         info.status = state_pb2.SLOT_STATUS_CLEARING
         BOOKING.set(ctx, state_pb2.Booking(slot=slot))

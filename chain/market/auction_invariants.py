@@ -102,7 +102,7 @@ def bookings(state: HasStore) -> list[str]:
 
 
 def _get_orders(state: HasStore, slot: int) -> list[tuple[int, state_pb2.LimitOrder]]:
-    return [(key[1], order) for key, order in LIMIT_ORDERS.items(state, LIMIT_ORDERS.first(slot))]
+    return list(LIMIT_ORDERS.under(slot).items(state))
 
 
 def _check_holds(state: HasStore, slot: int, orders: record.Orders) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _check_fills(
         elif (order.filled_wh, order.amount) != (fill.filled_wh, fill.amount):
             yield f"order {order_id} is booked with {order.filled_wh} Wh and {order.amount}"
     if info.status == state_pb2.SLOT_STATUS_CLEARING:
-        for _, one in POSITIONS.items(state, POSITIONS.first(slot)):
+        for _, one in POSITIONS.under(slot).items(state):
             amounts = one.bought_wh, one.sold_wh, one.cost, one.revenue
             waiting = [a + b for a, b in zip(waiting, amounts, strict=True)]
         if waiting != [info.bought_wh, info.sold_wh, info.cost, info.revenue]:

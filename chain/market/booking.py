@@ -42,14 +42,13 @@ def _book_fills(ctx: Context, booking: state_pb2.Booking, limit: int) -> int:
     if clearing is None:
         return 0
     finder, slot = record.Places(clearing), booking.slot
-    after = LIMIT_ORDERS.key.encode((slot, booking.order_id))
-    waiting = LIMIT_ORDERS.items(ctx, LIMIT_ORDERS.first(slot), after)
+    waiting = LIMIT_ORDERS.under(slot).items(ctx, after=booking.order_id)
     found = list(islice(waiting, limit))
     fills_wh = clearing.fills_wh[booking.booked : booking.booked + limit]
-    for (key, order), filled_wh in zip(found, fills_wh, strict=True):
+    for (order_id, order), filled_wh in zip(found, fills_wh, strict=True):
         fill = record.compute_fill(clearing, finder, order, filled_wh)
-        _book_fill(ctx, slot, key[1], order, fill)
-        booking.order_id = key[1]
+        _book_fill(ctx, slot, order_id, order, fill)
+        booking.order_id = order_id
         booking.booked += 1
     return len(found)
 
@@ -63,7 +62,7 @@ def _book_fill(
 ) -> None:
     """Takes a fill into its owner's position; of the order's hold stays what the fill needs."""
     owner = bech32.decode(order.owner)
-    freed = bank.post(ctx, owner, order.hold_id, owner, 0)
+    freed = bank.void(ctx, owner, order.hold_id)
     order.hold_id = 0
     order.filled_wh = fill.filled_wh
     order.amount = fill.amount

@@ -27,7 +27,6 @@ from chain.runtime import bech32, slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
-from chain.runtime.keys import TEXT, U64
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
 
 _REASON_BYTES_MAX = 256
@@ -128,8 +127,7 @@ def _get_positions(
 ) -> Iterator[tuple[bytes, state_pb2.Position]]:
     """Positions at a feeder and at those below it, feeder by feeder from the top down."""
     for name in feeders.get_feeders_below(state, feeder):
-        under = U64.encode(slot) + TEXT.encode_part(name)
-        for _, key in POSITIONS_BY_FEEDER.keys(state, under):
+        for key in POSITIONS_BY_FEEDER.keys(state, under=(slot, name)):
             position = POSITIONS.get(state, key)
             assert position is not None, "an index points to a position that is not there"
             yield key[1], position

@@ -120,7 +120,7 @@ def _validate_sizes(state: HasStore, slot: int, info: state_pb2.Slot) -> None:
 def _add_up_resting(state: HasStore, slot: int, info: state_pb2.Slot) -> int:
     """The Wh of all limit orders of an open slot, each of which can be cleared and booked."""
     total_wh = 0
-    for (_, order_id), order in LIMIT_ORDERS.items(state, LIMIT_ORDERS.first(slot)):
+    for order_id, order in LIMIT_ORDERS.under(slot).items(state):
         if not order.hold_id or not _is_clearable(order, info):
             raise GenesisError(f"market.limit_orders {slot}, {order_id}: not an order that rests")
         total_wh += order.quantity_wh

@@ -22,7 +22,6 @@ from chain.runtime import slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, require
-from chain.runtime.keys import U64
 
 MarketError = ErrorCodes("market", errors_pb2.Error.DESCRIPTOR)
 # Holds the funding of all slots that are not settled, and what comes in and goes out for them.
@@ -101,10 +100,14 @@ def get_collateral_hold(state: HasStore, owner: bytes, hold_id: int) -> bank_pb2
     return hold
 
 
+def get_slot(state: HasStore, slot: int) -> state_pb2.Slot | None:
+    """A slot, or None if it is not on record."""
+    return SLOTS.get(state, slot)
+
+
 def iter_slots(state: HasStore, first: int = 0) -> Iterator[tuple[int, state_pb2.Slot]]:
     """Slots on record with their numbers, in order, from the first one given."""
-    after = SLOTS.key.encode(first - 1) if first else None
-    return SLOTS.items(state, after=after)
+    return SLOTS.items(state, start=first)
 
 
 def get_first_slot_from(state: HasStore, slot: int) -> tuple[int, state_pb2.Slot] | None:
@@ -116,9 +119,7 @@ def get_positions(
     state: HasStore, slot: int, after: bytes
 ) -> Iterator[tuple[bytes, state_pb2.Position]]:
     """Positions of a slot, owner by owner, behind the given owner."""
-    after_key = POSITIONS.key.encode((slot, after)) if after else None
-    for (_, owner), position in POSITIONS.items(state, POSITIONS.first(slot), after_key):
-        yield owner, position
+    return POSITIONS.under(slot).items(state, after=after or None)
 
 
 def mark_settled(ctx: Context, slot: int, info: state_pb2.Slot) -> None:
@@ -132,10 +133,10 @@ def prune(ctx: Context, before: int, limit: int) -> int:
 
     Such slots are settled: their limit orders are booked and their offers have ended.
     """
-    removed = 0
-    for records in (CLEARINGS, LIMIT_ORDERS, FLOWS, CURTAILMENTS):
-        removed += records.prune(ctx, U64.encode(before), limit - removed)
-    return removed
+    removed = CLEARINGS.prune(ctx, before, limit)
+    removed += LIMIT_ORDERS.prune(ctx, before, limit - removed)
+    removed += FLOWS.prune(ctx, before, limit - removed)
+    return removed + CURTAILMENTS.prune(ctx, before, limit - removed)
 
 
 def remove_slot(ctx: Context, slot: int) -> None:

@@ -91,7 +91,7 @@ def cancel_limit_order(
 ) -> tx_pb2.MsgCancelLimitOrderResponse:
     """Takes back a resting limit order; all of its hold is free again."""
     order, info = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
-    bank.post(ctx, ctx.signer, order.hold_id, ctx.signer, 0)
+    bank.void(ctx, ctx.signer, order.hold_id)
     LIMIT_ORDERS.delete(ctx, (msg.slot, msg.order_id))
     change_resting(ctx, msg.slot, ctx.signer, order, -1)
     _count(ctx, msg.slot, info, order, -1)

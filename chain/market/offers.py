@@ -77,8 +77,8 @@ def end_offers(ctx: Context, slot: int, limit: int) -> int:
 
     Returns how many it ended.
     """
-    ended = list(islice(OFFERS.items(ctx, OFFERS.first(slot)), limit))
-    for (_, seller), offer in ended:
+    ended = list(islice(OFFERS.under(slot).items(ctx), limit))
+    for seller, offer in ended:
         _end(ctx, slot, seller, offer)
     return len(ended)
 
@@ -110,7 +110,7 @@ def _put(
 
 
 def _end(ctx: Context, slot: int, seller: bytes, offer: state_pb2.Offer) -> None:
-    bank.post(ctx, seller, offer.hold_id, seller, 0)
+    bank.void(ctx, seller, offer.hold_id)
     OFFERS.delete(ctx, (slot, seller))
     offer.available_wh = 0
     _announce(ctx, slot, seller, offer)
@@ -204,7 +204,7 @@ def _sell(
         offer.available_wh = left_wh
         OFFERS.set(ctx, (msg.slot, seller), offer)
     else:
-        bank.post(ctx, seller, offer.hold_id, seller, 0)
+        bank.void(ctx, seller, offer.hold_id)
         OFFERS.delete(ctx, (msg.slot, seller))
 
 

@@ -16,10 +16,10 @@ from chain.runtime.paging import get_page
 
 def offers(ctx: Context, request: query_pb2.QueryOffersRequest) -> query_pb2.QueryOffersResponse:
     """What is offered for a slot, and by whom."""
-    page, pagination = get_page(ctx, OFFERS, request.pagination, OFFERS.first(request.slot))
+    page, pagination = get_page(ctx, OFFERS.under(request.slot), request.pagination)
     entries = [
         query_pb2.QueryOfferEntry(seller=bech32.encode(seller), offer=offer)
-        for (_, seller), offer in page
+        for seller, offer in page
     ]
     return query_pb2.QueryOffersResponse(offers=entries, pagination=pagination)
 
@@ -42,10 +42,9 @@ def curtailments(
     ctx: Context, request: query_pb2.QueryCurtailmentsRequest
 ) -> query_pb2.QueryCurtailmentsResponse:
     """Curtailments of a slot, in their order."""
-    under = CURTAILMENTS.first(request.slot)
-    page, pagination = get_page(ctx, CURTAILMENTS, request.pagination, under)
+    page, pagination = get_page(ctx, CURTAILMENTS.under(request.slot), request.pagination)
     entries = [
         query_pb2.QueryCurtailmentEntry(curtailment_id=number, curtailment=found)
-        for (_, number), found in page
+        for number, found in page
     ]
     return query_pb2.QueryCurtailmentsResponse(curtailments=entries, pagination=pagination)

@@ -35,5 +35,5 @@ def get_plan(
 
 def _get_slot_before(state: HasStore, slot: int) -> int:
     """The last slot on record before one that is not: a halt of the chain leaves a gap."""
-    found = next(SLOTS.items(state, after=SLOTS.key.encode(slot), reverse=True), None)
+    found = next(SLOTS.items(state, before=slot, reverse=True), None)
     return found[0] if found else 0

@@ -157,7 +157,7 @@ def remove_if_empty(ctx: Context, slot: int, owner: bytes) -> None:
     """Removes a position, and its hold, if nothing is bought or sold in it."""
     position = require_position(ctx, slot, owner)
     if is_empty(position):
-        bank.post(ctx, owner, position.hold_id, owner, 0)
+        bank.void(ctx, owner, position.hold_id)
         POSITIONS.delete(ctx, (slot, owner))
 
 

@@ -43,8 +43,7 @@ def slot(ctx: Context, request: query_pb2.QuerySlotRequest) -> query_pb2.QuerySl
 
 def slots(ctx: Context, request: query_pb2.QuerySlotsRequest) -> query_pb2.QuerySlotsResponse:
     """All slots that are kept."""
-    after = SLOTS.key.encode(request.first_slot - 1) if request.first_slot else None
-    page, pagination = get_page(ctx, SLOTS, request.pagination, first_after=after)
+    page, pagination = get_page(ctx, SLOTS, request.pagination, start=request.first_slot)
     entries = [_describe(ctx, number, info) for number, info in page]
     return query_pb2.QuerySlotsResponse(slots=entries, pagination=pagination)
 
@@ -81,11 +80,12 @@ def positions(
     ctx: Context, request: query_pb2.QueryPositionsRequest
 ) -> query_pb2.QueryPositionsResponse:
     """All positions of a slot that is not settled."""
-    under = POSITIONS.first(request.slot)
-    page, pagination = get_page(ctx, POSITIONS, request.pagination, under)
+    page, pagination = get_page(ctx, POSITIONS.under(request.slot), request.pagination)
     entries = [
-        query_pb2.QueryPositionResponse(slot=number, owner=bech32.encode(owner), position=found)
-        for (number, owner), found in page
+        query_pb2.QueryPositionResponse(
+            slot=request.slot, owner=bech32.encode(owner), position=found
+        )
+        for owner, found in page
     ]
     return query_pb2.QueryPositionsResponse(positions=entries, pagination=pagination)
 

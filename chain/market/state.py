@@ -36,17 +36,15 @@ LAST_CLEARED = Sequence(SCHEMA, 12, "last_cleared")
 RESTING = Map(SCHEMA, 15, "resting", Pair(U64, ADDRESS), Record(state_pb2.RestingOrders))
 
 
-def _by_owner(key: tuple[int, int], order: state_pb2.LimitOrder) -> bytes | None:
-    slot, order_id = key
-    return U64.encode(slot) + bech32.decode(order.owner) + U64.encode(order_id)
-
-
-def _by_feeder(key: tuple[int, bytes], position: state_pb2.Position) -> bytes | None:
-    slot, owner = key
-    return U64.encode(slot) + TEXT.encode_part(position.feeder) + owner
-
-
-# Limit orders of one account in a slot: under slot and owner.
-LIMIT_ORDERS_BY_OWNER = Index(SCHEMA, 13, LIMIT_ORDERS, _by_owner)
-# Positions on a feeder in a slot: under slot and feeder.
-POSITIONS_BY_FEEDER = Index(SCHEMA, 14, POSITIONS, _by_feeder)
+# (slot, owner): the limit orders of one account in a slot.
+LIMIT_ORDERS_BY_OWNER = Index(
+    SCHEMA,
+    13,
+    LIMIT_ORDERS,
+    Pair(U64, ADDRESS),
+    by=lambda key, order: (key[0], bech32.decode(order.owner)),
+)
+# (slot, feeder): the positions on a feeder in a slot.
+POSITIONS_BY_FEEDER = Index(
+    SCHEMA, 14, POSITIONS, Pair(U64, TEXT), by=lambda key, position: (key[0], position.feeder)
+)

@@ -12,7 +12,6 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering
 from chain.runtime.context import Context
-from chain.runtime.keys import U64
 from chain.settlement.state import LINES, RESULTS
 
 
@@ -22,7 +21,7 @@ def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) 
         return
     before, limit = progress.slot - params.history_slots, params.pruned_per_block_max
     removed = metering.prune(ctx, before, limit)
-    removed += LINES.prune(ctx, U64.encode(before), limit - removed)
+    removed += LINES.prune(ctx, before, limit - removed)
     removed += market.prune(ctx, before, limit - removed)
     # A slot and its result go last and together, after all that belongs to them.
     for slot, _ in islice(market.iter_slots(ctx), limit - removed):
