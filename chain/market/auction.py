@@ -16,7 +16,7 @@ from chain import metering, registry
 from chain.market import clearing_record as record
 from chain.market import feeders, positions
 from chain.market.clearing import clear_network, clear_truthful
-from chain.market.keeper import get_curve, get_first_slot_from, get_gate_closure_s
+from chain.market.keeper import get_curve, get_gate_closure_s, iter_slots
 from chain.market.state import (
     BOOKING,
     CLEARINGS,
@@ -40,7 +40,7 @@ def close_gates(ctx: Context) -> None:
         return
     length_s, params = metering.get_params(ctx).slot_length_s, PARAMS.get_shared(ctx)
     for _ in range(params.slots_opened_per_block_max):
-        found = get_first_slot_from(ctx, LAST_CLEARED.last(ctx) + 1)
+        found = next(iter_slots(ctx, LAST_CLEARED.last(ctx) + 1), None)
         if found is None:
             return
         slot, info = found

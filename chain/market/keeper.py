@@ -110,11 +110,6 @@ def iter_slots(state: HasStore, first: int = 0) -> Iterator[tuple[int, state_pb2
     return SLOTS.items(state, start=first)
 
 
-def get_first_slot_from(state: HasStore, slot: int) -> tuple[int, state_pb2.Slot] | None:
-    """The first slot on record that is not before the given one."""
-    return next(iter_slots(state, slot), None)
-
-
 def get_positions(
     state: HasStore, slot: int, after: bytes
 ) -> Iterator[tuple[bytes, state_pb2.Position]]:

@@ -57,10 +57,10 @@ def lines_in_hand(state: HasStore) -> list[str]:
     do they cover what its energy costs outside.
     """
     progress = PROGRESS.get(state)
-    found = market.get_first_slot_from(state, progress.slot)
-    if not progress.stage or found is None:
+    info = market.get_slot(state, progress.slot)
+    if not progress.stage or info is None:
         return []
-    curve, problems = market.get_curve(found[1]), []
+    curve, problems = market.get_curve(info), []
     for owner, line in LINES.under(progress.slot).items(state):
         agreed = rules.Agreed(line.bought_wh, line.sold_wh, line.cost, line.revenue)
         metered = rules.Metered(line.import_wh, line.export_wh, line.estimated)
