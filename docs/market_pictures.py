@@ -25,7 +25,13 @@ from chain.market.clearing import (
     verify_clearing,
     verify_network_clearing,
 )
-from chain.market.rules import Curve, compute_buy_cost, compute_funding, compute_marginal_price
+from chain.market.rules import (
+    Curve,
+    compute_average_price,
+    compute_funding,
+    compute_marginal_price,
+    compute_payment,
+)
 
 FOLDER = Path(__file__).resolve().parent / "images"
 # Colours that differ in brightness as well, for those who do not tell red from green.
@@ -62,7 +68,7 @@ def draw_pool(path: Path) -> None:
     panel.fill_between(
         [wh / 1000 for wh in area], [get_cents(wh) for wh in area], color=BID, alpha=0.35
     )
-    cost = compute_buy_cost(CURVE, 0, bought_wh) / 1e6
+    cost = compute_payment(compute_average_price(CURVE, 0, bought_wh), bought_wh) / 1e6
     panel.annotate(
         f"buying 10 kWh from balance\ncosts the area: {cost:.2f} EUR",
         (5, 10),

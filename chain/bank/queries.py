@@ -1,4 +1,4 @@
-"""Reading balances, holds and denominations."""
+"""Queries of balances, holds and denominations."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def denoms(ctx: Context, request: query_pb2.QueryDenomsRequest) -> query_pb2.Que
 def balances(
     ctx: Context, request: query_pb2.QueryBalancesRequest
 ) -> query_pb2.QueryBalancesResponse:
-    """What an address has, free and on hold, per denomination; of at most 1,000 entries each."""
+    """What an address has, free and on hold, per denomination; of max 1,000 entries each."""
     owner = decode_address(request.address)
     free, _ = get_page(ctx, BALANCES.under(owner), PageRequest(limit=1000))
     holds, _ = get_page(ctx, HOLDS.under(owner), PageRequest(limit=1000))

@@ -13,7 +13,7 @@ PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
 DENOMS = Map(SCHEMA, 1, "denoms", TEXT, Record(state_pb2.Denom))
 # (owner, denomination): what can be spent. No entry means zero; zero has no entry.
 BALANCES = Map(SCHEMA, 2, "balances", Pair(ADDRESS, TEXT), Amount())
-# (owner, hold id): what is set aside.
+# (owner, hold id): money on hold.
 HOLDS = Map(SCHEMA, 3, "holds", Pair(ADDRESS, U64), Record(state_pb2.Hold))
 HOLD_IDS = Sequence(SCHEMA, 4, "last_hold_id")
 

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from chain.runtime.collections import HasStore, Schema
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
+from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
 
 
@@ -62,6 +63,8 @@ class Module:
     init_validators: Callable[[Context, Sequence[ValidatorUpdate]], None] | None = None
     # Each returns the problems it found; none means that it holds.
     invariants: Sequence[Callable[[HasStore], list[str]]] = ()
+    # The state machines of the module's records.
+    lifecycles: Sequence[Lifecycle[Any, Any]] = ()
     # Checks parameters and other genesis content; raises GenesisError.
     validate_genesis: Callable[[HasStore], None] | None = None
     handlers: dict[str, Handler] = field(default_factory=dict)

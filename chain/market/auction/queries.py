@@ -1,4 +1,4 @@
-"""Reading limit orders and the outcome of call auctions."""
+"""Queries of limit orders and call auctions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def limit_orders(
 def clearing(
     ctx: Context, request: query_pb2.QueryClearingRequest
 ) -> query_pb2.QueryClearingResponse:
-    """The outcome of a slot's call auction, with the pool's price line."""
+    """The outcome of a slot's call auction, with the pool's price curve."""
     found, info = CLEARINGS.get(ctx, request.slot), SLOTS.get(ctx, request.slot)
     if found is None or info is None:
         raise ChainError(MarketError.CLEARING_UNKNOWN)
