@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from chain.market.clearing import (
     Book,
-    Line,
+    Branch,
     Network,
     NodeOrders,
     Order,
@@ -150,7 +150,7 @@ def draw_feeder(path: Path) -> None:
     figure, panel = make_panel((7.6, 3.0))
     orders = ("ask 20 ct, 30 kWh", "bid 30 ct, 4 kWh\nbid 25 ct, 6 kWh", "ask 5 ct, 8 kWh")
     spots = list(PLACES.values())
-    for line, flow, rent in zip(network.lines, outcome.flows, outcome.rents, strict=True):
+    for line, flow, rent in zip(network.branches, outcome.flows, outcome.rents, strict=True):
         (x0, y0), (x1, y1) = spots[line.start], spots[line.end]
         panel.plot([x0, x1], [y0, y1], color=ASK, linewidth=3, zorder=1)
         arrow = "→" if (flow > 0) == (x1 > x0) else "←"
@@ -193,7 +193,7 @@ def make_feeder() -> Network:
         NodeOrders([], make_orders(3, [(5, 8)])),
     ]
     first, second = (capacity * 1000 for capacity in CAPACITIES_KWH)
-    return Network(nodes, [Line(0, 1, first, first), Line(1, 2, second, second)])
+    return Network(nodes, [Branch(0, 1, first, first), Branch(1, 2, second, second)])
 
 
 def make_orders(first: int, steps: Sequence[tuple[int, int]]) -> list[Order]:

@@ -103,7 +103,7 @@ def _read_outcome(
     """The outcome in a record; rents and fees follow from prices and flows."""
     prices = [node.price_per_kwh if node.has_price else None for node in clearing.nodes]
     flows = [node.import_wh - node.export_wh for node in clearing.nodes[1:]]
-    branches = list(zip(auction.network.lines, flows, strict=True))
+    branches = list(zip(auction.network.branches, flows, strict=True))
     return NetworkOutcome(
         prices=prices,
         flows=flows,

@@ -21,7 +21,7 @@ from blockenergy.market.v1 import state_pb2
 from chain.market import rules
 from chain.market.clearing import (
     Book,
-    Line,
+    Branch,
     Network,
     NetworkOutcome,
     NodeOrders,
@@ -122,7 +122,7 @@ def build_auction(clearing: state_pb2.Clearing, curve: rules.Curve, orders: Orde
             _get_side(books[venue.number], order).extend(_list_steps(order_id, order))
         found.append(venue)
     net_wh = clearing.pool_sold_before_wh - clearing.pool_bought_before_wh
-    network = Network(nodes, list(_list_lines(clearing)), Pool(curve, net_wh))
+    network = Network(nodes, list(_list_branches(clearing)), Pool(curve, net_wh))
     return Auction(network, thin_markets, found)
 
 
@@ -194,7 +194,7 @@ def compute_volume_wh(clearing: state_pb2.Clearing, orders: Orders) -> int:
     return max(bought, sum(clearing.fills_wh) - bought)
 
 
-def _list_lines(clearing: state_pb2.Clearing) -> Iterator[Line]:
+def _list_branches(clearing: state_pb2.Clearing) -> Iterator[Branch]:
     """The branch from the parent to each node except the grid supply point."""
     for number, node in enumerate(clearing.nodes[1:], start=1):
         if node.parent >= number:
@@ -203,7 +203,7 @@ def _list_lines(clearing: state_pb2.Clearing) -> Iterator[Line]:
             capacities = node.import_capacity_wh, node.export_capacity_wh
         else:
             capacities = 0, _ANY_CAPACITY_WH
-        yield Line(node.parent, number, *capacities, node.grid_fee_per_kwh)
+        yield Branch(node.parent, number, *capacities, node.grid_fee_per_kwh)
 
 
 def _get_side(book: NodeOrders | Book, order: state_pb2.LimitOrder) -> list[Order]:
