@@ -10,7 +10,7 @@ from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
 
 from chain.bank import msgs, queries
 from chain.bank.block import end_block
-from chain.bank.genesis import validate_genesis
+from chain.bank.genesis import validate_genesis, validate_params
 from chain.bank.invariants import hold_ids, no_zero_balances, supply
 from chain.bank.keeper import (
     BankError,
@@ -26,7 +26,7 @@ from chain.bank.keeper import (
     reserve,
     transfer,
 )
-from chain.bank.state import SCHEMA
+from chain.bank.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -44,6 +44,8 @@ MODULE = Module(
     queries=queries,
     end_block=end_block,
     invariants=(supply, no_zero_balances, hold_ids),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 

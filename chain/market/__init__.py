@@ -17,7 +17,7 @@ from chain.market.auction_invariants import (
 )
 from chain.market.block import begin_block, end_block
 from chain.market.clearing_proof import verify_record
-from chain.market.genesis import validate_genesis
+from chain.market.genesis import validate_genesis, validate_params
 from chain.market.invariants import (
     flows,
     funded,
@@ -34,10 +34,13 @@ from chain.market.keeper import (
     MarketError,
     get_curve,
     get_first_slot_from,
+    get_last_opened,
     get_net_wh,
     get_params,
     get_position,
     get_positions,
+    get_price_max,
+    get_slot_params,
     iter_slots,
     mark_settled,
     prune,
@@ -52,7 +55,7 @@ from chain.market.pool_money import (
     settle_position,
 )
 from chain.market.rules import Curve, compute_close_cost
-from chain.market.state import SCHEMA
+from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -80,6 +83,8 @@ MODULE = Module(
         clearings,
         bookings,
     ),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 
@@ -94,12 +99,15 @@ __all__ = [
     "compute_close_cost",
     "get_curve",
     "get_first_slot_from",
+    "get_last_opened",
     "get_net_wh",
     "get_params",
     "get_plan",
     "get_pool_balance",
     "get_position",
     "get_positions",
+    "get_price_max",
+    "get_slot_params",
     "iter_slots",
     "mark_settled",
     "pay_from_pool",
