@@ -25,6 +25,7 @@ from chain.bank.keeper import (
     require_balance,
     reserve,
     transfer,
+    transfer_up_to,
 )
 from chain.bank.state import SCHEMA
 from chain.runtime.module import Module
@@ -61,4 +62,5 @@ __all__ = [
     "require_balance",
     "reserve",
     "transfer",
+    "transfer_up_to",
 ]
