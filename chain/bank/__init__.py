@@ -25,6 +25,7 @@ from chain.bank.keeper import (
     require_balance,
     reserve,
     transfer,
+    transfer_up_to,
 )
 from chain.bank.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -63,4 +64,5 @@ __all__ = [
     "require_balance",
     "reserve",
     "transfer",
+    "transfer_up_to",
 ]
