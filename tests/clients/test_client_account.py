@@ -18,7 +18,7 @@ from loopback_node import LoopbackNode, LostAnswerError, NodeError
 
 from client import tx
 from client.account import Signer
-from client.errors import RefusedError, RpcError
+from client.errors import RejectedError, RpcError
 from client.keys import AccountKey
 from client.rpc import Rpc
 
@@ -231,7 +231,7 @@ def test_a_transaction_that_no_block_takes_is_reported_and_the_next_one_works(
         raise NodeError("tx (AA) not found")
 
     ledger.node.answers["tx"] = absent
-    with pytest.raises(RpcError, match="in no block"):
+    with pytest.raises(RpcError, match="not in a block"):
         signer.send([SEND])
     ledger.node.answers["tx"] = find
     assert signer.send([SEND]).require_ok().height == 10
@@ -241,7 +241,7 @@ def test_a_refusal_in_the_block_is_an_outcome(ledger: Ledger, signer: Signer) ->
     ledger.result = {"code": 5, "codespace": "market", "log": "the gate has closed", "data": ""}
     outcome = signer.send([SEND])
     assert (outcome.height, outcome.codespace, outcome.code) == (10, "market", 5)
-    with pytest.raises(RefusedError, match="the gate has closed") as caught:
+    with pytest.raises(RejectedError, match="the gate has closed") as caught:
         outcome.require_ok()
     assert (caught.value.tx_hash, caught.value.height) == (outcome.hash, 10)
 
@@ -252,7 +252,7 @@ def test_an_address_that_is_not_registered(ledger: Ledger, signer: Signer) -> No
         return {"response": {"code": 22, "codespace": "sdk", "log": log, "height": "9"}}
 
     ledger.node.answers["abci_query"] = unknown
-    with pytest.raises(RefusedError, match="is not registered"):
+    with pytest.raises(RejectedError, match="is not registered"):
         signer.send([SEND])
     assert ledger.received == []
 

@@ -169,9 +169,9 @@ def test_errors_as_json(run: Run) -> None:
         assert error["sentence"]
 
 
-def test_a_fault_of_the_program_ends_with_70() -> None:
+def test_internal_error_exits_with_70() -> None:
     code = (
-        "import sys, client.cli as cli\n"
+        "import sys, client.cli.__main__ as cli\n"
         "def fail(args): raise ZeroDivisionError('oops')\n"
         "cli._show_status = fail\n"
         "sys.exit(cli.main(['status']))\n"
@@ -221,7 +221,7 @@ def test_a_refusal_of_the_chain_ends_with_1(run: Run) -> None:
         text = run("query", "market", "slot", "--slot", "5", "--node", node.url)
         as_json = run("query", "market", "slot", "--slot", "5", "--node", node.url, "-o", "json")
     assert (text.returncode, as_json.returncode) == (1, 1)
-    assert text.stderr == f"blockenergy: refused (market 8, SLOT_UNKNOWN): {log}\n"
+    assert text.stderr == f"blockenergy: rejected (market 8, SLOT_UNKNOWN): {log}\n"
     error = json.loads(as_json.stderr)["error"]
     assert error == {
         "sentence": log,

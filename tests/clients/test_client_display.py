@@ -14,7 +14,7 @@ from cosmos.auth.v1beta1.query_pb2 import QueryAccountResponse
 from cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from client import display
+from client.cli import display
 from client.tx import pack
 
 
@@ -55,7 +55,7 @@ def test_a_list_with_more_to_come() -> None:
     header, first, second, *rest = split(display.to_text(answer))
     assert dict(zip(header, first, strict=True))["sold"] == "250 Wh"
     assert set(second[2:]) == {"-"}
-    assert rest[-1] == ["There is more: repeat with --page-key AQI="]
+    assert rest[-1] == ["More results: repeat with --page-key AQI="]
 
 
 def test_names_that_two_messages_inside_share_are_written_out() -> None:

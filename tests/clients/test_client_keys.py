@@ -154,7 +154,7 @@ def test_names_that_could_be_something_else_are_refused(keyring: Keyring, name: 
 
 
 def test_a_key_that_is_not_there(keyring: Keyring) -> None:
-    with pytest.raises(MissingError, match="there is no key bob"):
+    with pytest.raises(MissingError, match="there is no key named bob"):
         keyring.load("bob", never)
     assert keyring.list_keys() == []
 

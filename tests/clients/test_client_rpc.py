@@ -93,7 +93,7 @@ def test_waiting_for_a_transaction_has_an_end(node: LoopbackNode) -> None:
         raise NodeError("tx (AA) not found")
 
     node.answers["tx"] = absent
-    with pytest.raises(RpcError, match=r"in no block after 0\.2 s"):
+    with pytest.raises(RpcError, match=r"not in a block after 0\.2 s"):
         Rpc(node.url).wait_for_tx(b"\xaa" * 32, 0.2)
 
 
@@ -165,7 +165,7 @@ def test_answers_of_something_else(node: LoopbackNode, body: bytes) -> None:
 )
 def test_results_of_another_form(node: LoopbackNode, result: dict[str, Any]) -> None:
     node.answers["status"] = lambda _: result
-    with pytest.raises(RpcError, match="another form"):
+    with pytest.raises(RpcError, match="does not have the expected form"):
         Rpc(node.url).status()
 
 

@@ -19,10 +19,10 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from client.catalog import get_messages, get_queries
-from client.cli_common import Parser
-from client.cli_fields import add_options, build_message, list_options
+from client.cli.common import Parser
+from client.cli.fields import add_options, build_message, list_options
+from client.cli.values import Lookups
 from client.errors import MissingError, UsageError
-from client.values import Lookups
 
 ALICE = "energy19rl4cm2hmr8afy4kldpxz3fka4jguq0aj4r0uh"
 DENOMS = {"EUR": ("ueur", 6), "PT": ("point", 0)}

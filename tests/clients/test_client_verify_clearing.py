@@ -13,7 +13,8 @@ from loopback_node import LoopbackNode
 
 from chain import app
 from chain.runtime.errors import ChainError
-from client import cli, verify_clearing
+from client import cli
+from client.cli.market import verify_clearing
 from tests.support.auctions import ask, bid, close
 from tests.support.settling import opened
 
@@ -68,15 +69,15 @@ def verify(node: AuctionNode, *more: str) -> int:
     return cli.main(["query", "market", "clearing", slot, "--verify", "--node", node.url, *more])
 
 
-def test_a_clearing_that_is_right_ends_with_0_and_one_sentence(
+def test_optimal_clearing_exits_with_0_and_one_sentence(
     node: AuctionNode, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Several pages.
     monkeypatch.setattr(verify_clearing, "PAGE_ORDERS", 2)
     assert verify(node) == 0
     assert capsys.readouterr().out == (
-        f"The clearing of slot {node.slot} is right: no other outcome of its 6 limit orders is "
-        "better than these 4 kWh.\n"
+        f"The clearing of slot {node.slot} is optimal: no other outcome of its 6 limit orders is "
+        "better than trading 4 kWh.\n"
     )
 
 
