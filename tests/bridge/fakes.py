@@ -133,4 +133,4 @@ class FakeChain:
 
     def _require_reachable(self) -> None:
         if not self.is_reachable:
-            raise ChainUnreachableError("The chain is away.")
+            raise ChainUnreachableError("The chain is unreachable.")

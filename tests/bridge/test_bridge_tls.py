@@ -47,7 +47,7 @@ class Tls:
         self.folder = folder
         self.servers = Authority(folder, "servers")
         self.clients = Authority(folder, "clients")
-        self.strangers = Authority(folder, "strangers")
+        self.untrusted = Authority(folder, "untrusted")
         self.bridge = self.servers.issue("bridge", self.clients.path)
 
 
@@ -68,9 +68,9 @@ def test_client_with_a_certificate_is_served(tmp_path: Path, chain: FakeChain, t
 def test_others_are_not_served(tmp_path: Path, chain: FakeChain, tls: Tls) -> None:
     others = {
         "plain": None,
-        "of a stranger": tls.strangers.issue("stranger", tls.servers.path),
+        "untrusted": tls.untrusted.issue("untrusted", tls.servers.path),
         "of the servers": tls.servers.issue("server", tls.servers.path),
-        "who trusts another bridge": tls.clients.issue("gateway", tls.strangers.path),
+        "who trusts another bridge": tls.clients.issue("gateway", tls.untrusted.path),
     }
     with running(tmp_path, chain, tls=tls.bridge) as bridge:
         for name, files in others.items():

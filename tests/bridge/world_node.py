@@ -14,7 +14,7 @@ from chain import app
 from chain.runtime.errors import ChainError
 from chain.transactions import TxResult
 from client.keys import AccountKey
-from tests.clients.loopback_node import LoopbackNode, LostAnswerError, NodeError
+from tests.clients.loopback_node import LoopbackNode, LostResponseError, NodeError
 from tests.support import cast
 from tests.support.world import CHAIN_ID, World
 
@@ -32,7 +32,7 @@ class WorldNode:
         self._lock = threading.Lock()
         self._results: dict[bytes, tuple[bytes, int, TxResult]] = {}
         self._node = LoopbackNode()
-        self._node.answers = {
+        self._node.responses = {
             "status": self._status,
             "abci_query": self._query,
             "broadcast_tx_sync": self._broadcast,
@@ -78,8 +78,8 @@ class WorldNode:
                 value = app.query(world.store, world.block_info, params["path"], data)
             except ChainError as raised:
                 error = raised.error
-                answer = {"code": error.code, "codespace": error.codespace, "log": raised.log}
-                return {"response": answer}
+                response = {"code": error.code, "codespace": error.codespace, "log": raised.log}
+                return {"response": response}
         return {"response": {"code": 0, "value": base64.b64encode(value).decode()}}
 
     def _broadcast(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class WorldNode:
                 self.txs.append(len(raw))
             if self.responses_to_lose:
                 self.responses_to_lose -= 1
-                raise LostAnswerError
+                raise LostResponseError
         return {
             "hash": tx_hash.hex(),
             "code": result.code,

@@ -177,7 +177,7 @@ def test_thread_survives_failures_and_reports_the_problem(desk: Desk) -> None:
     desk.chain.is_reachable = False
     desk.submitter.start()
     try:
-        wait_until(lambda: desk.submitter.problem == "The chain is away.")
+        wait_until(lambda: desk.submitter.problem == "The chain is unreachable.")
         desk.chain.rejection = "No fee."
         desk.chain.is_reachable = True
         wait_until(lambda: desk.submitter.problem == "No fee.")
