@@ -1,4 +1,4 @@
-"""Sends transactions with one key: tracks its sequence, waits for inclusion, survives lost replies.
+"""Sends transactions with one key: tracks its sequence, waits for inclusion, resends if needed.
 
 A transaction that may have reached the node is resent only as the same bytes, so it takes effect at
 most once. It is signed anew only if the node rejected its sequence and never accepted it.
@@ -132,11 +132,11 @@ class Signer:
         """
         deadline = time.monotonic() + self._wait_s
         with self._lock:
-            accepted = self._send_in_sequence(messages, memo, timeout_height, deadline)
-        if accepted.code or not wait:
-            return TxOutcome(accepted.hash, 0, accepted.code, accepted.codespace, accepted.log)
+            sent = self._send_in_sequence(messages, memo, timeout_height, deadline)
+        if sent.code or not wait:
+            return TxOutcome(sent.hash, 0, sent.code, sent.codespace, sent.log)
         try:
-            outcome = _make_outcome(self._wait(accepted.hash, deadline))
+            outcome = _make_outcome(self._wait(sent.hash, deadline))
         except RpcError:
             self.forget_sequence()
             raise
@@ -156,18 +156,18 @@ class Signer:
             account = self._account or get_account(self.rpc, self.address)
             self._account = None
             raw = self._sign(messages, memo, timeout_height, account)
-            accepted = self._broadcast(raw, deadline)
-            if accepted.code == 0:
+            sent = self._broadcast(raw, deadline)
+            if sent.code == 0:
                 self._account = Account(account.account_number, account.sequence + 1)
-                return accepted
-            if (accepted.codespace, accepted.code) != _WRONG_SEQUENCE:
+                return sent
+            if (sent.codespace, sent.code) != _WRONG_SEQUENCE:
                 self._account = account
-                return accepted
+                return sent
             # The node includes its mempool in the expected sequence; the account query does not.
-            expected = _EXPECTED_SEQUENCE.search(accepted.log)
+            expected = _EXPECTED_SEQUENCE.search(sent.log)
             if expected:
                 self._account = Account(account.account_number, int(expected[1]))
-        return accepted
+        return sent
 
     def _sign(
         self, messages: Sequence[Message], memo: str, timeout_height: int, account: Account
@@ -211,7 +211,7 @@ class Signer:
         is_lost = False
         while True:
             try:
-                accepted = self.rpc.broadcast_tx_sync(raw)
+                sent = self.rpc.broadcast_tx_sync(raw)
                 break
             except RpcError as error:
                 if _ALREADY_IN_MEMPOOL in error.detail:
@@ -221,11 +221,11 @@ class Signer:
                     raise
                 is_lost = is_lost or not error.detail
             time.sleep(POLL_INTERVAL_S)
-        if is_lost and (accepted.codespace, accepted.code) == _WRONG_SEQUENCE:
+        if is_lost and (sent.codespace, sent.code) == _WRONG_SEQUENCE:
             # An earlier attempt may have been accepted although its response was lost.
             self._wait(tx_hash, deadline)
             return BroadcastResult(tx_hash, 0, "", "")
-        return accepted
+        return sent
 
     def _wait(self, tx_hash: bytes, deadline: float) -> TxResult:
         return self.rpc.wait_for_tx(tx_hash, max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""A JSON-RPC server on loopback scripted by a test."""
+"""A JSON-RPC server on loopback, scripted by a test."""
 
 from __future__ import annotations
 
