@@ -6,8 +6,8 @@ import argparse
 import base64
 import sys
 
-from client import display
-from client.cli_common import (
+from client.cli import display
+from client.cli.common import (
     Command,
     add_commands,
     add_keyring_option,
@@ -19,11 +19,11 @@ from client.errors import UsageError
 from client.keyring import KeyInfo, Keyring
 from client.keys import AccountKey, Key, MeterKey, make_mnemonic
 
-# 24 words with room for more spaces than anybody types.
+# 24 words, with ample white space.
 MNEMONIC_CHARACTERS_MAX = 1000
 _ADD = (
-    "Makes a key and stores it. An account key is made from 24 new words, which are shown once: "
-    "write them down, they are the only way to recover the key."
+    "Generates a key and stores it. An account key is derived from a new mnemonic of 24 words, "
+    "which is shown once: write it down, it is the only way to recover the key."
 )
 
 
@@ -32,15 +32,15 @@ def fill(parser: argparse.ArgumentParser) -> None:
     add_commands(
         parser,
         {
-            "add": Command("make a key, or recover one from its words", _ADD, _fill_add),
+            "add": Command("generate a key, or recover one from its mnemonic", _ADD, _fill_add),
             "list": Command("list all keys", "Lists all keys by name.", _fill_list),
-            "show": Command("show one key", "Shows address and public key of a key.", _fill_show),
+            "show": Command("show one key", "Shows the address and the public key.", _fill_show),
         },
     )
 
 
 def _fill_add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="what the key is to be called")
+    parser.add_argument("name", metavar="NAME", help="name for the key")
     parser.add_argument(
         "--type",
         choices=("account", "meter"),
@@ -50,11 +50,9 @@ def _fill_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recover",
         action="store_true",
-        help="take the words of an account key from standard input",
+        help="read the mnemonic of an account key from standard input",
     )
-    parser.add_argument(
-        "--no-passphrase", action="store_true", help="store the key without encryption"
-    )
+    parser.add_argument("--no-passphrase", action="store_true", help="store the key unencrypted")
     _finish(parser)
     parser.set_defaults(run=_add)
 
@@ -65,7 +63,7 @@ def _fill_list(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the name of the key")
+    parser.add_argument("name", metavar="NAME", help="name of the key")
     _finish(parser)
     parser.set_defaults(run=_show)
 
@@ -83,19 +81,19 @@ def _add(args: argparse.Namespace) -> int:
     values = _to_values(keyring.add(args.name, key, passphrase))
     show_values(args, values | ({"mnemonic": words} if words else {}))
     if words and args.output == "text":
-        print("\nWrite the words down and keep them safe; they are not shown again.")
+        print("\nWrite the mnemonic down and keep it safe; it is not shown again.")
     return 0
 
 
 def _make_key(args: argparse.Namespace) -> tuple[Key, str]:
-    """A key, and its words if they are new."""
+    """A key, and its mnemonic if it is new."""
     if args.type == "meter":
         if args.recover:
-            raise UsageError("a meter key has no words to recover it from; leave out --recover")
+            raise UsageError("a meter key has no mnemonic to recover it from; omit --recover")
         return MeterKey.generate(), ""
     if args.recover:
         if sys.stdin.isatty():
-            print("Enter the words, separated by spaces:", file=sys.stderr)
+            print("Enter the mnemonic, words separated by spaces:", file=sys.stderr)
         return AccountKey.from_mnemonic(sys.stdin.readline(MNEMONIC_CHARACTERS_MAX)), ""
     words = make_mnemonic()
     return AccountKey.from_mnemonic(words), words
@@ -121,7 +119,7 @@ def _show(args: argparse.Namespace) -> int:
 def _to_values(info: KeyInfo) -> dict[str, object]:
     return {
         "name": info.name,
-        "type": info.kind,
+        "type": info.key_type,
         "address": info.address,
         "pub_key": base64.b64encode(info.pub_key).decode(),
         "encrypted": info.is_encrypted,

@@ -1,26 +1,26 @@
-"""For meters, gateways and programs: reads telegrams, signs readings and pushes them to a bridge.
+"""The bridge's client, for meters and gateways: parse telegrams, sign readings, push them.
 
     with MeterClient("127.0.0.1:26690") as bridge:
         health = bridge.health()
-        reading = compute_reading(parse(telegram), health.slot_length_s)
+        reading = compute_reading(dsmr.parse(telegram), health.slot_length_s)
         signed = sign_reading(key, health.chain_id, reading)
         response = bridge.push_telegram(telegram, signed.signature)
 
-A reading is the bridge's to keep once its result is in ACKNOWLEDGED; after anything else, and after
-every exception, it is still the sender's. Pushing the same reading again is always safe.
+Once a push result is in ACKNOWLEDGED, the bridge has the reading on disk. After any other result or
+an exception the sender must keep it. Pushing the same reading again is always safe.
 
-`add_arguments` and `run` are the command `blockenergy meter`.
+`add_arguments` and `run` implement the command `blockenergy meter`.
 """
 
-from meter_bridge.commands import add_arguments, run
-from meter_bridge.connection import (
+from meter_bridge.client.commands import add_arguments, run
+from meter_bridge.client.connection import (
     ACKNOWLEDGED,
     BridgeError,
     BridgeUnreachableError,
     MeterClient,
     sign_reading,
 )
-from meter_bridge.dsmr import format_telegram, parse
+from meter_bridge.formats import dsmr
 from meter_bridge.readings import compute_reading
 from meter_bridge.tls import TlsError, TlsFiles
 
@@ -33,8 +33,7 @@ __all__ = [
     "TlsFiles",
     "add_arguments",
     "compute_reading",
-    "format_telegram",
-    "parse",
+    "dsmr",
     "run",
     "sign_reading",
 ]

@@ -1,8 +1,8 @@
-"""The spool's tables in SQLite: one row per meter and slot, in the state that it has reached.
+"""The spool's tables in SQLite: one row per meter and slot, with its state.
 
-    waiting -> submitted -> done | refused        submitted -> submitted, by submitting again
+    waiting -> submitted -> done | rejected       submitted -> submitted, when submitted again
 
-Every function works inside the transaction that its caller has begun; none of them commits.
+Every function runs inside its caller's transaction; none of them commits.
 """
 
 from __future__ import annotations
@@ -10,18 +10,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
 from blockenergy.bridge.v1.bridge_pb2 import (
+    PUSH_ACCEPTED,
+    PUSH_CONFLICT,
+    PUSH_DUPLICATE,
     SPOOL_DONE,
-    SPOOL_REFUSED,
+    SPOOL_REJECTED,
     SPOOL_SUBMITTED,
     SPOOL_WAITING,
-    Refusal,
-    SpoolState,
+    PushResult,
+    ReadingStatusResponse,
+    Rejection,
 )
 from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
+
+from meter_bridge.chain import Result
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -41,7 +46,7 @@ CREATE TABLE readings (
 CREATE INDEX undecided_by_slot ON readings (slot, meter_id) WHERE state <= 2;
 CREATE INDEX undecided_by_age ON readings (accepted_s) WHERE state <= 2;
 CREATE INDEX decided_by_age ON readings (decided_s) WHERE state >= 3;
-CREATE INDEX refused_by_age ON readings (decided_s) WHERE state = 4;
+CREATE INDEX rejected_by_age ON readings (decided_s) WHERE state = 4;
 CREATE TABLE owner (chain_id TEXT NOT NULL, bridge TEXT NOT NULL);
 CREATE TABLE conflicts (
     meter_id TEXT NOT NULL,
@@ -55,60 +60,27 @@ CREATE TABLE conflicts (
 ) WITHOUT ROWID;
 CREATE INDEX conflicts_by_age ON conflicts (first_s);
 """
-# The numbers that stand in the statements: undecided is state <= 2, decided is state >= 3.
-assert (SPOOL_WAITING, SPOOL_SUBMITTED, SPOOL_DONE, SPOOL_REFUSED) == (1, 2, 3, 4)
-
-
-class Outcome(IntEnum):
-    """What came of handing a reading over."""
-
-    ACCEPTED = 1
-    # The same content is there already.
-    DUPLICATE = 2
-    # Other content is there; it stays, and the new content is kept as evidence.
-    CONFLICT = 3
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An accepted reading and what has become of it."""
-
-    reading: Reading
-    state: SpoolState
-    result: ReadingResult
-    height: int
-    # How often other content came for the same meter and slot.
-    conflicts: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the chain answered for one reading, and the state that this leads to."""
-
-    meter_id: str
-    slot: int
-    state: SpoolState
-    result: ReadingResult
-    height: int
+# The numbers in the SQL statements: undecided is state <= 2, decided is state >= 3.
+assert (SPOOL_WAITING, SPOOL_SUBMITTED, SPOOL_DONE, SPOOL_REJECTED) == (1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many readings are in which state."""
+    """How many readings are in each state."""
 
     backlog: int
-    # When the oldest of the backlog was accepted; 0 if there is none.
+    # When the oldest reading of the backlog was accepted; 0 if there is none.
     backlog_since_s: int
     done: int
-    refused: int
+    rejected: int
     conflicts: int
 
 
 def open_tables(path: Path) -> sqlite3.Connection:
-    """Opens the file, makes it if it is missing, and checks that it is whole.
+    """Opens the file, creates it if missing, and checks its integrity.
 
-    The file is locked: SQLite refuses it to every other process until the connection is closed
-    or the process ends. A commit returns after the disk has everything (synchronous = FULL).
+    SQLite locks the file against every other process until the connection is closed or the
+    process ends. A commit returns once everything is on disk (synchronous = FULL).
 
     Errors: sqlite3.Error.
     """
@@ -131,7 +103,7 @@ def open_tables(path: Path) -> sqlite3.Connection:
 
 
 def bind(db: sqlite3.Connection, chain_id: str, bridge: str) -> tuple[str, str]:
-    """The chain and bridge that the spool belongs to: these, if it had no owner before."""
+    """Returns the chain and bridge that own the spool: these, if it had no owner."""
     db.execute(
         "INSERT INTO owner SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM owner)", (chain_id, bridge)
     )
@@ -139,8 +111,12 @@ def bind(db: sqlite3.Connection, chain_id: str, bridge: str) -> tuple[str, str]:
     return owner
 
 
-def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> Outcome:
-    """Accepts a reading, or says what was accepted before it."""
+def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> PushResult:
+    """Accepts a reading unless one was accepted before for the same meter and slot.
+
+    PUSH_DUPLICATE if that has the same registers. PUSH_CONFLICT if it does not: it stays, and the
+    new content is kept as evidence.
+    """
     key = (reading.meter_id, reading.slot)
     registers = (reading.import_register_wh, reading.export_register_wh)
     found = db.execute(
@@ -152,37 +128,46 @@ def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> Outcome:
             " state) VALUES (?, ?, ?, ?, ?, ?, 1)",
             (*key, *registers, reading.signature, now_s),
         )
-        return Outcome.ACCEPTED
+        return PUSH_ACCEPTED
     if found == registers:
-        return Outcome.DUPLICATE
+        return PUSH_DUPLICATE
     db.execute(
         "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?, ?, 1)"
         " ON CONFLICT DO UPDATE SET pushes = pushes + 1",
         (*key, *registers, reading.signature, now_s),
     )
-    return Outcome.CONFLICT
+    return PUSH_CONFLICT
 
 
-def find(db: sqlite3.Connection, meter_id: str, slot: int) -> Entry | None:
-    """The entry of a meter and slot, if there is one."""
+def find(db: sqlite3.Connection, meter_id: str, slot: int) -> Reading | None:
+    """The accepted reading of a meter and slot, if any."""
     row = db.execute(
-        "SELECT meter_id, slot, import_wh, export_wh, signature, state, result, height,"
+        "SELECT meter_id, slot, import_wh, export_wh, signature FROM readings"
+        " WHERE meter_id = ? AND slot = ?",
+        (meter_id, slot),
+    ).fetchone()
+    return None if row is None else make_reading(row)
+
+
+def get_status(db: sqlite3.Connection, meter_id: str, slot: int) -> ReadingStatusResponse | None:
+    """The state of an accepted reading, if there is one for the meter and slot."""
+    row = db.execute(
+        "SELECT state, result, height,"
         " (SELECT pushes FROM conflicts c WHERE c.meter_id = r.meter_id AND c.slot = r.slot)"
         " FROM readings r WHERE meter_id = ? AND slot = ?",
         (meter_id, slot),
     ).fetchone()
     if row is None:
         return None
-    return Entry(make_reading(row[:5]), row[5], row[6], row[7], row[8] or 0)
+    return ReadingStatusResponse(state=row[0], result=row[1], height=row[2], conflicts=row[3] or 0)
 
 
 def take_due(
     db: sqlite3.Connection, first_open_slot: int, last_ended_slot: int, count_max: int
 ) -> list[Reading]:
-    """Marks readings as submitted and gives them: the oldest that are in time, then late ones.
+    """Marks readings as submitted and returns them: the oldest that are in time, then late ones.
 
-    Late readings wait until nothing else is due, so that a long outage does not make the readings
-    late that are still in time.
+    Late readings come last, so that after a long outage they do not delay those still in time.
     """
     query = (
         "SELECT meter_id, slot, import_wh, export_wh, signature FROM readings"
@@ -198,22 +183,30 @@ def take_due(
     return [make_reading(row) for row in rows]
 
 
-def record(db: sqlite3.Connection, verdicts: Iterable[Verdict], now_s: int) -> int:
-    """Writes down what the chain answered; what is decided already stays as it is.
+def record(db: sqlite3.Connection, results: Iterable[tuple[Reading, Result]], now_s: int) -> int:
+    """Stores final results of the chain; a reading that has one already keeps it.
 
-    Returns how many readings were decided by it.
+    Returns how many readings were decided.
     """
     changed = db.executemany(
         "UPDATE readings SET state = ?, result = ?, height = ?, decided_s = ?"
         " WHERE meter_id = ? AND slot = ? AND state <= 2",
-        ((v.state, v.result, v.height, now_s, v.meter_id, v.slot) for v in verdicts),
+        (
+            (
+                SPOOL_DONE if result.is_recorded else SPOOL_REJECTED,
+                *(result.code, result.height, now_s),
+                *(reading.meter_id, reading.slot),
+            )
+            for reading, result in results
+            if result.is_final
+        ),
     )
     return changed.rowcount
 
 
 def prune(db: sqlite3.Connection, before_s: int, keep_max: int, count_max: int) -> int:
-    """Removes up to `count_max` decided readings, and as many conflicts: those decided before a
-    time, and the oldest beyond `keep_max`. Returns how many readings went.
+    """Removes up to `count_max` decided readings and as many conflicts: those older than
+    `before_s`, and the oldest readings beyond `keep_max`. Returns how many readings were removed.
     """
     (decided,) = db.execute("SELECT COUNT(*) FROM readings WHERE state >= 3").fetchone()
     rows = db.execute(
@@ -232,7 +225,7 @@ def prune(db: sqlite3.Connection, before_s: int, keep_max: int, count_max: int) 
 
 
 def measure_bytes(db: sqlite3.Connection) -> int:
-    """How much of the file is in use; pages that pruning has freed are not."""
+    """Bytes of the file in use, without the pages that pruning has freed."""
     page_bytes, pages, free = (
         db.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("page_size", "page_count", "freelist_count")
@@ -241,28 +234,28 @@ def measure_bytes(db: sqlite3.Connection) -> int:
 
 
 def count_backlog(db: sqlite3.Connection) -> int:
-    """How many readings the chain has not decided."""
+    """How many readings have no final result."""
     (backlog,) = db.execute("SELECT COUNT(*) FROM readings WHERE state <= 2").fetchone()
     return int(backlog)
 
 
 def count(db: sqlite3.Connection) -> Counts:
-    """All the numbers that health reports."""
+    """All the counts that health reports."""
     (since_s,) = db.execute("SELECT MIN(accepted_s) FROM readings WHERE state <= 2").fetchone()
     (decided,) = db.execute("SELECT COUNT(*) FROM readings WHERE state >= 3").fetchone()
-    (refused,) = db.execute("SELECT COUNT(*) FROM readings WHERE state = 4").fetchone()
+    (rejected,) = db.execute("SELECT COUNT(*) FROM readings WHERE state = 4").fetchone()
     (conflicts,) = db.execute("SELECT COUNT(*) FROM conflicts").fetchone()
-    return Counts(count_backlog(db), since_s or 0, decided - refused, refused, conflicts)
+    return Counts(count_backlog(db), since_s or 0, decided - rejected, rejected, conflicts)
 
 
-def list_refusals(db: sqlite3.Connection, count_max: int) -> list[Refusal]:
-    """The latest refusals, newest first."""
+def list_rejections(db: sqlite3.Connection, count_max: int) -> list[Rejection]:
+    """The latest rejections by the chain, newest first."""
     rows: Sequence[tuple[str, int, ReadingResult]] = db.execute(
         "SELECT meter_id, slot, result FROM readings WHERE state = 4"
         " ORDER BY decided_s DESC LIMIT ?",
         (count_max,),
     ).fetchall()
-    return [Refusal(meter_id=row[0], slot=row[1], result=row[2]) for row in rows]
+    return [Rejection(meter_id=row[0], slot=row[1], result=row[2]) for row in rows]
 
 
 def make_reading(row: tuple[str, int, int, int, bytes]) -> Reading:

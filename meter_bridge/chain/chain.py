@@ -1,7 +1,7 @@
-"""What the bridge needs of the chain, whoever provides it, and what it last saw of it.
+"""What a bridge needs of the chain, and a cached view of it.
 
-A `Chain` is asked by several threads at once. It only carries questions and answers: what they
-mean for a reading is decided in intake and submit.
+A `Chain` is called from several threads at once. It only transports requests and results: what
+they mean for a reading is decided in intake and submit.
 """
 
 from __future__ import annotations
@@ -13,32 +13,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
+from blockenergy.metering.v1.state_pb2 import (
+    READING_ALREADY_RECORDED,
+    READING_RECORDED,
+    READING_TOO_EARLY,
+    Reading,
+    ReadingResult,
+)
 
 T = TypeVar("T")
 
-# Meters whose registration is remembered at the most.
+# Max meters in the cache.
 METERS_MAX = 200_000
-# A meter's key never changes; that it was suspended or moved, the chain itself checks again.
+# A meter's key never changes, and the chain checks again whether it was suspended or moved.
 METER_FRESH_S = 600.0
 # A meter that is not ours may be registered at any moment.
-STRANGER_FRESH_S = 10.0
-# After a failure nobody else waits for the chain for so long.
+UNKNOWN_METER_FRESH_S = 10.0
+# After a failure, look-ups fail at once for this long instead of waiting for the chain.
 PAUSE_S = 2.0
 PARAMS_FRESH_S = 60.0
 
 
 class ChainUnreachableError(Exception):
-    """The chain gave no answer. The text is one sentence."""
+    """The chain did not respond. The text is one sentence."""
 
 
-class ChainRefusedError(Exception):
-    """The chain refused a whole submission; none of its readings was looked at."""
+class ChainRejectedError(Exception):
+    """The chain rejected a whole submission without examining its readings."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The latest block that is known."""
+    """The latest known block."""
 
     height: int
     time_s: int
@@ -46,19 +52,19 @@ class Head:
 
 @dataclass(frozen=True)
 class Params:
-    """The rules of the chain that a bridge has to know."""
+    """The chain parameters that a bridge needs."""
 
     chain_id: str
     slot_length_s: int
-    # Readings of a slot are taken until so long after its end, in block time.
+    # How long after the end of a slot its readings are accepted, in block time.
     reading_deadline_s: int
-    # Readings that one submission may have.
+    # Max readings in one submission.
     readings_max: int
 
 
 @dataclass(frozen=True)
 class Meter:
-    """A meter in the registry."""
+    """A registered meter."""
 
     # The address that submits its readings.
     bridge: str
@@ -67,17 +73,27 @@ class Meter:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the chain said of one reading, in the block at `height`."""
+class Result:
+    """The chain's result for one reading, from the block at `height`."""
 
-    result: ReadingResult
+    code: ReadingResult
     height: int
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the chain has the reading."""
+        return self.code in (READING_RECORDED, READING_ALREADY_RECORDED)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether submitting the same reading again cannot change the result."""
+        return self.code != READING_TOO_EARLY
 
 
 class Chain(Protocol):
-    """One chain, seen from the account of one bridge.
+    """One chain, used from the account of one bridge.
 
-    Every method raises ChainUnreachableError when there is no answer, or one of another chain.
+    Every method raises ChainUnreachableError if there is no response, or one from another chain.
     """
 
     @property
@@ -88,40 +104,40 @@ class Chain(Protocol):
         """The latest block."""
 
     def get_params(self) -> Params:
-        """The rules in force."""
+        """The parameters in force."""
 
     def get_meter(self, meter_id: str) -> Meter | None:
-        """A meter, or None if there is none of this id."""
+        """The meter with this id, or None."""
 
-    def submit(self, readings: Sequence[Reading]) -> Sequence[Answer]:
-        """Submits readings, at most `Params.readings_max`, and waits until they are in blocks.
+    def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
+        """Submits up to `Params.readings_max` readings and waits until they are in blocks.
 
-        Gives one answer per reading, in order; the last ones may be missing if something failed
-        on the way. What has no answer may yet be recorded, and can be submitted again.
+        Returns one result per reading, in order; the last ones are missing if something failed on
+        the way. A reading without a result may still be recorded, and can be submitted again.
 
-        Errors: ChainRefusedError, or ChainUnreachableError, if the first has no answer.
+        Errors: ChainRejectedError or ChainUnreachableError if not even the first has a result.
         """
 
 
 class ChainView:
-    """What is known of the chain right now, without waiting for it where that can be avoided."""
+    """The latest known state of the chain, from memory where possible."""
 
     def __init__(self, chain: Chain, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._chain = chain
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._meters: OrderedDict[str, tuple[Meter, float]] = OrderedDict()
-        self._strangers: OrderedDict[str, float] = OrderedDict()
+        self._unknown: OrderedDict[str, float] = OrderedDict()
         self._pause_until_s = 0.0
         self._params_until_s = 0.0
-        # None until the chain was reached for the first time.
+        # None until the chain has been reached once.
         self.params: Params | None = None
         self.head: Head | None = None
 
     def refresh(self, approve: Callable[[Params], None]) -> tuple[Params, Head]:
-        """Asks the chain for its head, and for its rules when they may have changed.
+        """Fetches the latest block, and the parameters when they may have changed.
 
-        Nobody sees new rules before `approve` has returned; what it raises comes out here.
+        New parameters become visible once `approve` has returned; its exceptions propagate.
         Errors: ChainUnreachableError.
         """
         params = self.params
@@ -130,28 +146,28 @@ class ChainView:
             approve(params)
             self._params_until_s = self._monotonic() + PARAMS_FRESH_S
         head = self._chain.get_head()
-        # Of several nodes behind one address, one may be a little behind the other.
+        # Nodes behind a load balancer can be at different heights.
         if self.head is None or head.time_s > self.head.time_s:
             self.head = head
         self.params = params
         return params, self.head
 
     def forget_params(self) -> None:
-        """Has the rules read again at the next refresh, because something did not go by them."""
+        """Makes the next refresh fetch the parameters: something contradicted them."""
         self._params_until_s = 0.0
 
     def find_meter(self, meter_id: str) -> Meter | None:
-        """The meter if it is active and this bridge's; from memory where the chain is not reached.
+        """The meter if it is active and ours; from the cache while the chain is unreachable.
 
-        Errors: ChainUnreachableError if the chain is needed to tell.
+        Errors: ChainUnreachableError if it is not in the cache.
         """
         now_s = self._monotonic()
         with self._lock:
             known = self._meters.get(meter_id)
-            stranger_until_s = self._strangers.get(meter_id, now_s)
+            unknown_until_s = self._unknown.get(meter_id, now_s)
         if known is not None and (now_s < known[1] or now_s < self._pause_until_s):
             return known[0]
-        if now_s < stranger_until_s:
+        if now_s < unknown_until_s:
             return None
         try:
             return self._look_up(meter_id)
@@ -161,9 +177,9 @@ class ChainView:
             return known[0]
 
     def _look_up(self, meter_id: str) -> Meter | None:
-        """Asks the chain and remembers the answer."""
+        """Queries the chain and caches the response."""
         if self._monotonic() < self._pause_until_s:
-            raise ChainUnreachableError("The chain did not answer a moment ago.")
+            raise ChainUnreachableError("The chain did not respond a moment ago.")
         try:
             meter = self._chain.get_meter(meter_id)
         except ChainUnreachableError:
@@ -173,16 +189,16 @@ class ChainView:
         now_s = self._monotonic()
         with self._lock:
             self._meters.pop(meter_id, None)
-            self._strangers.pop(meter_id, None)
+            self._unknown.pop(meter_id, None)
             if meter is not None and is_ours:
                 remember(self._meters, meter_id, (meter, now_s + METER_FRESH_S))
                 return meter
-            remember(self._strangers, meter_id, now_s + STRANGER_FRESH_S)
+            remember(self._unknown, meter_id, now_s + UNKNOWN_METER_FRESH_S)
             return None
 
 
 def remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
-    """Adds an entry and forgets the oldest when there are too many."""
+    """Adds an entry; evicts the oldest if the cache is full."""
     memory[key] = value
     if len(memory) > METERS_MAX:
         memory.popitem(last=False)

@@ -12,21 +12,21 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from client import units
+from client.cli.display import get_plain_name
+from client.cli.values import COIN_EXAMPLE, Lookups, is_number, set_field
 from client.definitions import (
     get_comment,
     get_enum_values,
     get_fields,
-    get_kind,
+    get_message_type,
     get_short_name,
     get_signer,
     get_unit,
-    is_of_kind,
+    is_of_type,
     may_be_left_out,
     to_kebab_case,
 )
-from client.display import get_plain_name
 from client.errors import UsageError
-from client.values import COIN_EXAMPLE, Lookups, is_number, set_field
 
 _PAGE_FIELD = "pagination"
 _METAVARS: dict[int, str] = {
@@ -59,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser, message: Descriptor, *, require
 
 
 def build_message(message: Descriptor, args: argparse.Namespace, lookups: Lookups) -> Message:
-    """The message that the options describe; raises UsageError with the option's name."""
+    """The message built from the options; raises UsageError with the option's name."""
     built = message_factory.GetMessageClass(message)()
     for name, field in list_options(message).items():
         given = getattr(args, field.full_name)
@@ -77,11 +77,11 @@ def build_message(message: Descriptor, args: argparse.Namespace, lookups: Lookup
 
 
 def list_options(message: Descriptor) -> dict[str, FieldDescriptor]:
-    """Options and the fields they set; `--page-limit` and its like set those of a page request."""
+    """Options and the fields they set; `--page-limit` and others set those of the page request."""
     listed: dict[str, FieldDescriptor] = {}
     for field in get_fields(message).values():
-        if field.name == _PAGE_FIELD and is_of_kind(field, PageRequest):
-            for inner in get_fields(get_kind(field)).values():
+        if field.name == _PAGE_FIELD and is_of_type(field, PageRequest):
+            for inner in get_fields(get_message_type(field)).values():
                 listed[f"--page-{to_kebab_case(inner.name)}"] = inner
         elif field.name != get_signer(message):
             listed[f"--{to_kebab_case(get_plain_name(field))}"] = field
@@ -89,7 +89,7 @@ def list_options(message: Descriptor) -> dict[str, FieldDescriptor]:
 
 
 def describe(field: FieldDescriptor) -> str:
-    """The field's comment and how its value is written."""
+    """The field's comment, and the syntax of its value."""
     form = _describe_form(field)
     return " ".join(part for part in (get_comment(field.full_name), form and f"({form})") if part)
 
@@ -98,14 +98,13 @@ def _describe_form(field: FieldDescriptor) -> str:
     if field.enum_type is not None:
         names = ", ".join(get_short_name(value) for value in get_enum_values(field))
         return f"one or more of {names}, separated by commas" if field.is_repeated else names
-    if is_of_kind(field, Coin):
+    if is_of_type(field, Coin):
         return COIN_EXAMPLE
     if field.message_type is not None:
-        return (
-            f"{'a list of ' if field.is_repeated else ''}{get_kind(field).name} as JSON, or @FILE"
-        )
+        form = f"{get_message_type(field).name} as JSON, or @FILE"
+        return f"a list of {form}" if field.is_repeated else form
     if field.type == FieldDescriptor.TYPE_BYTES:
-        return "in base64, or in hex after 0x"
+        return "base64, or hex after 0x"
     return units.get_example(get_unit(field))
 
 
@@ -114,7 +113,7 @@ def _get_metavar(field: FieldDescriptor) -> str:
     if unit in _METAVARS:
         return _METAVARS[unit]
     if field.message_type is not None:
-        return "COIN" if is_of_kind(field, Coin) else "JSON"
+        return "COIN" if is_of_type(field, Coin) else "JSON"
     if field.enum_type is not None:
         return field.enum_type.name.upper()
     if field.type == FieldDescriptor.TYPE_BYTES:

@@ -1,9 +1,9 @@
 """`blockenergy market clear BOOK.json`: clears an order book from a file, without a node.
 
-Runs the very functions of the chain. Decimal numbers are scaled to whole ones exactly and the
-result is scaled back: nothing is rounded that the rules do not round. The grid of quantities is the
-file's finest decimal, that of prices one decimal finer, for the middle of two prices. A pool makes
-both at least as fine as the chain's: thousandths of a quantity (Wh), millionths of a price.
+Runs the functions of the chain. Decimal numbers are scaled exactly to integers and back: only the
+rules round. Quantities have as many decimals as the finest number in the file, prices one more for
+the midpoint of two. With a pool both are at least as fine as on the chain: thousandths of a
+quantity (Wh), millionths of a price.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chain.market import Curve, clearing
-from client import display
-from client.book_file import (
+from client.cli import display
+from client.cli.common import Command, add_commands, add_output_option
+from client.cli.market.book_file import (
     BookFile,
     LineOfFile,
     Number,
@@ -28,7 +29,6 @@ from client.book_file import (
     parse_pool,
     read_book,
 )
-from client.cli_common import Command, add_commands, add_output_option
 from client.errors import UsageError
 from client.units import format_decimal
 
@@ -41,16 +41,16 @@ _DESCRIPTION = """
 Clears an order book from a JSON file by the rules of the chain, without a node.
 The file is {"bids": [[price, quantity], ...], "asks": [...]} or, with the limits of a feeder,
 {"nodes": {"n1": {"bids": ..., "asks": ...}, ...}, "lines": [["n1", "n2", capacity], ...]}.
-A line may have a fee for what crosses it, ["n1", "n2", capacity, fee], and in the place of its
-capacity one for each direction, {"forward": 3, "backward": 0}: forward is from n1 to n2.
-All numbers of the result are in the units of the file.
+A line may have a fee for energy that crosses it, ["n1", "n2", capacity, fee], and a capacity for
+each direction, {"forward": 3, "backward": 0}, where forward is from n1 to n2.
+All numbers in the result are in the units of the file.
 """
 _QUANTITY_DECIMALS_WITH_POOL = 3
 _PRICE_DECIMALS_WITH_POOL = 6
 
 
 class _Result(NamedTuple):
-    """Named values, and tables of the orders, lines or nodes for people."""
+    """Named values, and tables of orders, lines or nodes for the text output."""
 
     values: list[tuple[str, str]]
     tables: list[str]
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clears the book and prints what comes of it."""
+    """Clears the book and prints the result."""
     pool = () if args.pool is None else parse_pool(args.pool)
     book = read_book(args.book)
     prices, quantities = _choose_scales(book, pool)
@@ -91,13 +91,13 @@ def _fill_clear(parser: argparse.ArgumentParser) -> None:
         "--price-rule",
         choices=RULES,
         default="midpoint",
-        help="where the price lies between price_low and price_high (default: midpoint)",
+        help="how to choose between price_low and price_high (default: midpoint)",
     )
     parser.add_argument(
         "--pool",
         metavar="LOW,HIGH,DEPTH",
-        help="let the distribution network's pool take part, at the first node if there are nodes: "
-        "its lowest and highest price, and the net quantity at which it reaches them",
+        help="include the distribution network's pool, at the first node if there are nodes: its "
+        "lowest and highest price, and the net quantity at which it reaches them",
     )
     add_output_option(parser)
 
@@ -130,7 +130,7 @@ def _make_line(line: LineOfFile, prices: Scale, quantities: Scale) -> clearing.L
 def _make_orders(
     node: tuple[Orders, Orders], prices: Scale, quantities: Scale, numbers: Iterator[int]
 ) -> clearing.NodeOrders:
-    """Orders as the chain knows them, each with an owner of its own."""
+    """Orders as on the chain, each with a different owner."""
     bids, asks = (
         [
             clearing.Order(
@@ -213,7 +213,7 @@ def _format_network(
 def _format_lines(
     book: BookFile, outcome: clearing.NetworkOutcome, prices: Scale, quantities: Scale
 ) -> str:
-    """What the lines carry and what they take for it."""
+    """Flows, capacities, rents and fees of the lines."""
     names = [display.to_printable(name) for name in book.names]
     money = Scale(prices.decimals + quantities.decimals)
     rows = []
@@ -236,7 +236,7 @@ def _format_lines(
 
 
 def _format(number: int | None, scale: Scale) -> str:
-    """A scaled number as a JSON number in the units of the file, exact."""
+    """A scaled number as an exact JSON number in the units of the file."""
     if number is None:
         return "null"
     sign = "-" if number < 0 else ""
@@ -257,7 +257,7 @@ def _to_cell(number: str) -> str:
 
 
 def _print(result: _Result, *, as_json: bool) -> None:
-    """JSON is put together from texts, because no float may come between."""
+    """Prints text or JSON; JSON is assembled from strings, so that no float is involved."""
     if as_json:
         lines = ",\n".join(f'  "{name}": {value}' for name, value in result.values)
         print(f"{{\n{lines}\n}}")

@@ -1,9 +1,9 @@
 """The command line `blockenergy`.
 
-Exit codes: 0 done; 1 refused by the chain, or found wrong by --verify; 2 wrong usage; 3 the node
-cannot be reached or is too slow; 4 a file or key is missing or cannot be used; 70 a fault of this
-program. Every failure is one sentence on standard error, with `-o json` a JSON object; never a
-trace, unless BLOCKENERGY_DEBUG=1.
+Exit codes: 0 success; 1 rejected by the chain, or failed --verify; 2 wrong usage; 3 the node cannot
+be reached or is too slow; 4 a file or key is missing or cannot be used; 70 an internal
+error. Every failure is one sentence on standard error, or a JSON object with `-o json`; a traceback
+only with BLOCKENERGY_DEBUG=1.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
 
-from client import cli_keys, cli_query, cli_tx, display
 from client.catalog import get_errors
-from client.cli_common import Fill, Parser, add_node_option, add_output_option, show_values
-from client.errors import ClientError, RefusedError
+from client.cli import display, keys, query, tx
+from client.cli.common import Fill, Parser, add_node_option, add_output_option, show_values
+from client.errors import ClientError, RejectedError
 from client.rpc import Rpc
 
 DEBUG_VARIABLE = "BLOCKENERGY_DEBUG"
-EXIT_FAULT = 70
+EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and gives its exit code."""
+    """Runs one command and returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         args = _make_parser(arguments).parse_args(arguments)
@@ -42,17 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone; Python must not complain when it flushes at exit.
+        # The reader of our output has closed it; keeps Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE_CLOSED
-    except Exception as error:  # noqa: BLE001 - the last resort, so that no user sees a trace.
-        _report_fault(error)
-        return EXIT_FAULT
+    except Exception as error:  # noqa: BLE001 - the last resort, so that no user sees a traceback.
+        _report_internal(error)
+        return EXIT_INTERNAL
     return code
 
 
 def _make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser with the commands of the group that is asked for; the others stay empty."""
+    """The parser, with only the requested group's commands: building all of them is slow."""
     parser = Parser(
         prog="blockenergy", description="Trade energy by the slot on a BlockEnergy chain."
     )
@@ -84,7 +84,7 @@ def _show_status(args: argparse.Namespace) -> int:
 
 
 def _fill_from(module: str) -> Fill:
-    """Options and `run` of a command that another package brings; loaded only when it is used."""
+    """Options and `run` of a command defined elsewhere, imported only when it is used."""
 
     def fill(parser: argparse.ArgumentParser) -> None:
         commands = import_module(module)
@@ -95,18 +95,18 @@ def _fill_from(module: str) -> Fill:
 
 
 _GROUPS: dict[str, tuple[str, Fill]] = {
-    "keys": ("add, list and show keys", cli_keys.fill),
-    "tx": ("send a message to the chain", cli_tx.fill),
-    "query": ("ask the chain", cli_query.fill),
-    "status": ("show how far a node has come", _fill_status),
+    "keys": ("add, list and show keys", keys.fill),
+    "tx": ("send a message to the chain", tx.fill),
+    "query": ("query the chain", query.fill),
+    "status": ("show a node and its latest block", _fill_status),
     "localnet": ("prepare and run a network on this machine", _fill_from("node_config.localnet")),
-    "market": ("clear an order book from a file", _fill_from("client.clear_book")),
-    "meter": ("hand meter readings to a bridge", _fill_from("meter_bridge.client")),
+    "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
+    "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
 }
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether -o json was given, also where the rest cannot be parsed."""
+    """Whether -o json was given, even if the other arguments are invalid."""
     joined = " ".join(arguments).replace("=", " ")
     return any(f"{option} json" in joined for option in ("-o", "--output")) or "-ojson" in arguments
 
@@ -114,23 +114,23 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 def _report(error: ClientError, *, as_json: bool) -> None:
     content: dict[str, object] = {"sentence": error.sentence, "exit_code": error.exit_code}
     text = error.sentence
-    if isinstance(error, RefusedError):
+    if isinstance(error, RejectedError):
         known = get_errors().get((error.codespace, error.code))
         name = known.name if known else ""
         content |= {"codespace": error.codespace, "code": error.code, "name": name}
         if error.tx_hash:
             content |= {"hash": error.tx_hash.hex().upper(), "height": str(error.height)}
-        text = f"refused ({error.codespace} {error.code}{name and f', {name}'}): {text}"
+        text = f"rejected ({error.codespace} {error.code}{name and f', {name}'}): {text}"
     shown = f"blockenergy: {display.to_printable(text)}"
     print(display.to_json({"error": content}) if as_json else shown, file=sys.stderr)
 
 
-def _report_fault(error: Exception) -> None:
+def _report_internal(error: Exception) -> None:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exception(error)
     print(
-        f"blockenergy: a fault of this program ({type(error).__name__}: {error}); please report it "
-        f"with what {DEBUG_VARIABLE}=1 shows",
+        f"blockenergy: internal error ({type(error).__name__}: {error}); please report it with "
+        f"the output of {DEBUG_VARIABLE}=1",
         file=sys.stderr,
     )
 

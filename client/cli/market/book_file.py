@@ -1,7 +1,7 @@
-"""Order books in JSON files: what they look like, and their numbers, exact.
+"""Order books in JSON files, parsed with exact numbers.
 
-Everything that is not understood is refused with a sentence; UsageError, or MissingError for a file
-that cannot be read.
+Raises UsageError with a sentence for anything unexpected, or MissingError for a file that cannot be
+read.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Number = int | Decimal
 Orders = list[tuple[Number, Number]]
 
 FILE_BYTES_MAX = 1 << 30
-# Scaled numbers stay below this, so that they fit into 64 bits like those of the chain.
+# Scaled numbers stay below this, so they fit into 64 bits as on the chain.
 SCALED_MAX = 10**18
 DECIMALS_MAX = 17
-# Of a line's capacity, where it is not the same from the first node to the second and back.
+# The keys of a line's capacity, if it differs by direction.
 _DIRECTIONS = ("forward", "backward")
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class LineOfFile(NamedTuple):
-    """A line between two nodes, given by place: capacities from start to end and back, and fee."""
+    """A line between two nodes, given by index: capacity in each direction, and fee."""
 
     start: int
     end: int
@@ -38,9 +38,9 @@ class LineOfFile(NamedTuple):
 
 
 class BookFile(NamedTuple):
-    """A book as it stands in the file; lines name their nodes by place.
+    """A book as in the file, with nodes in lines replaced by their index.
 
-    A book without nodes has one without a name.
+    A book without nodes becomes one node without a name.
     """
 
     is_network: bool
@@ -50,33 +50,33 @@ class BookFile(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """Takes decimal numbers to whole ones."""
+    """Scales decimal numbers to integers."""
 
     decimals: int
 
     def scale(self, number: Number) -> int:
-        """The number in steps of the grid; exact, because the grid is fine enough."""
+        """The number in units of 10^-decimals, exact."""
         scaled = int(_EXACT.multiply(Decimal(number), 10**self.decimals))
         if scaled >= SCALED_MAX:
-            raise UsageError(f"{number} has too many digits beside the other numbers of the book")
+            raise UsageError(f"{number} is too large for the number of decimals in the book")
         return scaled
 
 
 def read_book(path: Path) -> BookFile:
-    """A book from a file."""
+    """Reads a book from a file."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 30} GiB")
         content = json.loads(
             path.read_text(encoding="utf-8"),
             parse_float=Decimal,
-            parse_constant=_refuse_constant,
+            parse_constant=_reject_constant,
             object_pairs_hook=_read_object,
         )
     except OSError as error:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError, InvalidOperation) as error:
-        raise UsageError(f"{path} is not JSON that can be read: {error}") from None
+        raise UsageError(f"{path} is not valid JSON: {error}") from None
     try:
         return _parse_book(content)
     except UsageError as error:
@@ -91,7 +91,7 @@ def parse_pool(text: str) -> tuple[Number, Number, Number]:
     except InvalidOperation:
         numbers = []
     if len(numbers) != 3 or not all(number.is_finite() for number in numbers):
-        raise UsageError(f"--pool {text!r} is not understood; write 0.08,0.30,50")
+        raise UsageError(f"--pool {text!r} is not valid; write LOW,HIGH,DEPTH such as 0.08,0.30,50")
     low, high, depth = (_check_number(number, "--pool") for number in numbers)
     if low >= high or not depth:
         raise UsageError(f"--pool {text!r} needs LOW below HIGH and DEPTH above zero")
@@ -99,91 +99,91 @@ def parse_pool(text: str) -> tuple[Number, Number, Number]:
 
 
 def count_decimals(numbers: Iterable[Number]) -> int:
-    """Digits after the point that the numbers need."""
+    """Max number of decimals in the numbers."""
     most = 0
     for number in numbers:
         if isinstance(number, Decimal):
             exponent = number.normalize(_EXACT).as_tuple().exponent
-            assert isinstance(exponent, int), "a number that is not finite got in"
+            assert isinstance(exponent, int), "numbers are finite"
             most = max(most, -exponent)
     return most
 
 
 def _parse_book(content: Any) -> BookFile:
     if not isinstance(content, dict):
-        raise UsageError('a book is {"bids": [[price, quantity], ...], "asks": [...]}')
+        raise UsageError('a book has the form {"bids": [[price, quantity], ...], "asks": [...]}')
     if "nodes" not in content and "lines" not in content:
         return BookFile(False, [""], [_parse_node(content, "")], [])
     _require_only(content, ("nodes", "lines"), "the book")
     nodes = content.get("nodes")
     if not isinstance(nodes, dict) or not nodes:
-        raise UsageError('"nodes" is {"name": {"bids": [...], "asks": [...]}, ...}')
+        raise UsageError('"nodes" has the form {"name": {"bids": [...], "asks": [...]}, ...}')
     names = list(nodes)
     orders = [_parse_node(node, f"node {name!r}: ") for name, node in nodes.items()]
-    places = {name: place for place, name in enumerate(names)}
+    indexes = {name: index for index, name in enumerate(names)}
     lines = _require_list(content.get("lines", []), "lines")
     return BookFile(
         True,
         names,
         orders,
-        [_parse_line(line, places, f"lines[{place}]") for place, line in enumerate(lines)],
+        [_parse_line(line, indexes, f"lines[{index}]") for index, line in enumerate(lines)],
     )
 
 
 def _parse_node(node: Any, where: str) -> tuple[Orders, Orders]:
     if not isinstance(node, dict):
-        raise UsageError(f'{where}orders are {{"bids": [...], "asks": [...]}}')
+        raise UsageError(f'{where}orders have the form {{"bids": [...], "asks": [...]}}')
     _require_only(node, ("bids", "asks"), f"{where}the book")
     bids, asks = (
         [
-            _parse_order(order, where, side, place)
-            for place, order in enumerate(_require_list(node.get(side, []), f"{where}{side}"))
+            _parse_order(order, where, side, index)
+            for index, order in enumerate(_require_list(node.get(side, []), f"{where}{side}"))
         ]
         for side in ("bids", "asks")
     )
     return bids, asks
 
 
-def _parse_order(order: Any, where: str, side: str, place: int) -> tuple[Number, Number]:
-    # Files have a million of these: the place is written out only for a refusal.
+def _parse_order(order: Any, where: str, side: str, index: int) -> tuple[Number, Number]:
+    # A file may have a million orders, so build the name only for an error.
     if isinstance(order, list) and len(order) == 2:
         price, quantity = order
         if type(price) is type(quantity) is int and 0 <= price < SCALED_MAX > quantity >= 0:
             return price, quantity
-        name = f"{where}{side}[{place}]"
+        name = f"{where}{side}[{index}]"
         return _check_number(price, name), _check_number(quantity, name)
-    raise UsageError(f"{where}{side}[{place}] is not [price, quantity]")
+    raise UsageError(f"{where}{side}[{index}] is not [price, quantity]")
 
 
-def _parse_line(line: Any, places: dict[str, int], where: str) -> LineOfFile:
+def _parse_line(line: Any, indexes: dict[str, int], where: str) -> LineOfFile:
     if not isinstance(line, list) or len(line) not in (3, 4):
         raise UsageError(f'{where} is not ["node", "node", capacity] or [..., capacity, fee]')
     for name in line[:2]:
-        if not isinstance(name, str) or name not in places:
-            raise UsageError(f"{where} ends at {name!r}, and there is no such node")
+        if not isinstance(name, str) or name not in indexes:
+            raise UsageError(f"{where} names node {name!r}, which does not exist")
     capacity, fee = line[2], line[3] if len(line) == 4 else 0
     if isinstance(capacity, dict):
         _require_only(capacity, _DIRECTIONS, where)
         missing = [name for name in _DIRECTIONS if name not in capacity]
         if missing:
-            raise UsageError(f"{where} does not say its capacity {missing[0]}")
+            raise UsageError(f"{where} lacks its capacity {missing[0]}")
         forward, backward = (_check_number(capacity[name], where) for name in _DIRECTIONS)
     else:
         forward = backward = _check_number(capacity, where)
-    start, end = places[line[0]], places[line[1]]
+    start, end = indexes[line[0]], indexes[line[1]]
     return LineOfFile(start, end, forward, backward, _check_number(fee, where))
 
 
 def _check_number(number: Any, where: str) -> Number:
     if type(number) not in (int, Decimal):
-        raise UsageError(f"{where} has {number!r} in the place of a number")
+        raise UsageError(f"{where} has {number!r} instead of a number")
     if number < 0:
         raise UsageError(f"{where} has a negative number, {number}")
     if number >= SCALED_MAX:
         raise UsageError(f"{where} has a number that is too large")
     if type(number) is int:
         return number
-    # The text decides how long this takes, not the size of the exponent.
+    # Runs in the length of the text, not the size of the exponent.
     _, digits, exponent = number.as_tuple()
     zeros = 0
     while zeros < len(digits) - 1 and not digits[-1 - zeros]:
@@ -202,15 +202,15 @@ def _require_list(value: Any, name: str) -> Sequence[Any]:
 def _require_only(content: dict[str, Any], known: Sequence[str], where: str) -> None:
     unknown = [name for name in content if name not in known]
     if unknown:
-        raise UsageError(f"{where} has {unknown[0]!r}; it may have {' and '.join(known)}")
+        raise UsageError(f"{where} has {unknown[0]!r}; only {' and '.join(known)} are allowed")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of a book")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("an object has the same name twice")
     return content

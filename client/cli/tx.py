@@ -1,7 +1,7 @@
 """`blockenergy tx <module> <message>`: a command for every rpc of a Msg service.
 
-The message is built from the options, shown, signed with the key that --from names, sent, and
-waited for. The signer's field of the message is the address of that key.
+The message is built from the options, shown for confirmation, signed with the key given by --from,
+sent, and waited for. The message's signer field is set to the address of that key.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.registry.v1.role_pb2 import Role
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from client import display
 from client.account import Signer, TxOutcome
 from client.catalog import Operation, get_messages
-from client.cli_common import (
+from client.cli import display
+from client.cli.common import (
     Command,
     add_commands,
     add_keyring_option,
@@ -27,19 +27,19 @@ from client.cli_common import (
     make_lookups,
     show_values,
 )
-from client.cli_fields import add_options, build_message
+from client.cli.fields import add_options, build_message
+from client.cli.values import COIN_EXAMPLE, Lookups, parse_coins
 from client.definitions import get_first_sentence, get_roles, get_short_name, get_signer
 from client.errors import UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
 from client.rpc import Rpc
 from client.units import parse
-from client.values import COIN_EXAMPLE, Lookups, parse_coins
 from client.watch import decode_events
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
-    """Adds a command per module, and in it one per message."""
+    """Adds a command per module, with a subcommand per message."""
     add_commands(
         parser,
         {
@@ -50,7 +50,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def describe_signer(operation: Operation) -> str:
-    """Who can sign a message, as a sentence."""
+    """Who signs the message, as a sentence."""
     values = Role.DESCRIPTOR.values_by_number
     roles = [get_short_name(values[number]) for number in get_roles(operation.request)]
     signer = get_signer(operation.request).replace("_", " ")
@@ -74,15 +74,23 @@ def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentPars
 def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None:
     add_options(parser, operation.request, required=True)
     group = parser.add_argument_group("signing and sending")
-    group.add_argument("--from", dest="key", metavar="KEY", required=True, help="key that signs")
     group.add_argument(
-        "--fee", metavar="COINS", help=f"{COIN_EXAMPLE} (default: what the chain asks)"
+        "--from", dest="key", metavar="KEY", required=True, help="name of the signing key"
     )
-    group.add_argument("--gas", metavar="NUMBER", help="gas limit (default: what the size takes)")
-    group.add_argument("--memo", metavar="TEXT", default="", help="a note in the transaction")
-    group.add_argument("--chain-id", metavar="ID", default="", help="(default: the node's)")
+    group.add_argument(
+        "--fee", metavar="COINS", help=f"{COIN_EXAMPLE} (default: the chain's minimum)"
+    )
+    group.add_argument(
+        "--gas", metavar="NUMBER", help="gas limit (default: computed from the size)"
+    )
+    group.add_argument(
+        "--memo", metavar="TEXT", default="", help="a note stored with the transaction"
+    )
+    group.add_argument(
+        "--chain-id", metavar="ID", default="", help="chain to sign for (default: the node's)"
+    )
     group.add_argument("--no-wait", action="store_true", help="do not wait for the block")
-    group.add_argument("--yes", action="store_true", help="send without a question")
+    group.add_argument("--yes", action="store_true", help="send without confirmation")
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)
@@ -99,7 +107,7 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
     if not args.yes:
         confirm(message)
     key = keyring.load(args.key, ask_passphrase)
-    assert isinstance(key, AccountKey), "the keyring says otherwise of this key"
+    assert isinstance(key, AccountKey), "checked by _get_signer_address"
     signer = Signer(rpc, key, chain_id=args.chain_id, fee=fee, gas_limit=gas_limit)
     outcome = signer.send([message], wait=not args.no_wait, memo=args.memo).require_ok()
     _show_outcome(args, outcome)
@@ -107,11 +115,11 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
 
 
 def _get_signer_address(keyring: Keyring, name: str) -> str:
-    """The address of the key that signs; it must be a key of ours, not somebody's address."""
+    """The address of the signing key, which must be in the keyring."""
     info = keyring.get(name)
-    if info.kind != AccountKey.kind:
+    if info.key_type != AccountKey.key_type:
         raise UsageError(
-            f"--from: {name} is the key of a {info.kind}; only accounts sign transactions"
+            f"--from: {name} is a {info.key_type} key; transactions are signed with account keys"
         )
     return info.address
 

@@ -1,7 +1,7 @@
-"""Messages for people (aligned text, numbers with their units) and for programs (JSON).
+"""Messages for people (aligned text, numbers with units) and for programs (JSON).
 
-JSON is the protobuf mapping with the field names of the definitions: 64-bit numbers are strings,
-fields with default values are there. Text is for reading only, its form may change.
+JSON is the protobuf mapping with the field names of proto/: 64-bit numbers are strings, default
+values are included. Text is for reading only; its layout may change.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from client import units
-from client.definitions import get_fields, get_kind, get_short_name, get_unit, is_of_kind
+from client.definitions import get_fields, get_message_type, get_short_name, get_unit, is_of_type
 from client.tx import unpack
 
-# A value with its name; the name of a field inside another message follows that one's.
+# A value with its name; in a nested message, after the names of the outer fields.
 _Cell = tuple[tuple[str, ...], str]
 _UNIT_SUFFIXES: dict[int, str] = {
     options.UNIT_WH: "_wh",
@@ -43,12 +43,12 @@ def to_dict(message: Message) -> dict[str, Any]:
 
 
 def to_json(content: object) -> str:
-    """A JSON text, indented."""
+    """Indented JSON."""
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def to_text(message: Message) -> str:
-    """The message as one table of its plain fields and one table per list of messages in it."""
+    """One table of the message's plain fields, and one per list of messages in it."""
     cells = list(_list_cells(message))
     rows = zip(_shorten([name for name, _ in cells]), [value for _, value in cells], strict=True)
     lists = [
@@ -59,12 +59,12 @@ def to_text(message: Message) -> str:
     parts += [_format_list(field, getattr(message, field.name), titled=titled) for field in lists]
     next_key = _get_next_key(message)
     if next_key:
-        parts.append(f"There is more: repeat with --page-key {base64.b64encode(next_key).decode()}")
+        parts.append(f"More results: repeat with --page-key {base64.b64encode(next_key).decode()}")
     return "\n\n".join(parts) or "none"
 
 
 def to_cells(values: Mapping[str, object]) -> dict[str, str]:
-    """Named values as they stand in a table."""
+    """Named values as table cells."""
     return {
         name.replace("_", " "): _format_bool(value)
         if isinstance(value, bool)
@@ -74,7 +74,7 @@ def to_cells(values: Mapping[str, object]) -> dict[str, str]:
 
 
 def to_printable(text: str) -> str:
-    """A text of somebody else, with what a terminal would obey written out."""
+    """Untrusted text with terminal control characters escaped."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
@@ -82,7 +82,7 @@ def to_printable(text: str) -> str:
 
 
 def get_plain_name(field: FieldDescriptor) -> str:
-    """The field's name without its unit, which is said by the value: `quantity_wh`, `quantity`."""
+    """The field's name without its unit, which the value shows: `quantity` for `quantity_wh`."""
     return field.name.removesuffix(_UNIT_SUFFIXES.get(get_unit(field), ""))
 
 
@@ -92,7 +92,7 @@ def format_rows(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Aligned columns, the header on top unless it is empty."""
+    """Aligned columns under a header, unless that is empty."""
     lines = [*([header] if header else []), *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -102,21 +102,21 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _format_list(field: FieldDescriptor, items: Iterable[Message], *, titled: bool) -> str:
-    """A list of messages as a table with one line each."""
-    header = _shorten([name for name, _ in _list_columns(get_kind(field))])
-    rows = [[value for _, value in _list_columns(get_kind(field), item)] for item in items]
+    """A list of messages as a table, one per row."""
+    header = _shorten([name for name, _ in _list_columns(get_message_type(field))])
+    rows = [[value for _, value in _list_columns(get_message_type(field), item)] for item in items]
     table = format_table(header, rows) if rows else "none"
     return f"{field.name.replace('_', ' ')}:\n{table}" if titled else table
 
 
 def _shorten(names: list[tuple[str, ...]]) -> list[str]:
-    """The last parts of the names; the whole names where two would be the same."""
+    """The last parts of the names; the full names if two would collide."""
     short = [name[-1] for name in names]
     return short if len(set(short)) == len(short) else [" ".join(name) for name in names]
 
 
 def _list_cells(message: Message, outer: tuple[str, ...] = ()) -> Iterator[_Cell]:
-    """The plain fields of a message and of those inside it."""
+    """The plain fields of a message and of its nested messages."""
     for field in get_fields(message).values():
         name = (*outer, get_plain_name(field).replace("_", " "))
         value = getattr(message, field.name)
@@ -131,10 +131,10 @@ def _list_cells(message: Message, outer: tuple[str, ...] = ()) -> Iterator[_Cell
 
 
 def _list_columns(
-    kind: Descriptor, message: Message | None = None, outer: tuple[str, ...] = ()
+    message_type: Descriptor, message: Message | None = None, outer: tuple[str, ...] = ()
 ) -> Iterator[_Cell]:
-    """The same columns for every message of a kind; `-` where a message inside is not set."""
-    for field in get_fields(kind).values():
+    """The same columns for every message of a type; `-` if a nested message is not set."""
+    for field in get_fields(message_type).values():
         name = (*outer, get_plain_name(field).replace("_", " "))
         if not _is_record(field):
             is_set = message is not None
@@ -142,11 +142,11 @@ def _list_columns(
         elif not field.is_repeated:
             is_set = message is not None and message.HasField(field.name)
             inner = getattr(message, field.name) if is_set else None
-            yield from _list_columns(get_kind(field), inner, name)
+            yield from _list_columns(get_message_type(field), inner, name)
 
 
 def format_field(field: FieldDescriptor, value: Any) -> str:
-    """A plain value, or several, for people."""
+    """One or more plain values as text."""
     if field.is_repeated:
         return ", ".join(_format_value(field, item) for item in value) or "-"
     return _format_value(field, value)
@@ -172,8 +172,8 @@ def _format_bool(value: bool) -> str:
 
 
 def _is_record(field: FieldDescriptor) -> bool:
-    """Whether the field holds messages with fields of their own to show."""
-    return field.message_type is not None and not is_of_kind(field, Coin)
+    """Whether the field holds messages whose own fields are shown."""
+    return field.message_type is not None and not is_of_type(field, Coin)
 
 
 def _get_next_key(message: Message) -> bytes:

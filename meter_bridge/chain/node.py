@@ -1,4 +1,4 @@
-"""The chain as a node gives it: the one place where the bridge meets RPC and transactions."""
+"""The chain behind a CometBFT node: the only file of the bridge with RPC and transactions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from typing import TypeVar
 from blockenergy.auth.v1 import query_pb2 as auth_query
 from blockenergy.auth.v1 import state_pb2 as auth_state
 from blockenergy.metering.v1 import query_pb2 as metering_query
-from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
+from blockenergy.metering.v1.state_pb2 import (
+    READING_RESULT_UNSPECIFIED,
+    Reading,
+    ReadingResult,
+)
 from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadings, MsgSubmitReadingsResponse
 from blockenergy.registry.v1 import errors_pb2 as registry_errors
 from blockenergy.registry.v1 import query_pb2 as registry_query
@@ -20,18 +24,18 @@ from blockenergy.registry.v1.state_pb2 import STATUS_ACTIVE
 from google.protobuf.message import Message
 
 from client.account import DEFAULT_WAIT_S, Signer, TxOutcome
-from client.errors import ClientError, RefusedError
+from client.errors import ClientError, RejectedError
 from client.keys import AccountKey
 from client.queries import query
 from client.rpc import Rpc
 from client.rpc_types import NodeStatus
-from meter_bridge.chain import (
-    Answer,
-    ChainRefusedError,
+from meter_bridge.chain.chain import (
+    ChainRejectedError,
     ChainUnreachableError,
     Head,
     Meter,
     Params,
+    Result,
 )
 
 R = TypeVar("R", bound=Message)
@@ -39,16 +43,16 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# Transactions that wait for a block at the same time.
+# Max transactions in flight.
 TXS_AT_ONCE = 4
-# Readings that a block is asked to check for this bridge: half a second of signatures.
+# Max readings in flight: half a second of signature checks in one block.
 READINGS_AT_ONCE_MAX = 4_000
 # The largest encoded reading: a meter id of 64 bytes, a signature, and three numbers of 63 bits.
 READING_BYTES_MAX = 168
-# A transaction without its messages, and a message without its readings, at the most.
+# Max size of a transaction without its messages, and of a message without its readings.
 TX_BYTES_MAX = 512
 MESSAGE_BYTES_MAX = 160
-# The least time that a submission is given to get into a block.
+# Min time to wait for a submission to be included in a block.
 WAIT_MIN_S = 5.0
 METER_UNKNOWN = ("registry", registry_errors.METER_UNKNOWN)
 
@@ -56,7 +60,7 @@ METER_UNKNOWN = ("registry", registry_errors.METER_UNKNOWN)
 class NodeChain:
     """The chain behind a CometBFT node, used with the bridge's account key.
 
-    A submission waits at most `wait_s` for its block.
+    A submission waits up to `wait_s` for its block.
     """
 
     def __init__(self, rpc: Rpc, key: AccountKey, wait_s: float = DEFAULT_WAIT_S) -> None:
@@ -74,12 +78,12 @@ class NodeChain:
         return self._key.address
 
     def get_head(self) -> Head:
-        """The latest block of the node."""
+        """The node's latest block."""
         status = self._get_status()
         return Head(status.latest_height, status.latest_time_ns // 1_000_000_000)
 
     def get_params(self) -> Params:
-        """The rules that a bridge has to know, from the modules that have them."""
+        """The parameters that a bridge needs, collected from their modules."""
         chain_id = self._get_status().chain_id
         metering = self._query(
             metering_query.QueryParamsRequest(), metering_query.QueryParamsResponse
@@ -87,12 +91,12 @@ class NodeChain:
         auth = self._query(auth_query.QueryParamsRequest(), auth_query.QueryParamsResponse).params
         self._readings_per_message = metering.readings_per_message_max
         self._readings_per_tx = compute_readings_per_tx(auth, metering.readings_per_message_max)
-        # A signer reads gas and fees from the chain once; this one does so again.
+        # A signer reads the gas and fee parameters only once, so make a new one.
         self._signer = Signer(
             self._rpc,
             self._key,
             chain_id=chain_id,
-            # Soon enough to submit once more before the deadline of the readings.
+            # Leaves time to submit once more before the reading deadline.
             wait_s=max(WAIT_MIN_S, min(self._wait_s, metering.reading_deadline_s / 2)),
         )
         self._chain_id = chain_id
@@ -104,11 +108,11 @@ class NodeChain:
         )
 
     def get_meter(self, meter_id: str) -> Meter | None:
-        """A meter of the registry, or None."""
+        """A registered meter, or None."""
         request = registry_query.QueryMeterRequest(meter_id=meter_id)
         try:
             found = query(self._rpc, request, registry_query.QueryMeterResponse).meter
-        except RefusedError as error:
+        except RejectedError as error:
             if (error.codespace, error.code) == METER_UNKNOWN:
                 return None
             raise unreachable(error) from error
@@ -116,46 +120,46 @@ class NodeChain:
             raise unreachable(error) from error
         return Meter(found.bridge, found.pub_key, found.status == STATUS_ACTIVE)
 
-    def submit(self, readings: Sequence[Reading]) -> Sequence[Answer]:
-        """Submits readings in as few transactions as fit; see `Chain.submit`."""
-        # The node is asked once more: what is signed for one chain is worth nothing on another.
+    def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
+        """Submits readings in as few transactions as possible; see `Chain.submit`."""
+        # Check again that the node is on our chain: signatures are valid on one chain only.
         self._get_status()
         parts = split(readings, self._readings_per_tx)
         sent = [start(partial(self._submit_tx, part)) for part in parts]
-        answers: list[Answer] = []
+        results: list[Result] = []
         try:
             for future in sent:
-                answers += future.result()
-        except (ChainUnreachableError, ChainRefusedError) as error:
-            if not answers:
+                results += future.result()
+        except (ChainUnreachableError, ChainRejectedError) as error:
+            if not results:
                 raise
-            log.warning("%d readings have no answer: %s", len(readings) - len(answers), error)
-        return answers
+            log.warning("%d readings have no result yet: %s", len(readings) - len(results), error)
+        return results
 
-    def _submit_tx(self, readings: Sequence[Reading]) -> list[Answer]:
-        """Submits readings in one transaction, and waits for its block."""
-        assert self._signer is not None, "the rules are read before anything is submitted"
+    def _submit_tx(self, readings: Sequence[Reading]) -> list[Result]:
+        """Submits readings in one transaction and waits for its block."""
+        assert self._signer is not None, "parameters are read before anything is submitted"
         messages = [
             MsgSubmitReadings(bridge=self._key.address, readings=part)
             for part in split(readings, self._readings_per_message)
         ]
         try:
             outcome = self._signer.send(messages).require_ok()
-        except RefusedError as error:
-            raise ChainRefusedError(f"The chain refuses the submission: {error}.") from error
+        except RejectedError as error:
+            raise ChainRejectedError(f"The chain rejects the submission: {error}.") from error
         except ClientError as error:
             raise unreachable(error) from error
-        return read_answers(outcome, len(readings))
+        return read_results(outcome, len(readings))
 
     def _get_status(self) -> NodeStatus:
-        """Who the node is; another chain than before is no answer at all."""
+        """The node's status. Errors: ChainUnreachableError if it is now on another chain."""
         try:
             status = self._rpc.status()
         except ClientError as error:
             raise unreachable(error) from error
         if self._chain_id not in ("", status.chain_id):
             raise ChainUnreachableError(
-                f"The node is now one of chain {status.chain_id}; the bridge works for "
+                f"The node is now on chain {status.chain_id}, but this bridge serves "
                 f"{self._chain_id}."
             )
         return status
@@ -168,7 +172,7 @@ class NodeChain:
 
 
 def compute_readings_per_tx(auth: auth_state.Params, readings_per_message: int) -> int:
-    """How many readings fit into a transaction, by its bytes, its gas and its messages."""
+    """Max readings in a transaction, given its limits on bytes, gas and messages."""
     by_gas = (auth.gas_limit_max - auth.gas_per_tx) // max(1, auth.gas_per_byte)
     bytes_max = min(auth.tx_bytes_max, by_gas) - TX_BYTES_MAX
     message_bytes = MESSAGE_BYTES_MAX + readings_per_message * READING_BYTES_MAX
@@ -178,31 +182,31 @@ def compute_readings_per_tx(auth: auth_state.Params, readings_per_message: int) 
     return max(1, (bytes_max - MESSAGE_BYTES_MAX) // READING_BYTES_MAX)
 
 
-def read_answers(outcome: TxOutcome, expected: int) -> list[Answer]:
-    """One answer per reading of a transaction; errors: ChainRefusedError if they do not fit."""
-    answers = [
-        Answer(result, outcome.height)
+def read_results(outcome: TxOutcome, expected: int) -> list[Result]:
+    """One result per reading of a transaction; errors: ChainRejectedError if they do not match."""
+    results = [
+        Result(code, outcome.height)
         for response in outcome.responses
         if isinstance(response, MsgSubmitReadingsResponse)
-        for result in response.results
+        for code in response.results
     ]
-    known = set(ReadingResult.values())
-    if len(answers) != expected or any(answer.result not in known for answer in answers):
-        raise ChainRefusedError(
-            f"The chain's answer at height {outcome.height} cannot be understood; "
-            "use the bridge of the chain's version."
+    known = set(ReadingResult.values()) - {READING_RESULT_UNSPECIFIED}
+    if len(results) != expected or any(result.code not in known for result in results):
+        raise ChainRejectedError(
+            f"The chain's response at height {outcome.height} cannot be interpreted; "
+            "upgrade the bridge to the chain's version."
         )
-    return answers
+    return results
 
 
 def start(work: Callable[[], T]) -> Future[T]:
-    """Works on a thread of its own, which never keeps the process from ending."""
+    """Runs work on a daemon thread of its own, which does not delay the exit of the process."""
     future: Future[T] = Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001, it is raised where the result is waited for
+        except Exception as error:  # noqa: BLE001, it is raised to whoever waits for the result
             future.set_exception(error)
 
     threading.Thread(target=run, name="submit-tx", daemon=True).start()
@@ -210,11 +214,11 @@ def start(work: Callable[[], T]) -> Future[T]:
 
 
 def split(readings: Sequence[Reading], size: int) -> Iterator[Sequence[Reading]]:
-    """Parts of at most `size` readings, in order."""
+    """Parts of up to `size` readings, in order."""
     for start in range(0, len(readings), size):
         yield readings[start : start + size]
 
 
 def unreachable(error: ClientError) -> ChainUnreachableError:
-    """The client's sentence, as a sentence of the bridge."""
+    """The client's error with a capital and a full stop, as the bridge's errors have."""
     return ChainUnreachableError(f"{str(error)[:1].upper()}{str(error)[1:]}.")

@@ -15,12 +15,12 @@ from blockenergy.bank.v1.query_pb2 import QueryDenomsRequest, QueryDenomsRespons
 from blockenergy.metering.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
 from google.protobuf.message import Message
 
-from client import display
+from client.cli import display
+from client.cli.values import Lookups
 from client.errors import MissingError, UsageError
 from client.keyring import HOME_VARIABLE, Keyring
 from client.queries import query, query_pages
 from client.rpc import DEFAULT_NODE, Rpc
-from client.values import Lookups
 
 NODE_VARIABLE = "BLOCKENERGY_NODE"
 PASSPHRASE_VARIABLE = "BLOCKENERGY_PASSPHRASE"  # noqa: S105 - the name of a variable.
@@ -31,7 +31,7 @@ Fill = Callable[[argparse.ArgumentParser], None]
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong usage as a UsageError, and wants options written out in full."""
+    """Reports wrong usage as a UsageError, and accepts no abbreviated options."""
 
     def __init__(self, **settings: object) -> None:
         settings.setdefault(
@@ -40,12 +40,12 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**settings, allow_abbrev=False)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """Called by argparse; the sentence says where help is."""
+        """Called by argparse; the sentence points to --help."""
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
 class Command(NamedTuple):
-    """One line of help, a description, and what fills the command's parser."""
+    """One line of help, a description, and a function that fills the command's parser."""
 
     line: str
     description: str
@@ -53,7 +53,7 @@ class Command(NamedTuple):
 
 
 def add_commands(parser: argparse.ArgumentParser, commands: Mapping[str, Command]) -> None:
-    """Adds commands by name; one of them has to be given."""
+    """Adds commands by name; the user must give one."""
     group = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for name, command in commands.items():
         line, description = (text.replace("%", "%%") for text in command[:2])
@@ -67,7 +67,7 @@ def add_output_option(parser: argparse.ArgumentParser) -> None:
         "--output",
         choices=("text", "json"),
         default="text",
-        help="text for people, json for programs (default: text)",
+        help="output format (default: text)",
     )
 
 
@@ -87,15 +87,15 @@ def add_keyring_option(parser: argparse.ArgumentParser) -> None:
         "--keyring",
         metavar="DIR",
         type=Path,
-        help=f"folder of the keys (default: keys in ${HOME_VARIABLE}, else in ~/.blockenergy)",
+        help=f"folder of keys (default: keys in ${HOME_VARIABLE}, else in ~/.blockenergy)",
     )
 
 
 def make_lookups(rpc: Rpc, keyring: Keyring) -> Lookups:
-    """Where the values of options are looked up."""
+    """Look-ups for the values of options."""
 
     def get_current_slot() -> int:
-        # By the clock: a chain does not keep the slot in whose middle it began or stood still.
+        # By block time: the chain stores no slot in which it started or was halted.
         params = query(rpc, QueryParamsRequest(), QueryParamsResponse).params
         return rpc.status().latest_time_ns // NS_PER_S // params.slot_length_s
 
@@ -103,7 +103,7 @@ def make_lookups(rpc: Rpc, keyring: Keyring) -> Lookups:
 
 
 def get_denom(rpc: Rpc, symbol: str) -> tuple[str, int]:
-    """The name and decimals of the one denomination with a symbol."""
+    """The name and decimals of the denomination with this symbol."""
     found = [
         (one.denom, one.info.decimals)
         for page in query_pages(rpc, QueryDenomsRequest(), QueryDenomsResponse)
@@ -114,13 +114,13 @@ def get_denom(rpc: Rpc, symbol: str) -> tuple[str, int]:
         known = "no" if not found else "more than one"
         raise UsageError(
             f"there is {known} denomination with the symbol {symbol}; give its name and the amount "
-            "in smallest units, like 1000000ueur"
+            "in base units, such as 1000000ueur"
         )
     return found[0]
 
 
 def show(args: argparse.Namespace, message: Message) -> None:
-    """Prints a message in the form that was asked for."""
+    """Prints a message in the chosen format."""
     if args.output == "json":
         print(display.to_json(display.to_dict(message)))
     else:
@@ -128,7 +128,7 @@ def show(args: argparse.Namespace, message: Message) -> None:
 
 
 def show_values(args: argparse.Namespace, values: Mapping[str, object]) -> None:
-    """Prints named values in the form that was asked for."""
+    """Prints named values in the chosen format."""
     if args.output == "json":
         print(display.to_json(values))
     else:
@@ -146,7 +146,7 @@ def ask_passphrase() -> str:
 
 
 def ask_new_passphrase() -> str:
-    """A passphrase for a new key; asked for twice on a terminal."""
+    """A passphrase for a new key; prompted for twice on a terminal."""
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is None:
         if not sys.stdin.isatty():
@@ -155,7 +155,7 @@ def ask_new_passphrase() -> str:
                 "give --no-passphrase"
             )
         given = getpass.getpass("New passphrase: ")
-        if getpass.getpass("Once more: ") != given:
+        if getpass.getpass("Repeat passphrase: ") != given:
             raise UsageError("the two passphrases differ; start again")
     if not given:
         raise UsageError("the passphrase is empty; choose one, or give --no-passphrase")
@@ -163,9 +163,9 @@ def ask_new_passphrase() -> str:
 
 
 def confirm(message: Message) -> None:
-    """Shows what is to be sent and asks on the terminal; UsageError unless the answer is yes."""
+    """Shows the message and asks for confirmation on the terminal; UsageError unless given."""
     if not sys.stdin.isatty():
-        raise UsageError("nothing was sent; give --yes to send without a question")
+        raise UsageError("nothing was sent; give --yes to send without confirmation")
     print(f"{message.DESCRIPTOR.full_name}\n{display.to_text(message)}", file=sys.stderr)
     print("Sign and send? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -1,8 +1,8 @@
-"""Values of fields from texts: what stands behind an option of the command line.
+"""From texts to field values: the syntax of command line options.
 
-Numbers go by their unit, enums by their short names, addresses by key names, coins as `1000000ueur`
-or `12.5 EUR`; lists are separated by commas, messages are JSON or a file with it (`@file.json`).
-Each raises UsageError with one sentence. What the chain decides is not decided here.
+Numbers follow their unit, enums have short names, addresses may be key names, coins are written
+`1000000ueur` or `12.5 EUR`; lists are separated by commas, messages are JSON or a file of it
+(`@file.json`). Every error is a UsageError with one sentence. Rules of the chain are not checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from client import units
-from client.definitions import get_enum_values, get_short_name, get_unit, is_of_kind
+from client.definitions import get_enum_values, get_short_name, get_unit, is_of_type
 from client.errors import MissingError, UsageError
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
@@ -37,18 +37,18 @@ _RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What a value may have to be looked up in, each asked only when it is needed."""
+    """Look-ups that some values need, called only then."""
 
-    # The address that a text is, or that belongs to the key it names.
+    # The address itself, or that of the key with this name.
     get_address: Callable[[str], str]
     # The slot in delivery now.
     get_current_slot: Callable[[], int]
-    # The name and the decimals of the denomination with a symbol.
+    # The name and decimals of the denomination with a symbol.
     get_denom: Callable[[str], tuple[str, int]]
 
 
 def set_field(message: Message, field: FieldDescriptor, text: str, lookups: Lookups) -> None:
-    """Sets a field to what a text stands for."""
+    """Sets a field from a text."""
     if field.message_type is not None:
         _set_messages(message, field, text, lookups)
     elif field.is_repeated:
@@ -59,23 +59,23 @@ def set_field(message: Message, field: FieldDescriptor, text: str, lookups: Look
 
 
 def parse_coins(text: str, lookups: Lookups) -> list[Coin]:
-    """Amounts separated by commas, in the order of their denominations as the chain wants them."""
+    """Amounts separated by commas, sorted by denomination as the chain requires."""
     coins = [parse_coin(part.strip(), lookups) for part in text.split(",")]
     return sorted(coins, key=lambda coin: coin.denom)
 
 
 def parse_coin(text: str, lookups: Lookups) -> Coin:
-    """`1000000ueur` counts smallest units; `12.5 EUR`, with a point or a space, goes by symbol."""
+    """`1000000ueur` is in base units; `12.5 EUR`, with a point or a space, uses the symbol."""
     found = _COIN.fullmatch(text)
     if not found:
-        raise UsageError(f"{text!r} is no amount; write {COIN_EXAMPLE}")
+        raise UsageError(f"{text!r} is not an amount; write {COIN_EXAMPLE}")
     number, space, name = found.groups()
     if not space and "." not in number:
         return Coin(denom=name, amount=str(int(number)))
     denom, decimals = lookups.get_denom(name)
     amount = units.parse_decimal(number, decimals)
     if amount is None:
-        raise UsageError(f"{text!r} has more than the {decimals} decimals of {name}")
+        raise UsageError(f"{text!r} has more than {decimals} decimals, the precision of {name}")
     return Coin(denom=denom, amount=str(amount))
 
 
@@ -86,7 +86,7 @@ def is_number(field: FieldDescriptor) -> bool:
 
 def _set_messages(message: Message, field: FieldDescriptor, text: str, lookups: Lookups) -> None:
     parsed: object
-    if is_of_kind(field, Coin):
+    if is_of_type(field, Coin):
         coins = parse_coins(text, lookups) if field.is_repeated else [parse_coin(text, lookups)]
         dicts = [json_format.MessageToDict(coin) for coin in coins]
         parsed = dicts if field.is_repeated else dicts[0]
@@ -94,11 +94,11 @@ def _set_messages(message: Message, field: FieldDescriptor, text: str, lookups: 
         try:
             parsed = json.loads(_read_text(text))
         except ValueError as error:
-            raise UsageError(f"this is no JSON: {error}") from None
+            raise UsageError(f"this is not JSON: {error}") from None
     try:
         json_format.ParseDict({field.name: parsed}, message)
     except json_format.ParseError as error:
-        raise UsageError(f"this JSON does not fit: {error}") from None
+        raise UsageError(f"this JSON does not match the field: {error}") from None
 
 
 def _parse_value(field: FieldDescriptor, text: str, lookups: Lookups) -> str | bytes | int:
@@ -120,7 +120,7 @@ def _parse_number(field: FieldDescriptor, text: str, lookups: Lookups) -> int:
     else:
         number = units.parse(unit, text)
     if number > largest:
-        raise UsageError(f"{text!r} is too large; the largest number is {largest}")
+        raise UsageError(f"{text!r} is too large; the maximum is {largest}")
     return number
 
 
@@ -129,7 +129,7 @@ def _parse_enum(field: FieldDescriptor, text: str) -> int:
     for short_name, value in values.items():
         if text.lower() == short_name or text == value.name:
             return int(value.number)
-    raise UsageError(f"{text!r} is not known; choose from {', '.join(values)}")
+    raise UsageError(f"{text!r} is unknown; choose from {', '.join(values)}")
 
 
 def _parse_bytes(text: str) -> bytes:
@@ -142,7 +142,7 @@ def _parse_bytes(text: str) -> bytes:
 
 
 def _read_text(text: str) -> str:
-    """The text itself, or the content of the file that it names after an @."""
+    """The text itself, or the content of the file named after an @."""
     if not text.startswith("@"):
         return text
     path = Path(text[1:])

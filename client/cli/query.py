@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from client import verify_clearing
 from client.catalog import Operation, get_queries
-from client.cli_common import (
+from client.cli.common import (
     Command,
     add_commands,
     add_keyring_option,
@@ -16,7 +15,8 @@ from client.cli_common import (
     make_lookups,
     show,
 )
-from client.cli_fields import add_options, build_message
+from client.cli.fields import add_options, build_message
+from client.cli.market import verify_clearing
 from client.definitions import get_first_sentence
 from client.keyring import Keyring
 from client.queries import query
@@ -24,7 +24,7 @@ from client.rpc import Rpc
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
-    """Adds a command per module, and in it one per query."""
+    """Adds a command per module, with a subcommand per query."""
     add_commands(
         parser,
         {

@@ -1,4 +1,4 @@
-"""A connection to a meter bridge, and the signature that a reading needs to be taken there."""
+"""A connection to a meter bridge, and the signing of readings."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ R = TypeVar("R", bound=Message)
 
 ACKNOWLEDGED = frozenset({PUSH_ACCEPTED, PUSH_DUPLICATE})
 DEFAULT_TIMEOUT_S = 10.0
-# How a bridge that has vanished without a word is noticed.
+# Detects a bridge that has vanished without closing the connection.
 OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 30_000))
 
 
 class BridgeError(ClientError):
-    """The bridge refused a call. `code` is gRPC's."""
+    """The bridge rejected a call; `code` is the gRPC status."""
 
     exit_code = 1
 
@@ -47,20 +47,20 @@ class BridgeError(ClientError):
 
 
 class BridgeUnreachableError(BridgeError):
-    """The bridge gave no answer, or asks to be called again later."""
+    """The bridge did not respond, or asks the client to retry later."""
 
     exit_code = 3
 
 
 class MeterKey(Protocol):
-    """What signs for a meter, such as `client.keys.MeterKey`."""
+    """Signs for a meter, such as `client.keys.MeterKey`."""
 
     def sign(self, content: bytes) -> bytes:
         """The 64-byte Ed25519 signature over the content."""
 
 
 def sign_reading(key: MeterKey, chain_id: str, reading: Reading) -> Reading:
-    """The same reading with the meter's signature, good for one chain only."""
+    """The reading with the meter's signature, which is valid on one chain only."""
     signed = Reading()
     signed.CopyFrom(reading)
     signed.signature = key.sign(reading_sign_bytes(chain_id, reading))
@@ -70,12 +70,12 @@ def sign_reading(key: MeterKey, chain_id: str, reading: Reading) -> Reading:
 class MeterClient:
     """A connection to the bridge at `target`, such as `127.0.0.1:26690`.
 
-    May be used by several threads. Every call waits at most `timeout_s`; a stream may stay open
-    for ever, and fails within a minute and a half when the bridge has vanished. Without `tls` only
-    loopback addresses are called, because readings are private.
+    Thread-safe. Every call times out after `timeout_s`. A stream may stay open forever, and fails
+    within a minute and a half if the bridge vanishes. Without `tls` only loopback addresses are
+    allowed, because readings are private.
 
-    Errors: TlsError. All methods raise BridgeError, and of its kind BridgeUnreachableError where
-    trying again later can help.
+    Errors: TlsError. All methods raise BridgeError; its subclass BridgeUnreachableError means that
+    a retry may help.
     """
 
     def __init__(
@@ -89,13 +89,13 @@ class MeterClient:
             self._channel = grpc.insecure_channel(target, OPTIONS)
         else:
             raise TlsError(
-                f"{target} is not a loopback address; a bridge elsewhere is called with "
-                "--tls-cert, --tls-key and --tls-ca."
+                f"{target} is not a loopback address, so TLS is required; give --tls-cert, "
+                "--tls-key and --tls-ca."
             )
         self._stub = bridge_pb2_grpc.MeterBridgeStub(self._channel)  # type: ignore[no-untyped-call]
 
     def push_reading(self, reading: Reading) -> PushResponse:
-        """Hands over one signed reading."""
+        """Pushes one signed reading."""
         request = PushReadingRequest(reading=reading)
         return self._call(self._stub.PushReading, request, PushResponse)
 
@@ -103,18 +103,20 @@ class MeterClient:
         self,
         telegram: bytes,
         signature: bytes,
-        form: TelegramFormat = TELEGRAM_FORMAT_DSMR_P1,
+        telegram_format: TelegramFormat = TELEGRAM_FORMAT_DSMR_P1,
     ) -> PushResponse:
-        """Hands over one telegram and the signature of the reading that it stands for."""
-        request = PushTelegramRequest(format=form, telegram=telegram, signature=signature)
+        """Pushes one telegram with the signature over its reading."""
+        request = PushTelegramRequest(
+            format=telegram_format, telegram=telegram, signature=signature
+        )
         return self._call(self._stub.PushTelegram, request, PushResponse)
 
     def stream(
         self, requests: Iterable[PushRequest], timeout_s: float | None = None
     ) -> Iterator[PushResponse]:
-        """Hands over many; gives one response each, in the same order, as they come.
+        """Pushes many; yields one response each, in the same order, as they arrive.
 
-        Requests are taken from another thread. Leaving the iteration ends the stream.
+        `requests` is consumed on another thread. Leaving the iteration ends the stream.
         """
         call = self._stub.Push(iter(requests), timeout=timeout_s)
         try:
@@ -125,7 +127,7 @@ class MeterClient:
             call.cancel()
 
     def status(self, meter_id: str, slot: int) -> ReadingStatusResponse | None:
-        """What became of a reading that was acknowledged; None if the bridge does not have it."""
+        """The state of an acknowledged reading; None if the bridge does not have it."""
         try:
             request = ReadingStatusRequest(meter_id=meter_id, slot=slot)
             return self._call(self._stub.ReadingStatus, request, ReadingStatusResponse)
@@ -135,11 +137,11 @@ class MeterClient:
             raise
 
     def health(self) -> HealthResponse:
-        """Whether the bridge works, and what a gateway needs to know to sign."""
+        """Whether the bridge works, and what a gateway needs for signing."""
         return self._call(self._stub.Health, HealthRequest(), HealthResponse)
 
     def close(self) -> None:
-        """Ends the connection and every stream on it."""
+        """Closes the connection and all its streams."""
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -157,19 +159,19 @@ class MeterClient:
         return response
 
     def _describe(self, error: grpc.RpcError) -> BridgeError:
-        """One sentence for what gRPC says in its own words."""
+        """A gRPC error as one sentence."""
         code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return BridgeUnreachableError(
-                f"the bridge at {self.target} did not answer in time; try again", code
+                f"the bridge at {self.target} did not respond in time; try again", code
             )
-        # The bridge's own sentences end like sentences.
+        # The bridge's own sentences end with a full stop.
         if code is grpc.StatusCode.UNAVAILABLE and not details.endswith("."):
             return BridgeUnreachableError(
-                f"the bridge at {self.target} cannot be reached; start it, name another one, or "
+                f"the bridge at {self.target} cannot be reached; start it, check --bridge, or "
                 f"check the certificates ({details})",
                 code,
             )
-        is_passing = code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        kind = BridgeUnreachableError if is_passing else BridgeError
-        return kind(details or f"the bridge answers {code.name}", code)
+        is_temporary = code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        error_type = BridgeUnreachableError if is_temporary else BridgeError
+        return error_type(details or f"the bridge responds with {code.name}", code)

@@ -1,35 +1,33 @@
-r"""DSMR P1 telegrams, versions 4 and 5: the reader, and a writer for simulated meters.
+r"""DSMR P1 telegrams, versions 4 and 5: the parser, and a writer for simulated meters.
 
-The form is that of "P1 Companion Standard" 5.0.2, Netbeheer Nederland, 2016, which also serves
-Belgium and, with 1.8.0 in place of 1.8.1 and 1.8.2, Sweden:
+The format is that of "P1 Companion Standard" 5.0.2, Netbeheer Nederland, 2016, which is also used
+in Belgium and, with 1.8.0 instead of 1.8.1 and 1.8.2, in Sweden:
 
-    /ISk5\2MT382-1000              who made it
+    /ISk5\2MT382-1000              manufacturer and model
                                    an empty line
-    0-0:1.0.0(170102192002W)       local time, W in winter, S in summer
+    0-0:1.0.0(170102192002W)       local time; W: winter, S: summer time
     0-0:96.1.1(4B38...)            equipment identifier, text in hexadecimal
     1-0:1.8.1(000004.426*kWh)      import register of tariff 1
     1-0:2.8.1(000002.444*kWh)      export register of tariff 1
     !6EEE                          CRC16 (ARC) of everything from / to !
 
-A telegram without checksum (DSMR 2.2 and 3) is refused: it has no clock either, so that nobody
-could say which slot it belongs to. All other objects are read over.
+Telegrams without a checksum (DSMR 2.2 and 3) are rejected: they have no clock either, so the slot
+they belong to is unknown. All other objects are ignored.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from meter_bridge.telegram import (
-    CENTRAL_EUROPE,
+from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime, is_eu_summer_time
+from meter_bridge.formats.telegram import (
     METER_ID,
     METER_ID_FORM,
     TELEGRAM_BYTES_MAX,
-    LocalTime,
     Telegram,
     TelegramError,
-    format_decimal_wh,
     parse_decimal_wh,
 )
 
@@ -39,6 +37,8 @@ IMPORT = "1-0:1.8"
 EXPORT = "1-0:2.8"
 TARIFFS_MAX = 9
 
+# In a file: from a line that starts with / to the next line that starts with !.
+IN_FILE = re.compile(rb"^/.*?^![^\r\n]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 FRAME = re.compile(rb"(/[^!/]*!)([0-9A-F]{4})\r?\n?")
 FRAME_WITHOUT_CHECKSUM = re.compile(rb"/[^!/]*!\r?\n?")
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
@@ -48,7 +48,7 @@ HEXADECIMAL_TEXT = re.compile(r"\(((?:[0-9A-Fa-f]{2}){1,48})\)")
 
 
 def parse(raw: bytes, local_time: LocalTime = CENTRAL_EUROPE) -> Telegram:
-    """Reads one telegram, exactly as the meter sent it.
+    """Parses one telegram, byte for byte as the meter sent it.
 
     Errors: TelegramError.
     """
@@ -62,52 +62,52 @@ def parse(raw: bytes, local_time: LocalTime = CENTRAL_EUROPE) -> Telegram:
 
 
 def require_checksum(raw: bytes) -> bytes:
-    """The telegram from `/` to `!`, once its checksum is seen to be right."""
+    """The telegram from `/` to `!`, its checksum verified."""
     if len(raw) > TELEGRAM_BYTES_MAX:
         raise TelegramError(
-            f"The telegram has {len(raw)} bytes; at most {TELEGRAM_BYTES_MAX} are read."
+            f"The telegram has {len(raw)} bytes; the maximum is {TELEGRAM_BYTES_MAX}."
         )
     frame = FRAME.fullmatch(raw)
     if frame is None:
         if FRAME_WITHOUT_CHECKSUM.fullmatch(raw):
             raise TelegramError(
-                "The telegram has no checksum; a DSMR meter before version 4 cannot be read."
+                "The telegram has no checksum; DSMR versions before 4 are not supported."
             )
         raise TelegramError(
-            "The telegram does not run from / to ! with four hexadecimal digits behind it."
+            "The telegram does not start with / and end with ! and four hexadecimal digits."
         )
     content, stated = frame[1], frame[2].decode("ascii")
     computed = f"{compute_crc16(content):04X}"
     if computed != stated:
         raise TelegramError(
-            f"The telegram's checksum is {stated}, its content gives {computed}; "
-            "it was changed on the way."
+            f"The telegram's checksum is {stated} but its content gives {computed}; "
+            "it was altered or damaged in transit."
         )
     return content
 
 
 def read_objects(content: bytes) -> dict[str, str]:
-    """The values of the objects that are used, each with its brackets, by OBIS code."""
+    """The values of the objects we use, in their brackets, by OBIS code."""
     if not PRINTABLE.fullmatch(content):
-        raise TelegramError("The telegram has characters that are not printable ASCII.")
+        raise TelegramError("The telegram contains characters that are not printable ASCII.")
     objects: dict[str, str] = {}
     for line in content.decode("ascii").splitlines():
         code, bracket, rest = line.partition("(")
         if not is_used(code):
             continue
         if code in objects:
-            raise TelegramError(f"The telegram has {code} twice.")
+            raise TelegramError(f"The telegram contains {code} twice.")
         objects[code] = bracket + rest
     return objects
 
 
 def is_used(code: str) -> bool:
-    """Whether an object is one that a reading is made of."""
+    """Whether a reading is made of this object."""
     return code in {CLOCK, EQUIPMENT_ID} or code.rpartition(".")[0] in {IMPORT, EXPORT}
 
 
 def read_meter_id(objects: dict[str, str]) -> str:
-    """The text that the equipment identifier stands for."""
+    """The meter id: the equipment identifier, decoded."""
     found = HEXADECIMAL_TEXT.fullmatch(objects.get(EQUIPMENT_ID, ""))
     if found is None:
         raise TelegramError(
@@ -115,29 +115,28 @@ def read_meter_id(objects: dict[str, str]) -> str:
         )
     meter_id = bytes.fromhex(found[1]).decode("ascii", "replace")
     if METER_ID.fullmatch(meter_id) is None:
-        raise TelegramError(f"The equipment identifier is not a meter id: {METER_ID_FORM}.")
+        raise TelegramError(f"The equipment identifier is not a valid meter id ({METER_ID_FORM}).")
     return meter_id
 
 
 def read_time_s(objects: dict[str, str], local_time: LocalTime) -> int:
-    """The meter's clock as UTC seconds; the letter decides in the hour that comes twice."""
+    """The meter's clock in UTC seconds; W or S resolves the repeated hour in October."""
     found = TIME.fullmatch(objects.get(CLOCK, ""))
     if found is None:
-        raise TelegramError(f"The telegram has no time {CLOCK} of the form YYMMDDhhmmssW.")
+        raise TelegramError(f"The telegram has no clock {CLOCK} of the form YYMMDDhhmmssW.")
     digits = found[1]
     year, month, day, hour, minute, second = (int(digits[i : i + 2]) for i in range(0, 12, 2))
     try:
         shown = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
-        raise TelegramError(f"The telegram's time {digits} is not in the calendar.") from error
-    offset_s = local_time.summer_offset_s if found[2] == "S" else local_time.winter_offset_s
-    return compute_unix_s(shown) - offset_s
+        raise TelegramError(f"The telegram's time {digits} does not exist.") from error
+    return local_time.to_unix_s(shown, is_summer=found[2] == "S")
 
 
 def read_register_wh(objects: dict[str, str], code: str, *, required: bool) -> int:
-    """The total register if there is one, otherwise the sum over tariffs 1, 2, 3 and so on.
+    """The total register if there is one, else the sum over tariffs 1, 2, 3 and so on.
 
-    A meter that cannot feed in has no export registers, which stands for 0.
+    A meter without feed-in has no export registers: 0.
     """
     total = f"{code}.0"
     if total in objects:
@@ -168,14 +167,14 @@ def format_telegram(
     export_power_w: int = 0,
     maker: str = "BEN5BLOCKENERGY",
 ) -> bytes:
-    """Writes the telegram of a meter in CET or CEST, with one register per tariff, 1 to 9.
+    """Writes a telegram in CET or CEST, with one register per tariff, 1 to 9.
 
-    `parse` reads from it what went in: the meter id, the time, and the sums of the registers.
+    `parse` returns the same meter id and time, and the sums of the registers.
     """
     assert 1 <= len(import_registers_wh) <= TARIFFS_MAX
     assert len(export_registers_wh) <= TARIFFS_MAX
-    summer = is_summer_time(time_s)
-    shown = datetime.fromtimestamp(time_s, UTC) + timedelta(hours=2 if summer else 1)
+    summer = is_eu_summer_time(time_s)
+    shown = CENTRAL_EUROPE.to_wall_clock(time_s, is_summer=summer)
     lines = [
         f"/{maker}",
         "",
@@ -200,28 +199,13 @@ def format_registers(code: str, registers_wh: Sequence[int]) -> list[str]:
     ]
 
 
-def is_summer_time(time_s: int) -> bool:
-    """Whether summer time holds in the EU: last Sunday of March to that of October, 01:00 UTC.
-
-    Source: Directive 2000/84/EC, articles 1 to 3.
-    """
-    year = datetime.fromtimestamp(time_s, UTC).year
-    return compute_last_sunday_s(year, 3) <= time_s < compute_last_sunday_s(year, 10)
-
-
-def compute_last_sunday_s(year: int, month: int) -> int:
-    """01:00 UTC of the last Sunday of a month of 31 days."""
-    last = datetime(year, month, 31, 1, tzinfo=UTC)
-    return compute_unix_s(last - timedelta(days=(last.weekday() + 1) % 7))
-
-
-def compute_unix_s(moment: datetime) -> int:
-    """Whole seconds since 1970, without the float of `datetime.timestamp`."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+def format_decimal_wh(quantity_wh: int) -> str:
+    """The inverse of `parse_decimal_wh`, zero-padded as DSMR does: six digits, point, three."""
+    return f"{quantity_wh // 1000:06d}.{quantity_wh % 1000:03d}"
 
 
 def compute_crc16(content: bytes) -> int:
-    """CRC-16/ARC: polynomial 0x8005, reflected, from 0, as the P1 standard asks for."""
+    """CRC-16/ARC as in the P1 standard: polynomial 0x8005, reflected, initial value 0."""
     crc = 0
     for byte in content:
         crc = (crc >> 8) ^ CRC16_TABLE[(crc ^ byte) & 0xFF]
@@ -229,7 +213,7 @@ def compute_crc16(content: bytes) -> int:
 
 
 def compute_crc16_entry(value: int) -> int:
-    """What eight steps of the reflected polynomial make of one byte."""
+    """The table entry of one byte: eight steps of the reflected polynomial."""
     for _ in range(8):
         value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
     return value
