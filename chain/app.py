@@ -14,7 +14,7 @@ from typing import Any
 from cosmos.base.abci.v1beta1.abci_pb2 import GasInfo, Result
 from cosmos.tx.v1beta1 import service_pb2
 
-from chain import ante, auth, bank, genesis, market, metering, registry, settlement, storage
+from chain import ante, auth, bank, genesis, market, metering, params, registry, settlement, storage
 from chain.keyspace import Changes
 from chain.ruleset import Ruleset
 from chain.runtime import codec
@@ -27,7 +27,7 @@ from chain.runtime.tx import DecodedTx, SignerData, decode
 from chain.transactions import TxResult, deliver_tx, reject, simulate_tx
 
 # In the order in which they begin and end a block.
-MODULES: tuple[Module, ...] = (
+_MODULES: tuple[Module, ...] = (
     auth.MODULE,
     registry.MODULE,
     bank.MODULE,
@@ -36,6 +36,7 @@ MODULES: tuple[Module, ...] = (
     storage.MODULE,
     settlement.MODULE,
 )
+MODULES: tuple[Module, ...] = (*_MODULES, params.make_module(_MODULES))
 RULES = Ruleset(MODULES)
 KEYSPACE = RULES.keyspace
 SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate"

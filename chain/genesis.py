@@ -51,6 +51,12 @@ def check_invariants(modules: Sequence[Module], reader: Reader) -> list[str]:
         for invariant in module.invariants
         for problem in invariant(state)
     ]
+    problems += [
+        f"{module.name}.params: {problem}"
+        for module in modules
+        if module.params
+        for problem in module.params.check_invariants(state)
+    ]
     # The app hash leaves indexes out, so nothing else would show that one has gone wrong.
     return problems + [
         f"{module.name}: {problem}"
@@ -64,9 +70,10 @@ def validate(modules: Sequence[Module], store: CacheStore) -> None:
     """Raises GenesisError unless every module agrees with a state and every invariant holds."""
     state = _State(store)
     for module in modules:
-        if module.validate_genesis:
+        for check in (module.validate_params, module.validate_genesis):
             try:
-                module.validate_genesis(state)
+                if check:
+                    check(state)
             except (AddressError, AssertionError) as error:
                 raise GenesisError(f"{module.name}: {error}") from None
     problems = check_invariants(modules, store)

@@ -1,8 +1,7 @@
-"""Sends transactions for one key: keeps its sequence, waits for inclusion, recovers from a loss.
+"""Sends transactions with one key: tracks its sequence, waits for inclusion, resends if needed.
 
-A transaction that was handed to the node is sent again only as the same bytes, so that it has
-effect at most once. It is signed anew only after the node has refused it for its sequence without
-ever having taken it.
+A transaction that may have reached the node is resent only as the same bytes, so it takes effect at
+most once. It is signed anew only if the node rejected its sequence and never accepted it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import DecodeError, Message
 
 from client import tx
-from client.errors import RefusedError, RpcError
+from client.errors import RejectedError, RpcError
 from client.keys import AccountKey
 from client.queries import query
 from client.rpc import POLL_INTERVAL_S, Rpc
@@ -34,8 +33,8 @@ _WRONG_SEQUENCE = ("sdk", errors_pb2.WRONG_SEQUENCE)
 _NOT_FOUND = ("sdk", errors_pb2.KEY_NOT_FOUND)
 _SIGNINGS_MAX = 5
 _EXPECTED_SEQUENCE = re.compile(r"expected (\d+)", re.ASCII)
-# What CometBFT says of a transaction that it has, and of one that it has no room for.
-_ALREADY_TAKEN = "already exists in cache"
+# CometBFT's errors for a transaction that it already has, and for a full mempool.
+_ALREADY_IN_MEMPOOL = "already exists in cache"
 _MEMPOOL_FULL = "mempool is full"
 _LARGEST_AMOUNT = str((1 << 64) - 1)
 _MICRO = 1_000_000
@@ -43,9 +42,9 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class TxOutcome:
-    """What became of a transaction.
+    """The result of a sent transaction.
 
-    Height 0 means that it is in no block: refused before (code not 0), or not waited for (code 0).
+    Height 0: not in a block, because it was rejected (code not 0) or not waited for (code 0).
     """
 
     hash: bytes
@@ -54,47 +53,47 @@ class TxOutcome:
     codespace: str
     log: str
     gas_used: int = 0
-    # One per message, of the type that its rpc names; none if the transaction was refused.
+    # One per message, of the rpc's response type; none if the transaction failed.
     responses: tuple[Message, ...] = ()
     events: tuple[Event, ...] = ()
 
     def require_ok(self) -> TxOutcome:
-        """The outcome itself; raises RefusedError if the chain refused the transaction."""
+        """Returns the outcome; raises RejectedError if the transaction was rejected or failed."""
         if self.code:
-            raise RefusedError(self.codespace, self.code, self.log, self.hash, self.height)
+            raise RejectedError(self.codespace, self.code, self.log, self.hash, self.height)
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The numbers that a signature must cover."""
+    """The account numbers that a signature covers."""
 
     account_number: int
     sequence: int
 
 
 def get_account(rpc: Rpc, address: str) -> Account:
-    """The account of an address; raises RefusedError if the address is not registered."""
+    """The account of an address; raises RejectedError if the address is not registered."""
     try:
         packed = query(rpc, QueryAccountRequest(address=address), QueryAccountResponse).account
-    except RefusedError as error:
+    except RejectedError as error:
         if (error.codespace, error.code) != _NOT_FOUND:
             raise
-        # What the chain says here is worded for wallets.
+        # The chain's own text here is written for wallets.
         log = f"the address {address} is not registered; ask the registrar to add it"
-        raise RefusedError(error.codespace, error.code, log) from error
+        raise RejectedError(error.codespace, error.code, log) from error
     account = tx.unpack(packed)
     if not isinstance(account, BaseAccount):
-        raise RpcError(f"the node describes account {address} by {packed.type_url or 'nothing'}")
+        raise RpcError(f"the node returned account {address} as {packed.type_url or 'nothing'}")
     return Account(account.account_number, account.sequence)
 
 
 class Signer:
-    """Signs and sends with one key; may be used by several threads.
+    """Signs and sends with one key. Thread-safe.
 
-    `chain_id` is asked of the node if empty. `gas_limit` and `fee` follow from the size of each
-    transaction and the chain's parameters unless they are given. No other program should send with
-    the same key at the same time: it works, but costs a new signature each time they collide.
+    An empty `chain_id` is fetched from the node. `gas_limit` and `fee` are computed from the size
+    of each transaction and the chain's parameters unless given. Two programs can send with the same
+    key at the same time, but each collision of sequences costs a new signature.
     """
 
     def __init__(
@@ -126,18 +125,18 @@ class Signer:
         memo: str = "",
         timeout_height: int = 0,
     ) -> TxOutcome:
-        """Sends one transaction with these messages and, if asked, waits until it is in a block.
+        """Sends the messages in one transaction and, with `wait`, waits until it is in a block.
 
-        A refusal is in the outcome. Raises RpcError if the node fails or does not include the
-        transaction in time: it may then still get into a block.
+        A rejection is returned in the outcome. Raises RpcError if the node fails or does not
+        include the transaction in time; it may still be included later.
         """
         deadline = time.monotonic() + self._wait_s
         with self._lock:
-            taken = self._send_in_sequence(messages, memo, timeout_height, deadline)
-        if taken.code or not wait:
-            return TxOutcome(taken.hash, 0, taken.code, taken.codespace, taken.log)
+            sent = self._send_in_sequence(messages, memo, timeout_height, deadline)
+        if sent.code or not wait:
+            return TxOutcome(sent.hash, 0, sent.code, sent.codespace, sent.log)
         try:
-            outcome = _make_outcome(self._wait(taken.hash, deadline))
+            outcome = _make_outcome(self._wait(sent.hash, deadline))
         except RpcError:
             self.forget_sequence()
             raise
@@ -146,7 +145,7 @@ class Signer:
         return outcome
 
     def forget_sequence(self) -> None:
-        """Has the next transaction ask the chain for the sequence."""
+        """Makes the next transaction fetch the sequence from the chain."""
         with self._lock:
             self._account = None
 
@@ -157,18 +156,18 @@ class Signer:
             account = self._account or get_account(self.rpc, self.address)
             self._account = None
             raw = self._sign(messages, memo, timeout_height, account)
-            taken = self._broadcast(raw, deadline)
-            if taken.code == 0:
+            sent = self._broadcast(raw, deadline)
+            if sent.code == 0:
                 self._account = Account(account.account_number, account.sequence + 1)
-                return taken
-            if (taken.codespace, taken.code) != _WRONG_SEQUENCE:
+                return sent
+            if (sent.codespace, sent.code) != _WRONG_SEQUENCE:
                 self._account = account
-                return taken
-            # The node counts what waits in its mempool; the chain's own answer does not.
-            expected = _EXPECTED_SEQUENCE.search(taken.log)
+                return sent
+            # The node includes its mempool in the expected sequence; the account query does not.
+            expected = _EXPECTED_SEQUENCE.search(sent.log)
             if expected:
                 self._account = Account(account.account_number, int(expected[1]))
-        return taken
+        return sent
 
     def _sign(
         self, messages: Sequence[Message], memo: str, timeout_height: int, account: Account
@@ -190,7 +189,7 @@ class Signer:
     def _compute_gas_and_fee(
         self, messages: Sequence[Message], memo: str, timeout_height: int
     ) -> tuple[int, Sequence[Coin]]:
-        """What was asked for, else what the largest form of the transaction takes."""
+        """Gas limit and fee as given, else for the largest encoding of the transaction."""
         if self._gas_limit and self._fee is not None:
             return self._gas_limit, self._fee
         params = self._params = self._params or _get_params(self.rpc)
@@ -207,26 +206,26 @@ class Signer:
         return gas_limit, [Coin(denom=params.fee_denom, amount=str(amount))]
 
     def _broadcast(self, raw: bytes, deadline: float) -> BroadcastResult:
-        """Hands the same bytes over until the node has said yes or no to them."""
+        """Resends the same bytes until the node accepts or rejects them."""
         tx_hash = tx.compute_hash(raw)
         is_lost = False
         while True:
             try:
-                taken = self.rpc.broadcast_tx_sync(raw)
+                sent = self.rpc.broadcast_tx_sync(raw)
                 break
             except RpcError as error:
-                if _ALREADY_TAKEN in error.detail:
+                if _ALREADY_IN_MEMPOOL in error.detail:
                     return BroadcastResult(tx_hash, 0, "", "")
-                may_pass = not error.detail or _MEMPOOL_FULL in error.detail
-                if not may_pass or time.monotonic() >= deadline:
+                is_temporary = not error.detail or _MEMPOOL_FULL in error.detail
+                if not is_temporary or time.monotonic() >= deadline:
                     raise
                 is_lost = is_lost or not error.detail
             time.sleep(POLL_INTERVAL_S)
-        if is_lost and (taken.codespace, taken.code) == _WRONG_SEQUENCE:
-            # An earlier attempt may have been taken although its answer was lost.
+        if is_lost and (sent.codespace, sent.code) == _WRONG_SEQUENCE:
+            # An earlier attempt may have been accepted although its response was lost.
             self._wait(tx_hash, deadline)
             return BroadcastResult(tx_hash, 0, "", "")
-        return taken
+        return sent
 
     def _wait(self, tx_hash: bytes, deadline: float) -> TxResult:
         return self.rpc.wait_for_tx(tx_hash, max(0.0, deadline - time.monotonic()))
@@ -241,7 +240,7 @@ def _make_outcome(found: TxResult) -> TxOutcome:
     try:
         responses = tuple(tx.unpack(one) for one in TxMsgData.FromString(result.data).msg_responses)
     except DecodeError as error:
-        raise RpcError("the result of the transaction cannot be read") from error
+        raise RpcError("the result of the transaction cannot be decoded") from error
     return TxOutcome(
         hash=found.hash,
         height=found.height,

@@ -1,7 +1,7 @@
-"""What can be asked of the chain: every message and every query, by module and name.
+"""Every message and query of the chain, by module and name.
 
-A module is the second part of a package name, so `/cosmos.bank.v1beta1.MsgSend` stands with our
-own messages in module `bank`. Names are those of the rpc, in kebab case: `add-participant`.
+The module is the second part of the package name, so `/cosmos.bank.v1beta1.MsgSend` belongs to
+module `bank` with our own messages. Names are those of the rpc in kebab case: `add-participant`.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from client.definitions import (
     to_kebab_case,
 )
 
-# The service of the bridge is not answered by the chain, and Simulate needs a whole transaction.
+# Not the bridge's service, which the chain does not serve, nor Simulate, which takes a transaction.
 _MSG_SERVICE, _QUERY_SERVICE = "Msg", "Query"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A message that can be sent, or a query that can be asked."""
+    """A message or a query."""
 
     module: str
     name: str
-    # The path of a query; for a message, where its handler is.
+    # The path of a query, or of a message's handler.
     path: str
     request: Descriptor
     response: Descriptor
-    # What it does, for people.
+    # The comment above its definition.
     comment: str
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """A refusal that the definitions know."""
+    """An error defined in proto/."""
 
     codespace: str
     code: int
@@ -72,7 +72,7 @@ def get_query_by_request() -> dict[str, Operation]:
 
 @cache
 def get_errors() -> dict[tuple[str, int], ErrorInfo]:
-    """Refusals by codespace and code."""
+    """Errors by codespace and code."""
     return {
         (codespace, value.number): ErrorInfo(codespace, value.number, value.name, get_text(value))
         for file in get_files()
@@ -89,7 +89,7 @@ def get_module(package: str) -> str:
 
 
 def get_codespace(package: str) -> str:
-    """The codespace of a package's errors: wallets know those of transactions as `sdk`."""
+    """The codespace of a package's errors; `sdk`, as wallets expect, for those of transactions."""
     module = get_module(package)
     return "sdk" if module == "auth" else module
 

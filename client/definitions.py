@@ -1,7 +1,6 @@
-"""The definitions under proto/ as the client needs them: comments, options, types by name.
+"""The definitions under proto/: comments, options, and message types by name.
 
-Everything is read from the descriptor set that the protobuf compiler wrote, in the order in which
-the definitions stand in their files.
+Read from the descriptor set written by the protobuf compiler, in the order of the source files.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from google.protobuf.message import Message
 
 from chain.runtime.options import get_option
 
-# Field numbers in descriptor.proto: the paths of comments are made of them.
+# Field numbers in descriptor.proto, which make up the paths of comments.
 _FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE = 4, 5, 6
 _MESSAGE_FIELD, _MESSAGE_NESTED, _MESSAGE_ENUM = 2, 3, 4
 _ENUM_VALUE = 2
@@ -41,7 +40,7 @@ _Path = tuple[int, ...]
 
 @cache
 def get_files() -> tuple[FileDescriptor, ...]:
-    """Every file of ours and of the Cosmos subset, loaded."""
+    """All our files and those of the Cosmos subset, loaded."""
     pool = descriptor_pool.Default()
     files = []
     for source in _load_sources():
@@ -52,7 +51,7 @@ def get_files() -> tuple[FileDescriptor, ...]:
 
 @cache
 def get_message_class(full_name: str) -> type[Message] | None:
-    """The class of a message by its full name, or None if there is no such message."""
+    """The class of a message by its full name, or None."""
     get_files()
     try:
         found = descriptor_pool.Default().FindMessageTypeByName(full_name)
@@ -62,32 +61,32 @@ def get_message_class(full_name: str) -> type[Message] | None:
 
 
 def get_fields(message: type[Message] | Message | Descriptor) -> dict[str, FieldDescriptor]:
-    """The fields of a message by name, in the order of the definition."""
-    # The library's types allow two classes of descriptors; the compiled ones serve as the others.
+    """The fields of a message by name, in order of definition."""
+    # The library's type stubs know two classes of descriptors that behave alike.
     descriptor: Any = message if isinstance(message, Descriptor) else message.DESCRIPTOR
     return {field.name: field for field in descriptor.fields}
 
 
-def get_kind(field: FieldDescriptor) -> Descriptor:
-    """The type of a field that holds messages."""
-    assert field.message_type is not None, f"{field.full_name} holds no messages"
+def get_message_type(field: FieldDescriptor) -> Descriptor:
+    """The message type of a field."""
+    assert field.message_type is not None, f"{field.full_name} is not a message field"
     return field.message_type
 
 
 def get_enum_values(field: FieldDescriptor) -> list[EnumValueDescriptor]:
-    """What a field with an enum can say, without the value that stands for nothing."""
-    assert field.enum_type is not None, f"{field.full_name} holds no enum"
+    """The values of an enum field, without the unspecified one."""
+    assert field.enum_type is not None, f"{field.full_name} is not an enum field"
     return [value for value in field.enum_type.values if value.number]
 
 
-def is_of_kind(field: FieldDescriptor, kind: type[Message]) -> bool:
-    """Whether the field holds messages of a type."""
+def is_of_type(field: FieldDescriptor, message_type: type[Message]) -> bool:
+    """Whether the field holds messages of this type."""
     found = field.message_type
-    return found is not None and found.full_name == kind.DESCRIPTOR.full_name
+    return found is not None and found.full_name == message_type.DESCRIPTOR.full_name
 
 
 def get_comment(full_name: str) -> str:
-    """The comment above a definition, its lines joined; empty if it has none."""
+    """The comment above a definition, as one line; empty if there is none."""
     return _load_comments().get(full_name, "")
 
 
@@ -97,12 +96,12 @@ def get_value_comment(value: EnumValueDescriptor) -> str:
 
 
 def may_be_left_out(field: FieldDescriptor) -> bool:
-    """Whether a user need not give the field."""
+    """Whether the field is optional for users."""
     return bool(get_option(field, options.may_be_left_out))
 
 
 def get_unit(field: FieldDescriptor) -> int:
-    """How the field is to be read and shown: a value of blockenergy.options.v1.Unit."""
+    """The field's unit: a value of blockenergy.options.v1.Unit."""
     return int(get_option(field, options.unit))
 
 
@@ -112,32 +111,32 @@ def get_unit_name(unit: int) -> str:
 
 
 def get_signer(message: Descriptor) -> str:
-    """The field with the address that signs the message; empty if the message is never sent."""
+    """The field with the signer's address; empty if the message is not sent in transactions."""
     return str(get_option(message, options.signer))
 
 
 def get_roles(message: Descriptor) -> tuple[int, ...]:
-    """The roles of which the signer needs one; none means any registered participant."""
+    """The roles that allow signing; none means any registered participant."""
     return tuple(get_option(message, options.role))
 
 
 def get_text(value: EnumValueDescriptor) -> str:
-    """The sentence for the user that an enum value carries."""
+    """The sentence for users that an enum value carries."""
     return str(get_option(value, options.text))
 
 
 def get_short_name(value: EnumValueDescriptor) -> str:
-    """`ROLE_PROSUMER` as people write it: `prosumer`."""
+    """The short name for users: `prosumer` for `ROLE_PROSUMER`."""
     return value.name.removeprefix(_get_enum_prefix(value.type)).lower().replace("_", "-")
 
 
 def get_first_sentence(comment: str) -> str:
-    """Up to the first full stop that ends a sentence."""
+    """The text up to the end of its first sentence."""
     return re.split(r"(?<=\.)\s", comment, maxsplit=1)[0]
 
 
 def to_kebab_case(name: str) -> str:
-    """`PlaceOrder` and `place_order` as `place-order`."""
+    """`place-order` for `PlaceOrder` and `place_order`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower().replace("_", "-")
 
 
@@ -165,7 +164,7 @@ def _load_comments() -> dict[str, str]:
 
 
 def _list_names(source: FileDescriptorProto) -> Iterator[tuple[_Path, str]]:
-    """The path and full name of everything in a file that can have a comment."""
+    """Paths and full names of everything in a file that can have a comment."""
     package = source.package
     for index, message in enumerate(source.message_type):
         yield from _list_message_names(message, (_FILE_MESSAGE, index), package)
@@ -201,7 +200,7 @@ def _list_enum_names(
 
 
 def _get_enum_prefix(enum: EnumDescriptor) -> str:
-    """What the names of all values have in common, as far as the last underscore."""
+    """The common prefix of all value names, up to its last underscore."""
     names = [value.name for value in enum.values]
     common = names[0] if len(names) == 1 else _get_common_beginning(names)
     return common[: common.rfind("_") + 1]

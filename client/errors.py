@@ -1,7 +1,7 @@
-"""Every failure that a user can cause or meet is one of these: a sentence and an exit code.
+"""Every failure that a user can cause or encounter: one sentence and an exit code.
 
-The exit codes are those of the command line: 1 refused by the chain, 2 wrong usage, 3 the node
-cannot be reached or does not answer in time, 4 a file or key is missing or cannot be used.
+The exit codes are those of the command line: 1 rejected by the chain, 2 wrong usage, 3 the node
+cannot be reached or does not respond in time, 4 a file or key is missing or cannot be used.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ class ClientError(Exception):
 
     @property
     def sentence(self) -> str:
-        """What is wrong and what to do."""
+        """What is wrong, and what to do about it."""
         return str(self)
 
 
-class RefusedError(ClientError):
-    """The chain refused a transaction or a query.
+class RejectedError(ClientError):
+    """The chain rejected a transaction or a query.
 
-    `tx_hash` is set for a transaction, `height` for one that failed in a block.
+    `tx_hash` is set for a transaction, `height` if it failed in a block.
     """
 
     exit_code = 1
@@ -31,7 +31,7 @@ class RefusedError(ClientError):
     def __init__(
         self, codespace: str, code: int, log: str, tx_hash: bytes = b"", height: int = 0
     ) -> None:
-        super().__init__(log or f"the chain refused with code {code} of codespace {codespace}")
+        super().__init__(log or f"the chain returned error {code} of codespace {codespace}")
         self.codespace = codespace
         self.code = code
         self.log = log
@@ -40,15 +40,15 @@ class RefusedError(ClientError):
 
 
 class UsageError(ClientError):
-    """A value or an option that cannot be right, found before anything was sent."""
+    """An invalid value or option, detected before anything was sent."""
 
     exit_code = 2
 
 
 class RpcError(ClientError):
-    """The node cannot be reached, does not answer in time, or answers with an error of its own.
+    """The node cannot be reached, does not respond in time, or responds with an error of its own.
 
-    `detail` is what the node said, for example `tx already exists in cache`.
+    `detail` is the node's own text, for example `tx already exists in cache`.
     """
 
     exit_code = 3
@@ -59,6 +59,6 @@ class RpcError(ClientError):
 
 
 class MissingError(ClientError):
-    """A file or key that is missing, damaged or locked."""
+    """A file or key is missing, damaged or locked."""
 
     exit_code = 4

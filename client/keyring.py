@@ -1,8 +1,8 @@
 """A folder of keys, one file each: NAME.json, readable by its owner only.
 
-A file is written whole or not at all and never over another one. With a passphrase the secret is
-encrypted (scrypt, then AES-256-GCM, which also covers the readable part of the file); without one
-it lies there as it is, for tests and for machines that start unattended.
+A file is written atomically and never overwritten. With a passphrase the secret is encrypted
+(scrypt, then AES-256-GCM, which also authenticates the rest of the file); without one it is stored
+in the clear, for tests and for machines that start unattended.
 """
 
 from __future__ import annotations
@@ -29,59 +29,62 @@ FILE_BYTES_MAX = 16 * 1024
 FILE_VERSION = 1
 # 128 MiB and about half a second per guess, as OWASP recommends for scrypt.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 17, 8, 1
-# A file that asks for more was not written by us, and would exhaust the machine.
+# We write no file with a higher cost, which could exhaust the machine's memory.
 SCRYPT_N_MAX = 1 << 20
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_KINDS: dict[str, type[AccountKey | MeterKey]] = {"account": AccountKey, "meter": MeterKey}
+_KEY_TYPES: dict[str, type[AccountKey | MeterKey]] = {"account": AccountKey, "meter": MeterKey}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What can be known of a key without its passphrase."""
+    """The public part of a stored key."""
 
     name: str
-    kind: str
-    # Empty for a meter, which has no account.
+    # `account` or `meter`.
+    key_type: str
+    # Empty for a meter key, which has no account.
     address: str
     pub_key: bytes
     is_encrypted: bool
 
 
 def get_home() -> Path:
-    """The folder of this user: $BLOCKENERGY_HOME, else ~/.blockenergy."""
+    """The user's folder: $BLOCKENERGY_HOME, else ~/.blockenergy."""
     named = os.environ.get(HOME_VARIABLE)
     return Path(named) if named else Path.home() / ".blockenergy"
 
 
 class Keyring:
-    """The keys in a folder. Raises MissingError where a key or its file cannot be used."""
+    """The keys in a folder. Raises MissingError if a key or its file cannot be used."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or get_home() / "keys"
 
     def add(self, name: str, key: Key, passphrase: str | None) -> KeyInfo:
-        """Stores a key, encrypted unless the passphrase is None; refuses a name in use."""
+        """Adds a key, encrypted unless the passphrase is None. UsageError if the name is taken."""
         path = self._path(name)
         self.require_new(name)
-        info = KeyInfo(name, key.kind, key.address, key.pub_key, passphrase is not None)
+        info = KeyInfo(name, key.key_type, key.address, key.pub_key, passphrase is not None)
         content = _to_json(info, key.secret, passphrase)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write_new(path, json.dumps(content, indent=2) + "\n")
         except FileExistsError:
-            raise UsageError(f"there is a key {name} in {self.folder}; take another name") from None
+            raise UsageError(
+                f"a key named {name} exists in {self.folder}; choose another name"
+            ) from None
         except OSError as error:
             raise MissingError(f"{path} cannot be written: {error.strerror}") from error
         return info
 
     def require_new(self, name: str) -> None:
-        """Refuses a name that is in use or cannot be one."""
+        """Raises UsageError if a name is invalid or taken."""
         if self._path(name).exists():
-            raise UsageError(f"there is a key {name} in {self.folder}; take another name")
+            raise UsageError(f"a key named {name} exists in {self.folder}; choose another name")
 
     def load(self, name: str, ask_passphrase: Callable[[], str]) -> Key:
-        """The key of a name; the passphrase is asked for only if the key is encrypted."""
+        """The key with this name; asks for the passphrase only if the key is encrypted."""
         info, content = self._read(name)
         sealed = content.get("encrypted_secret")
         try:
@@ -89,9 +92,9 @@ class Keyring:
                 secret = base64.b64decode(content["secret"], validate=True)
             else:
                 secret = _decrypt(sealed, ask_passphrase(), _header(info))
-            key = _KINDS[info.kind](secret)
+            key = _KEY_TYPES[info.key_type](secret)
         except InvalidTag:
-            raise MissingError(f"the passphrase of key {name} is wrong; try again") from None
+            raise MissingError(f"the passphrase for key {name} is wrong; try again") from None
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(name) from error
         if (key.pub_key, key.address) != (info.pub_key, info.address):
@@ -99,11 +102,11 @@ class Keyring:
         return key
 
     def get(self, name: str) -> KeyInfo:
-        """What is known of a key without its passphrase."""
+        """The public part of a key."""
         return self._read(name)[0]
 
     def list_keys(self) -> list[KeyInfo]:
-        """All keys, by name."""
+        """The public parts of all keys, sorted by name."""
         try:
             names = sorted(path.stem for path in self.folder.glob("*.json"))
         except OSError as error:
@@ -111,23 +114,23 @@ class Keyring:
         return [self.get(name) for name in names if _NAME.fullmatch(name)]
 
     def resolve_address(self, text: str) -> str:
-        """The address that a text is, or that belongs to the key it names."""
+        """The address itself, or that of the key with this name."""
         if text.startswith(f"{bech32.PREFIX}1"):
             try:
                 bech32.decode(text)
             except bech32.AddressError as error:
-                raise UsageError(f"{text} is no address: {error}") from None
+                raise UsageError(f"{text} is not a valid address: {error}") from None
             return text
         info = self.get(text)
         if not info.address:
-            raise UsageError(f"{text} is the key of a {info.kind} and has no address")
+            raise UsageError(f"{text} is a {info.key_type} key, which has no address")
         return info.address
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name) or name.startswith(f"{bech32.PREFIX}1"):
             raise UsageError(
-                f"{name!r} cannot name a key; use up to 64 letters, digits or . _ -, "
-                f"and not the beginning of an address ({bech32.PREFIX}1)"
+                f"{name!r} is not a valid key name; use up to 64 letters, digits or . _ -, "
+                f"not starting with {bech32.PREFIX}1 like an address"
             )
         return self.folder / f"{name}.json"
 
@@ -136,18 +139,18 @@ class Keyring:
         try:
             with path.open("rb") as file:
                 content = json.loads(file.read(FILE_BYTES_MAX))
-            if content["version"] != FILE_VERSION or content["kind"] not in _KINDS:
+            if content["version"] != FILE_VERSION or content["type"] not in _KEY_TYPES:
                 raise self._damaged(name)
             info = KeyInfo(
                 name=name,
-                kind=content["kind"],
+                key_type=content["type"],
                 address=content["address"],
                 pub_key=base64.b64decode(content["pub_key"], validate=True),
                 is_encrypted="encrypted_secret" in content,
             )
         except FileNotFoundError:
             raise MissingError(
-                f"there is no key {name} in {self.folder}; see blockenergy keys list"
+                f"there is no key named {name} in {self.folder}; see blockenergy keys list"
             ) from None
         except OSError as error:
             raise MissingError(f"{path} cannot be read: {error.strerror}") from error
@@ -156,13 +159,15 @@ class Keyring:
         return info, content
 
     def _damaged(self, name: str) -> MissingError:
-        return MissingError(f"{self._path(name)} is damaged; restore it, or the key from its words")
+        return MissingError(
+            f"{self._path(name)} is damaged; restore the file, or recover the key from its mnemonic"
+        )
 
 
 def _to_json(info: KeyInfo, secret: bytes, passphrase: str | None) -> dict[str, Any]:
     content: dict[str, Any] = {
         "version": FILE_VERSION,
-        "kind": info.kind,
+        "type": info.key_type,
         "address": info.address,
         "pub_key": _encode(info.pub_key),
     }
@@ -172,8 +177,8 @@ def _to_json(info: KeyInfo, secret: bytes, passphrase: str | None) -> dict[str, 
 
 
 def _header(info: KeyInfo) -> bytes:
-    """What the encryption covers beside the secret, so that files cannot be patched together."""
-    return json.dumps([FILE_VERSION, info.kind, info.address, _encode(info.pub_key)]).encode()
+    """The associated data of the encryption, so that parts of two files cannot be combined."""
+    return json.dumps([FILE_VERSION, info.key_type, info.address, _encode(info.pub_key)]).encode()
 
 
 def _encrypt(secret: bytes, passphrase: str, header: bytes) -> dict[str, Any]:
@@ -196,7 +201,7 @@ def _decrypt(sealed: dict[str, Any], passphrase: str, header: bytes) -> bytes:
     )
     n, r, p = sealed["n"], sealed["r"], sealed["p"]
     if not (0 < n <= SCRYPT_N_MAX and r == SCRYPT_R and p == SCRYPT_P):
-        raise ValueError("scrypt is asked for another cost than this program uses")
+        raise ValueError("the scrypt cost is not one that this program uses")
     return AESGCM(_stretch(passphrase, salt, n, r, p)).decrypt(nonce, ciphertext, header)
 
 
@@ -205,7 +210,7 @@ def _stretch(passphrase: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read; it appears whole, or FileExistsError."""
+    """Creates a file atomically, readable by its owner only; FileExistsError if it exists."""
     draft = path.with_suffix(f".{os.getpid()}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -1,8 +1,7 @@
-"""Keys and what they sign: accounts sign transactions, meters sign readings.
+"""Account keys, which sign transactions, and meter keys, which sign readings.
 
-An account key from a mnemonic is the key that Cosmos wallets derive from the same words: BIP-39
-with an empty passphrase, then BIP-32 along m/44'/118'/0'/0/0. Its signatures are deterministic
-(RFC 6979) and have a low S.
+An account key is derived from its mnemonic as Cosmos wallets do: BIP-39 with an empty passphrase,
+then BIP-32 along m/44'/118'/0'/0/0. Its signatures are deterministic (RFC 6979) with a low S.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
 SECRET_BYTES = 32
 MNEMONIC_BITS = 256
 _HARDENED = 1 << 31
-# m/44'/118'/0'/0/0: 118 is the coin type that Cosmos wallets use for every chain.
+# m/44'/118'/0'/0/0; 118 is the coin type of Cosmos wallets.
 COSMOS_PATH = (44 | _HARDENED, 118 | _HARDENED, _HARDENED, 0, 0)
 
 
 class AccountKey:
-    """A secp256k1 key that signs transactions; raises ValueError for an impossible secret."""
+    """A secp256k1 key that signs transactions; raises ValueError for an invalid secret."""
 
-    kind = "account"
+    key_type = "account"
 
     def __init__(self, secret: bytes) -> None:
         self._key = PrivateKey(_require_secret(secret))
@@ -47,33 +46,35 @@ class AccountKey:
 
     @classmethod
     def from_mnemonic(cls, words: str) -> AccountKey:
-        """The key of 12 to 24 BIP-39 words; raises UsageError if they are not a mnemonic."""
+        """The key of a BIP-39 mnemonic of 12 to 24 words; raises UsageError if it is invalid."""
         words = " ".join(words.split()).lower()
         library = _mnemonic_library()
         if not library.check(words):
-            raise UsageError("these words are no BIP-39 mnemonic; check their spelling and order")
+            raise UsageError(
+                "these words are not a BIP-39 mnemonic; check their spelling and order"
+            )
         return cls(derive_secret(library.to_seed(words), COSMOS_PATH))
 
     @property
     def secret(self) -> bytes:
-        """The 32 bytes that make the key; whoever has them is the account."""
+        """The private key, 32 bytes; it gives full control of the account."""
         return bytes(self._key.secret)
 
     def sign(self, content: bytes) -> bytes:
-        """The 64-byte r||s signature over sha256 of the content."""
+        """The 64-byte r||s signature over the SHA-256 of the content."""
         return bytes(self._key.sign_recoverable(content)[:64])
 
 
 class MeterKey:
     """An Ed25519 key that signs readings."""
 
-    kind = "meter"
+    key_type = "meter"
     address = ""
 
     def __init__(self, secret: bytes) -> None:
         self.secret = _require_secret(secret)
         self._key = Ed25519PrivateKey.from_private_bytes(secret)
-        # 32 bytes, as MsgAddMeter takes it.
+        # 32 bytes, as in MsgAddMeter.
         self.pub_key = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     @classmethod
@@ -90,14 +91,14 @@ Key = AccountKey | MeterKey
 
 
 def make_mnemonic() -> str:
-    """24 new random BIP-39 words."""
+    """A new random BIP-39 mnemonic of 24 words."""
     return _mnemonic_library().generate(MNEMONIC_BITS)
 
 
 def derive_secret(seed: bytes, path: tuple[int, ...]) -> bytes:
     """The private key at a path of a BIP-32 tree.
 
-    A child whose tweak is not a valid key does not exist: ValueError, with odds below 2^-127.
+    Raises ValueError if a child does not exist, which has a probability below 2^-127.
     """
     digest = hmac.digest(b"Bitcoin seed", seed, hashlib.sha512)
     key, chain_code = PrivateKey(digest[:32]), digest[32:]
@@ -109,7 +110,7 @@ def derive_secret(seed: bytes, path: tuple[int, ...]) -> bytes:
 
 
 def _require_secret(secret: bytes) -> bytes:
-    # The library would take a shorter secret and fill it up.
+    # The library would accept a shorter secret and pad it.
     if len(secret) != SECRET_BYTES:
         raise ValueError(f"a secret has {SECRET_BYTES} bytes, not {len(secret)}")
     return secret
@@ -120,6 +121,6 @@ def _mnemonic_library() -> Mnemonic:
         from mnemonic import Mnemonic
     except ImportError as error:
         raise MissingError(
-            "mnemonics need the package mnemonic; install blockenergy[client]"
+            "mnemonics need the package mnemonic; run pip install blockenergy[client]"
         ) from error
     return Mnemonic("english")

@@ -1,6 +1,6 @@
-"""Asks the chain: a request message goes in, the response message that its rpc names comes out.
+"""Queries the chain: a request message in, the response message of its rpc out.
 
-A refusal is a RefusedError with the codespace, code and sentence of the chain.
+An error of the chain is a RejectedError with its codespace, code and sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from google.protobuf import message_factory
 from google.protobuf.message import DecodeError, Message
 
 from client.catalog import get_query_by_request
-from client.errors import RefusedError, RpcError
+from client.errors import RejectedError, RpcError
 from client.rpc import Rpc
 
 R = TypeVar("R", bound=Message)
@@ -23,15 +23,15 @@ def query(rpc: Rpc, request: Message) -> Message: ...
 @overload
 def query(rpc: Rpc, request: Message, response_type: type[R]) -> R: ...
 def query(rpc: Rpc, request: Message, response_type: type[Message] | None = None) -> Message:
-    """The answer to a request; naming its type tells the type checker, and is checked."""
+    """The response to a request; `response_type` is checked, and informs the type checker."""
     operation = get_query_by_request()[request.DESCRIPTOR.full_name]
-    kind = message_factory.GetMessageClass(operation.response)
-    assert response_type in (None, kind), f"{operation.path} answers with {kind.__name__}"
-    return ask(rpc, operation.path, request, kind)
+    message_type = message_factory.GetMessageClass(operation.response)
+    assert response_type in (None, message_type), f"{operation.path} returns {message_type}"
+    return query_path(rpc, operation.path, request, message_type)
 
 
 def query_pages(rpc: Rpc, request: Message, response_type: type[R]) -> Iterator[R]:
-    """The answers page by page, up to the last; the request names the size of a page."""
+    """All pages of the response; the request sets the page size."""
     page = type(request)()
     page.CopyFrom(request)
     while True:
@@ -44,14 +44,14 @@ def query_pages(rpc: Rpc, request: Message, response_type: type[R]) -> Iterator[
         page.pagination.offset = 0  # type: ignore[attr-defined]
 
 
-def ask(rpc: Rpc, path: str, request: Message, response_type: type[R]) -> R:
-    """The answer at a path that is not in the catalog of queries."""
+def query_path(rpc: Rpc, path: str, request: Message, response_type: type[R]) -> R:
+    """The response at a path, which need not be in the catalog of queries."""
     result = rpc.abci_query(path, request.SerializeToString())
     if result.code:
-        raise RefusedError(result.codespace, result.code, result.log)
+        raise RejectedError(result.codespace, result.code, result.log)
     try:
         return response_type.FromString(result.value)
     except DecodeError as error:
         raise RpcError(
-            f"the answer to {path} cannot be read; is the node of this chain?"
+            f"the response to {path} cannot be decoded; is the node on this chain?"
         ) from error

@@ -1,8 +1,8 @@
-"""The JSON-RPC interface of a CometBFT node: one class, answers as typed values.
+"""The JSON-RPC interface of a CometBFT node: one class, results as typed values.
 
-An `Rpc` may be used by several threads; each has a connection of its own, kept open between calls.
-Every failure is an RpcError with a sentence: node not reachable, no answer in time, an answer that
-cannot be read, or an error that the node itself reports.
+`Rpc` is thread-safe: each thread has a connection of its own, kept open between calls. Every
+failure is an RpcError with a sentence: node unreachable, timeout, malformed response, or an error
+reported by the node.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ T = TypeVar("T")
 DEFAULT_NODE = "tcp://127.0.0.1:26657"
 DEFAULT_TIMEOUT_S = 10.0
 # More than the largest block with its results.
-ANSWER_BYTES_MAX = 256 * 1024 * 1024
+RESPONSE_BYTES_MAX = 256 * 1024 * 1024
 POLL_INTERVAL_S = 0.1
 _SCHEMES = {"tcp": False, "http": False, "https": True}
 
@@ -49,8 +49,7 @@ _SCHEMES = {"tcp": False, "http": False, "https": True}
 class Rpc:
     """A node at an address such as `tcp://127.0.0.1:26657`.
 
-    Each call takes at most `timeout_s` per step of the connection. Raises UsageError for an address
-    of another form.
+    `timeout_s` applies to each step of the connection. Raises UsageError for an invalid address.
     """
 
     def __init__(self, node: str = DEFAULT_NODE, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
@@ -60,7 +59,7 @@ class Rpc:
         except ValueError:
             port = None
         if parts.scheme not in _SCHEMES or not parts.hostname or port is None:
-            raise UsageError(f"{node!r} is not the address of a node; write it like {DEFAULT_NODE}")
+            raise UsageError(f"{node!r} is not a node address such as {DEFAULT_NODE}")
         self.node = node
         self._host, self._port = parts.hostname, port
         self._is_tls = _SCHEMES[parts.scheme]
@@ -70,20 +69,20 @@ class Rpc:
         self._ids = itertools.count(1)
 
     def status(self) -> NodeStatus:
-        """Who the node is and how far it has come."""
+        """The node's identity and its latest block."""
         return self._read(parse_status, "status", {})
 
     def abci_query(self, path: str, data: bytes, *, prove: bool = False) -> QueryResult:
-        """Asks the application; a refusal is in the result, not an error."""
+        """Queries the application; its error is returned in the result, not raised."""
         params = {"path": path, "data": data.hex(), "prove": prove}
         return self._read(parse_query_result, "abci_query", params)
 
     def broadcast_tx_sync(self, tx: bytes) -> BroadcastResult:
-        """Hands a transaction over and waits until the node has checked it."""
+        """Submits a transaction and waits until the node has checked it."""
         return self._read(parse_broadcast_result, "broadcast_tx_sync", {"tx": _base64(tx)})
 
     def broadcast_tx_async(self, tx: bytes) -> BroadcastResult:
-        """Hands a transaction over without waiting for anything."""
+        """Submits a transaction without waiting for anything."""
         return self._read(parse_broadcast_result, "broadcast_tx_async", {"tx": _base64(tx)})
 
     def tx(self, tx_hash: bytes) -> TxResult | None:
@@ -101,8 +100,8 @@ class Rpc:
         while (result := self.tx(tx_hash)) is None:
             if time.monotonic() >= deadline:
                 raise RpcError(
-                    f"transaction {tx_hash.hex().upper()} is in no block after {wait_s:g} s; "
-                    "it may still get into one, so look for it before sending again"
+                    f"transaction {tx_hash.hex().upper()} is not in a block after {wait_s:g} s; "
+                    "it may still be included, so look it up before sending again"
                 )
             time.sleep(POLL_INTERVAL_S)
         return result
@@ -112,21 +111,21 @@ class Rpc:
         return self._read(parse_block, "block", _at(height))
 
     def block_results(self, height: int | None = None) -> BlockResults:
-        """What the transactions of a block resulted in, with all events."""
+        """The results of a block's transactions, with all events."""
         return self._read(parse_block_results, "block_results", _at(height))
 
     def call(self, method: str, params: Mapping[str, object]) -> Json:
-        """Any method of the node; gives the `result` of its answer."""
+        """Calls any method of the node; returns the `result` of the response."""
         is_repeatable = not method.startswith("broadcast_")
         body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        answer = self._parse(self._post(json.dumps(body).encode(), is_repeatable=is_repeatable))
-        error = answer.get("error")
+        response = self._parse(self._post(json.dumps(body).encode(), is_repeatable=is_repeatable))
+        error = response.get("error")
         if error:
             detail = f"{error.get('data') or error.get('message') or error}"
-            raise RpcError(f"the node at {self.node} answers: {detail}", detail)
-        result = answer.get("result")
+            raise RpcError(f"the node at {self.node} responds: {detail}", detail)
+        result = response.get("result")
         if not isinstance(result, dict):
-            raise RpcError(f"the answer of {self.node} has no result; is it a CometBFT node?")
+            raise RpcError(f"the response of {self.node} has no result; is it a CometBFT node?")
         return result
 
     def close(self) -> None:
@@ -142,15 +141,15 @@ class Rpc:
             return parse(result)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RpcError(
-                f"the answer of {self.node} to {method} has another form than expected "
+                f"the response of {self.node} to {method} does not have the expected form "
                 f"({type(error).__name__}: {error}); is it a CometBFT 0.38 node?"
             ) from error
 
     def _post(self, body: bytes, *, is_repeatable: bool) -> bytes:
-        """Sends a request; once more if the node closes a connection that was kept open.
+        """Sends a request; retries once if the node has closed a kept-alive connection.
 
-        A request that changes something is never sent twice here: whether the node got it the first
-        time is for the caller to find out.
+        A request that changes something is never sent twice here: the caller must find out whether
+        the node received it.
         """
         connection = self._get_kept_connection()
         try:
@@ -164,46 +163,46 @@ class Rpc:
 
     def _post_once(self, connection: http.client.HTTPConnection, body: bytes) -> bytes:
         connection.request("POST", self._path, body, {"Content-Type": "application/json"})
-        answer: bytes = connection.getresponse().read(ANSWER_BYTES_MAX + 1)
-        if len(answer) > ANSWER_BYTES_MAX:
+        response: bytes = connection.getresponse().read(RESPONSE_BYTES_MAX + 1)
+        if len(response) > RESPONSE_BYTES_MAX:
             self.close()
-            raise RpcError(f"the answer of {self.node} is larger than {ANSWER_BYTES_MAX} bytes")
-        return answer
+            raise RpcError(f"the response of {self.node} is larger than {RESPONSE_BYTES_MAX} bytes")
+        return response
 
     def _get_kept_connection(self) -> http.client.HTTPConnection | None:
-        """This thread's connection, unless the node has closed it since its last answer."""
+        """This thread's connection, unless the node has closed it since its last response."""
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None or connection.sock is None:
             return None
-        # Nothing is due from the node now: what can be read is the end of the connection.
+        # No response is pending, so readable data means that the node closed the connection.
         if select.select([connection.sock], [], [], 0)[0]:
             self.close()
             return None
         return connection
 
     def _open_connection(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=self._timeout_s)
+        factory = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
+        connection = factory(self._host, self._port, timeout=self._timeout_s)
         self._local.connection = connection
         return connection
 
     def _describe(self, error: Exception) -> RpcError:
         if isinstance(error, TimeoutError):
             return RpcError(
-                f"the node at {self.node} did not answer within {self._timeout_s:g} s; try again "
-                "or look at the node's log"
+                f"the node at {self.node} did not respond within {self._timeout_s:g} s; try again "
+                "or check the node's log"
             )
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return RpcError(
-            f"the node at {self.node} cannot be reached ({reason}); start it, or name another one"
+            f"the node at {self.node} cannot be reached ({reason}); start it, or set --node"
         )
 
-    def _parse(self, answer: bytes) -> Json:
+    def _parse(self, response: bytes) -> Json:
         with contextlib.suppress(ValueError):
-            parsed = json.loads(answer)
+            parsed = json.loads(response)
             if isinstance(parsed, dict):
                 return parsed
-        raise RpcError(f"the answer of {self.node} is no JSON-RPC; is it a CometBFT node?")
+        raise RpcError(f"the response of {self.node} is not JSON-RPC; is it a CometBFT node?")
 
 
 def _base64(data: bytes) -> str:

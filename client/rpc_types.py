@@ -1,7 +1,7 @@
-"""What a CometBFT node answers, as typed values: heights are ints, hashes and data are bytes.
+"""Responses of a CometBFT node as typed values: heights are ints, hashes and data are bytes.
 
-The `parse_` functions take the `result` of a JSON-RPC answer and raise KeyError, TypeError or
-ValueError where its form is not that of CometBFT 0.38.
+The `parse_` functions take the `result` of a JSON-RPC response and raise KeyError, TypeError or
+ValueError if it does not have the form of CometBFT 0.38.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from tendermint.crypto import proof_pb2
 
-# An object of a JSON answer.
+# A JSON object.
 Json = dict[str, Any]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
@@ -22,7 +22,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A node and the latest block that it has."""
+    """A node and its latest block."""
 
     chain_id: str
     node_id: str
@@ -39,7 +39,7 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """The application's answer to a query."""
+    """The application's response to a query."""
 
     code: int
     codespace: str
@@ -51,7 +51,7 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastResult:
-    """What became of a transaction that was handed over: code 0 means taken into the mempool."""
+    """The result of submitting a transaction; code 0 means accepted into the mempool."""
 
     hash: bytes
     code: int
@@ -69,7 +69,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What a transaction resulted in; code 0 means that it was executed."""
+    """The result of a transaction; code 0 means that it was executed."""
 
     code: int
     codespace: str
@@ -94,7 +94,7 @@ class TxResult:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block: its header in part, and its transactions."""
+    """A block: part of its header, and its transactions."""
 
     chain_id: str
     height: int
@@ -108,12 +108,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class BlockResults:
-    """What a block resulted in."""
+    """The results of a block."""
 
     height: int
     app_hash: bytes
     tx_results: tuple[ExecutionResult, ...]
-    # Of the block itself, outside any transaction.
+    # Of the block itself, outside transactions.
     block_events: tuple[Event, ...]
 
 
@@ -199,7 +199,7 @@ def parse_block_results(result: Json) -> BlockResults:
 
 
 def parse_execution(result: Json) -> ExecutionResult:
-    """The result of one transaction, as `tx` and `block_results` give it."""
+    """The result of one transaction, as in `tx` and `block_results`."""
     return ExecutionResult(
         code=int(result.get("code", 0)),
         codespace=result.get("codespace", ""),
@@ -215,8 +215,8 @@ def parse_time_ns(text: str) -> int:
     """A time such as `2026-10-01T12:00:00.123456789Z` in nanoseconds since 1970."""
     found = _TIME.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is no UTC time")
-    # A node without any block reports the year 1; nothing here is older than 1970.
+        raise ValueError(f"{text!r} is not a UTC time")
+    # A node without blocks reports the year 1; nothing else is before 1970.
     seconds = int(datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp())
     return max(0, seconds) * 1_000_000_000 + int((found[2] or "").ljust(9, "0"))
 

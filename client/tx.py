@@ -1,7 +1,7 @@
-"""Transactions in the Cosmos format: built, signed (SIGN_MODE_DIRECT) and read.
+"""Transactions in the Cosmos format: built, signed (SIGN_MODE_DIRECT) and decoded.
 
-The bytes that `sign` returns are final: the signature covers the body and the authentication info
-exactly as they stand in the TxRaw, and the transaction's hash is sha256 of the whole.
+The bytes returned by `sign` are final: the signature covers body and auth info exactly as encoded
+in the TxRaw, and the transaction's hash is the SHA-256 of all bytes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def sign(
     memo: str = "",
     timeout_height: int = 0,
 ) -> bytes:
-    """The bytes of a signed transaction, ready to be broadcast."""
+    """The bytes of a signed transaction, ready to broadcast."""
     body = _make_body(messages, memo, timeout_height)
     auth_info = _make_auth_info(key.pub_key, sequence, fee, gas_limit)
     doc = SignDoc(
@@ -57,7 +57,7 @@ def compute_size_max(
     memo: str = "",
     timeout_height: int = 0,
 ) -> int:
-    """The bytes that a transaction takes at the most, whatever its sequence and gas limit are."""
+    """Max size of a transaction in bytes, for any sequence and gas limit."""
     raw = TxRaw(
         body_bytes=_make_body(messages, memo, timeout_height),
         auth_info_bytes=_make_auth_info(pub_key, _UINT64_MAX, fee, _UINT64_MAX),
@@ -67,12 +67,12 @@ def compute_size_max(
 
 
 def compute_hash(tx: bytes) -> bytes:
-    """The hash under which nodes know a transaction."""
+    """The hash by which nodes identify a transaction."""
     return hashlib.sha256(tx).digest()
 
 
 def decode(tx: bytes) -> Tx:
-    """A transaction that was read from a block; raises UsageError if it is none."""
+    """Decodes a transaction from a block; raises UsageError if the bytes are not one."""
     try:
         raw = TxRaw.FromString(tx)
         return Tx(
@@ -81,23 +81,23 @@ def decode(tx: bytes) -> Tx:
             signatures=raw.signatures,
         )
     except DecodeError as error:
-        raise UsageError("these bytes are no transaction") from error
+        raise UsageError("these bytes are not a transaction") from error
 
 
 def pack(message: Message) -> AnyMessage:
-    """A message with its type, as transactions carry it."""
+    """The message as an Any, as transactions carry it."""
     return AnyMessage(
         type_url=f"/{message.DESCRIPTOR.full_name}", value=message.SerializeToString()
     )
 
 
 def unpack(packed: AnyMessage) -> Message:
-    """The message inside; the packed message itself if its type or content is not known."""
-    kind = get_message_class(packed.type_url.rpartition("/")[2])
-    if kind is None:
+    """The message in an Any; the Any itself if its type is unknown or its value invalid."""
+    message_type = get_message_class(packed.type_url.rpartition("/")[2])
+    if message_type is None:
         return packed
     try:
-        return kind.FromString(packed.value)
+        return message_type.FromString(packed.value)
     except DecodeError:
         return packed
 

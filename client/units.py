@@ -1,8 +1,8 @@
-"""Numbers as people write them, and back: `parse(unit, format_value(unit, n)) == n`, always.
+"""Numbers with units as text, and back: `parse(unit, format_value(unit, n)) == n`, always.
 
-A text stands for exactly one integer in the unit that the definition names: 5kWh is 5000 Wh, 0.24
-is 240000 millionths per kWh. What cannot be said exactly is refused, never rounded. Slots relative
-to now and names of keys need somebody who knows them: see client.fields.
+A text means exactly one integer in the unit of the definition: 5kWh is 5000 Wh, 0.24 is 240000
+millionths per kWh. What is not exact is rejected, never rounded. Slots relative to now and names of
+keys need a node or a keyring: see client.cli.values.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from blockenergy.options.v1 import options_pb2 as options
 from client.errors import UsageError
 
 UINT64_MAX = (1 << 64) - 1
-# Long enough for any number of 64 bits with its fraction and unit.
+# Enough for any 64-bit number with a fraction and a unit.
 TEXT_MAX = 64
 
-# Names of units with the power of ten that leads to the base unit. The first is the base.
+# Units by name, with their power of ten relative to the first, the base unit.
 _PREFIXED: dict[int, dict[str, int]] = {
     options.UNIT_WH: {"Wh": 0, "kWh": 3, "MWh": 6, "GWh": 9, "TWh": 12},
     options.UNIT_W: {"W": 0, "kW": 3, "MW": 6, "GW": 9},
@@ -48,26 +48,26 @@ _EXAMPLES: dict[int, str] = {
 
 
 def get_example(unit: int) -> str:
-    """How a value of the unit is written; empty for plain values."""
+    """An example of a value in the unit; empty for plain values."""
     return _EXAMPLES.get(unit, "")
 
 
 def parse(unit: int, text: str) -> int:
-    """The integer that a text stands for; raises UsageError with an example."""
+    """The integer that a text means; raises UsageError with an example."""
     text = text.strip()
     try:
         number = _parse(unit, text) if len(text) <= TEXT_MAX else None
     except _TooPreciseError as error:
-        raise UsageError(f"{text!r} has more digits than the unit has; {error}") from None
+        raise UsageError(f"{text!r} is more precise than its unit; {error}") from None
     if number is None:
-        raise UsageError(f"{text!r} is not understood; write {_EXAMPLES.get(unit, '5')}")
+        raise UsageError(f"{text!r} is not valid; write {_EXAMPLES.get(unit, '5')}")
     if number > UINT64_MAX:
-        raise UsageError(f"{text!r} is too large; the largest number is 2^64 - 1 of the base unit")
+        raise UsageError(f"{text!r} is too large; the maximum is 2^64 - 1 of the base unit")
     return number
 
 
 def format_value(unit: int, number: int) -> str:
-    """The number for people, exact, in a form that `parse` reads back."""
+    """The number as text, exact, in a form that `parse` accepts."""
     if unit in _PREFIXED:
         return _format_prefixed(_PREFIXED[unit], number)
     if unit in (options.UNIT_MONEY, options.UNIT_PRICE):
@@ -83,7 +83,7 @@ def format_value(unit: int, number: int) -> str:
 
 
 def parse_decimal(text: str, decimals: int) -> int | None:
-    """`12.5` with 6 decimals is 12500000; None if it is no such number or is not exact."""
+    """`12.5` with 6 decimals is 12500000; None if it is not a number or not exact."""
     found = _NUMBER.fullmatch(text)
     if not found or found[3]:
         return None
@@ -94,7 +94,7 @@ def parse_decimal(text: str, decimals: int) -> int | None:
 
 
 def format_decimal(number: int, decimals: int, digits_min: int = 0) -> str:
-    """12500000 with 6 decimals is `12.5`, with at least so many digits after the point."""
+    """12500000 with 6 decimals is `12.5`, with at least `digits_min` digits after the point."""
     whole, fraction = divmod(number, 10**decimals)
     digits = f"{fraction:0{decimals}}".rstrip("0") if fraction else ""
     digits = digits.ljust(min(digits_min, decimals), "0")
@@ -127,7 +127,7 @@ def _parse(unit: int, text: str) -> int | None:
 def _parse_prefixed(
     powers: dict[str, int], whole: str, fraction: str | None, suffix: str
 ) -> int | None:
-    """A number with its unit. Only zero may come without: 5 could be meant as Wh or as kWh."""
+    """A number with its unit, required except for zero: 5 could be Wh or kWh."""
     if not suffix and int(whole) == 0 and not fraction:
         return 0
     power = powers.get(suffix)
@@ -137,13 +137,13 @@ def _parse_prefixed(
 def _scale(whole: str, fraction: str | None, power: int) -> int:
     digits = (fraction or "").rstrip("0")
     if len(digits) > power:
-        raise _TooPreciseError(f"at most {power} after the point fit here")
+        raise _TooPreciseError(f"max {power} digits after the point")
     factor: int = 10**power
     return int(whole) * factor + int(digits.ljust(power, "0") or "0")
 
 
 def _format_prefixed(powers: dict[str, int], number: int) -> str:
-    """The number with the largest unit that leaves a digit before the point."""
+    """The number in the largest unit that leaves a nonzero digit before the point."""
     base = next(iter(powers))
     fitting = [name for name, power in powers.items() if number >= 10**power]
     name = fitting[-1] if fitting else base
@@ -157,7 +157,7 @@ def _parse_time(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    # A time without its zone could mean two things; a fraction of a second cannot be said.
+    # A time without a zone is ambiguous, and the unit has whole seconds only.
     if moment.tzinfo is None or moment.microsecond or moment.timestamp() < 0:
         return None
     return round(moment.timestamp())

@@ -1,8 +1,8 @@
-"""Events as typed messages again, and blocks as they come.
+"""Decodes ABCI events into typed messages, and follows new blocks.
 
-`decode_event` is the inverse of what a node does with the events of the chain: the type of an ABCI
-event is the full name of a message, each attribute is a field with its value as JSON text, texts
-without quotes. Polling only: no block is left out, and none comes twice.
+`decode_event` inverts the encoding of the node: the type of an ABCI event is the full name of a
+message, each attribute is a field with its value as JSON, strings without quotes. Blocks are
+polled; each one is returned exactly once.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ DEFAULT_INTERVAL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class WatchedBlock:
-    """The typed events of a block: of the block itself, and of each transaction in order."""
+    """The typed events of a block: those of each transaction, and those of the block itself."""
 
     height: int
     app_hash: bytes
-    # Codes of the transactions; those with another code than 0 changed nothing.
+    # Result codes of the transactions; those with a code other than 0 changed nothing.
     tx_codes: tuple[int, ...]
     tx_events: tuple[tuple[Message, ...], ...]
     block_events: tuple[Message, ...]
 
     @property
     def events(self) -> Iterator[Message]:
-        """All typed events in the order in which they happened."""
+        """All typed events in the order of execution."""
         for events in self.tx_events:
             yield from events
         yield from self.block_events
@@ -64,7 +64,7 @@ def watch_blocks(
 ) -> Iterator[WatchedBlock]:
     """Every block from a height on (0: after the latest one), until `stop` is set.
 
-    Raises RpcError when the node fails; go on from the height after the last block that came.
+    Raises RpcError if the node fails; continue from the height after the last block returned.
     """
     stop = stop or threading.Event()
     height = first_height or rpc.status().latest_height + 1
@@ -77,31 +77,31 @@ def watch_blocks(
 
 
 def decode_events(events: Iterable[Event]) -> tuple[Message, ...]:
-    """The typed events among ABCI events, in their order."""
+    """The typed events among ABCI events, in order."""
     decoded = (decode_event(event) for event in events)
     return tuple(event for event in decoded if event is not None)
 
 
 def decode_event(event: Event) -> Message | None:
-    """The message that an ABCI event stands for; None for events of another kind.
+    """The message encoded in an ABCI event; None if it is not a typed event.
 
-    Raises RpcError if the values do not fit the definition of the event.
+    Raises RpcError if the values do not match the definition of the event.
     """
-    kind = get_message_class(event.type)
-    if kind is None:
+    message_type = get_message_class(event.type)
+    if message_type is None:
         return None
-    fields = get_fields(kind)
+    fields = get_fields(message_type)
     try:
         content = {
             key: _read_value(fields[key], value) for key, value in event.attributes if key in fields
         }
-        return json_format.ParseDict(content, kind())
+        return json_format.ParseDict(content, message_type())
     except (json_format.ParseError, ValueError) as error:
-        raise RpcError(f"event {event.type} cannot be read: {error}") from error
+        raise RpcError(f"event {event.type} cannot be decoded: {error}") from error
 
 
 def _read_value(field: FieldDescriptor, value: str) -> object:
-    """What the protobuf JSON parser takes: it reads numbers, enums and bytes from texts itself."""
+    """A value for the protobuf JSON parser, which accepts numbers, enums and bytes as text."""
     if field.is_repeated or field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BOOL):
         return json.loads(value)
     return value

@@ -28,7 +28,7 @@ from lifecycles import make_diagram
 
 from chain.app import MODULES
 from client.catalog import Operation, get_codespace, get_messages, get_module, get_queries
-from client.cli_tx import describe_signer
+from client.cli.tx import describe_signer
 from client.definitions import (
     get_comment,
     get_files,

@@ -1,19 +1,23 @@
-"""The meter bridge: takes in signed meter readings and carries them to the chain.
+"""The meter bridge: accepts signed meter readings and submits them to the chain.
 
-It promises: an acknowledged reading is on disk and is submitted until the chain has answered,
-whatever process is killed in between; and a reading reaches the chain as it was signed by the
-meter, because the bridge can check a signature but never make one.
+It promises: an acknowledged reading is on disk and is submitted until the chain returns a final
+result, whichever process is killed in between; and a reading reaches the chain exactly as the meter
+signed it, because the bridge can verify signatures but holds no meter key.
 
-    telegram, dsmr, readings    what a meter says, as one reading of one slot (pure)
-    intake                      what must hold before a reading is accepted
-    spool, spool_table          accepted readings, on disk
-    submit                      from the spool to the chain, and the answers back
-    chain, chain_client         what the bridge needs of the chain, and the node that gives it
-    server, tls, bridge         gRPC, and the parts put together
-    connection, commands        for gateways, and as `blockenergy meter`; client has both
+    formats/         telegrams of meters, parsed (pure)
+    readings         from a telegram to the reading of one slot (pure)
+    intake           checks a reading and accepts it
+    spool/           accepted readings, on disk
+    chain/           the chain as the bridge sees it; submission of due readings
+    server, tls      the gRPC service, and who may connect
+    bridge           assembles all of it
+    client/          for gateways, in Python and as `blockenergy meter`
+
+The walk of a reading: a push is `Pending` until the reading is on disk; the reading stays in the
+spool until the chain's `Result` for it is final.
 """
 
 import os
 
-# What gRPC's core writes on standard error is for its developers; our own sentences say it all.
+# gRPC's core logs for its own developers on standard error; our errors are complete without it.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -1,8 +1,8 @@
 """Runs a meter bridge: `python -m meter_bridge --home DIR --key NAME`.
 
-Exit codes: 0 stopped as asked; 1 the spool failed, or the address cannot be listened at; 2 wrong
-usage; 4 a file or key is missing or cannot be used; 70 a fault of this program. Every failure is
-one sentence on standard error.
+Exit codes: 0 stopped on request; 1 the spool failed, or the address cannot be listened on; 2 wrong
+usage; 4 a file or key is missing or cannot be used; 70 an internal error. Every failure is one
+sentence on standard error.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from client.cli_common import Parser, add_keyring_option, add_node_option
+from client.cli.common import Parser, add_keyring_option, add_node_option
 from client.errors import ClientError, UsageError
 from client.rpc import Rpc
 from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
-from meter_bridge.chain_client import NodeChain
+from meter_bridge.chain.node import NodeChain
 from meter_bridge.keys import HELP, load_account_key
 from meter_bridge.options import add_local_time_option
 from meter_bridge.server import ListenError, ServerLimits
@@ -29,13 +29,13 @@ from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
 
 DAY_S = 86_400
 NUMBER_MAX = 100_000_000
-EXIT_FAILED, EXIT_USAGE, EXIT_MISSING, EXIT_FAULT = 1, 2, 4, 70
+EXIT_FAILED, EXIT_USAGE, EXIT_MISSING, EXIT_INTERNAL = 1, 2, 4, 70
 
 log = logging.getLogger("meter_bridge")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a bridge until it is told to stop; gives the exit code."""
+    """Runs a bridge until it is stopped; returns the exit code."""
     try:
         args = make_parser().parse_args(arguments)
         set_up_log(args.log_format)
@@ -49,12 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (SpoolBrokenError, ListenError) as error:
         return complain(error, EXIT_FAILED)
     except Exception as error:
-        log.critical("a fault of this program", exc_info=error)
-        return complain(error, EXIT_FAULT)
+        log.critical("internal error", exc_info=error)
+        return complain(error, EXIT_INTERNAL)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until SIGTERM or SIGINT, or until the bridge cannot go on."""
+    """Serves until SIGTERM or SIGINT, or until the bridge cannot continue."""
     stop = threading.Event()
     failures: list[Exception] = []
 
@@ -68,26 +68,28 @@ def run(args: argparse.Namespace) -> int:
     bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key), fail)
     with bridge:
         host = args.listen.rpartition(":")[0]
-        log.info("listening at %s:%d as bridge %s", host, bridge.port, key.address)
+        log.info("listening on %s:%d as bridge %s", host, bridge.port, key.address)
         stop.wait()
         log.info("stopping")
     for error in failures:
-        return complain(error, EXIT_FAILED if isinstance(error, SpoolBrokenError) else EXIT_FAULT)
+        return complain(
+            error, EXIT_FAILED if isinstance(error, SpoolBrokenError) else EXIT_INTERNAL
+        )
     return 0
 
 
 def complain(error: Exception, exit_code: int) -> int:
-    """One sentence on standard error."""
+    """Prints one sentence on standard error."""
     print(f"meter_bridge: {error}", file=sys.stderr)
     return exit_code
 
 
 def make_settings(args: argparse.Namespace) -> Settings:
-    """The settings that the options stand for; errors: UsageError."""
+    """The settings from the options; errors: UsageError."""
     given = [path for path in (args.tls_cert, args.tls_key, args.tls_client_ca) if path is not None]
     if len(given) not in (0, 3):
         raise UsageError(
-            "--tls-cert, --tls-key and --tls-client-ca belong together; give all or none"
+            "--tls-cert, --tls-key and --tls-client-ca go together; give all three or none"
         )
     return Settings(
         home=args.home,
@@ -108,13 +110,13 @@ def make_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = Parser(
         prog="python -m meter_bridge",
-        description="Takes in signed meter readings over gRPC and submits them to the chain.",
+        description="Accepts signed meter readings over gRPC and submits them to the chain.",
     )
     parser.add_argument(
-        "--home", metavar="DIR", type=Path, required=True, help="folder of the spool"
+        "--home", metavar="DIR", type=Path, required=True, help="the spool's folder"
     )
     parser.add_argument(
-        "--key", metavar="KEY", required=True, help=f"the bridge's account: {HELP})"
+        "--key", metavar="KEY", required=True, help=f"the bridge's account key: {HELP})"
     )
     add_keyring_option(parser)
     add_node_option(parser)
@@ -122,13 +124,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--listen",
         metavar="HOST:PORT",
         default=DEFAULT_LISTEN,
-        help=f"where meters connect; port 0 takes a free one (default: {DEFAULT_LISTEN})",
+        help=f"address to listen on; port 0 picks a free one (default: {DEFAULT_LISTEN})",
     )
-    tls = parser.add_argument_group("TLS, needed where the address is not loopback")
-    tls.add_argument("--tls-cert", metavar="FILE", type=Path, help="the bridge's certificate, PEM")
-    tls.add_argument("--tls-key", metavar="FILE", type=Path, help="its key, PEM")
+    tls = parser.add_argument_group("TLS, required unless the address is loopback")
+    tls.add_argument("--tls-cert", metavar="FILE", type=Path, help="the bridge's certificate (PEM)")
+    tls.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
     tls.add_argument(
-        "--tls-client-ca", metavar="FILE", type=Path, help="authority of the clients, PEM"
+        "--tls-client-ca", metavar="FILE", type=Path, help="CA of the clients' certificates (PEM)"
     )
     add_local_time_option(parser)
     add_limits(parser)
@@ -136,21 +138,24 @@ def make_parser() -> argparse.ArgumentParser:
         "--log-format",
         choices=("plain", "json"),
         default="plain",
-        help="lines on standard error (default: plain)",
+        help="format of the log on standard error (default: plain)",
     )
     return parser
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
-    """Numbers that few have to change."""
+    """Limits that few operators need to change."""
     spool, server = SpoolLimits(), ServerLimits()
     limits = parser.add_argument_group("limits")
     numbers = {
-        "--tolerance-s": (None, "seconds off the end of a slot (default: a tenth, at most 60)"),
-        "--backlog-max": (spool.backlog_max, "readings that may wait for the chain"),
-        "--decided-max": (spool.decided_max, "answered readings that are kept"),
-        "--retention-days": (spool.retention_s // DAY_S, "days that they are kept"),
-        "--streams-max": (server.streams_max, "streams at once"),
+        "--tolerance-s": (
+            None,
+            "max seconds off the end of a slot (default: a tenth of it, max 60)",
+        ),
+        "--backlog-max": (spool.backlog_max, "max readings that wait for the chain"),
+        "--decided-max": (spool.decided_max, "max decided readings kept"),
+        "--retention-days": (spool.retention_s // DAY_S, "days that decided readings are kept"),
+        "--streams-max": (server.streams_max, "max concurrent streams"),
     }
     for option, (default, text) in numbers.items():
         shown = f"{text} (default: {default})" if default is not None else text
@@ -158,18 +163,18 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_number(text: str) -> int:
-    """A whole number that is not absurd."""
+    """A positive whole number within reason."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= NUMBER_MAX):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {NUMBER_MAX}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {NUMBER_MAX}")
     return int(text)
 
 
-def set_up_log(form: str) -> None:
-    """Lines for people, or JSON objects for programs, on standard error."""
+def set_up_log(log_format: str) -> None:
+    """Logs to standard error, as text or as JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonFormatter()
-        if form == "json"
+        if log_format == "json"
         else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -179,7 +184,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """A record as one line."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

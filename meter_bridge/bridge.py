@@ -1,4 +1,4 @@
-"""The parts of a meter bridge, put together, started and stopped in the right order."""
+"""Assembles a meter bridge, and starts and stops its parts in the right order."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from typing import Self
 from blockenergy.bridge.v1.bridge_pb2 import HealthResponse
 
 from meter_bridge.chain import Chain, ChainView
+from meter_bridge.chain.submit import POLL_S, Submitter
+from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime
 from meter_bridge.intake import Intake
 from meter_bridge.server import ServerLimits, Service, make_server
 from meter_bridge.spool import Spool, SpoolLimits
-from meter_bridge.submit import POLL_S, Submitter
-from meter_bridge.telegram import CENTRAL_EUROPE, LocalTime
 from meter_bridge.tls import TlsFiles, require_server_credentials
 
 log = logging.getLogger(__name__)
 
 DEFAULT_LISTEN = "127.0.0.1:26690"
-# Streams stay open for ever, so that a stop always takes this long when there are any.
+# Streams never end by themselves, so a stop takes this long if there are any.
 GRACE_S = 2.0
 STOP_S = 8.0
-REFUSALS_SHOWN = 10
+REJECTIONS_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a bridge is run."""
+    """The settings of a bridge."""
 
-    # Holds the spool; made if it is missing.
+    # Holds the spool; created if missing.
     home: Path
     listen: str = DEFAULT_LISTEN
     # None for plain text, on loopback only.
     tls: TlsFiles | None = None
     local_time: LocalTime = CENTRAL_EUROPE
-    # How far from the end of its slot a telegram may be taken; None for the rule in readings.
+    # Max distance of a telegram from the end of its slot; None for the default in readings.
     tolerance_s: int | None = None
     poll_s: float = POLL_S
     spool_limits: SpoolLimits = field(default_factory=SpoolLimits)
@@ -49,8 +49,8 @@ class Settings:
 class Bridge:
     """A meter bridge that submits to `chain`.
 
-    `on_failure` is called when it cannot go on: the process is to be stopped. `clock` gives the
-    time in seconds since 1970.
+    `on_failure` is called when it cannot continue: the process should stop. `clock` returns
+    seconds since 1970.
 
         with Bridge(settings, chain, stop_process) as bridge:
             stop_requested.wait()
@@ -84,16 +84,16 @@ class Bridge:
         self._submitter = Submitter(chain, self._view, self._spool, on_failure, settings.poll_s)
 
     def start(self) -> None:
-        """Begins to take in readings and to submit them."""
+        """Starts to accept readings and to submit them."""
         self._submitter.start()
         self._server.start()
 
     def stop(self) -> None:
-        """Takes in nothing more, answers what it has, and leaves the rest on disk."""
+        """Accepts nothing more, finishes pushes in progress, and leaves the rest on disk."""
         self._submitter.ask_to_stop()
         self._server.stop(GRACE_S).wait(GRACE_S + STOP_S)
         if not self._submitter.stop(STOP_S):
-            log.warning("a submission has no answer yet; the next start submits it again")
+            log.warning("a submission has no result yet; it is submitted again at the next start")
         self._spool.close()
 
     def __enter__(self) -> Self:
@@ -102,19 +102,19 @@ class Bridge:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.stop()
 
     def get_health(self) -> HealthResponse:
-        """Whether the bridge works, and how much waits."""
+        """Whether the bridge works, and its backlog."""
         counts = self._spool.count()
         params, head = self._view.params, self._view.head
         problem = self._submitter.problem
         if counts.backlog >= self._backlog_max:
-            problem = f"The bridge has {counts.backlog} readings waiting, its limit. {problem}"
+            problem = f"The backlog has reached its limit of {counts.backlog} readings. {problem}"
         since_s = counts.backlog_since_s or int(self._clock())
         return HealthResponse(
             healthy=not problem,
@@ -122,12 +122,12 @@ class Bridge:
             backlog=counts.backlog,
             backlog_age_s=max(0, int(self._clock()) - since_s),
             done=counts.done,
-            refused=counts.refused,
+            rejected=counts.rejected,
             chain_height=head.height if head else 0,
             chain_time_s=head.time_s if head else 0,
             chain_id=params.chain_id if params else "",
             slot_length_s=params.slot_length_s if params else 0,
             bridge=self._chain.bridge,
             conflicts=counts.conflicts,
-            recent_refusals=self._spool.list_refusals(REFUSALS_SHOWN),
+            recent_rejections=self._spool.list_rejections(REJECTIONS_SHOWN),
         )

@@ -1,8 +1,8 @@
-"""What must hold before a reading is accepted, and the acceptance itself.
+"""Checks pushed readings and hands accepted ones to the spool.
 
-A reading is accepted when its form is right, its slot has ended, its meter is registered to this
+A reading is accepted if it is well-formed, its slot has ended, its meter is registered to this
 bridge, the meter's key has signed it for this chain, and its deadline has not passed. The chain
-checks all of it again: what is refused here would be refused there, later and for a fee.
+checks all of this again; rejecting here saves the fee and tells the sender at once.
 """
 
 from __future__ import annotations
@@ -24,27 +24,22 @@ from blockenergy.metering.v1.state_pb2 import Reading
 
 from chain.metering import reading_sign_bytes
 from chain.runtime.signatures import verify_ed25519
-from meter_bridge import readings
+from meter_bridge import formats, readings
 from meter_bridge.chain import ChainUnreachableError, ChainView, Params
-from meter_bridge.spool import Outcome, Spool, SpoolFullError
-from meter_bridge.telegram import METER_ID, METER_ID_FORM, LocalTime, TelegramError
+from meter_bridge.formats.local_time import LocalTime
+from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM, TelegramError
+from meter_bridge.spool import Spool, SpoolFullError
 
 log = logging.getLogger(__name__)
 
-# The chain takes no larger register, and the spool can keep no larger number.
+# The largest register on the chain, and the largest number in the spool.
 NUMBER_MAX = (1 << 63) - 1
 SIGNATURE_BYTES = 64
-# A disk that has not answered after so long is not going to.
+# A disk that takes longer has failed.
 SPOOL_WAIT_S = 30.0
 
-RESULTS = {
-    Outcome.ACCEPTED: bridge_pb2.PUSH_ACCEPTED,
-    Outcome.DUPLICATE: bridge_pb2.PUSH_DUPLICATE,
-    Outcome.CONFLICT: bridge_pb2.PUSH_CONFLICT,
-}
 
-
-class PushRefusedError(Exception):
+class PushRejectedError(Exception):
     """A reading is not accepted. The text is one sentence."""
 
     def __init__(self, result: PushResult, detail: str) -> None:
@@ -54,19 +49,19 @@ class PushRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Pending:
-    """An answer on its way: final, or as soon as the spool has the reading on disk."""
+    """A pushed reading whose response is ready, or will be once the reading is on disk."""
 
     response: PushResponse
-    outcome: Future[Outcome] | None = None
+    spooled: Future[PushResult] | None = None
 
     def wait(self) -> PushResponse:
-        """The answer.
+        """The response.
 
-        Errors: SpoolBrokenError, or TimeoutError if the disk does not answer.
+        Errors: SpoolBrokenError, or TimeoutError if the disk does not respond.
         """
-        if self.outcome is not None:
+        if self.spooled is not None:
             try:
-                self.response.result = RESULTS[self.outcome.result(SPOOL_WAIT_S)]
+                self.response.result = self.spooled.result(SPOOL_WAIT_S)
             except SpoolFullError as error:
                 self.response.result = bridge_pb2.PUSH_SPOOL_FULL
                 self.response.detail = str(error)
@@ -80,11 +75,11 @@ class Pending:
 
 
 class Intake:
-    """Takes in what meters push.
+    """Accepts or rejects what meters push.
 
-    `clock` gives the time in seconds since 1970. `local_time` is that of the meters' clocks.
+    `clock` returns seconds since 1970. `local_time` is that of the meters' clocks.
     `tolerance_s` is how far from the end of its slot a telegram may be taken, and how far a
-    meter's clock may be ahead of ours; None for a tenth of a slot, at most a minute.
+    meter's clock may be ahead of ours; None for a tenth of a slot, max one minute.
     """
 
     def __init__(
@@ -102,43 +97,43 @@ class Intake:
         self._tolerance_s = tolerance_s
 
     def push(self, request: PushRequest) -> Pending:
-        """Takes in a reading or a telegram."""
+        """Accepts or rejects a reading or a telegram."""
         match request.WhichOneof("item"):
             case "reading":
                 return self.push_reading(request.reading)
             case "telegram":
                 return self.push_telegram(request.telegram)
             case _:
-                return refuse(
+                return reject(
                     Reading(),
                     bridge_pb2.PUSH_MALFORMED,
-                    "The request has no reading or telegram that could be read.",
+                    "The request contains no reading or telegram.",
                 )
 
     def push_reading(self, request: PushReadingRequest) -> Pending:
-        """Takes in a signed reading."""
+        """Accepts or rejects a signed reading."""
         try:
             return self._accept(request.reading, self._require_params())
-        except PushRefusedError as error:
-            return refuse(request.reading, error.result, str(error))
+        except PushRejectedError as error:
+            return reject(request.reading, error.result, str(error))
 
     def push_telegram(self, request: PushTelegramRequest) -> Pending:
-        """Takes in a telegram with the signature of the reading that it stands for."""
+        """Accepts or rejects a telegram, with the meter's signature over its reading."""
         reading = Reading()
         try:
             params = self._require_params()
             reading = self._read(request, params)
             return self._accept(reading, params)
-        except PushRefusedError as error:
-            return refuse(reading, error.result, str(error))
+        except PushRejectedError as error:
+            return reject(reading, error.result, str(error))
         except TelegramError as error:
-            return refuse(reading, bridge_pb2.PUSH_MALFORMED, str(error))
+            return reject(reading, bridge_pb2.PUSH_MALFORMED, str(error))
         except readings.NotAtSlotEndError as error:
-            return refuse(reading, bridge_pb2.PUSH_NOT_AT_SLOT_END, str(error))
+            return reject(reading, bridge_pb2.PUSH_NOT_AT_SLOT_END, str(error))
 
     def _read(self, request: PushTelegramRequest, params: Params) -> Reading:
-        """The reading that a telegram stands for, with the signature that came beside it."""
-        telegram = readings.parse_telegram(request.format, request.telegram, self._local_time)
+        """The reading of a telegram, with the signature that was sent along."""
+        telegram = formats.parse_telegram(request.format, request.telegram, self._local_time)
         reading = readings.compute_reading(telegram, params.slot_length_s)
         readings.require_at_slot_end(
             telegram, reading.slot, params.slot_length_s, self._get_tolerance_s(params)
@@ -147,7 +142,7 @@ class Intake:
         return reading
 
     def _accept(self, reading: Reading, params: Params) -> Pending:
-        """Hands a reading to the spool if everything holds; errors: PushRefusedError."""
+        """Hands a valid reading to the spool; errors: PushRejectedError."""
         validate_basic(reading)
         self._require_ended(reading, params)
         self._require_signed(reading, params)
@@ -158,19 +153,19 @@ class Intake:
     def _require_params(self) -> Params:
         params = self._view.params
         if params is None:
-            raise PushRefusedError(
+            raise PushRejectedError(
                 bridge_pb2.PUSH_CHAIN_UNREACHABLE,
                 "The bridge has not reached the chain since it started; push again later.",
             )
         return params
 
     def _require_ended(self, reading: Reading, params: Params) -> None:
-        """A meter's clock may be a little ahead; the chain's time counts where ours is behind."""
+        """Allows for a meter's clock that is ahead, and uses the chain's time if ours is behind."""
         head = self._view.head
         now_s = max(int(self._clock()), head.time_s if head else 0)
         early_s = compute_end_s(reading, params) - now_s - self._get_tolerance_s(params)
         if early_s > 0:
-            raise PushRefusedError(
+            raise PushRejectedError(
                 bridge_pb2.PUSH_TOO_EARLY,
                 f"Slot {reading.slot} has not ended; push the reading again in {early_s} s.",
             )
@@ -179,37 +174,37 @@ class Intake:
         try:
             meter = self._view.find_meter(reading.meter_id)
         except ChainUnreachableError as error:
-            raise PushRefusedError(
+            raise PushRejectedError(
                 bridge_pb2.PUSH_CHAIN_UNREACHABLE,
                 f"Meter {reading.meter_id} cannot be looked up: {error} Push again later.",
             ) from error
         if meter is None:
-            raise PushRefusedError(
+            raise PushRejectedError(
                 bridge_pb2.PUSH_METER_UNKNOWN,
                 f"Meter {reading.meter_id} is not an active meter of this bridge; "
                 "ask the registrar.",
             )
         content = reading_sign_bytes(params.chain_id, reading)
         if not verify_ed25519(meter.pub_key, content, reading.signature):
-            raise PushRefusedError(
+            raise PushRejectedError(
                 bridge_pb2.PUSH_WRONG_SIGNATURE,
-                f"The signature is not one by meter {reading.meter_id} over this reading "
-                f"for chain {params.chain_id}; sign it again.",
+                f"The signature is not valid for meter {reading.meter_id}, this reading and "
+                f"chain {params.chain_id}; sign the reading again.",
             )
 
     def _require_in_time(self, reading: Reading, params: Params) -> None:
-        """Only the chain's own time makes a reading late, because it never runs ahead.
+        """Only the chain's time makes a reading late, because it never runs ahead.
 
-        What was accepted in time may be pushed again at any time: the spool knows it.
+        A reading that was accepted in time may be pushed again at any time.
         """
         head = self._view.head
         late_s = (head.time_s if head else 0) - compute_end_s(reading, params)
         is_late = late_s >= params.reading_deadline_s
         if is_late and self._spool.find(reading.meter_id, reading.slot) is None:
-            raise PushRefusedError(
+            raise PushRejectedError(
                 bridge_pb2.PUSH_TOO_LATE,
-                f"Slot {reading.slot} ended {late_s} s ago and readings are taken for "
-                f"{params.reading_deadline_s} s; the next reading makes up for it.",
+                f"Slot {reading.slot} ended {late_s} s ago and readings are accepted for "
+                f"{params.reading_deadline_s} s; the next reading covers its energy.",
             )
 
     def _get_tolerance_s(self, params: Params) -> int:
@@ -219,24 +214,24 @@ class Intake:
 
 
 def validate_basic(reading: Reading) -> None:
-    """Errors: PushRefusedError if a reading could not be one, whoever sent it."""
+    """Stateless checks; errors: PushRejectedError."""
     if METER_ID.fullmatch(reading.meter_id) is None:
-        raise malformed(f"The meter id has to be {METER_ID_FORM}.")
+        raise malformed(f"A meter id has {METER_ID_FORM}.")
     if max(reading.slot, reading.import_register_wh, reading.export_register_wh) > NUMBER_MAX:
         raise malformed("The slot or a register is larger than 2^63 - 1.")
     if len(reading.signature) != SIGNATURE_BYTES:
         raise malformed(
-            f"The signature has {len(reading.signature)} bytes; Ed25519 has {SIGNATURE_BYTES}."
+            f"The signature has {len(reading.signature)} bytes; Ed25519 needs {SIGNATURE_BYTES}."
         )
 
 
-def malformed(detail: str) -> PushRefusedError:
-    """A refusal for the form."""
-    return PushRefusedError(bridge_pb2.PUSH_MALFORMED, detail)
+def malformed(detail: str) -> PushRejectedError:
+    """A rejection because the reading is not well-formed."""
+    return PushRejectedError(bridge_pb2.PUSH_MALFORMED, detail)
 
 
-def refuse(reading: Reading, result: PushResult, detail: str) -> Pending:
-    """The answer that nothing was accepted, with as much as was understood."""
+def reject(reading: Reading, result: PushResult, detail: str) -> Pending:
+    """The response to a rejected push, with whatever could be parsed."""
     has_id = METER_ID.fullmatch(reading.meter_id) is not None
     return Pending(
         PushResponse(

@@ -1,4 +1,4 @@
-"""Finds the keys that a bridge or a gateway is told to use: by name, or as a file."""
+"""Loads the key that a bridge or a gateway uses, by name or from a file."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from client.cli_common import ask_passphrase
+from client.cli.common import ask_passphrase
 from client.errors import MissingError
 from client.keyring import Keyring
 from client.keys import AccountKey, Key, MeterKey
 from meter_bridge.tls import MissingFileError, TlsError, read
 
-HELP = "name of a key in the keyring, or a key file with its path (NAME.json"
+HELP = "a key's name in the keyring, or the path of a key file (NAME.json"
 
 
 def load_account_key(text: str, keyring: Path | None) -> AccountKey:
-    """The key of an account; errors: ClientError."""
+    """An account key; errors: ClientError."""
     key = load_key(text, keyring)
     if not isinstance(key, AccountKey):
-        raise MissingError(f"{text} is the key of a {key.kind}; a bridge needs that of an account")
+        raise MissingError(f"{text} is a {key.key_type} key; a bridge needs an account key")
     return key
 
 
 def load_meter_key(text: str, keyring: Path | None) -> MeterKey:
-    """The key of a meter, from the keyring or from a PEM file; errors: ClientError."""
+    """A meter key, from the keyring or a PEM file; errors: ClientError."""
     if text.endswith(".pem"):
         return load_pem(Path(text))
     key = load_key(text, keyring)
     if not isinstance(key, MeterKey):
-        raise MissingError(f"{text} is the key of an {key.kind}; readings need that of a meter")
+        raise MissingError(f"{text} is an {key.key_type} key; readings are signed with a meter key")
     return key
 
 
 def load_key(text: str, keyring: Path | None) -> Key:
-    """A key by its name in the keyring, or by the path of its file."""
+    """A key by its name in the keyring or the path of its file."""
     path = Path(text)
     if path.suffix == ".json" or path.name != text:
         return Keyring(path.parent).load(path.name.removesuffix(".json"), ask_passphrase)
@@ -43,13 +43,13 @@ def load_key(text: str, keyring: Path | None) -> Key:
 
 
 def load_pem(path: Path) -> MeterKey:
-    """An Ed25519 key that a device or another program has made."""
+    """An Ed25519 key made by a device or another program."""
     try:
         key = load_pem_private_key(read(path), None)
     except (MissingFileError, TlsError) as error:
         raise MissingError(str(error)) from error
     except (ValueError, TypeError) as error:
-        raise MissingError(f"{path} is not a private key in PEM without a passphrase") from error
+        raise MissingError(f"{path} is not an unencrypted private key in PEM") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise MissingError(f"{path} is not an Ed25519 key")
     return MeterKey(key.private_bytes_raw())

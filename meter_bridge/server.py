@@ -1,7 +1,7 @@
-"""The gRPC service: carries what is pushed to the intake, and the answers back.
+"""The gRPC service: passes pushes to the intake and returns the responses.
 
-An answer that acknowledges is sent only when the spool has the reading on disk. Sizes, streams and
-calls have limits; what exceeds them is refused with RESOURCE_EXHAUSTED and disturbs nobody else.
+An acknowledgement is sent only once the reading is on disk. Message sizes, streams and calls are
+limited; what exceeds a limit is rejected with RESOURCE_EXHAUSTED and does not affect other clients.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SERVICE = bridge_pb2.DESCRIPTOR.services_by_name["MeterBridge"]
 UNARY_HANDLER = grpc.unary_unary_rpc_method_handler
 STREAM_HANDLER = grpc.stream_stream_rpc_method_handler
 
-# Answers of one stream that may be on their way to the disk at once.
+# Max pushes of one stream that wait for the disk.
 IN_FLIGHT_MAX = 512
 STATUS_OF_RESULT = {
     PUSH_SPOOL_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -52,12 +52,12 @@ STATUS_OF_RESULT = {
 
 
 class ListenError(Exception):
-    """The address cannot be listened at. The text is one sentence."""
+    """The server cannot listen on the address. The text is one sentence."""
 
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What one bridge serves at once."""
+    """What one bridge serves concurrently."""
 
     message_bytes_max: int = 64 * 1024
     streams_max: int = 64
@@ -84,19 +84,19 @@ class Service(bridge_pb2_grpc.MeterBridgeServicer):
     def PushReading(
         self, request: PushReadingRequest, context: grpc.ServicerContext
     ) -> PushResponse:
-        """Takes in one signed reading."""
-        return answer(lambda: self._intake.push_reading(request), context)
+        """Pushes one signed reading."""
+        return respond(lambda: self._intake.push_reading(request), context)
 
     def PushTelegram(
         self, request: PushTelegramRequest, context: grpc.ServicerContext
     ) -> PushResponse:
-        """Takes in one telegram."""
-        return answer(lambda: self._intake.push_telegram(request), context)
+        """Pushes one telegram."""
+        return respond(lambda: self._intake.push_telegram(request), context)
 
     def Push(
         self, requests: Iterator[PushRequest], context: grpc.ServicerContext
     ) -> Iterator[PushResponse]:
-        """Takes in many; answers in the same order."""
+        """Pushes many; responds in the same order."""
         if not self._streams.acquire(blocking=False):
             context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -106,66 +106,61 @@ class Service(bridge_pb2_grpc.MeterBridgeServicer):
             for pending in take_ahead(requests, self._intake.push):
                 yield pending.wait()
         except (SpoolBrokenError, TimeoutError) as error:
-            abort_without_answer(context, error)
+            abort_unknown(context, error)
         finally:
             self._streams.release()
 
     def ReadingStatus(
         self, request: ReadingStatusRequest, context: grpc.ServicerContext
     ) -> ReadingStatusResponse:
-        """What became of a reading that was acknowledged."""
-        entry = None
+        """The state of an acknowledged reading."""
+        status = None
         if request.slot <= NUMBER_MAX:
-            entry = self._spool.find(request.meter_id, request.slot)
-        if entry is None:
+            status = self._spool.get_status(request.meter_id, request.slot)
+        if status is None:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
-                "The bridge has no reading of this meter for this slot, or none any more.",
+                "The bridge has no reading of this meter for this slot, or has already pruned it.",
             )
-        return ReadingStatusResponse(
-            state=entry.state,
-            result=entry.result,
-            height=entry.height,
-            conflicts=entry.conflicts,
-        )
+        return status
 
     def Health(self, request: HealthRequest, context: grpc.ServicerContext) -> HealthResponse:
-        """Whether the bridge works, and how much waits."""
+        """Whether the bridge works, and its backlog."""
         return self._get_health()
 
 
-def answer(push: Callable[[], Pending], context: grpc.ServicerContext) -> PushResponse:
-    """The answer to a single push; what may pass with time is a status that clients retry."""
+def respond(push: Callable[[], Pending], context: grpc.ServicerContext) -> PushResponse:
+    """Responds to a single push; temporary problems become statuses that gRPC clients retry."""
     try:
         response = push().wait()
     except (SpoolBrokenError, TimeoutError) as error:
-        abort_without_answer(context, error)
+        abort_unknown(context, error)
     status = STATUS_OF_RESULT.get(response.result)
     if status is not None:
         context.abort(status, response.detail)
     return response
 
 
-def abort_without_answer(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+def abort_unknown(context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """Ends a call whose reading may or may not be on disk."""
-    log.critical("the spool gave no answer: %s", error)
+    log.critical("the spool does not respond: %s", error)
     context.abort(
         grpc.StatusCode.INTERNAL,
-        "The bridge's disk does not answer; keep the reading and push it again later.",
+        "The bridge's disk does not respond; keep the reading and push it again later.",
     )
 
 
 def take_ahead(
     requests: Iterator[PushRequest], push: Callable[[PushRequest], Pending]
 ) -> Iterator[Pending]:
-    """Hands requests over as they come, ahead of the answers, so that they share flushes."""
-    on_the_way: queue.Queue[Pending | Exception | None] = queue.Queue(IN_FLIGHT_MAX)
+    """Pushes requests as they arrive, ahead of the responses, so that they share disk flushes."""
+    in_flight: queue.Queue[Pending | Exception | None] = queue.Queue(IN_FLIGHT_MAX)
     is_over = threading.Event()
 
     def put(item: Pending | Exception | None) -> None:
         while not is_over.is_set():
             with contextlib.suppress(queue.Full):
-                on_the_way.put(item, timeout=1.0)
+                in_flight.put(item, timeout=1.0)
                 return
 
     def take() -> None:
@@ -176,14 +171,14 @@ def take_ahead(
                     return
             put(None)
         except grpc.RpcError:
-            # The client has gone; what it pushed before stays accepted.
+            # The client has disconnected; what it has pushed stays accepted.
             put(None)
-        except Exception as error:  # noqa: BLE001, it is raised where the call can be ended
+        except Exception as error:  # noqa: BLE001, it is raised again where the call can be ended
             put(error)
 
     threading.Thread(target=take, name="push", daemon=True).start()
     try:
-        while (item := on_the_way.get()) is not None:
+        while (item := in_flight.get()) is not None:
             if isinstance(item, Exception):
                 raise item
             yield item
@@ -192,32 +187,32 @@ def take_ahead(
 
 
 def make_handlers(service: Service) -> grpc.GenericRpcHandler:
-    """The methods as the generated code would bind them, but for requests that cannot be read.
+    """Handlers as in the generated code, except that they tolerate requests they cannot decode.
 
-    gRPC never finishes a stream in which a request cannot be read: its memory and its place among
-    the streams of the connection are lost, and the server takes long to stop.
+    gRPC never finishes a stream with such a request: its memory and its slot among the streams of
+    the connection leak, and the server is slow to stop.
     """
     handlers = {}
     for method in SERVICE.methods:
         bind = STREAM_HANDLER if method.client_streaming else UNARY_HANDLER
         handlers[method.name] = bind(
             getattr(service, method.name),
-            request_deserializer=make_reader(GetMessageClass(method.input_type)),
+            request_deserializer=make_decoder(GetMessageClass(method.input_type)),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
     return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
 
 
-def make_reader(kind: type[M]) -> Callable[[bytes], M]:
-    """Reads requests; what cannot be read stands for an empty one, which says nothing either."""
+def make_decoder(message_type: type[M]) -> Callable[[bytes], M]:
+    """A decoder that returns an empty message for invalid bytes; the intake rejects it."""
 
-    def read(data: bytes) -> M:
+    def decode(data: bytes) -> M:
         try:
-            return kind.FromString(data)
+            return message_type.FromString(data)
         except DecodeError:
-            return kind()
+            return message_type()
 
-    return read
+    return decode
 
 
 def make_server(
@@ -226,7 +221,7 @@ def make_server(
     credentials: grpc.ServerCredentials | None,
     limits: ServerLimits,
 ) -> tuple[grpc.Server, int]:
-    """A server that will listen at an address once it is started, and the port that it has.
+    """A server bound to an address but not yet started, and its port.
 
     Errors: ListenError.
     """
@@ -238,9 +233,9 @@ def make_server(
             ("grpc.max_receive_message_length", limits.message_bytes_max),
             ("grpc.max_send_message_length", limits.message_bytes_max),
             ("grpc.max_concurrent_streams", calls_max),
-            # A second bridge on the same port would take every other connection.
+            # Otherwise a second bridge on the same port would get every other connection.
             ("grpc.so_reuseport", 0),
-            # Streams of clients that have vanished end after a minute and a half.
+            # Ends the streams of vanished clients after a minute and a half.
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 30_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -254,7 +249,7 @@ def make_server(
             port = server.add_secure_port(listen, credentials)
     except RuntimeError as error:
         raise ListenError(
-            f"The bridge cannot listen at {listen}; the port is taken, or the address is not "
-            "one of this machine."
+            f"The bridge cannot listen on {listen}; the port is in use, or the address does not "
+            "belong to this machine."
         ) from error
     return server, port

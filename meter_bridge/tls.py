@@ -1,7 +1,7 @@
-"""Who may connect: anyone on this machine, or whoever has a certificate of the operator's.
+"""Who may connect: anyone on this machine, or clients with a certificate from the operator's CA.
 
-Plain text is for loopback addresses only. Anywhere else both sides show certificates: the bridge
-its own, and every client one that the operator's authority has signed.
+Plain text is allowed on loopback only. Otherwise both sides authenticate (mutual TLS): the bridge
+with its own certificate, each client with one signed by the operator's CA.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE_BYTES_MAX = 256 * 1024
 
 
 class TlsError(Exception):
-    """Addresses or certificates that cannot be used. The text is one sentence."""
+    """An address or certificate cannot be used. The text is one sentence."""
 
 
 class MissingFileError(TlsError):
@@ -32,9 +32,7 @@ class MissingFileError(TlsError):
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files of one side: its certificate with the chain to its authority, its key, and the
-    authority of the other side.
-    """
+    """PEM files of one side: its certificate chain, its private key, and the other side's CA."""
 
     certificate: Path
     key: Path
@@ -44,7 +42,7 @@ class TlsFiles:
 def require_server_credentials(
     listen: str, files: TlsFiles | None
 ) -> grpc.ServerCredentials | None:
-    """What a server at an address needs; None for plain text on loopback.
+    """The credentials of a server at an address; None for plain text on loopback.
 
     Errors: TlsError, MissingFileError.
     """
@@ -52,7 +50,7 @@ def require_server_credentials(
     if files is None:
         if not is_loopback(host):
             raise TlsError(
-                f"{listen} is not a loopback address, and plain text is for loopback only; "
+                f"{listen} is not a loopback address, so TLS is required; "
                 "give --tls-cert, --tls-key and --tls-client-ca."
             )
         return None
@@ -63,7 +61,7 @@ def require_server_credentials(
 
 
 def make_client_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
-    """What a client needs to be let in by the bridge and to know it.
+    """The credentials with which a client and the bridge authenticate each other.
 
     Errors: TlsError, MissingFileError.
     """
@@ -74,12 +72,12 @@ def make_client_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
 
 
 def require_host(address: str) -> str:
-    """The host of `host:port` or `[ipv6]:port`; errors: TlsError for another form."""
+    """The host of `host:port` or `[ipv6]:port`; errors: TlsError."""
     host, colon, port = address.rpartition(":")
     is_port = port.isascii() and port.isdigit() and int(port) <= 65_535
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not (host and colon and is_port) or "/" in host:
-        raise TlsError(f"{address!r} is not an address; write it like 127.0.0.1:26690.")
+        raise TlsError(f"{address!r} is not HOST:PORT, such as 127.0.0.1:26690.")
     return host
 
 
@@ -92,9 +90,9 @@ def is_loopback(host: str) -> bool:
 
 
 def read_files(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
-    """Certificate, key and authority, once they are seen to belong together.
+    """Certificate, key and CA, after checking that they match.
 
-    gRPC itself would say no more than that it cannot listen. Errors: TlsError, MissingFileError.
+    gRPC itself would only report that it cannot listen. Errors: TlsError, MissingFileError.
     """
     certificate, key, authority = map(read, (files.certificate, files.key, files.authority))
     own = load_certificate(files.certificate, certificate)
@@ -102,33 +100,33 @@ def read_files(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
     try:
         public = load_pem_private_key(key, None).public_key()
     except (ValueError, TypeError) as error:
-        raise TlsError(f"{files.key} is not a private key in PEM without a passphrase.") from error
+        raise TlsError(f"{files.key} is not an unencrypted private key in PEM.") from error
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if public.public_bytes(*form) != own.public_key().public_bytes(*form):
-        raise TlsError(f"{files.key} is not the key of {files.certificate}.")
+        raise TlsError(f"{files.key} does not match the certificate {files.certificate}.")
     return certificate, key, authority
 
 
 def load_certificate(path: Path, pem: bytes) -> x509.Certificate:
-    """The first certificate of a file; errors: TlsError if there is none or it has run out."""
+    """The first certificate in a file; errors: TlsError if there is none or it has expired."""
     try:
         certificate = x509.load_pem_x509_certificates(pem)[0]
     except ValueError as error:
-        raise TlsError(f"{path} is not a certificate in PEM.") from error
+        raise TlsError(f"{path} is not a PEM certificate.") from error
     if certificate.not_valid_after_utc < datetime.now(UTC):
         raise TlsError(
-            f"{path} ran out on {certificate.not_valid_after_utc:%Y-%m-%d}; renew the certificate."
+            f"{path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew the certificate."
         )
     return certificate
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file that is small enough to be what it should be."""
+    """The content of a small file."""
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise MissingFileError(f"{path} cannot be read: {error.strerror}.") from error
     if len(content) > FILE_BYTES_MAX:
-        raise TlsError(f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right file?")
+        raise TlsError(f"{path} is larger than {FILE_BYTES_MAX} bytes, so it is not a PEM file.")
     return content

@@ -39,6 +39,8 @@ OPERATOR_ROLES: Mapping[str, Role] = {
 }
 # Grid fees and congestion rents are paid to the distributor with the first validator.
 GRID_ACCOUNT = "distributor0"
+# The same may change parameters until it hands that over.
+AUTHORITY = "distributor0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def make_app_state(
         "storage": _params(preset, "storage"),
         "settlement": _params(preset, "settlement", backstop=operators["backstop"])
         | {"progress": {}},
+        "params": {"params": {"authority": operators[AUTHORITY]}},
     }
     require_valid(state)
     return state

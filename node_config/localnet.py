@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from client.cli_common import Command, Parser, add_commands
+from client.cli.common import Command, Parser, add_commands
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey

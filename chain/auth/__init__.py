@@ -8,7 +8,7 @@ from blockenergy.auth.v1 import query_pb2
 from cosmos.auth.v1beta1 import query_pb2 as cosmos_query_pb2
 
 from chain.auth import queries
-from chain.auth.genesis import validate_genesis
+from chain.auth.genesis import validate_genesis, validate_params
 from chain.auth.invariants import account_numbers
 from chain.auth.keeper import (
     authenticate,
@@ -21,7 +21,7 @@ from chain.auth.keeper import (
     require_account,
     validate_basic,
 )
-from chain.auth.state import SCHEMA
+from chain.auth.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -33,6 +33,8 @@ MODULE = Module(
     ),
     queries=queries,
     invariants=(account_numbers,),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 

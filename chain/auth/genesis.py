@@ -8,22 +8,31 @@ from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.signatures import SECP256K1_KEY_BYTES
 from chain.runtime.tx import TX_BYTES_CEILING
 
+# What a change of parameters needs at least: they must never keep out the one that corrects them.
+TX_BYTES_FLOOR = 1024
 
-def validate_genesis(state: HasStore) -> None:
+
+def validate_params(state: HasStore) -> None:
     """Raises GenesisError unless the parameters can work."""
     params = PARAMS.get(state)
     if not ACCOUNTS.has(state, bech32.decode(params.fee_collector)):
         raise GenesisError("auth.params.fee_collector: the address has no account")
     if not params.fee_denom:
         raise GenesisError("auth.params.fee_denom: a denomination is expected")
-    if not 0 < params.tx_bytes_max <= TX_BYTES_CEILING:
-        raise GenesisError(f"auth.params.tx_bytes_max: 1 to {TX_BYTES_CEILING} is expected")
+    if not TX_BYTES_FLOOR <= params.tx_bytes_max <= TX_BYTES_CEILING:
+        expected = f"{TX_BYTES_FLOOR} to {TX_BYTES_CEILING}"
+        raise GenesisError(f"auth.params.tx_bytes_max: {expected} is expected")
     if not 0 < params.messages_per_tx_max <= 1000:
         raise GenesisError("auth.params.messages_per_tx_max: 1 to 1000 is expected")
     if params.memo_bytes_max > params.tx_bytes_max:
         raise GenesisError("auth.params.memo_bytes_max: more than tx_bytes_max")
-    if params.gas_per_tx > params.gas_limit_max:
-        raise GenesisError("auth.params.gas_limit_max: below gas_per_tx")
+    if params.gas_per_tx + params.gas_per_byte * TX_BYTES_FLOOR > params.gas_limit_max:
+        detail = f"below what a transaction of {TX_BYTES_FLOOR} bytes takes"
+        raise GenesisError(f"auth.params.gas_limit_max: {detail}")
+
+
+def validate_genesis(state: HasStore) -> None:
+    """Raises GenesisError unless accounts have keys that can sign."""
     for address, account in ACCOUNTS.items(state):
         if len(account.pub_key) not in (0, SECP256K1_KEY_BYTES):
             raise GenesisError(f"auth.accounts {bech32.encode(address)}: not a public key")

@@ -10,7 +10,7 @@ from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
 
 from chain.bank import lifecycle, msgs, queries
 from chain.bank.block import end_block
-from chain.bank.genesis import validate_genesis
+from chain.bank.genesis import validate_genesis, validate_params
 from chain.bank.invariants import hold_ids, no_zero_balances, supply
 from chain.bank.keeper import (
     BankError,
@@ -25,9 +25,10 @@ from chain.bank.keeper import (
     require_balance,
     reserve,
     transfer,
+    transfer_up_to,
     void,
 )
-from chain.bank.state import SCHEMA
+from chain.bank.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -46,6 +47,8 @@ MODULE = Module(
     end_block=end_block,
     invariants=(supply, no_zero_balances, hold_ids),
     lifecycles=(lifecycle.HOLD,),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 
@@ -63,5 +66,6 @@ __all__ = [
     "require_balance",
     "reserve",
     "transfer",
+    "transfer_up_to",
     "void",
 ]

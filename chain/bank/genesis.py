@@ -8,13 +8,17 @@ from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 
 
-def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless issuers are registered and limits are valid."""
+def validate_params(state: HasStore) -> None:
+    """Raises GenesisError unless limits are valid."""
     params = PARAMS.get(state)
     if not 0 < params.expiries_per_block_max <= 100_000:
         raise GenesisError("bank.params.expiries_per_block_max: 1 to 100000 is expected")
     if not 0 < params.hold_duration_max_s < 1 << 40:
         raise GenesisError("bank.params.hold_duration_max_s: 1 to 2^40 is expected")
+
+
+def validate_genesis(state: HasStore) -> None:
+    """Raises GenesisError unless issuers are registered."""
     for name, denom in DENOMS.items(state):
         if not registry.is_participant(state, bech32.decode(denom.issuer)):
             raise GenesisError(f"bank.denoms {name}: the issuer is no participant")

@@ -51,6 +51,16 @@ def transfer(ctx: Context, source: bytes, target: bytes, denom: str, amount: int
     _give(ctx, target, denom, amount)
 
 
+def transfer_up_to(ctx: Context, source: bytes, target: bytes, denom: str, amount: int) -> int:
+    """Moves up to an amount, limited by the balance; returns what it moved."""
+    balance = get_balance(ctx, source, denom)
+    moved = min(balance, amount)
+    if moved:
+        _set_balance(ctx, source, denom, balance - moved)
+        _give(ctx, target, denom, moved)
+    return moved
+
+
 def require_balance(state: HasStore, owner: bytes, denom: str, amount: int) -> int:
     """What an owner can spend; rejects an amount that this does not cover."""
     balance = get_balance(state, owner, denom)
@@ -143,10 +153,7 @@ def _take(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
     if not amount:
         return
     balance = require_balance(ctx, owner, denom, amount)
-    if balance == amount:
-        BALANCES.delete(ctx, (owner, denom))
-    else:
-        BALANCES.set(ctx, (owner, denom), balance - amount)
+    _set_balance(ctx, owner, denom, balance - amount)
 
 
 def _give(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
@@ -154,3 +161,10 @@ def _give(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
     if amount:
         balance = BALANCES.get(ctx, (owner, denom)) or 0
         BALANCES.set(ctx, (owner, denom), balance + amount)
+
+
+def _set_balance(ctx: Context, owner: bytes, denom: str, balance: int) -> None:
+    if balance:
+        BALANCES.set(ctx, (owner, denom), balance)
+    else:
+        BALANCES.delete(ctx, (owner, denom))

@@ -29,6 +29,7 @@ def send(ctx: Context, msg: cosmos_tx_pb2.MsgSend) -> cosmos_tx_pb2.MsgSendRespo
     registry.require_permission(ctx, target, ANYBODY)
     coins = decode_coins(msg.amount)
     require(coins, SdkError.INVALID_COINS, "no coins")
+    # The transfer of a single coin checks this itself.
     if len(coins) > 1:
         for denom, amount in coins:
             keeper.require_balance(ctx, ctx.signer, denom, amount)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from blockenergy.bank.v1 import state_pb2
 
-from chain.runtime.collections import Index, Item, Map, Schema, Sequence
+from chain.runtime.collections import Index, Map, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.params import Params
 from chain.runtime.values import Amount, Record
 
 SCHEMA = Schema(3, "bank")
-PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PARAMS = Params(SCHEMA, 0, state_pb2.Params)
 DENOMS = Map(SCHEMA, 1, "denoms", TEXT, Record(state_pb2.Denom))
 # (owner, denomination): what can be spent. No entry means zero; zero has no entry.
 BALANCES = Map(SCHEMA, 2, "balances", Pair(ADDRESS, TEXT), Amount())

@@ -20,16 +20,19 @@ from chain.market.auction.invariants import (
 )
 from chain.market.auction.proof import verify_record
 from chain.market.block import begin_block, end_block
-from chain.market.genesis import validate_genesis
+from chain.market.genesis import validate_genesis, validate_params
 from chain.market.keeper import (
     POOL,
     MarketError,
     get_curve,
+    get_last_opened,
     get_net_wh,
     get_params,
     get_position,
     get_positions,
+    get_price_max,
     get_slot,
+    get_slot_params,
     iter_slots,
     mark_settled,
     prune,
@@ -47,10 +50,10 @@ from chain.market.pool.orders import Leg, place_linked, place_order
 from chain.market.positions.invariants import flows, one_grid_node, own_holds, secured, slot_sums
 from chain.market.positions.plan import get_plan
 from chain.market.rules import Curve, compute_close_cost
-from chain.market.state import SCHEMA
+from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
-MODULE = Module(
+MODULE: Module = Module(
     name="market",
     schema=SCHEMA,
     msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
@@ -76,6 +79,8 @@ MODULE = Module(
         bookings,
     ),
     lifecycles=(lifecycle.SLOT, lifecycle.MARKET_ORDER, lifecycle.LIMIT_ORDER),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 
@@ -89,13 +94,16 @@ __all__ = [
     "collect_into_pool",
     "compute_close_cost",
     "get_curve",
+    "get_last_opened",
     "get_net_wh",
     "get_params",
     "get_plan",
     "get_pool_balance",
     "get_position",
     "get_positions",
+    "get_price_max",
     "get_slot",
+    "get_slot_params",
     "iter_slots",
     "mark_settled",
     "pay_from_pool",

@@ -54,11 +54,15 @@ _SLOT_LIMITS = {
 }
 
 
+def validate_params(state: HasStore) -> None:
+    """Raises GenesisError unless parameters make sense, those of older slots included."""
+    for params in PARAMS.list_all(state):
+        _validate_accounts(state, params)
+        _validate_limits(state, params)
+
+
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless parameters and collections are consistent."""
-    params = PARAMS.get(state)
-    _validate_accounts(state, params)
-    _validate_limits(state, params)
+    """Raises GenesisError unless collections are consistent."""
     _validate_slots(state)
     _validate_references(state)
 

@@ -13,6 +13,7 @@ from chain.market.state import (
     CLEARINGS,
     CURTAILMENTS,
     FLOWS,
+    LAST_SLOT,
     LIMIT_ORDERS,
     PARAMS,
     POSITIONS,
@@ -31,6 +32,21 @@ POOL = bank.module_account("pool")
 def get_params(state: HasStore) -> state_pb2.Params:
     """Prices, gate closure, horizon, limits; to be read only."""
     return PARAMS.get_shared(state)
+
+
+def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
+    """What is in force for a slot; to be read only."""
+    return PARAMS.at(state, slot)
+
+
+def get_price_max(state: HasStore) -> int:
+    """The highest price per kWh that any slot is or will be opened with."""
+    return max(params.price_high_per_kwh for params in PARAMS.list_all(state))
+
+
+def get_last_opened(state: HasStore) -> int:
+    """The last slot that was opened; 0 before the first."""
+    return LAST_SLOT.last(state)
 
 
 def get_slot(state: HasStore, slot: int) -> state_pb2.Slot | None:

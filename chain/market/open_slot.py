@@ -17,7 +17,7 @@ from chain.runtime.errors import ChainError, require
 
 class OpenSlot(NamedTuple):
     """A slot before gate closure. info: a copy of its own, which the caller may change and write;
-    params: to be read only.
+    params: those in force for the slot, to be read only.
     """
 
     number: int
@@ -28,7 +28,7 @@ class OpenSlot(NamedTuple):
 
 def require_open_slot(state: HasStore, number: int, time_s: int) -> OpenSlot:
     """The slot; rejects one that accepts no orders at this block time."""
-    length_s, params = metering.get_params(state).slot_length_s, PARAMS.get_shared(state)
+    length_s, params = metering.get_params(state).slot_length_s, PARAMS.at(state, number)
     gate_s = get_gate_closure_s(length_s, params.gate_closure_s, number)
     require(time_s < gate_s, MarketError.SLOT_PAST)
     within = number <= slots.slot_at(time_s, length_s) + params.horizon_slots

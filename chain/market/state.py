@@ -7,10 +7,11 @@ from blockenergy.market.v1 import state_pb2
 from chain.runtime import bech32
 from chain.runtime.collections import Index, Item, Map, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.params import Params
 from chain.runtime.values import Record
 
 SCHEMA = Schema(5, "market")
-PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=16)
 SLOTS = Map(SCHEMA, 1, "slots", U64, Record(state_pb2.Slot))
 # (slot, order id): placed in this block, gone at its end.
 ORDERS = Map(SCHEMA, 2, "orders", Pair(U64, U64), Record(state_pb2.Order))

@@ -8,7 +8,7 @@ show: the next reading corrects an estimate.
 from blockenergy.metering.v1 import query_pb2, tx_pb2
 
 from chain.metering import msgs, queries
-from chain.metering.genesis import validate_genesis
+from chain.metering.genesis import validate_genesis, validate_params
 from chain.metering.invariants import baselines, conflicts, known_meters
 from chain.metering.keeper import (
     SlotEnergy,
@@ -16,13 +16,15 @@ from chain.metering.keeper import (
     get_deadline_s,
     get_last_settled,
     get_params,
+    get_slot_params,
+    get_tolerance_max_permille,
     list_unsettled_energy,
     prune,
     settle_estimate,
     settle_reading,
 )
 from chain.metering.rules import SILENT_HOURS_MAX, reading_sign_bytes
-from chain.metering.state import SCHEMA
+from chain.metering.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -33,6 +35,8 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     invariants=(known_meters, conflicts, baselines),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 
@@ -44,6 +48,8 @@ __all__ = [
     "get_deadline_s",
     "get_last_settled",
     "get_params",
+    "get_slot_params",
+    "get_tolerance_max_permille",
     "list_unsettled_energy",
     "prune",
     "reading_sign_bytes",

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from blockenergy.metering.v1 import state_pb2
+
 from chain.metering.state import CONFLICTS, PARAMS
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.units import AMOUNT_MAX
 
 
+def validate_params(state: HasStore) -> None:
+    """Raises GenesisError unless slots and deadlines make sense."""
+    for params in PARAMS.list_all(state):
+        _validate(params)
+
+
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless parameters and conflicts are in range."""
-    params = PARAMS.get(state)
+    """Raises GenesisError unless conflicts can be counted on."""
+    for (slot, meter_id), conflict in CONFLICTS.items(state):
+        if conflict.count > AMOUNT_MAX:
+            raise GenesisError(f"metering.conflicts {slot}, {meter_id}: too many to count on")
+
+
+def _validate(params: state_pb2.Params) -> None:
     if not 0 < params.slot_length_s <= 86_400:
         raise GenesisError("metering.params.slot_length_s: 1 to 86400 is expected")
     if not 0 < params.represented_duration_s <= 86_400:
@@ -19,7 +32,4 @@ def validate_genesis(state: HasStore) -> None:
     if not 0 < params.readings_per_message_max <= 10_000:
         raise GenesisError("metering.params.readings_per_message_max: 1 to 10000 is expected")
     if params.capacity_tolerance_permille > 1000:
-        raise GenesisError("metering.params.capacity_tolerance_permille: at most 1000")
-    for (slot, meter_id), conflict in CONFLICTS.items(state):
-        if conflict.count > AMOUNT_MAX:
-            raise GenesisError(f"metering.conflicts {slot}, {meter_id}: too many to count on")
+        raise GenesisError("metering.params.capacity_tolerance_permille: max 1000")

@@ -28,9 +28,7 @@ class SlotEnergy(NamedTuple):
     estimated: bool
 
 
-def record(
-    ctx: Context, reading: state_pb2.Reading, bridge: str, params: state_pb2.Params
-) -> state_pb2.ReadingResult:
+def record(ctx: Context, reading: state_pb2.Reading, bridge: str) -> state_pb2.ReadingResult:
     """Records a reading; returns its result. Only a new, valid reading and a conflict change the
     state.
     """
@@ -46,6 +44,7 @@ def record(
     recorded = READINGS.get(ctx, key)
     if recorded == registers:
         return state_pb2.READING_ALREADY_RECORDED
+    params = PARAMS.at(ctx, reading.slot)
     rejection = _find_rejection(ctx, reading, meter, params)
     if rejection:
         return rejection
@@ -63,8 +62,21 @@ def get_params(state: HasStore) -> state_pb2.Params:
     return PARAMS.get_shared(state)
 
 
+def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
+    """What is in force for a slot; to be read only."""
+    return PARAMS.at(state, slot)
+
+
+def get_tolerance_max_permille(state: HasStore) -> int:
+    """The largest tolerance above connection capacities that any slot is metered with."""
+    return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))
+
+
 def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
-    """From this block time on readings of the slot are rejected, and it is settled."""
+    """From this block time on readings of the slot are rejected, and it is settled.
+
+    params: those of the slot.
+    """
     return slots.end_s(slot, params.slot_length_s) + params.reading_deadline_s
 
 

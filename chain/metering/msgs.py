@@ -16,7 +16,7 @@ def submit_readings(
     ctx: Context, msg: tx_pb2.MsgSubmitReadings
 ) -> tx_pb2.MsgSubmitReadingsResponse:
     """Records readings; each has a result of its own."""
-    params = PARAMS.get(ctx)
+    params = PARAMS.get_shared(ctx)
     require(msg.readings, MeteringError.BATCH_EMPTY)
     require(
         len(msg.readings) <= params.readings_per_message_max,
@@ -25,7 +25,7 @@ def submit_readings(
     )
     results = []
     for reading in msg.readings:
-        result = keeper.record(ctx, reading, msg.bridge, params)
+        result = keeper.record(ctx, reading, msg.bridge)
         results.append(result)
         _announce(ctx, reading, result)
     return tx_pb2.MsgSubmitReadingsResponse(results=results)

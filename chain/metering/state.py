@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.runtime.collections import Item, Map, Schema, Sequence
+from chain.runtime.collections import Map, Schema, Sequence
 from chain.runtime.keys import TEXT, U64, Pair
+from chain.runtime.params import Params
 from chain.runtime.values import Record
 
 SCHEMA = Schema(4, "metering")
-PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=5)
 # (slot, meter id).
 READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Registers))
 # Untrusted registers; never used in calculations.

@@ -8,7 +8,7 @@ a tree, and that all meters of an account are at one grid node of it.
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 
 from chain.registry import lifecycle, msgs, queries
-from chain.registry.genesis import validate_genesis
+from chain.registry.genesis import validate_genesis, validate_params
 from chain.registry.invariants import accounts, grid, grid_nodes, owners
 from chain.registry.keeper import (
     RegistryError,
@@ -27,7 +27,7 @@ from chain.registry.keeper import (
     require_registrar,
     require_role,
 )
-from chain.registry.state import SCHEMA
+from chain.registry.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -39,6 +39,8 @@ MODULE = Module(
     queries=queries,
     invariants=(owners, accounts, grid, grid_nodes),
     lifecycles=(lifecycle.PARTICIPANT, lifecycle.METER),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 

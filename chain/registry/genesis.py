@@ -6,7 +6,7 @@ from blockenergy.registry.v1 import state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.registry import rules
-from chain.registry.state import FEEDERS, METERS, PARAMS, PARTICIPANTS
+from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.signatures import ED25519_KEY_BYTES
@@ -15,8 +15,8 @@ _ROLES = frozenset(Role.values()) - {0}
 _STATUSES = frozenset(state_pb2.Status.values()) - {0}
 
 
-def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless registrar, participants, feeders and meters are consistent."""
+def validate_params(state: HasStore) -> None:
+    """Raises GenesisError unless the registrar can act and limits make sense."""
     params = PARAMS.get(state)
     registrar = PARTICIPANTS.get(state, bech32.decode(params.registrar))
     if registrar is None or registrar.status != state_pb2.STATUS_ACTIVE:
@@ -25,14 +25,22 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("registry.params.meters_per_owner_max: 1 to 100000 is expected")
     if not 0 < params.capacity_max_w < 1 << 40:
         raise GenesisError("registry.params.capacity_max_w: 1 to 2^40 is expected")
+    if not 0 < params.feeders_max <= 100_000:
+        raise GenesisError("registry.params.feeders_max: 1 to 100000 is expected")
+    if FEEDER_COUNT.last(state) > params.feeders_max:
+        count = FEEDER_COUNT.last(state)
+        raise GenesisError(f"registry.params.feeders_max: there are {count} feeders")
+
+
+def validate_genesis(state: HasStore) -> None:
+    """Raises GenesisError unless participants, feeders and meters fit together."""
+    params = PARAMS.get(state)
     for address, participant in PARTICIPANTS.items(state):
         roles = list(participant.roles)
         good = roles and roles == sorted(set(roles)) and _ROLES.issuperset(roles)
         if not good or participant.status not in _STATUSES:
             name = bech32.encode(address)
             raise GenesisError(f"registry.participants {name}: status or roles are wrong")
-    if not 0 < params.feeders_max <= 100_000:
-        raise GenesisError("registry.params.feeders_max: 1 to 100000 is expected")
     for name, feeder in FEEDERS.items(state):
         _validate_feeder(state, name, feeder)
     for meter_id, meter in METERS.items(state):

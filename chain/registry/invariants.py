@@ -46,7 +46,7 @@ def grid(state: HasStore) -> list[str]:
     ]
     if FEEDER_COUNT.last(state) != len(names):
         problems.append(f"{FEEDER_COUNT.last(state)} feeders are counted of {len(names)}")
-    if len(names) > PARAMS.get(state).feeders_max:
+    if len(names) > PARAMS.get_shared(state).feeders_max:
         problems.append(f"there are {len(names)} feeders, more than there may be")
     return problems
 

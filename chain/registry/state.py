@@ -5,12 +5,13 @@ from __future__ import annotations
 from blockenergy.registry.v1 import state_pb2
 
 from chain.runtime import bech32
-from chain.runtime.collections import Index, Item, Map, Schema, Sequence
+from chain.runtime.collections import Index, Map, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT
+from chain.runtime.params import Params
 from chain.runtime.values import Record
 
 SCHEMA = Schema(2, "registry")
-PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PARAMS = Params(SCHEMA, 0, state_pb2.Params)
 PARTICIPANTS = Map(SCHEMA, 1, "participants", ADDRESS, Record(state_pb2.Participant))
 METERS = Map(SCHEMA, 2, "meters", TEXT, Record(state_pb2.Meter))
 

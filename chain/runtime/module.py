@@ -23,6 +23,7 @@ from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
 from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
+from chain.runtime.params import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ class Module:
     name: str
     schema: Schema
     msg_services: Sequence[ServiceDescriptor] = ()
-    msgs: ModuleType | None = None
+    # A Python module or an object with a function for each rpc.
+    msgs: object | None = None
     query_services: Sequence[ServiceDescriptor] = ()
-    queries: ModuleType | None = None
+    queries: object | None = None
     begin_block: Callable[[Context], None] | None = None
     # At most one module may answer with updates of consensus in a block.
     end_block: Callable[[Context], ConsensusUpdates | None] | None = None
@@ -65,7 +67,11 @@ class Module:
     invariants: Sequence[Callable[[HasStore], list[str]]] = ()
     # The state machines of the module's records.
     lifecycles: Sequence[Lifecycle[Any, Any]] = ()
-    # Checks parameters and other genesis content; raises GenesisError.
+    params: Params[Any] | None = None
+    # Checks parameters, beside those of other modules as well: at genesis, and when any module's
+    # are to be changed. Takes no longer where the state is large. Raises GenesisError.
+    validate_params: Callable[[HasStore], None] | None = None
+    # Checks all other genesis content; raises GenesisError.
     validate_genesis: Callable[[HasStore], None] | None = None
     handlers: dict[str, Handler] = field(default_factory=dict)
     query_table: dict[str, Query] = field(default_factory=dict)
@@ -108,18 +114,20 @@ def _class_of(descriptor: Any) -> type[Message]:
     return message_factory.GetMessageClass(descriptor)
 
 
-def _partner(functions: ModuleType | None, method: MethodDescriptor) -> Any:
+def _partner(functions: object | None, method: MethodDescriptor) -> Any:
     name = snake_case(method.name)
     function = getattr(functions, name, None)
     assert function is not None, f"{method.full_name} has no function {name}"
     return function
 
 
-def _require_no_extra(functions: ModuleType | None, services: Sequence[ServiceDescriptor]) -> None:
+def _require_no_extra(functions: object | None, services: Sequence[ServiceDescriptor]) -> None:
     if functions is None:
         return
     known = {snake_case(method.name) for method in _methods(services)}
-    for name, value in vars(functions).items():
-        own = getattr(value, "__module__", None) == functions.__name__
+    home = functions.__name__ if isinstance(functions, ModuleType) else functions.__module__
+    for name in dir(functions):
+        value = getattr(functions, name)
+        own = getattr(value, "__module__", None) == home
         if own and callable(value) and not isinstance(value, type) and not name.startswith("_"):
-            assert name in known, f"{functions.__name__}.{name} has no rpc"
+            assert name in known, f"{home}.{name} has no rpc"

@@ -78,8 +78,12 @@ class Record(Generic[M]):
         except (json_format.ParseError, OverflowError) as error:
             # The library overflows where an enum is infinite.
             raise ValueError(str(error)) from None
-        codec.require_numbers_below(message, self._number_limit)
+        self.require_numbers_fit(message)
         return message
+
+    def require_numbers_fit(self, value: M) -> None:
+        """Raises ValueError if a number of a record from outside is too large to be added to."""
+        codec.require_numbers_below(value, self._number_limit)
 
 
 class Amount:

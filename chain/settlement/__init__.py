@@ -10,7 +10,7 @@ from blockenergy.settlement.v1 import query_pb2, tx_pb2
 from chain.runtime.module import Module
 from chain.settlement import lifecycle, msgs, queries
 from chain.settlement.block import end_block
-from chain.settlement.genesis import validate_genesis
+from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
     deferred_sums,
     in_hand,
@@ -20,7 +20,7 @@ from chain.settlement.invariants import (
     traded,
 )
 from chain.settlement.keeper import FUND
-from chain.settlement.state import SCHEMA
+from chain.settlement.state import PARAMS, SCHEMA
 
 MODULE = Module(
     name="settlement",
@@ -32,6 +32,8 @@ MODULE = Module(
     end_block=end_block,
     invariants=(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
     lifecycles=(lifecycle.STAGE,),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 

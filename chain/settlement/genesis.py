@@ -17,9 +17,27 @@ _BEGUN_MAX = 1 << 62
 _STAGES = frozenset(state_pb2.Stage.values())
 
 
+def validate_params(state: HasStore) -> None:
+    """Raises GenesisError unless limits and the backstop make sense, those of older slots included,
+    and what can be metered can be paid for.
+    """
+    for params in PARAMS.list_all(state):
+        _validate(state, params)
+    largest_w = registry.get_capacity_max_w(state)
+    tolerated = PERMILLE + metering.get_tolerance_max_permille(state)
+    largest_wh = ceil_div(largest_w * metering.SILENT_HOURS_MAX * tolerated, PERMILLE)
+    # Even if all meters of an owner were silent for a century, its line has 64 bits.
+    if largest_wh * market.get_price_max(state) > _VALUE_MAX * WH_PER_KWH:
+        raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
+
+
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless limits, progress and amounts are in range."""
-    params = PARAMS.get(state)
+    """Raises GenesisError unless progress and amounts are in range."""
+    _validate_progress(state)
+    _validate_amounts(state)
+
+
+def _validate(state: HasStore, params: state_pb2.Params) -> None:
     if not registry.is_participant(state, bech32.decode(params.backstop)):
         raise GenesisError("settlement.params.backstop: not a participant")
     if not 0 < params.accounts_per_block_max <= 1_000_000:
@@ -28,14 +46,6 @@ def validate_genesis(state: HasStore) -> None:
         raise GenesisError("settlement.params.pruned_per_block_max: 1 to 1000000 is expected")
     if not 0 < params.history_slots <= 1_000_000:
         raise GenesisError("settlement.params.history_slots: 1 to 1000000 is expected")
-    largest_w = registry.get_capacity_max_w(state)
-    tolerated = PERMILLE + metering.get_params(state).capacity_tolerance_permille
-    largest_wh = ceil_div(largest_w * metering.SILENT_HOURS_MAX * tolerated, PERMILLE)
-    # Even if all meters of an owner were silent for a century, its line has 64 bits.
-    if largest_wh * market.get_params(state).price_high_per_kwh > _VALUE_MAX * WH_PER_KWH:
-        raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
-    _validate_progress(state)
-    _validate_amounts(state)
 
 
 def _validate_amounts(state: HasStore) -> None:

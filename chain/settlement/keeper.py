@@ -125,6 +125,5 @@ def collect_arrears(ctx: Context, slot_ctx: SlotContext, debtor: bytes) -> None:
     """Takes what an account owes the treasury from its balance, as far as that goes."""
     owed = ARREARS.get(ctx, (debtor, slot_ctx.treasury))
     if owed:
-        paid = min(owed, bank.get_balance(ctx, debtor, slot_ctx.denom))
-        bank.transfer(ctx, debtor, slot_ctx.treasury, slot_ctx.denom, paid)
+        paid = bank.transfer_up_to(ctx, debtor, slot_ctx.treasury, slot_ctx.denom, owed)
         reduce_arrears(ctx, debtor, slot_ctx.treasury, paid)

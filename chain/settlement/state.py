@@ -6,10 +6,11 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain.runtime.collections import Item, Map, Schema
 from chain.runtime.keys import ADDRESS, U64, Pair
+from chain.runtime.params import Params
 from chain.runtime.values import Amount, Record
 
 SCHEMA = Schema(6, "settlement")
-PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
+PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=6)
 PROGRESS = Item(SCHEMA, 1, "progress", Record(state_pb2.Progress))
 RESULTS = Map(SCHEMA, 2, "results", U64, Record(state_pb2.SlotResult))
 # (slot, owner).

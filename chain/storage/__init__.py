@@ -9,10 +9,10 @@ from blockenergy.storage.v1 import query_pb2, tx_pb2
 
 from chain.runtime.module import Module
 from chain.storage import msgs, queries
-from chain.storage.genesis import validate_genesis
+from chain.storage.genesis import validate_genesis, validate_params
 from chain.storage.invariants import owners, state_of_charge
 from chain.storage.keeper import StorageError, read_batteries_ahead, track
-from chain.storage.state import SCHEMA
+from chain.storage.state import PARAMS, SCHEMA
 
 MODULE = Module(
     name="storage",
@@ -22,6 +22,8 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     invariants=(state_of_charge, owners),
+    params=PARAMS,
+    validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from client.cli_common import Parser
+from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from node_config.demo.homes import HOURS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meter_bridge.client import format_telegram
+from meter_bridge.client import dsmr
 
 
 class Meter:
@@ -24,4 +24,4 @@ class Meter:
         """The DSMR P1 telegram of a moment, with day and night tariff as meters have them."""
         night_wh = self.import_register_wh * 2 // 5
         registers = [night_wh, self.import_register_wh - night_wh]
-        return format_telegram(self.meter_id, time_s, registers, [0, self.export_register_wh])
+        return dsmr.format_telegram(self.meter_id, time_s, registers, [0, self.export_register_wh])

@@ -16,7 +16,7 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from client import tx
 from client.account import Signer
 from client.rpc import Rpc
-from meter_bridge.client import compute_reading, parse, sign_reading
+from meter_bridge.client import compute_reading, dsmr, sign_reading
 from node_config.demo.agent import Flexible, Observation, OpenSlot, Order, decide
 from node_config.demo.day import Day
 from node_config.demo.homes import Home
@@ -65,7 +65,7 @@ class Resident:
         quarters = self.compute_net_use_wh(slot)
         self._meter.count(quarters)
         telegram = self._meter.make_telegram(self._day.get_end_s(slot))
-        reading = compute_reading(parse(telegram), self._day.slot_length_s)
+        reading = compute_reading(dsmr.parse(telegram), self._day.slot_length_s)
         signed = sign_reading(self.home.meter_key, self._day.chain_id, reading)
         return PushRequest(
             telegram=PushTelegramRequest(

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client.cli_common import Parser
+from client.cli.common import Parser
 from client.errors import ClientError
 from node_config.docker import images
 from node_config.docker.engine import Engine

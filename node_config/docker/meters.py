@@ -28,7 +28,7 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgSell
 
 from client.account import Signer
-from client.cli_common import Parser
+from client.cli.common import Parser
 from client.errors import ClientError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
@@ -39,7 +39,7 @@ from meter_bridge.client import (
     TlsError,
     TlsFiles,
     compute_reading,
-    parse,
+    dsmr,
     sign_reading,
 )
 from node_config.demo.meter import Meter
@@ -78,7 +78,7 @@ class Resident:
         """What the gateway pushes at the end of a slot."""
         meter = Meter(self.home.meter_id, *self.home.compute_registers_wh(slot))
         telegram = meter.make_telegram((slot + 1) * self._street.slot_length_s)
-        reading = compute_reading(parse(telegram), self._street.slot_length_s)
+        reading = compute_reading(dsmr.parse(telegram), self._street.slot_length_s)
         signed = sign_reading(self._meter_key, CHAIN_ID, reading)
         return PushRequest(
             telegram=PushTelegramRequest(

@@ -25,7 +25,7 @@ from typing import Any
 from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
-from client.cli_common import Parser
+from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from client.cli_common import Parser
+from client.cli.common import Parser
 from client.errors import ClientError, MissingError
 from node_config.comet_files import SOCKET
 from node_config.network import can_connect

@@ -28,6 +28,7 @@ USES: dict[str, set[str]] = {
     "market": {"bank", "metering", "registry"},
     "storage": {"market", "metering", "registry"},
     "settlement": {"bank", "market", "metering", "registry", "storage"},
+    "params": {"market", "registry"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around messages.
 ENTRIES = {"ante", "app", "genesis", "keyspace", "ruleset", "transactions"}

@@ -1,4 +1,4 @@
-"""A whole bridge with a chain that makes no blocks, for tests that kill it. Prints its port.
+"""A complete bridge with a chain that makes no blocks, for tests that kill it. Prints its port.
 Arguments: the bridge's home, and how many meters there are.
 """
 

@@ -1,4 +1,4 @@
-"""Certificates for tests: authorities, servers and clients, made anew each time."""
+"""Fresh certificates for tests: CAs, servers and clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Authority:
         self.path.write_bytes(certificate)
 
     def issue(self, name: str, authority: Path, days: int = 1) -> TlsFiles:
-        """The files of one side, which trusts `authority` on the other side."""
+        """The files of one side, which trusts the CA `authority` for the other side."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate_path, key_path = self._folder / f"{name}.pem", self._folder / f"{name}.key"

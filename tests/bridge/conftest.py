@@ -1,4 +1,4 @@
-"""What the tests of the bridge start from."""
+"""Fixtures of the bridge tests."""
 
 import pytest
 

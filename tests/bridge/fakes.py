@@ -1,4 +1,4 @@
-"""A chain, a clock and meters, to be passed to a bridge in place of real ones."""
+"""A fake chain, a clock and meter keys for tests of the bridge."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
 
 from client.keys import MeterKey
 from meter_bridge.chain import (
-    Answer,
-    ChainRefusedError,
+    ChainRejectedError,
     ChainUnreachableError,
     Head,
     Meter,
     Params,
+    Result,
 )
-from meter_bridge.connection import sign_reading
+from meter_bridge.client.connection import sign_reading
 
 CHAIN_ID = "street-1"
 SLOT_LENGTH_S = 60
 DEADLINE_S = 120
 BRIDGE = "energy1bridge"
 PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, DEADLINE_S, readings_max=50)
-# Of a chain that takes readings for years.
+# Accepts readings for years.
 PATIENT_PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, 10**8, readings_max=1_000)
-# The slot that has just ended when a test begins, and the time at which it ended.
+# The slot that has just ended when a test starts, and its end.
 SLOT = 30_000_000
 NOW_S = (SLOT + 1) * SLOT_LENGTH_S
 
 
 @dataclass
 class Clock:
-    """A clock that stands until a test moves it."""
+    """A clock that a test moves."""
 
     now_s: float = NOW_S
 
@@ -59,24 +59,24 @@ def make_reading(
 
 @dataclass
 class FakeChain:
-    """One reading per meter and slot, in time; does what a test asks for beside that."""
+    """Accepts one reading per meter and slot before the deadline, unless a test says otherwise."""
 
     bridge: str = BRIDGE
     head: Head = field(default_factory=lambda: Head(100, NOW_S))
     params: Params = PARAMS
     meters: dict[str, Meter] = field(default_factory=dict)
     recorded: dict[tuple[str, int], Reading] = field(default_factory=dict)
-    # One entry per submission: how many readings it had.
+    # The number of readings of each submission.
     submissions: list[int] = field(default_factory=list)
     look_ups: int = 0
-    # What a test makes happen.
+    # Faults injected by a test.
     is_reachable: bool = True
     takes_submissions: bool = True
-    # Records the readings of a submission, and then loses the answer; so many times.
-    answers_to_lose: int = 0
-    # Refuses whole submissions with this sentence.
-    refusal: str = ""
-    # The result for readings of a meter, whatever they say.
+    # How many submissions are recorded whose results are then lost.
+    responses_to_lose: int = 0
+    # Rejects whole submissions with this sentence.
+    rejection: str = ""
+    # A fixed result for all readings of a meter.
     results: dict[str, ReadingResult] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -85,7 +85,7 @@ class FakeChain:
         self.meters[meter_id] = Meter(bridge, make_key(meter_id).pub_key, is_active=True)
 
     def pass_time(self, seconds: int) -> None:
-        """Makes a block that is so much later than the one before."""
+        """Makes a block this much later than the last one."""
         self.head = Head(self.head.height + 1, self.head.time_s + seconds)
 
     def get_head(self) -> Head:
@@ -101,20 +101,20 @@ class FakeChain:
         self._require_reachable()
         return self.meters.get(meter_id)
 
-    def submit(self, readings: Sequence[Reading]) -> Sequence[Answer]:
+    def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
         self._require_reachable()
         if not self.takes_submissions:
             raise ChainUnreachableError("The chain makes no blocks.")
-        if self.refusal:
-            raise ChainRefusedError(self.refusal)
+        if self.rejection:
+            raise ChainRejectedError(self.rejection)
         assert 0 < len(readings) <= self.params.readings_max
         with self.lock:
             self.submissions.append(len(readings))
-            answers = [Answer(self._record(reading), self.head.height) for reading in readings]
-            if self.answers_to_lose:
-                self.answers_to_lose -= 1
-                raise ChainUnreachableError("The answer was lost.")
-        return answers
+            results = [Result(self._record(reading), self.head.height) for reading in readings]
+            if self.responses_to_lose:
+                self.responses_to_lose -= 1
+                raise ChainUnreachableError("The response was lost.")
+        return results
 
     def _record(self, reading: Reading) -> ReadingResult:
         if reading.meter_id in self.results:
@@ -133,4 +133,4 @@ class FakeChain:
 
     def _require_reachable(self) -> None:
         if not self.is_reachable:
-            raise ChainUnreachableError("The chain is away.")
+            raise ChainUnreachableError("The chain is unreachable.")

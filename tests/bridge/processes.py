@@ -16,7 +16,7 @@ DEADLINE_S = 30
 
 @contextmanager
 def child(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process with the project on its path; it is killed at the end if it still runs."""
+    """A Python process with the project on its path, killed at the end if still running."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")])
     process = subprocess.Popen(
         [sys.executable, *arguments],
@@ -33,6 +33,6 @@ def child(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def get(stream: IO[str] | None) -> IO[str]:
-    """A pipe of a child, which is there."""
+    """A pipe of a child, known to exist."""
     assert stream is not None
     return stream

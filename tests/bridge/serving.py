@@ -46,7 +46,7 @@ def running(
     )
     with bridge:
         if chain.is_reachable:
-            wait_until(lambda: bridge.get_health().healthy or chain.refusal != "")
+            wait_until(lambda: bridge.get_health().healthy or chain.rejection != "")
         yield bridge
 
 

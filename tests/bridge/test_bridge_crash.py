@@ -1,4 +1,4 @@
-"""A bridge that is killed with -9 at any moment submits, later, everything it acknowledged."""
+"""A bridge killed with kill -9 at any moment later submits everything it acknowledged."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ READINGS_MAX = 5_000
 
 
 class Gateway:
-    """Pushes the readings of one meter over a stream, and keeps what was acknowledged."""
+    """Pushes the readings of one meter over a stream and records acknowledgements."""
 
     def __init__(self, meter_id: str) -> None:
         self.meter_id = meter_id
         self.acknowledged: set[int] = set()
 
     def push(self, port: int) -> None:
-        """Pushes what has no acknowledgement yet, until everything has one or the bridge dies."""
+        """Pushes unacknowledged readings until all are acknowledged or the bridge dies."""
         slots = [slot for slot in range(SLOT - READINGS_MAX, SLOT) if slot not in self.acknowledged]
         requests = [PushRequest(reading=self.make_push(slot)) for slot in slots]
         with MeterClient(f"127.0.0.1:{port}") as client, contextlib.suppress(ClientError):
@@ -43,7 +43,7 @@ class Gateway:
         return PushReadingRequest(reading=reading)
 
 
-def test_killed_bridge_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+def test_killed_bridge_loses_no_acknowledged_reading(tmp_path: Path) -> None:
     chance = random.Random(3)
     gateways = [Gateway(f"HOME-{number}") for number in range(METERS)]
     for _ in range(KILLS):
@@ -61,7 +61,7 @@ def test_killed_bridge_loses_nothing_that_it_acknowledged(tmp_path: Path) -> Non
 
 
 def run_until_killed(home: Path, gateways: list[Gateway], pushes: int) -> None:
-    """Runs a bridge, and kills it when so many more readings have been acknowledged."""
+    """Runs a bridge, and kills it after a number of further acknowledgements."""
     enough = count(gateways) + pushes
     with child(CHILD, str(home), str(len(gateways))) as process:
         port = int(get(process.stdout).readline())

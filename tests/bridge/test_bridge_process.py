@@ -16,7 +16,7 @@ import pytest
 from client.keyring import Keyring
 from client.keys import MeterKey
 from meter_bridge.client import MeterClient
-from meter_bridge.dsmr import format_telegram
+from meter_bridge.formats.dsmr import format_telegram
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
@@ -27,7 +27,7 @@ AWAY = "tcp://127.0.0.1:1"
 
 
 class Operator:
-    """A folder with keys and a bridge's home, and the commands that are run there."""
+    """A folder with keys and a bridge's home, and commands that run there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class Operator:
     def running(
         self, node: str, *options: str, listen: str = "127.0.0.1:0"
     ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-        """A bridge and the address that it listens at."""
+        """A running bridge and its address."""
         arguments = ["--home", str(self.folder / "home"), "--node", node, "--listen", listen]
         key = ["--key", "bridge", "--keyring", str(self.keys), "--log-format", "json"]
         with child("-m", "meter_bridge", *arguments, *key, *options) as process:
@@ -61,12 +61,12 @@ class Operator:
 
 
 def read_address(process: subprocess.Popen[str]) -> str:
-    """What the log says about where the bridge listens."""
+    """The address that the bridge logs."""
     while line := get(process.stderr).readline():
         message: str = json.loads(line)["message"]
-        if message.startswith("listening at "):
+        if message.startswith("listening on "):
             return message.split()[2]
-    raise AssertionError("the bridge ended before it listened")
+    raise AssertionError("the bridge exited before it listened")
 
 
 def run_bridge(*arguments: str) -> tuple[int, str]:
@@ -133,13 +133,13 @@ def test_telegrams_from_a_file_reach_the_chain(
     }
 
 
-def test_killed_bridge_goes_on_with_its_spool(
+def test_restarted_bridge_continues_with_its_spool(
     operator: Operator, node: WorldNode, tmp_path: Path
 ) -> None:
     file = tmp_path / "telegram.txt"
     end_s = node.world.end_s(FIRST_SLOT + 1)
     file.write_bytes(format_telegram("meter-anna", end_s, (2_000,), (30,)))
-    # The meter's clock is ahead: accepted, but due only when the chain has passed the slot's end.
+    # The meter's clock is ahead: accepted, but due only once the chain passes the end of the slot.
     node.make_block(end_s - 5)
     with operator.running(node.url) as (process, address):
         with MeterClient(address) as client:
@@ -153,26 +153,26 @@ def test_killed_bridge_goes_on_with_its_spool(
     assert f"metering.readings[{FIRST_SLOT + 1}, meter-anna]" in node.world.short()
 
 
-def test_bridge_starts_without_a_node_and_says_so(operator: Operator, tmp_path: Path) -> None:
+def test_bridge_starts_without_a_node_and_reports_it(operator: Operator, tmp_path: Path) -> None:
     file = tmp_path / "telegram.txt"
     file.write_bytes(format_telegram("meter-anna", 1_800_000_060, (2_000,), ()))
     with operator.running(AWAY) as (process, address):
-        code, answer = operator.push(address, file)
+        code, output = operator.push(address, file)
         assert code == 3
-        assert "cannot be reached" in answer["error"]["sentence"]
+        assert "cannot be reached" in output["error"]["sentence"]
         code, output, _ = operator.meter("health", "--bridge", address, "-o", "json")
         assert (code, json.loads(output)["healthy"]) == (1, False)
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 0
 
 
-def test_taken_port_and_home(operator: Operator) -> None:
+def test_port_and_home_in_use(operator: Operator) -> None:
     keys = ["--key", "bridge", "--keyring", str(operator.keys), "--node", AWAY]
     home = str(operator.folder / "home")
     with operator.running(AWAY) as (_, address):
         code, errors = run_bridge("--home", home + "2", "--listen", address, *keys)
         assert code == 1
-        assert errors.startswith("meter_bridge: The bridge cannot listen at 127.0.0.1")
+        assert errors.startswith("meter_bridge: The bridge cannot listen on 127.0.0.1")
         assert len(errors.splitlines()) == 1
         code, errors = run_bridge("--home", home, "--listen", "127.0.0.1:0", *keys)
         assert code == 1
@@ -183,23 +183,23 @@ def test_taken_port_and_home(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
-        (["--listen", "0.0.0.0:26690"], 2, "plain text is for loopback only"),
-        (["--listen", "somewhere"], 2, "is not an address"),
-        (["--tls-cert", "x.pem"], 2, "belong together"),
+        (["--listen", "0.0.0.0:26690"], 2, "so TLS is required"),
+        (["--listen", "somewhere"], 2, "is not HOST:PORT"),
+        (["--tls-cert", "x.pem"], 2, "go together"),
         (
             ["--tls-cert", "x.pem", "--tls-key", "x.key", "--tls-client-ca", "ca.pem"],
             4,
             "x.pem cannot be read",
         ),
-        (["--key", "nobody"], 4, "there is no key nobody"),
-        (["--key", "anna"], 4, "needs that of an account"),
-        (["--node", "nowhere"], 2, "is not the address of a node"),
-        (["--backlog-max", "0"], 2, "is not a number"),
-        (["--utc-offsets", "1"], 2, "is not two offsets"),
+        (["--key", "nobody"], 4, "there is no key named nobody"),
+        (["--key", "anna"], 4, "needs an account key"),
+        (["--node", "nowhere"], 2, "is not a node address"),
+        (["--backlog-max", "0"], 2, "is not a whole number"),
+        (["--utc-offsets", "1"], 2, "is not a pair of offsets"),
         (["--nonsense"], 2, "--nonsense"),
     ],
 )
-def test_wrong_option_is_one_sentence(
+def test_wrong_option_is_reported_in_one_sentence(
     operator: Operator, options: list[str], code: int, sentence: str
 ) -> None:
     base = ["--home", str(operator.folder / "home"), "--listen", "127.0.0.1:0", "--node", AWAY]
@@ -214,20 +214,20 @@ def test_wrong_option_is_one_sentence(
     ("arguments", "code", "sentence"),
     [
         (["push", "missing.txt", "--meter-key", "anna"], 4, "missing.txt cannot be read"),
-        (["push", "empty.txt", "--meter-key", "anna"], 2, "has no telegram"),
-        (["push", "one.txt", "--meter-key", "bridge"], 4, "need that of a meter"),
-        (["push", "one.txt", "--meter-key", "nobody"], 4, "there is no key nobody"),
+        (["push", "empty.txt", "--meter-key", "anna"], 2, "contains no telegram"),
+        (["push", "one.txt", "--meter-key", "bridge"], 4, "signed with a meter key"),
+        (["push", "one.txt", "--meter-key", "nobody"], 4, "there is no key named nobody"),
         (["push", "one.txt", "--meter-key", "missing.pem"], 4, "cannot be read"),
         (["push", "one.txt"], 2, "--meter-key"),
         (["push", "one.txt", "--meter-key", "anna"], 3, "cannot be reached"),
         (["push", "one.txt", "--meter-key", "anna", "--bridge", "192.0.2.1:1"], 2, "loopback"),
-        (["push", "one.txt", "--meter-key", "anna", "--tls-ca", "x"], 2, "belong together"),
+        (["push", "one.txt", "--meter-key", "anna", "--tls-ca", "x"], 2, "go together"),
         (["health"], 3, "cannot be reached"),
         (["status", "meter-anna", "-1"], 2, "-1"),
-        (["status", "meter-anna", "x"], 2, "is not the number of a slot"),
+        (["status", "meter-anna", "x"], 2, "is not a slot number"),
     ],
 )
-def test_wrong_command_is_one_sentence(
+def test_wrong_command_is_reported_in_one_sentence(
     operator: Operator, arguments: list[str], code: int, sentence: str
 ) -> None:
     (operator.folder / "empty.txt").touch()
@@ -247,7 +247,7 @@ def test_wrong_command_is_one_sentence(
 
 
 def find_silent_address() -> str:
-    """An address where nobody listens."""
+    """An address without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""The gRPC service as a gateway sees it, with a chain that is passed in."""
+"""The gRPC service as a gateway sees it, with a fake chain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from blockenergy.bridge.v1 import bridge_pb2
 from blockenergy.bridge.v1.bridge_pb2 import (
     SPOOL_DONE,
-    SPOOL_REFUSED,
+    SPOOL_REJECTED,
     SPOOL_WAITING,
     PushRequest,
 )
@@ -29,7 +29,7 @@ from meter_bridge.client import (
     BridgeUnreachableError,
     MeterClient,
 )
-from meter_bridge.dsmr import format_telegram
+from meter_bridge.formats.dsmr import format_telegram
 from meter_bridge.server import ListenError, ServerLimits
 from meter_bridge.spool import SpoolLimits
 from tests.bridge.fakes import (
@@ -48,7 +48,7 @@ from tests.bridge.waiting import wait_until
 METERS = 1_000
 
 
-def test_reading_goes_from_the_gateway_to_the_chain(tmp_path: Path, chain: FakeChain) -> None:
+def test_pushed_reading_reaches_the_chain(tmp_path: Path, chain: FakeChain) -> None:
     reading = make_reading()
     with running(tmp_path, chain) as bridge, connect(bridge) as client:
         response = client.push_reading(reading)
@@ -67,7 +67,7 @@ def test_reading_goes_from_the_gateway_to_the_chain(tmp_path: Path, chain: FakeC
     assert chain.recorded == {("HOME-07", SLOT): reading}
 
 
-def test_gateway_learns_from_health_what_it_needs_to_sign(tmp_path: Path, chain: FakeChain) -> None:
+def test_health_tells_gateways_what_they_need_for_signing(tmp_path: Path, chain: FakeChain) -> None:
     with running(tmp_path, chain) as bridge, connect(bridge) as client:
         health = client.health()
         assert (health.healthy, health.detail) == (True, "")
@@ -76,7 +76,7 @@ def test_gateway_learns_from_health_what_it_needs_to_sign(tmp_path: Path, chain:
         assert health.bridge == BRIDGE
 
 
-def test_backlog_and_refusals_show_in_health(tmp_path: Path, chain: FakeChain) -> None:
+def test_backlog_and_rejections_show_in_health(tmp_path: Path, chain: FakeChain) -> None:
     chain.takes_submissions = False
     chain.add_meter("HOME-08")
     chain.results["HOME-08"] = READING_OUT_OF_RANGE
@@ -96,15 +96,15 @@ def test_backlog_and_refusals_show_in_health(tmp_path: Path, chain: FakeChain) -
         chain.takes_submissions = True
         wait_until(lambda: client.health().healthy)
         health = client.health()
-        assert (health.backlog, health.done, health.refused) == (0, 1, 1)
-        refusals = [(one.meter_id, one.slot, one.result) for one in health.recent_refusals]
-        assert refusals == [("HOME-08", SLOT, READING_OUT_OF_RANGE)]
+        assert (health.backlog, health.done, health.rejected) == (0, 1, 1)
+        rejections = [(one.meter_id, one.slot, one.result) for one in health.recent_rejections]
+        assert rejections == [("HOME-08", SLOT, READING_OUT_OF_RANGE)]
         status = client.status("HOME-08", SLOT)
         assert status is not None
-        assert status.state == SPOOL_REFUSED
+        assert status.state == SPOOL_REJECTED
 
 
-def test_stream_answers_in_order_and_goes_on_after_refusals(
+def test_stream_responds_in_order_and_continues_after_rejections(
     tmp_path: Path, chain: FakeChain
 ) -> None:
     readings = [
@@ -132,7 +132,7 @@ def test_stream_answers_in_order_and_goes_on_after_refusals(
     ]
 
 
-def test_answers_come_while_the_stream_is_open(tmp_path: Path, chain: FakeChain) -> None:
+def test_responses_arrive_while_the_stream_is_open(tmp_path: Path, chain: FakeChain) -> None:
     requests: queue.Queue[PushRequest | None] = queue.Queue()
     with running(tmp_path, chain) as bridge, connect(bridge) as client:
         responses = client.stream(iter(requests.get, None))
@@ -143,7 +143,7 @@ def test_answers_come_while_the_stream_is_open(tmp_path: Path, chain: FakeChain)
         assert list(responses) == []
 
 
-def test_client_that_leaves_its_stream_frees_it(tmp_path: Path, chain: FakeChain) -> None:
+def test_abandoned_stream_is_freed(tmp_path: Path, chain: FakeChain) -> None:
     limits = ServerLimits(streams_max=1)
     with running(tmp_path, chain, server_limits=limits) as bridge, connect(bridge) as client:
         push_and_leave(client)
@@ -151,7 +151,7 @@ def test_client_that_leaves_its_stream_frees_it(tmp_path: Path, chain: FakeChain
 
 
 def push_and_leave(client: MeterClient) -> None:
-    """Takes one answer of a stream that has no end, and goes."""
+    """Takes one response of an endless stream, and leaves."""
     endless = iter(lambda: as_request(make_reading()), None)
     stream = client.stream(endless)
     next(stream)
@@ -159,7 +159,7 @@ def push_and_leave(client: MeterClient) -> None:
 
 
 def is_served(client: MeterClient) -> bool:
-    """Whether there is room for another stream."""
+    """Whether the bridge accepts another stream."""
     try:
         responses = list(client.stream([as_request(make_reading())], WAIT_S))
     except BridgeUnreachableError:
@@ -167,16 +167,16 @@ def is_served(client: MeterClient) -> bool:
     return [response.result for response in responses] == [bridge_pb2.PUSH_DUPLICATE]
 
 
-def test_too_many_streams_are_refused(tmp_path: Path, chain: FakeChain) -> None:
+def test_too_many_streams_are_rejected(tmp_path: Path, chain: FakeChain) -> None:
     limits = ServerLimits(streams_max=1)
     requests: queue.Queue[PushRequest | None] = queue.Queue()
     with running(tmp_path, chain, server_limits=limits) as bridge, connect(bridge) as client:
         first = client.stream(iter(requests.get, None))
         requests.put(as_request(make_reading()))
         next(first)
-        with pytest.raises(BridgeUnreachableError, match="already serves 1 streams") as refused:
+        with pytest.raises(BridgeUnreachableError, match="already serves 1 streams") as rejected:
             list(client.stream([as_request(make_reading())]))
-        assert refused.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert rejected.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert client.push_reading(make_reading()).result == bridge_pb2.PUSH_DUPLICATE
         requests.put(None)
         assert list(first) == []
@@ -193,20 +193,22 @@ def test_telegrams_by_call_and_by_stream(tmp_path: Path, chain: FakeChain) -> No
         assert "checksum" in tampered.detail
         oversized = client.push_telegram(raw + b"x" * 5_000, signature)
         assert oversized.result == bridge_pb2.PUSH_MALFORMED
-        assert "at most 4096" in oversized.detail
+        assert "maximum is 4096" in oversized.detail
         wait_until(lambda: client.health().done == 1)
     assert chain.recorded["HOME-07", SLOT].import_register_wh == 5_000
 
 
-def test_oversized_message_is_refused_and_harms_nobody(tmp_path: Path, chain: FakeChain) -> None:
+def test_oversized_message_is_rejected_without_side_effects(
+    tmp_path: Path, chain: FakeChain
+) -> None:
     with running(tmp_path, chain) as bridge, connect(bridge) as client:
-        with pytest.raises(BridgeError) as refused:
+        with pytest.raises(BridgeError) as rejected:
             client.push_telegram(b"x" * 70_000, b"")
-        assert refused.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert rejected.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert client.push_reading(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
 
 
-def test_full_spool_is_a_status_for_calls_and_an_answer_in_streams(
+def test_full_spool_is_a_status_for_calls_and_a_result_in_streams(
     tmp_path: Path, chain: FakeChain
 ) -> None:
     chain.takes_submissions = False
@@ -214,9 +216,9 @@ def test_full_spool_is_a_status_for_calls_and_an_answer_in_streams(
     with running(tmp_path, chain, spool_limits=limits) as bridge, connect(bridge) as client:
         client.push_reading(make_reading())
         other = make_reading(slot=SLOT - 1)
-        with pytest.raises(BridgeUnreachableError, match="1 readings waiting") as refused:
+        with pytest.raises(BridgeUnreachableError, match="limit of 1 readings") as rejected:
             client.push_reading(other)
-        assert refused.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert rejected.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
         responses = list(client.stream([as_request(other), as_request(make_reading())], WAIT_S))
         assert [response.result for response in responses] == [
             bridge_pb2.PUSH_SPOOL_FULL,
@@ -234,15 +236,15 @@ def test_unreachable_chain_is_a_status_for_calls(tmp_path: Path, chain: FakeChai
         health = client.health()
         assert not health.healthy
         assert (health.chain_id, health.slot_length_s) == ("", 0)
-        with pytest.raises(BridgeUnreachableError, match="push again later") as refused:
+        with pytest.raises(BridgeUnreachableError, match="push again later") as rejected:
             client.push_reading(make_reading())
-        assert refused.value.code is grpc.StatusCode.UNAVAILABLE
+        assert rejected.value.code is grpc.StatusCode.UNAVAILABLE
         chain.is_reachable = True
         wait_until(lambda: client.health().healthy)
         assert client.push_reading(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
 
 
-def test_readings_accepted_while_the_chain_is_away_arrive_later(
+def test_readings_accepted_during_an_outage_of_the_chain_arrive_later(
     tmp_path: Path, chain: FakeChain
 ) -> None:
     clock = Clock()
@@ -261,7 +263,7 @@ def test_readings_accepted_while_the_chain_is_away_arrive_later(
         wait_until(lambda: client.health().done == 2)
 
 
-def test_bridge_that_was_stopped_goes_on_where_it_was(tmp_path: Path, chain: FakeChain) -> None:
+def test_restarted_bridge_continues(tmp_path: Path, chain: FakeChain) -> None:
     chain.takes_submissions = False
     with running(tmp_path, chain) as bridge, connect(bridge) as client:
         client.push_reading(make_reading())
@@ -271,19 +273,19 @@ def test_bridge_that_was_stopped_goes_on_where_it_was(tmp_path: Path, chain: Fak
     assert list(chain.recorded) == [("HOME-07", SLOT)]
 
 
-def test_vanished_bridge_is_one_sentence(tmp_path: Path, chain: FakeChain) -> None:
+def test_vanished_bridge_is_reported_in_one_sentence(tmp_path: Path, chain: FakeChain) -> None:
     with running(tmp_path, chain) as bridge:
         client = connect(bridge)
     with client, pytest.raises(BridgeUnreachableError, match="cannot be reached"):
         client.push_reading(make_reading())
 
 
-def test_taken_port_is_one_sentence(tmp_path: Path, chain: FakeChain) -> None:
+def test_port_in_use_is_reported_in_one_sentence(tmp_path: Path, chain: FakeChain) -> None:
     with running(tmp_path, chain) as bridge:
         settings = Settings(tmp_path / "other", listen=f"127.0.0.1:{bridge.port}")
-        with pytest.raises(ListenError, match="the port is taken"):
+        with pytest.raises(ListenError, match="the port is in use"):
             Bridge(settings, chain, require_no_failure)
-        # The folder of the one that could not start is free again.
+        # The folder of the bridge that could not start is unlocked.
         Bridge(
             Settings(tmp_path / "other", "127.0.0.1:0"), chain, require_no_failure
         )._spool.close()

@@ -1,4 +1,4 @@
-"""Who may listen where, and who is served: loopback, TLS, certificates."""
+"""Where a bridge may listen and whom it serves: loopback, TLS, certificates."""
 
 from __future__ import annotations
 
@@ -25,27 +25,29 @@ from tests.bridge.serving import connect, require_no_failure, running
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:26690", "example.org:26690"])
-def test_plain_text_is_for_loopback_only(tmp_path: Path, chain: FakeChain, listen: str) -> None:
-    with pytest.raises(TlsError, match="plain text is for loopback only"):
+def test_plain_text_is_allowed_on_loopback_only(
+    tmp_path: Path, chain: FakeChain, listen: str
+) -> None:
+    with pytest.raises(TlsError, match="so TLS is required"):
         Bridge(Settings(tmp_path, listen), chain, require_no_failure)
     with pytest.raises(TlsError, match="is not a loopback address"):
         MeterClient(listen)
 
 
 @pytest.mark.parametrize("listen", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", ":26690"])
-def test_address_of_another_form_is_refused(tmp_path: Path, chain: FakeChain, listen: str) -> None:
-    with pytest.raises(TlsError, match="is not an address"):
+def test_malformed_address_is_rejected(tmp_path: Path, chain: FakeChain, listen: str) -> None:
+    with pytest.raises(TlsError, match="is not HOST:PORT"):
         Bridge(Settings(tmp_path, listen), chain, require_no_failure)
 
 
 class Tls:
-    """An operator's authority for the bridge, one for its clients, and a stranger's."""
+    """A CA for the bridge, one for its clients, and an untrusted one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.servers = Authority(folder, "servers")
         self.clients = Authority(folder, "clients")
-        self.strangers = Authority(folder, "strangers")
+        self.untrusted = Authority(folder, "untrusted")
         self.bridge = self.servers.issue("bridge", self.clients.path)
 
 
@@ -66,9 +68,9 @@ def test_client_with_a_certificate_is_served(tmp_path: Path, chain: FakeChain, t
 def test_others_are_not_served(tmp_path: Path, chain: FakeChain, tls: Tls) -> None:
     others = {
         "plain": None,
-        "of a stranger": tls.strangers.issue("stranger", tls.servers.path),
+        "untrusted": tls.untrusted.issue("untrusted", tls.servers.path),
         "of the servers": tls.servers.issue("server", tls.servers.path),
-        "who trusts another bridge": tls.clients.issue("gateway", tls.strangers.path),
+        "who trusts another bridge": tls.clients.issue("gateway", tls.untrusted.path),
     }
     with running(tmp_path, chain, tls=tls.bridge) as bridge:
         for name, files in others.items():
@@ -78,7 +80,7 @@ def test_others_are_not_served(tmp_path: Path, chain: FakeChain, tls: Tls) -> No
                 assert bridge.get_health().backlog == 0, name
 
 
-def test_certificates_that_cannot_work_are_one_sentence(
+def test_unusable_certificates_are_reported_in_one_sentence(
     tmp_path: Path, chain: FakeChain, tls: Tls
 ) -> None:
     good = tls.bridge
@@ -86,12 +88,12 @@ def test_certificates_that_cannot_work_are_one_sentence(
     missing = tmp_path / "missing.pem"
     cases: Iterable[tuple[TlsFiles, type[TlsError], str]] = [
         (TlsFiles(missing, good.key, good.authority), MissingFileError, "cannot be read"),
-        (TlsFiles(good.key, good.key, good.authority), TlsError, "is not a certificate"),
+        (TlsFiles(good.key, good.key, good.authority), TlsError, "is not a PEM certificate"),
         (TlsFiles(good.certificate, good.certificate, good.authority), TlsError, "private key"),
-        (TlsFiles(good.certificate, other.key, good.authority), TlsError, "is not the key of"),
-        (tls.servers.issue("old", tls.clients.path, days=-1), TlsError, "ran out on"),
+        (TlsFiles(good.certificate, other.key, good.authority), TlsError, "does not match the"),
+        (tls.servers.issue("old", tls.clients.path, days=-1), TlsError, "expired on"),
     ]
     for files, kind, sentence in cases:
-        with pytest.raises(kind, match=sentence) as refused:
+        with pytest.raises(kind, match=sentence) as rejected:
             Bridge(Settings(tmp_path, "127.0.0.1:0", tls=files), chain, require_no_failure)
-        assert "\n" not in str(refused.value)
+        assert "\n" not in str(rejected.value)

@@ -1,4 +1,4 @@
-"""Requests that are no messages: refused like other malformed ones, and nobody is disturbed."""
+"""Undecodable requests are rejected like other malformed ones and affect no other client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNREADABLE = b"\x0b\x0a"
 SERVICE = f"/{bridge_pb2.DESCRIPTOR.services_by_name['MeterBridge'].full_name}"
 
 
-def test_a_stream_goes_on_behind_what_cannot_be_read(tmp_path: Path, chain: FakeChain) -> None:
+def test_stream_continues_after_undecodable_requests(tmp_path: Path, chain: FakeChain) -> None:
     good = as_request(make_reading()).SerializeToString()
     with (
         running(tmp_path, chain) as bridge,
@@ -33,11 +33,11 @@ def test_a_stream_goes_on_behind_what_cannot_be_read(tmp_path: Path, chain: Fake
         bridge_pb2.PUSH_ACCEPTED,
         bridge_pb2.PUSH_MALFORMED,
     ]
-    assert "could be read" in answers[0].detail
+    assert "contains no reading" in answers[0].detail
 
 
-def test_many_unreadable_streams_use_nothing_up(tmp_path: Path, chain: FakeChain) -> None:
-    """More than a connection may have at once: each of them has really ended."""
+def test_many_undecodable_streams_leak_nothing(tmp_path: Path, chain: FakeChain) -> None:
+    """More streams than one connection may have: each has really ended."""
     with running(tmp_path, chain) as bridge:
         with grpc.insecure_channel(f"127.0.0.1:{bridge.port}") as channel:
             for _ in range(150):
@@ -50,9 +50,7 @@ def test_many_unreadable_streams_use_nothing_up(tmp_path: Path, chain: FakeChain
 
 
 @pytest.mark.parametrize("method", ["PushReading", "PushTelegram"])
-def test_a_single_push_that_cannot_be_read_is_malformed(
-    method: str, tmp_path: Path, chain: FakeChain
-) -> None:
+def test_undecodable_push_is_malformed(method: str, tmp_path: Path, chain: FakeChain) -> None:
     with (
         running(tmp_path, chain) as bridge,
         grpc.insecure_channel(f"127.0.0.1:{bridge.port}") as channel,

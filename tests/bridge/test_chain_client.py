@@ -1,4 +1,4 @@
-"""The bridge's view of a node, with the real rules behind it."""
+"""NodeChain against a node that runs the real rules."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from client import tx
 from client.rpc import Rpc
 from meter_bridge.chain import (
-    ChainRefusedError,
+    ChainRejectedError,
     ChainUnreachableError,
     Head,
     Meter,
     Params,
 )
-from meter_bridge.chain_client import NodeChain, compute_readings_per_tx, split
+from meter_bridge.chain.node import NodeChain, compute_readings_per_tx, split
 from meter_bridge.intake import NUMBER_MAX
 from tests.bridge.world_node import WorldNode, make_bridge_key
 from tests.support import cast
@@ -49,7 +49,7 @@ def read_all() -> list[Reading]:
     return [reading(meter_id, FIRST_SLOT, import_wh=1_000) for meter_id in HOMES]
 
 
-def test_head_and_rules(node: WorldNode, chain: NodeChain) -> None:
+def test_latest_block_and_parameters(node: WorldNode, chain: NodeChain) -> None:
     assert chain.get_head() == Head(2, node.world.end_s(FIRST_SLOT))
     params = chain.get_params()
     assert params == Params(
@@ -59,7 +59,7 @@ def test_head_and_rules(node: WorldNode, chain: NodeChain) -> None:
     assert chain.bridge == cast.address_text("bridge")
 
 
-def test_meter_of_the_registry(chain: NodeChain) -> None:
+def test_registered_meter(chain: NodeChain) -> None:
     pub_key = cast.meter_key("meter-anna").public_key().public_bytes_raw()
     assert chain.get_meter("meter-anna") == Meter(
         cast.address_text("bridge"), pub_key, is_active=True
@@ -68,60 +68,58 @@ def test_meter_of_the_registry(chain: NodeChain) -> None:
     assert chain.get_meter("") is None
 
 
-def test_submitted_readings_are_recorded_and_answered_in_order(
+def test_submitted_readings_are_recorded_with_results_in_order(
     node: WorldNode, chain: NodeChain
 ) -> None:
     readings = read_all()
     bad = reading("meter-anna", FIRST_SLOT, import_wh=1_001)
     unknown = reading("meter-nobody", FIRST_SLOT)
     early = reading("meter-ben", FIRST_SLOT + 1)
-    answers = chain.submit([*readings, bad, unknown, early])
-    assert [answer.result for answer in answers] == [
+    results = chain.submit([*readings, bad, unknown, early])
+    assert [result.code for result in results] == [
         *[state_pb2.READING_RECORDED] * len(readings),
         state_pb2.READING_CONFLICT,
         state_pb2.READING_METER_UNKNOWN,
         state_pb2.READING_TOO_EARLY,
     ]
-    assert {answer.height for answer in answers} == {node.world.height}
+    assert {result.height for result in results} == {node.world.height}
     again = chain.submit(readings)
-    assert {answer.result for answer in again} == {state_pb2.READING_ALREADY_RECORDED}
+    assert {result.code for result in again} == {state_pb2.READING_ALREADY_RECORDED}
 
 
 def test_many_readings_are_packed_into_few_transactions(node: WorldNode, chain: NodeChain) -> None:
     readings = read_all() * 20
     readings_max = chain.get_params().readings_max
-    answers = chain.submit(readings[:readings_max])
-    assert len(answers) == min(len(readings), readings_max)
-    recorded = [answer.result == state_pb2.READING_RECORDED for answer in answers]
+    results = chain.submit(readings[:readings_max])
+    assert len(results) == min(len(readings), readings_max)
+    recorded = [result.code == state_pb2.READING_RECORDED for result in results]
     assert sum(recorded) == len(HOMES)
     assert 1 <= len(node.txs) <= 4
 
 
-def test_lost_answer_of_the_node_loses_no_answer_of_the_chain(
-    node: WorldNode, chain: NodeChain
-) -> None:
-    node.answers_to_lose = 1
-    answers = chain.submit(read_all())
-    assert {answer.result for answer in answers} == {state_pb2.READING_RECORDED}
+def test_lost_response_of_the_node_loses_no_result(node: WorldNode, chain: NodeChain) -> None:
+    node.responses_to_lose = 1
+    results = chain.submit(read_all())
+    assert {result.code for result in results} == {state_pb2.READING_RECORDED}
     assert len(node.txs) == 1
 
 
-def test_account_without_the_role_is_refused_as_a_whole(node: WorldNode) -> None:
+def test_account_without_the_role_is_rejected_as_a_whole(node: WorldNode) -> None:
     chain = NodeChain(Rpc(node.url), make_bridge_key("anna"), wait_s=10)
     chain.get_params()
-    with pytest.raises(ChainRefusedError, match="role"):
+    with pytest.raises(ChainRejectedError, match="role"):
         chain.submit(read_all())
 
 
-def test_other_chain_at_the_same_address_is_no_answer(node: WorldNode, chain: NodeChain) -> None:
+def test_other_chain_at_the_same_address_is_an_error(node: WorldNode, chain: NodeChain) -> None:
     node.chain_id = "street-2"
     for call in (chain.get_head, chain.get_params, lambda: chain.submit(read_all())):
-        with pytest.raises(ChainUnreachableError, match="now one of chain street-2"):
+        with pytest.raises(ChainUnreachableError, match="now on chain street-2"):
             call()
     assert node.txs == []
 
 
-def test_node_that_is_away_is_one_sentence() -> None:
+def test_unreachable_node_is_reported_in_one_sentence() -> None:
     chain = NodeChain(Rpc("tcp://127.0.0.1:1", timeout_s=5), make_bridge_key())
     for call in (chain.get_head, chain.get_params, lambda: chain.get_meter("meter-anna")):
         with pytest.raises(ChainUnreachableError) as away:

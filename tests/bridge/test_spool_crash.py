@@ -1,4 +1,4 @@
-"""What the spool has acknowledged is there after kill -9, and after the disk has failed."""
+"""Acknowledged readings survive kill -9, a failing disk and a full disk."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from blockenergy.bridge.v1.bridge_pb2 import SPOOL_DONE
 from blockenergy.metering.v1.state_pb2 import READING_RECORDED
 
-from meter_bridge.spool import Spool, SpoolFullError, Verdict
-from tests.bridge.fakes import SLOT, Clock, make_reading
+from meter_bridge.chain import Result
+from meter_bridge.spool import Spool, SpoolFullError
+from tests.bridge.fakes import Clock, make_reading
 from tests.bridge.processes import DEADLINE_S, ROOT, child, get
 
 CHILD = str(ROOT / "tests" / "bridge" / "spool_child.py")
@@ -27,9 +27,9 @@ def require_all(folder: Path, acknowledged: list[str]) -> None:
     try:
         for line in acknowledged:
             meter_id, slot = line.split()
-            entry = spool.find(meter_id, int(slot))
-            assert entry is not None, f"{line} was acknowledged and is lost"
-            assert entry.reading == make_reading(meter_id, slot=int(slot), import_wh=int(slot))
+            found = spool.find(meter_id, int(slot))
+            assert found is not None, f"{line} was acknowledged and is lost"
+            assert found == make_reading(meter_id, slot=int(slot), import_wh=int(slot))
     finally:
         spool.close()
 
@@ -42,7 +42,7 @@ def test_acknowledged_readings_survive_kill_9(tmp_path: Path) -> None:
             lines = range(chance.randrange(1, 400))
             acknowledged += [get(process.stdout).readline() for _ in lines]
             process.kill()
-            # What was printed before the kill was acknowledged too; its last line may be torn.
+            # Lines printed before the kill were acknowledged too; the last one may be incomplete.
             rest = process.communicate(timeout=DEADLINE_S)[0]
             acknowledged += [line for line in rest.splitlines(keepends=True) if line[-1] == "\n"]
         require_all(tmp_path, acknowledged)
@@ -67,20 +67,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     command = [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
     if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this machine does not let a test mount a file system")
+        pytest.skip("tests may not mount a file system here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill(spool: Spool, accepted: list[str]) -> None:
-    """Adds readings until one is refused."""
+    """Adds readings until one is rejected."""
     while True:
         meter_id = f"HOME-{len(accepted)}"
         spool.add(make_reading(meter_id)).result(DEADLINE_S)
         accepted.append(meter_id)
 
 
-def test_full_disk_refuses_and_goes_on_when_there_is_room(small_disk: Path) -> None:
+def test_full_disk_rejects_and_recovers_when_space_is_freed(small_disk: Path) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(bytes(600_000))
     spool = Spool(small_disk, Clock())
@@ -91,7 +91,7 @@ def test_full_disk_refuses_and_goes_on_when_there_is_room(small_disk: Path) -> N
         assert spool.count().backlog == len(accepted) > 10
         filler.unlink()
         spool.add(make_reading("HOME-LAST")).result(DEADLINE_S)
-        spool.record([Verdict("HOME-0", SLOT, SPOOL_DONE, READING_RECORDED, 7)])
+        spool.record([(make_reading("HOME-0"), Result(READING_RECORDED, 7))])
         assert spool.count().backlog == len(accepted)
     finally:
         spool.close()

@@ -1,4 +1,4 @@
-"""A node on loopback with the real rules behind it: each transaction makes a block."""
+"""A node on loopback that runs the real rules: each transaction makes a block."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from chain import app
 from chain.runtime.errors import ChainError
 from chain.transactions import TxResult
 from client.keys import AccountKey
-from tests.clients.loopback_node import LoopbackNode, LostAnswerError, NodeError
+from tests.clients.loopback_node import LoopbackNode, LostResponseError, NodeError
 from tests.support import cast
 from tests.support.world import CHAIN_ID, World
 
 
 class WorldNode:
-    """Serves a world as CometBFT would. The first block is made at once."""
+    """Serves a world as CometBFT would. The first block is made immediately."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.chain_id = CHAIN_ID
-        # One entry per transaction that was executed: how many bytes it had.
+        # The size in bytes of each executed transaction.
         self.txs: list[int] = []
-        # Executes so many transactions and then loses the answer.
-        self.answers_to_lose = 0
+        # How many transactions are executed whose responses are then lost.
+        self.responses_to_lose = 0
         self._lock = threading.Lock()
         self._results: dict[bytes, tuple[bytes, int, TxResult]] = {}
         self._node = LoopbackNode()
-        self._node.answers = {
+        self._node.responses = {
             "status": self._status,
             "abci_query": self._query,
             "broadcast_tx_sync": self._broadcast,
@@ -76,10 +76,10 @@ class WorldNode:
             data = bytes.fromhex(params["data"])
             try:
                 value = app.query(world.store, world.block_info, params["path"], data)
-            except ChainError as refusal:
-                error = refusal.error
-                answer = {"code": error.code, "codespace": error.codespace, "log": refusal.log}
-                return {"response": answer}
+            except ChainError as raised:
+                error = raised.error
+                response = {"code": error.code, "codespace": error.codespace, "log": raised.log}
+                return {"response": response}
         return {"response": {"code": 0, "value": base64.b64encode(value).decode()}}
 
     def _broadcast(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -93,9 +93,9 @@ class WorldNode:
             if result.code == 0:
                 self._results[tx_hash] = (raw, self.world.height, result)
                 self.txs.append(len(raw))
-            if self.answers_to_lose:
-                self.answers_to_lose -= 1
-                raise LostAnswerError
+            if self.responses_to_lose:
+                self.responses_to_lose -= 1
+                raise LostResponseError
         return {
             "hash": tx_hash.hex(),
             "code": result.code,
@@ -119,5 +119,5 @@ class WorldNode:
 
 
 def make_bridge_key(name: str = "bridge") -> AccountKey:
-    """The account key of somebody in the cast."""
+    """The account key of a member of the cast."""
     return AccountKey(bytes(cast.wallet(name).key.secret))

@@ -1,4 +1,4 @@
-"""A JSON-RPC server on loopback that answers as a test tells it to."""
+"""A JSON-RPC server on loopback, scripted by a test."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = Callable[[dict[str, Any]], dict[str, Any]]
+Respond = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class NodeError(Exception):
-    """What the node answers instead of a result: `data` of a JSON-RPC error."""
+    """Makes the node return a JSON-RPC error with this text as `data`."""
 
 
-class LostAnswerError(Exception):
-    """The node did what was asked, but its answer never arrives."""
+class LostResponseError(Exception):
+    """Makes the node execute a request and lose the response."""
 
 
 class LoopbackNode:
-    """Answers each method by a function of its params; keeps what was asked and over what."""
+    """Responds to each method by a function of its params; records requests and connections."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[str] = []
+        self.responses: dict[str, Respond] = {}
+        self.requests: list[str] = []
         self.connections: list[object] = []
-        # Called in place of an answer; may send anything, or close the connection.
+        # Called instead of responding; may send anything, or close the connection.
         self.misbehave: Callable[[BaseHTTPRequestHandler], None] | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
         self._server.daemon_threads = True
@@ -57,19 +57,19 @@ class LoopbackNode:
 
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                node.asked.append(request["method"])
+                node.requests.append(request["method"])
                 if node.misbehave:
                     node.misbehave(self)
                     return
-                answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
+                response: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
                 try:
-                    answer["result"] = node.answers[request["method"]](request["params"])
-                except LostAnswerError:
+                    response["result"] = node.responses[request["method"]](request["params"])
+                except LostResponseError:
                     self.close_connection = True
                     return
                 except NodeError as error:
-                    answer["error"] = {"code": -32603, "message": "Internal", "data": str(error)}
-                reply(self, json.dumps(answer).encode())
+                    response["error"] = {"code": -32603, "message": "Internal", "data": str(error)}
+                reply(self, json.dumps(response).encode())
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -78,7 +78,7 @@ class LoopbackNode:
 
 
 def reply(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Sends a body as an HTTP answer."""
+    """Sends a body as an HTTP response."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()

@@ -1,4 +1,4 @@
-"""A signer sends every transaction with effect at most once, whatever the node does."""
+"""Whatever the node does, a transaction of a signer takes effect at most once."""
 
 import base64
 import itertools
@@ -14,11 +14,11 @@ from cosmos.auth.v1beta1.query_pb2 import QueryAccountResponse
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend, MsgSendResponse
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from cosmos.base.v1beta1.coin_pb2 import Coin
-from loopback_node import LoopbackNode, LostAnswerError, NodeError
+from loopback_node import LoopbackNode, LostResponseError, NodeError
 
 from client import tx
 from client.account import Signer
-from client.errors import RefusedError, RpcError
+from client.errors import RejectedError, RpcError
 from client.keys import AccountKey
 from client.rpc import Rpc
 
@@ -37,7 +37,7 @@ ACCOUNT_NUMBER = 3
 
 
 class Ledger:
-    """The node's side: counts sequences, puts what it takes into a block at once."""
+    """The node's side: tracks sequences and includes accepted transactions immediately."""
 
     def __init__(self, node: LoopbackNode) -> None:
         self.sequence = 0
@@ -47,7 +47,7 @@ class Ledger:
         self.lost_answers = 0
         self.result: dict[str, object] = {}
         self.node = node
-        node.answers |= {
+        node.responses |= {
             "status": lambda _: {
                 "node_info": {"id": "", "network": "chain", "moniker": "", "version": ""},
                 "sync_info": {
@@ -58,19 +58,19 @@ class Ledger:
                 },
                 "validator_info": {"address": "", "voting_power": "0"},
             },
-            "abci_query": self.answer_query,
+            "abci_query": self.respond_to_query,
             "broadcast_tx_sync": self.take,
             "tx": self.find,
         }
 
-    def answer_query(self, params: dict[str, Any]) -> dict[str, Any]:
+    def respond_to_query(self, params: dict[str, Any]) -> dict[str, Any]:
         if params["path"] == "/blockenergy.auth.v1.Query/Params":
-            answer = auth_query.QueryParamsResponse(params=PARAMS)
+            response = auth_query.QueryParamsResponse(params=PARAMS)
         else:
             assert params["path"] == "/cosmos.auth.v1beta1.Query/Account"
             account = BaseAccount(account_number=ACCOUNT_NUMBER, sequence=self.sequence)
-            answer = QueryAccountResponse(account=tx.pack(account))
-        return {"response": {"value": encode(answer.SerializeToString()), "height": "9"}}
+            response = QueryAccountResponse(account=tx.pack(account))
+        return {"response": {"value": encode(response.SerializeToString()), "height": "9"}}
 
     def take(self, params: dict[str, Any]) -> dict[str, Any]:
         raw = base64.b64decode(params["tx"])
@@ -86,7 +86,7 @@ class Ledger:
         self.included[tx.compute_hash(raw)] = raw
         if self.lost_answers:
             self.lost_answers -= 1
-            raise LostAnswerError
+            raise LostResponseError
         return checked
 
     def find(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -122,23 +122,23 @@ def get_sequences(ledger: Ledger) -> list[int]:
     return [tx.decode(raw).auth_info.signer_infos[0].sequence for raw in ledger.received]
 
 
-def test_one_after_the_other(ledger: Ledger, signer: Signer) -> None:
+def test_consecutive_transactions(ledger: Ledger, signer: Signer) -> None:
     for _ in range(3):
         outcome = signer.send([SEND]).require_ok()
         assert (outcome.height, outcome.responses) == (10, (MsgSendResponse(),))
     assert get_sequences(ledger) == [0, 1, 2]
-    # The sequence and the parameters are asked for once.
-    assert ledger.node.asked.count("abci_query") == 2
+    # Sequence and parameters are fetched once.
+    assert ledger.node.requests.count("abci_query") == 2
 
 
 def test_without_waiting(ledger: Ledger, signer: Signer) -> None:
     outcomes = [signer.send([SEND], wait=False) for _ in range(3)]
     assert {(outcome.height, outcome.code) for outcome in outcomes} == {(0, 0)}
     assert [outcome.hash for outcome in outcomes] == list(ledger.included)
-    assert "tx" not in ledger.node.asked
+    assert "tx" not in ledger.node.requests
 
 
-def test_gas_and_fee_are_what_the_chain_asks_for(ledger: Ledger, signer: Signer) -> None:
+def test_gas_and_fee_follow_the_parameters(ledger: Ledger, signer: Signer) -> None:
     signer.send([SEND], memo="for 5 kWh").require_ok()
     raw = ledger.received[0]
     fee = tx.decode(raw).auth_info.fee
@@ -147,7 +147,7 @@ def test_gas_and_fee_are_what_the_chain_asks_for(ledger: Ledger, signer: Signer)
     assert int(fee.amount[0].amount) * 1_000_000 >= fee.gas_limit * PARAMS.min_gas_price_micro
 
 
-def test_gas_and_fee_that_were_given_are_taken(ledger: Ledger) -> None:
+def test_given_gas_and_fee_are_used(ledger: Ledger) -> None:
     fee = [Coin(denom="ueur", amount="7")]
     signer = Signer(Rpc(ledger.node.url), KEY, fee=fee, gas_limit=5, wait_s=5)
     signer.send([SEND]).require_ok()
@@ -155,14 +155,14 @@ def test_gas_and_fee_that_were_given_are_taken(ledger: Ledger) -> None:
     assert (list(sent.amount), sent.gas_limit) == (fee, 5)
 
 
-def test_a_sequence_that_another_program_moved(ledger: Ledger, signer: Signer) -> None:
+def test_sequence_advanced_by_another_program(ledger: Ledger, signer: Signer) -> None:
     signer.send([SEND]).require_ok()
     ledger.sequence = 7
     signer.send([SEND]).require_ok()
     assert get_sequences(ledger) == [0, 1, 7]
 
 
-def test_a_sequence_that_went_back_with_a_lost_mempool(ledger: Ledger, signer: Signer) -> None:
+def test_sequence_after_a_lost_mempool(ledger: Ledger, signer: Signer) -> None:
     for _ in range(3):
         signer.send([SEND], wait=False)
     ledger.sequence = 1
@@ -170,38 +170,38 @@ def test_a_sequence_that_went_back_with_a_lost_mempool(ledger: Ledger, signer: S
     assert get_sequences(ledger) == [0, 1, 2, 3, 1]
 
 
-def test_a_sequence_that_never_fits_ends_in_a_refusal(ledger: Ledger, signer: Signer) -> None:
+def test_sequence_that_never_matches_is_rejected(ledger: Ledger, signer: Signer) -> None:
     numbers = itertools.count(100)
 
-    def refuse(params: dict[str, Any]) -> dict[str, Any]:
+    def reject(params: dict[str, Any]) -> dict[str, Any]:
         ledger.take(params)
         log = f"account sequence mismatch, expected {next(numbers)}, got 0"
         return {"hash": "AA", "code": 32, "codespace": "sdk", "log": log}
 
-    ledger.node.answers["broadcast_tx_sync"] = refuse
+    ledger.node.responses["broadcast_tx_sync"] = reject
     outcome = signer.send([SEND])
     assert (outcome.codespace, outcome.code, outcome.height) == ("sdk", 32, 0)
     assert len(ledger.received) == 5
 
 
-def test_a_full_mempool_is_waited_for(ledger: Ledger, signer: Signer) -> None:
+def test_full_mempool_is_retried(ledger: Ledger, signer: Signer) -> None:
     ledger.failures = [NodeError("mempool is full: number of txs 5000 (max: 5000)")] * 2
     signer.send([SEND]).require_ok()
     assert get_sequences(ledger) == [0, 0, 0]
     assert len(set(ledger.received)) == 1
 
 
-def test_what_the_node_has_already_is_not_sent_as_another(ledger: Ledger, signer: Signer) -> None:
+def test_transaction_that_the_node_has_is_not_signed_anew(ledger: Ledger, signer: Signer) -> None:
     def take_twice(params: dict[str, Any]) -> Never:
         ledger.take(params)
         raise NodeError("tx already exists in cache")
 
-    ledger.node.answers["broadcast_tx_sync"] = take_twice
+    ledger.node.responses["broadcast_tx_sync"] = take_twice
     assert signer.send([SEND]).require_ok().height == 10
     assert len(ledger.included) == 1
 
 
-def test_a_lost_answer_does_not_pay_twice(ledger: Ledger, signer: Signer) -> None:
+def test_lost_response_does_not_pay_twice(ledger: Ledger, signer: Signer) -> None:
     signer.send([SEND]).require_ok()
     ledger.lost_answers = 1
     outcome = signer.send([SEND]).require_ok()
@@ -210,7 +210,7 @@ def test_a_lost_answer_does_not_pay_twice(ledger: Ledger, signer: Signer) -> Non
     assert len(set(ledger.received)) == 2
 
 
-def test_a_transaction_that_the_node_cannot_take_is_not_repeated(
+def test_transaction_that_the_node_cannot_accept_is_not_repeated(
     ledger: Ledger, signer: Signer
 ) -> None:
     ledger.failures = [NodeError("Tx too large. Max size is 5, but got 300")]
@@ -221,38 +221,38 @@ def test_a_transaction_that_the_node_cannot_take_is_not_repeated(
     assert get_sequences(ledger) == [0, 0]
 
 
-def test_a_transaction_that_no_block_takes_is_reported_and_the_next_one_works(
+def test_transaction_that_is_not_included_is_reported_and_the_next_one_works(
     ledger: Ledger,
 ) -> None:
     signer = Signer(Rpc(ledger.node.url), KEY, wait_s=0.2)
-    find = ledger.node.answers["tx"]
+    find = ledger.node.responses["tx"]
 
     def absent(_: object) -> Never:
         raise NodeError("tx (AA) not found")
 
-    ledger.node.answers["tx"] = absent
-    with pytest.raises(RpcError, match="in no block"):
+    ledger.node.responses["tx"] = absent
+    with pytest.raises(RpcError, match="not in a block"):
         signer.send([SEND])
-    ledger.node.answers["tx"] = find
+    ledger.node.responses["tx"] = find
     assert signer.send([SEND]).require_ok().height == 10
 
 
-def test_a_refusal_in_the_block_is_an_outcome(ledger: Ledger, signer: Signer) -> None:
+def test_failure_in_a_block_is_an_outcome(ledger: Ledger, signer: Signer) -> None:
     ledger.result = {"code": 5, "codespace": "market", "log": "the gate has closed", "data": ""}
     outcome = signer.send([SEND])
     assert (outcome.height, outcome.codespace, outcome.code) == (10, "market", 5)
-    with pytest.raises(RefusedError, match="the gate has closed") as caught:
+    with pytest.raises(RejectedError, match="the gate has closed") as caught:
         outcome.require_ok()
     assert (caught.value.tx_hash, caught.value.height) == (outcome.hash, 10)
 
 
-def test_an_address_that_is_not_registered(ledger: Ledger, signer: Signer) -> None:
+def test_unregistered_address(ledger: Ledger, signer: Signer) -> None:
     def unknown(_: object) -> dict[str, Any]:
         log = "rpc error: code = NotFound desc = account energy1 not found: Nothing is stored"
         return {"response": {"code": 22, "codespace": "sdk", "log": log, "height": "9"}}
 
-    ledger.node.answers["abci_query"] = unknown
-    with pytest.raises(RefusedError, match="is not registered"):
+    ledger.node.responses["abci_query"] = unknown
+    with pytest.raises(RejectedError, match="is not registered"):
         signer.send([SEND])
     assert ledger.received == []
 

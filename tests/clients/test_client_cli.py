@@ -114,7 +114,7 @@ def test_help_of_a_message_comes_from_its_definition(run: Run) -> None:
     ],
 )
 @pytest.mark.usefixtures("keys")
-def test_wrong_usage_ends_with_2_and_one_sentence(
+def test_wrong_usage_exits_with_2_and_one_sentence(
     run: Run, arguments: tuple[str, ...], part: str
 ) -> None:
     done = run(*arguments)
@@ -136,7 +136,7 @@ def test_wrong_usage_ends_with_2_and_one_sentence(
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("keys")
-def test_a_node_that_is_not_there_ends_with_3(run: Run, arguments: tuple[str, ...]) -> None:
+def test_unreachable_node_exits_with_3(run: Run, arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     assert done.returncode == 3
     assert "cannot be reached" in done.stderr
@@ -154,7 +154,7 @@ def test_a_node_that_is_not_there_ends_with_3(run: Run, arguments: tuple[str, ..
     ],
 )
 @pytest.mark.usefixtures("keys")
-def test_a_missing_file_or_key_ends_with_4(run: Run, arguments: tuple[str, ...]) -> None:
+def test_missing_file_or_key_exits_with_4(run: Run, arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     assert done.returncode == 4
     assert done.stderr.count("\n") == 1
@@ -169,9 +169,9 @@ def test_errors_as_json(run: Run) -> None:
         assert error["sentence"]
 
 
-def test_a_fault_of_the_program_ends_with_70() -> None:
+def test_internal_error_exits_with_70() -> None:
     code = (
-        "import sys, client.cli as cli\n"
+        "import sys, client.cli.__main__ as cli\n"
         "def fail(args): raise ZeroDivisionError('oops')\n"
         "cli._show_status = fail\n"
         "sys.exit(cli.main(['status']))\n"
@@ -194,7 +194,7 @@ def test_a_fault_of_the_program_ends_with_70() -> None:
         assert ("Traceback" in done.stderr) is expected
 
 
-def test_keys_from_words_and_back(run: Run) -> None:
+def test_key_is_recovered_from_its_mnemonic(run: Run) -> None:
     made = json.loads(run("keys", "add", "alice", "--no-passphrase", "-o", "json").stdout)
     assert len(made["mnemonic"].split()) == 24
     again = run("keys", "add", "again", "--recover", "--no-passphrase", stdin=made["mnemonic"])
@@ -206,22 +206,22 @@ def test_keys_from_words_and_back(run: Run) -> None:
     assert [key["name"] for key in listed] == ["again", "alice"]
 
 
-def test_keys_of_another_folder(run: Run, tmp_path: Path) -> None:
+def test_keys_in_another_folder(run: Run, tmp_path: Path) -> None:
     folder = str(tmp_path / "other")
     assert run("keys", "add", "alice", "--no-passphrase", "--keyring", folder).returncode == 0
     assert run("keys", "list").stdout == "none\n"
     assert "alice" in run("keys", "list", "--keyring", folder).stdout
 
 
-def test_a_refusal_of_the_chain_ends_with_1(run: Run) -> None:
+def test_error_of_the_chain_exits_with_1(run: Run) -> None:
     log = "The slot is not on record; check its number."
-    refusal = {"code": 8, "codespace": "market", "log": log, "height": "5"}
+    rejection = {"code": 8, "codespace": "market", "log": log, "height": "5"}
     with LoopbackNode().running() as node:
-        node.answers["abci_query"] = lambda _: {"response": refusal}
+        node.responses["abci_query"] = lambda _: {"response": rejection}
         text = run("query", "market", "slot", "--slot", "5", "--node", node.url)
         as_json = run("query", "market", "slot", "--slot", "5", "--node", node.url, "-o", "json")
     assert (text.returncode, as_json.returncode) == (1, 1)
-    assert text.stderr == f"blockenergy: refused (market 8, SLOT_UNKNOWN): {log}\n"
+    assert text.stderr == f"blockenergy: rejected (market 8, SLOT_UNKNOWN): {log}\n"
     error = json.loads(as_json.stderr)["error"]
     assert error == {
         "sentence": log,
@@ -232,13 +232,13 @@ def test_a_refusal_of_the_chain_ends_with_1(run: Run) -> None:
     }
 
 
-def test_slots_are_counted_from_the_one_that_the_chain_is_in(run: Run) -> None:
-    """Though it may not keep that one: a new chain begins with the next."""
+def test_relative_slots_count_from_the_current_one(run: Run) -> None:
+    """Even if the chain does not store it: a new chain starts with the next slot."""
     params = metering_query.QueryParamsResponse()
     params.params.slot_length_s = 60
     asked: list[int] = []
 
-    def answer(request: dict[str, Any]) -> dict[str, Any]:
+    def response(request: dict[str, Any]) -> dict[str, Any]:
         data = bytes.fromhex(request["data"])
         if request["path"] == "/blockenergy.metering.v1.Query/Params":
             value = params.SerializeToString()
@@ -248,6 +248,6 @@ def test_slots_are_counted_from_the_one_that_the_chain_is_in(run: Run) -> None:
         return {"response": {"value": base64.b64encode(value).decode()}}
 
     with LoopbackNode().running() as node:
-        node.answers |= {"abci_query": answer, "status": lambda _: STATUS}
+        node.responses |= {"abci_query": response, "status": lambda _: STATUS}
         assert run("query", "market", "slot", "--slot", "+2", "--node", node.url).returncode == 0
     assert asked == [STATUS_TIME_S // 60 + 2]

@@ -14,7 +14,7 @@ from cosmos.auth.v1beta1.query_pb2 import QueryAccountResponse
 from cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from client import display
+from client.cli import display
 from client.tx import pack
 
 
@@ -40,35 +40,35 @@ def test_one_record() -> None:
     assert rows["takes orders"] == "yes"
 
 
-def test_a_record_that_is_not_set() -> None:
+def test_unset_record() -> None:
     assert dict(split(display.to_text(QuerySlotResponse(slot=1))))["info"] == "-"
 
 
-def test_a_list_with_more_to_come() -> None:
-    answer = QueryPositionsResponse(
+def test_list_with_more_pages() -> None:
+    response = QueryPositionsResponse(
         positions=[
             QueryPositionResponse(owner="energy1a", position=Position(sold_wh=250)),
             QueryPositionResponse(owner="energy1b"),
         ],
         pagination=PageResponse(next_key=b"\x01\x02"),
     )
-    header, first, second, *rest = split(display.to_text(answer))
+    header, first, second, *rest = split(display.to_text(response))
     assert dict(zip(header, first, strict=True))["sold"] == "250 Wh"
     assert set(second[2:]) == {"-"}
-    assert rest[-1] == ["There is more: repeat with --page-key AQI="]
+    assert rest[-1] == ["More results: repeat with --page-key AQI="]
 
 
-def test_names_that_two_messages_inside_share_are_written_out() -> None:
-    answer = QueryReadingResponse(
+def test_colliding_names_of_nested_fields_are_qualified() -> None:
+    response = QueryReadingResponse(
         registers=Registers(import_wh=5), conflict=Conflict(registers=Registers(import_wh=6))
     )
-    rows = dict(split(display.to_text(answer)))
+    rows = dict(split(display.to_text(response)))
     assert (rows["registers import"], rows["conflict registers import"]) == ("5 Wh", "6 Wh")
 
 
-def test_texts_of_others_cannot_command_the_terminal() -> None:
-    answer = QueryPositionResponse(owner="\x1b[2Jgrün\n")
-    assert dict(split(display.to_text(answer)))["owner"] == "\\x1b[2Jgrün\\n"
+def test_control_characters_are_escaped() -> None:
+    response = QueryPositionResponse(owner="\x1b[2Jgrün\n")
+    assert dict(split(display.to_text(response)))["owner"] == "\\x1b[2Jgrün\\n"
 
 
 def test_an_empty_list() -> None:
@@ -76,17 +76,17 @@ def test_an_empty_list() -> None:
 
 
 def test_coins() -> None:
-    answer = QueryBalancesResponse(free=[Coin(denom="ueur", amount="7")])
-    assert split(display.to_text(answer)) == [["free", "7ueur"], ["held", "-"]]
+    response = QueryBalancesResponse(free=[Coin(denom="ueur", amount="7")])
+    assert split(display.to_text(response)) == [["free", "7ueur"], ["held", "-"]]
 
 
 def test_a_packed_message_is_shown_unpacked() -> None:
-    answer = QueryAccountResponse(account=pack(BaseAccount(address="energy1a", sequence=7)))
-    rows = dict(split(display.to_text(answer)))
+    response = QueryAccountResponse(account=pack(BaseAccount(address="energy1a", sequence=7)))
+    rows = dict(split(display.to_text(response)))
     assert (rows["address"], rows["sequence"]) == ("energy1a", "7")
 
 
-def test_json_has_the_names_of_the_definitions_and_every_field() -> None:
+def test_json_has_proto_names_and_every_field() -> None:
     content = display.to_dict(QuerySlotResponse(slot=4711))
     assert content["slot"] == "4711"
     assert content["price_per_kwh"] == "0"

@@ -1,4 +1,4 @@
-"""Keys as wallets derive them, and the files that keep them."""
+"""Key derivation as in wallets, and key files."""
 
 import json
 import stat
@@ -25,7 +25,7 @@ WORDS_24 = "abandon " * 23 + "art"
 
 @pytest.fixture
 def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keyring:
-    # A file says what its key costs to try; a cheap one keeps the test short.
+    # The scrypt cost is stored in the file; a low one keeps the tests fast.
     monkeypatch.setattr(keyrings, "SCRYPT_N", 1 << 4)
     return Keyring(tmp_path / "keys")
 
@@ -71,19 +71,19 @@ def test_bip32_vectors(seed: str, path: tuple[int, ...], secret: str) -> None:
         ),
     ],
 )
-def test_words_give_the_key_that_wallets_derive(words: str, address: str, pub_key: str) -> None:
+def test_mnemonic_gives_the_key_that_wallets_derive(words: str, address: str, pub_key: str) -> None:
     key = AccountKey.from_mnemonic(words)
     assert (key.address, key.pub_key.hex()) == (address, pub_key)
     assert AccountKey.from_mnemonic(f"\n {words.upper()}  ").address == address
 
 
 @pytest.mark.parametrize("words", ["", "abandon " * 12, "abandon", WORDS_12 + " about", "x" * 500])
-def test_words_that_are_no_mnemonic_are_refused(words: str) -> None:
+def test_invalid_mnemonic_is_rejected(words: str) -> None:
     with pytest.raises(UsageError):
         AccountKey.from_mnemonic(words)
 
 
-def test_new_words_are_24_and_give_a_key() -> None:
+def test_new_mnemonic_has_24_words_and_gives_a_key() -> None:
     words = make_mnemonic()
     assert len(words.split()) == 24
     assert AccountKey.from_mnemonic(words).secret == AccountKey.from_mnemonic(words).secret
@@ -98,14 +98,14 @@ def test_signatures_are_accepted_by_the_chain() -> None:
 
 
 @pytest.mark.parametrize("kind", [AccountKey, MeterKey])
-def test_a_secret_of_another_length_is_no_key(kind: Any) -> None:
+def test_secret_of_wrong_length_is_rejected(kind: Any) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         kind(b"\x01" * 31)
 
 
 @pytest.mark.parametrize("key", [AccountKey.generate(), MeterKey.generate()])
 @pytest.mark.parametrize("passphrase", [None, "", "correct horse"])
-def test_what_is_stored_is_loaded_again(keyring: Keyring, key: Key, passphrase: str | None) -> None:
+def test_stored_key_is_loaded_again(keyring: Keyring, key: Key, passphrase: str | None) -> None:
     info = keyring.add("alice", key, passphrase)
     asked = never if passphrase is None else lambda: passphrase
     loaded = keyring.load("alice", asked)
@@ -123,7 +123,7 @@ def test_only_the_owner_can_read_a_key(keyring: Keyring) -> None:
     assert [path.name for path in keyring.folder.iterdir()] == ["alice.json"]
 
 
-def test_an_encrypted_file_does_not_hold_the_secret(keyring: Keyring) -> None:
+def test_encrypted_file_does_not_contain_the_secret(keyring: Keyring) -> None:
     key = AccountKey.generate()
     keyring.add("alice", key, "correct horse")
     content = json.loads((keyring.folder / "alice.json").read_text())
@@ -131,7 +131,7 @@ def test_an_encrypted_file_does_not_hold_the_secret(keyring: Keyring) -> None:
     assert content["encrypted_secret"]["kdf"] == "scrypt"
 
 
-def test_a_wrong_passphrase_is_refused(keyring: Keyring) -> None:
+def test_wrong_passphrase_is_rejected(keyring: Keyring) -> None:
     keyring.add("alice", AccountKey.generate(), "correct horse")
     with pytest.raises(MissingError, match="passphrase"):
         keyring.load("alice", lambda: "wrong horse")
@@ -146,23 +146,21 @@ def test_a_name_in_use_keeps_its_key(keyring: Keyring) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "../alice", "a/b", "a b", "x" * 65, "energy1abc", "é"])
-def test_names_that_could_be_something_else_are_refused(keyring: Keyring, name: str) -> None:
+def test_ambiguous_names_are_rejected(keyring: Keyring, name: str) -> None:
     with pytest.raises(UsageError):
         keyring.add(name, AccountKey.generate(), None)
     with pytest.raises(UsageError):
         keyring.get(name)
 
 
-def test_a_key_that_is_not_there(keyring: Keyring) -> None:
-    with pytest.raises(MissingError, match="there is no key bob"):
+def test_missing_key(keyring: Keyring) -> None:
+    with pytest.raises(MissingError, match="there is no key named bob"):
         keyring.load("bob", never)
     assert keyring.list_keys() == []
 
 
 @pytest.mark.parametrize("passphrase", [None, "correct horse"])
-def test_any_part_of_a_file_that_was_changed_is_noticed(
-    keyring: Keyring, passphrase: str | None
-) -> None:
+def test_every_change_of_a_file_is_detected(keyring: Keyring, passphrase: str | None) -> None:
     keyring.add("alice", AccountKey.generate(), passphrase)
     keyring.add("bob", AccountKey.generate(), passphrase)
     path = keyring.folder / "alice.json"
@@ -181,7 +179,7 @@ def test_any_part_of_a_file_that_was_changed_is_noticed(
         keyring.get("alice")
 
 
-def test_a_file_cannot_ask_for_all_memory(keyring: Keyring) -> None:
+def test_file_cannot_exhaust_memory(keyring: Keyring) -> None:
     keyring.add("alice", AccountKey.generate(), "correct horse")
     path = keyring.folder / "alice.json"
     content = json.loads(path.read_text())
@@ -191,7 +189,7 @@ def test_a_file_cannot_ask_for_all_memory(keyring: Keyring) -> None:
         keyring.load("alice", lambda: "correct horse")
 
 
-def test_addresses_are_those_of_keys_or_their_own(keyring: Keyring) -> None:
+def test_address_may_be_given_as_a_key_name(keyring: Keyring) -> None:
     key = AccountKey.generate()
     keyring.add("alice", key, None)
     keyring.add("meter", MeterKey.generate(), None)

@@ -1,4 +1,4 @@
-"""The RPC client: typed answers, one sentence per failure, connections that are kept."""
+"""The RPC client: typed results, one sentence per failure, kept-alive connections."""
 
 import base64
 import socket
@@ -43,33 +43,33 @@ def node() -> Iterator[LoopbackNode]:
 
 
 def test_status(node: LoopbackNode) -> None:
-    node.answers["status"] = lambda _: STATUS
+    node.responses["status"] = lambda _: STATUS
     status = Rpc(node.url).status()
     assert (status.chain_id, status.latest_height) == ("blockenergy-1", 12)
     assert status.latest_app_hash == b"\x0a\x0b"
     assert status.latest_time_ns == 1_790_856_000_000_000_005
 
 
-def test_a_node_without_a_block() -> None:
+def test_node_without_blocks() -> None:
     assert parse_time_ns("0001-01-01T00:00:00Z") == 0
     with pytest.raises(ValueError, match="UTC"):
         parse_time_ns("2026-10-01T12:00:00+02:00")
 
 
 def test_a_query_with_proof(node: LoopbackNode) -> None:
-    def answer(params: dict[str, Any]) -> dict[str, Any]:
+    def response(params: dict[str, Any]) -> dict[str, Any]:
         assert params == {"path": "/store/bank/key", "data": "0102", "prove": True}
         ops = [{"type": "ics23:smt", "key": "AQI=", "data": "Aw=="}]
         return {"response": {"value": "BA==", "height": "7", "proofOps": {"ops": ops}}}
 
-    node.answers["abci_query"] = answer
+    node.responses["abci_query"] = response
     result = Rpc(node.url).abci_query("/store/bank/key", b"\x01\x02", prove=True)
     assert (result.code, result.value, result.height) == (0, b"\x04", 7)
     assert result.proof.ops[0].data == b"\x03"
 
 
-def test_an_execution_and_a_missing_transaction(node: LoopbackNode) -> None:
-    node.answers["tx"] = lambda _: {
+def test_included_and_missing_transaction(node: LoopbackNode) -> None:
+    node.responses["tx"] = lambda _: {
         "hash": "AA" * 32,
         "height": "9",
         "index": 1,
@@ -84,16 +84,16 @@ def test_an_execution_and_a_missing_transaction(node: LoopbackNode) -> None:
     def absent(_: object) -> Never:
         raise NodeError("tx (AA) not found, err: %!w(<nil>)")
 
-    node.answers["tx"] = absent
+    node.responses["tx"] = absent
     assert Rpc(node.url).tx(b"\xaa" * 32) is None
 
 
-def test_waiting_for_a_transaction_has_an_end(node: LoopbackNode) -> None:
+def test_waiting_for_a_transaction_times_out(node: LoopbackNode) -> None:
     def absent(_: object) -> Never:
         raise NodeError("tx (AA) not found")
 
-    node.answers["tx"] = absent
-    with pytest.raises(RpcError, match=r"in no block after 0\.2 s"):
+    node.responses["tx"] = absent
+    with pytest.raises(RpcError, match=r"not in a block after 0\.2 s"):
         Rpc(node.url).wait_for_tx(b"\xaa" * 32, 0.2)
 
 
@@ -105,11 +105,11 @@ def test_a_block_without_transactions_and_its_results(node: LoopbackNode) -> Non
         "app_hash": "0A",
         "proposer_address": "0B",
     }
-    node.answers["block"] = lambda params: {
+    node.responses["block"] = lambda params: {
         "block_id": {"hash": "0C"},
         "block": {"header": header | {"height": params["height"]}, "data": {"txs": []}},
     }
-    node.answers["block_results"] = lambda params: {
+    node.responses["block_results"] = lambda params: {
         "height": params["height"],
         "txs_results": None,
         "finalize_block_events": EXECUTION["events"],
@@ -122,30 +122,30 @@ def test_a_block_without_transactions_and_its_results(node: LoopbackNode) -> Non
     assert results.app_hash == rpc.block(3).app_hash
 
 
-def test_what_the_node_says_is_in_the_sentence(node: LoopbackNode) -> None:
+def test_error_of_the_node_is_in_the_sentence(node: LoopbackNode) -> None:
     def full(_: object) -> Never:
         raise NodeError("mempool is full: number of txs 5000")
 
-    node.answers["broadcast_tx_sync"] = full
+    node.responses["broadcast_tx_sync"] = full
     with pytest.raises(RpcError, match="mempool is full") as caught:
         Rpc(node.url).broadcast_tx_sync(b"\x01")
     assert caught.value.detail == "mempool is full: number of txs 5000"
 
 
 @pytest.mark.parametrize("address", ["", "localhost", "127.0.0.1:26657", "ftp://a:1", "tcp://a:b"])
-def test_addresses_of_another_form(address: str) -> None:
+def test_invalid_node_address(address: str) -> None:
     with pytest.raises(UsageError, match="tcp://127"):
         Rpc(address)
 
 
-def test_nobody_listens() -> None:
+def test_no_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(RpcError, match="cannot be reached"):
         Rpc(f"tcp://127.0.0.1:{port}").status()
 
 
-def test_no_answer_in_time() -> None:
+def test_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         rpc = Rpc(f"tcp://127.0.0.1:{server.getsockname()[1]}", timeout_s=0.1)
         with pytest.raises(RpcError, match=r"within 0\.1 s"):
@@ -153,7 +153,7 @@ def test_no_answer_in_time() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"result": 5}', b"\xff"])
-def test_answers_of_something_else(node: LoopbackNode, body: bytes) -> None:
+def test_response_that_is_not_json_rpc(node: LoopbackNode, body: bytes) -> None:
     node.misbehave = lambda handler: reply(handler, body)
     with pytest.raises(RpcError, match="CometBFT"):
         Rpc(node.url).status()
@@ -163,14 +163,14 @@ def test_answers_of_something_else(node: LoopbackNode, body: bytes) -> None:
     "result",
     [{}, STATUS | {"sync_info": None}, STATUS | {"sync_info": {"latest_block_height": "x"}}],
 )
-def test_results_of_another_form(node: LoopbackNode, result: dict[str, Any]) -> None:
-    node.answers["status"] = lambda _: result
-    with pytest.raises(RpcError, match="another form"):
+def test_malformed_result(node: LoopbackNode, result: dict[str, Any]) -> None:
+    node.responses["status"] = lambda _: result
+    with pytest.raises(RpcError, match="does not have the expected form"):
         Rpc(node.url).status()
 
 
-def test_a_connection_is_kept_and_each_thread_has_its_own(node: LoopbackNode) -> None:
-    node.answers["status"] = lambda _: STATUS
+def test_connection_is_kept_alive_per_thread(node: LoopbackNode) -> None:
+    node.responses["status"] = lambda _: STATUS
     rpc = Rpc(node.url)
     for _ in range(3):
         rpc.status()
@@ -181,8 +181,8 @@ def test_a_connection_is_kept_and_each_thread_has_its_own(node: LoopbackNode) ->
     assert len(node.connections) == 2
 
 
-def test_a_kept_connection_that_the_node_closed_is_opened_again(node: LoopbackNode) -> None:
-    node.answers["status"] = lambda _: STATUS
+def test_connection_closed_by_the_node_is_reopened(node: LoopbackNode) -> None:
+    node.responses["status"] = lambda _: STATUS
     rpc = Rpc(node.url)
     rpc.status()
 
@@ -192,21 +192,21 @@ def test_a_kept_connection_that_the_node_closed_is_opened_again(node: LoopbackNo
 
     node.misbehave = close_once
     assert rpc.status().latest_height == 12
-    assert (len(node.connections), len(node.asked)) == (2, 3)
+    assert (len(node.connections), len(node.requests)) == (2, 3)
 
 
-def test_a_node_that_closes_every_connection_is_an_error(node: LoopbackNode) -> None:
+def test_node_that_closes_every_connection_is_an_error(node: LoopbackNode) -> None:
     def close(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
 
     node.misbehave = close
     with pytest.raises(RpcError, match="cannot be reached"):
         Rpc(node.url).status()
-    assert len(node.asked) == 1
+    assert len(node.requests) == 1
 
 
-def test_a_transaction_is_not_sent_twice_behind_the_callers_back(node: LoopbackNode) -> None:
-    node.answers["status"] = lambda _: STATUS
+def test_transaction_is_never_resent_silently(node: LoopbackNode) -> None:
+    node.responses["status"] = lambda _: STATUS
     rpc = Rpc(node.url)
     rpc.status()
 
@@ -216,4 +216,4 @@ def test_a_transaction_is_not_sent_twice_behind_the_callers_back(node: LoopbackN
     node.misbehave = close
     with pytest.raises(RpcError, match="cannot be reached"):
         rpc.broadcast_tx_sync(b"\x01")
-    assert node.asked == ["status", "broadcast_tx_sync"]
+    assert node.requests == ["status", "broadcast_tx_sync"]

@@ -68,11 +68,11 @@ def count(number: int, value: int) -> bytes:
     return varint(number * 8) + varint(value)
 
 
-def test_a_transfer_is_the_one_that_cosmjs_makes() -> None:
+def test_transfer_equals_that_of_cosmjs() -> None:
     assert sign([make_send()]) == COSMJS_TX
 
 
-def test_a_transfer_is_the_one_written_by_hand() -> None:
+def test_transfer_equals_one_encoded_by_hand() -> None:
     coin = text(1, "ueur") + text(2, "1500000")
     send = text(1, ALICE.address) + text(2, BOB.address) + text(3, coin)
     packed = text(1, "/cosmos.bank.v1beta1.MsgSend") + text(2, send)
@@ -87,13 +87,13 @@ def test_a_transfer_is_the_one_written_by_hand() -> None:
     assert verify_secp256k1_digest(ALICE.pub_key, sha256(doc).digest(), signature)
 
 
-def test_the_hash_is_the_one_that_nodes_report() -> None:
+def test_hash_equals_that_of_nodes() -> None:
     # Computed by sha256sum.
     digest = "3AAECA6F43176B620411ED874B81197348926A76B564EAC51C8523C03B9CA608"
     assert tx.compute_hash(COSMJS_TX).hex().upper() == digest
 
 
-def test_what_was_signed_can_be_read() -> None:
+def test_signed_transaction_can_be_decoded() -> None:
     order = MsgBuy(buyer=ALICE.address, slot=4711, quantity_wh=5000, price_limit_per_kwh=240_000)
     decoded = tx.decode(sign([make_send(), order]))
     assert [tx.unpack(one) for one in decoded.body.messages] == [make_send(), order]
@@ -101,13 +101,13 @@ def test_what_was_signed_can_be_read() -> None:
     assert decoded.auth_info.signer_infos[0].sequence == SEQUENCE
 
 
-def test_bytes_that_are_no_transaction() -> None:
+def test_bytes_that_are_not_a_transaction() -> None:
     with pytest.raises(UsageError):
         tx.decode(b"\xff\xff")
 
 
-def test_messages_of_unknown_kinds_stay_packed() -> None:
-    unknown = AnyMessage(type_url="/somebody.else.v1.MsgOther", value=b"\x0a\x01x")
+def test_messages_of_unknown_types_stay_packed() -> None:
+    unknown = AnyMessage(type_url="/other.chain.v1.MsgOther", value=b"\x0a\x01x")
     damaged = AnyMessage(type_url="/cosmos.bank.v1beta1.MsgSend", value=b"\xff")
     assert tx.unpack(unknown) == unknown
     assert tx.unpack(damaged) == damaged

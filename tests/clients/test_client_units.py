@@ -1,4 +1,4 @@
-"""Numbers as people write them: exact both ways, and refused where they cannot be said exactly."""
+"""Numbers with units: exact in both directions, rejected if not exact."""
 
 import pytest
 from blockenergy.options.v1 import options_pb2 as options
@@ -22,12 +22,12 @@ FORMATTED = [
 
 
 @given(st.sampled_from(FORMATTED), st.integers(0, units.UINT64_MAX))
-def test_what_is_shown_reads_back_as_the_same_number(unit: int, number: int) -> None:
+def test_formatted_number_parses_back(unit: int, number: int) -> None:
     assert units.parse(unit, units.format_value(unit, number)) == number
 
 
 @given(st.sampled_from(FORMATTED), st.text(max_size=80))
-def test_any_text_is_a_number_of_64_bits_or_refused(unit: int, text: str) -> None:
+def test_any_text_is_a_64_bit_number_or_rejected(unit: int, text: str) -> None:
     try:
         number = units.parse(unit, text)
     except UsageError:
@@ -99,7 +99,7 @@ def test_texts(unit: int, text: str, number: int | None) -> None:
         (options.UNIT_PERMILLE, 125, "12.5%"),
     ],
 )
-def test_how_people_see_numbers(unit: int, number: int, text: str) -> None:
+def test_formatted_numbers(unit: int, number: int, text: str) -> None:
     assert units.format_value(unit, number) == text
 
 
@@ -111,11 +111,11 @@ def test_every_unit_of_a_number_can_be_shown_and_has_an_example() -> None:
 
 
 @given(st.integers(0, 10**30), st.integers(0, 18))
-def test_decimals_of_a_denomination_read_back(number: int, decimals: int) -> None:
+def test_decimals_of_a_denomination_parse_back(number: int, decimals: int) -> None:
     assert units.parse_decimal(units.format_decimal(number, decimals), decimals) == number
 
 
-def test_decimals_that_a_denomination_does_not_have_are_refused() -> None:
+def test_too_many_decimals_are_rejected() -> None:
     assert units.parse_decimal("0.123", 2) is None
     assert units.parse_decimal("0.120", 2) == 12
     assert units.parse_decimal("x", 2) is None

@@ -1,4 +1,4 @@
-"""Options of the command line and the messages that they make."""
+"""Messages built from command line options."""
 
 import json
 from pathlib import Path
@@ -19,10 +19,10 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from client.catalog import get_messages, get_queries
-from client.cli_common import Parser
-from client.cli_fields import add_options, build_message, list_options
+from client.cli.common import Parser
+from client.cli.fields import add_options, build_message, list_options
+from client.cli.values import Lookups
 from client.errors import MissingError, UsageError
-from client.values import Lookups
 
 ALICE = "energy19rl4cm2hmr8afy4kldpxz3fka4jguq0aj4r0uh"
 DENOMS = {"EUR": ("ueur", 6), "PT": ("point", 0)}
@@ -108,7 +108,7 @@ def test_readings_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", "[5]", '[{"nothing": 1}]', "[", "", '[{"slot": -1}]'])
-def test_json_that_does_not_fit(text: str) -> None:
+def test_json_that_does_not_match(text: str) -> None:
     with pytest.raises(UsageError, match="--readings"):
         build(MsgSubmitReadings, "--readings", text)
 
@@ -137,7 +137,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (MsgAddMeter, ("--energy-source", "coal")),
     ],
 )
-def test_a_refused_option_is_named(kind: Any, arguments: tuple[str, ...]) -> None:
+def test_error_names_the_option(kind: Any, arguments: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match=arguments[0]):
         build(kind, *arguments)
 

@@ -1,4 +1,4 @@
-"""`blockenergy query market clearing SLOT --verify`: asks a chain, and believes nothing else."""
+"""`blockenergy query market clearing SLOT --verify`: the clearing is recomputed locally."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from loopback_node import LoopbackNode
 
 from chain import app
 from chain.runtime.errors import ChainError
-from client import cli, verify_clearing
+from client import cli
+from client.cli.market import verify_clearing
 from tests.support.auctions import ask, bid, close
 from tests.support.settling import opened
 
@@ -21,7 +22,7 @@ Spoil = Callable[[QueryClearingResponse], None]
 
 
 class AuctionNode:
-    """A node of a street where one slot was cleared; `spoil` changes what it says of it."""
+    """A node of a street where one slot was cleared; `spoil` tampers with its response."""
 
     def __init__(self, node: LoopbackNode) -> None:
         changes = {
@@ -40,20 +41,20 @@ class AuctionNode:
         close(self.world, self.slot)
         self.spoil: Spoil | None = None
         self.url = node.url
-        node.answers["abci_query"] = self._answer
+        node.responses["abci_query"] = self._answer
 
     def _answer(self, params: dict[str, Any]) -> dict[str, Any]:
         path, data = params["path"], bytes.fromhex(params["data"])
         try:
             value = app.query(self.world.store, self.world.block_info, path, data)
-        except ChainError as refusal:
-            error = refusal.error
-            refused = {"code": error.code, "codespace": error.codespace, "log": refusal.log}
-            return {"response": refused}
+        except ChainError as rejection:
+            error = rejection.error
+            rejected = {"code": error.code, "codespace": error.codespace, "log": rejection.log}
+            return {"response": rejected}
         if self.spoil and path == verify_clearing.PATH:
-            answer = QueryClearingResponse.FromString(value)
-            self.spoil(answer)
-            value = answer.SerializeToString()
+            response = QueryClearingResponse.FromString(value)
+            self.spoil(response)
+            value = response.SerializeToString()
         return {"response": {"value": base64.b64encode(value).decode()}}
 
 
@@ -68,19 +69,19 @@ def verify(node: AuctionNode, *more: str) -> int:
     return cli.main(["query", "market", "clearing", slot, "--verify", "--node", node.url, *more])
 
 
-def test_a_clearing_that_is_right_ends_with_0_and_one_sentence(
+def test_optimal_clearing_exits_with_0_and_one_sentence(
     node: AuctionNode, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Several pages.
     monkeypatch.setattr(verify_clearing, "PAGE_ORDERS", 2)
     assert verify(node) == 0
     assert capsys.readouterr().out == (
-        f"The clearing of slot {node.slot} is right: no other outcome of its 6 limit orders is "
-        "better than these 4 kWh.\n"
+        f"The clearing of slot {node.slot} is optimal: no other outcome of its 6 limit orders is "
+        "better than trading 4 kWh.\n"
     )
 
 
-def test_it_says_so_as_json(node: AuctionNode, capsys: pytest.CaptureFixture[str]) -> None:
+def test_optimal_clearing_as_json(node: AuctionNode, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(node, "-o", "json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "slot": str(node.slot),
@@ -91,34 +92,34 @@ def test_it_says_so_as_json(node: AuctionNode, capsys: pytest.CaptureFixture[str
     }
 
 
-def raise_fill(answer: QueryClearingResponse) -> None:
-    answer.clearing.fills_wh[0] += 1
+def raise_fill(response: QueryClearingResponse) -> None:
+    response.clearing.fills_wh[0] += 1
 
 
-def move_price(answer: QueryClearingResponse) -> None:
-    answer.clearing.nodes[1].price_per_kwh -= 10_000
+def move_price(response: QueryClearingResponse) -> None:
+    response.clearing.nodes[1].price_per_kwh -= 10_000
 
 
-def forget_rent(answer: QueryClearingResponse) -> None:
-    answer.clearing.nodes[1].congestion_rent = 0
+def forget_rent(response: QueryClearingResponse) -> None:
+    response.clearing.nodes[1].congestion_rent = 0
 
 
-def forget_order(answer: QueryClearingResponse) -> None:
-    del answer.clearing.fills_wh[0]
+def forget_order(response: QueryClearingResponse) -> None:
+    del response.clearing.fills_wh[0]
 
 
-def forget_everything(answer: QueryClearingResponse) -> None:
-    answer.Clear()
+def forget_everything(response: QueryClearingResponse) -> None:
+    response.Clear()
 
 
-def draw_a_ring(answer: QueryClearingResponse) -> None:
-    answer.clearing.nodes[1].parent = 1
+def draw_a_ring(response: QueryClearingResponse) -> None:
+    response.clearing.nodes[1].parent = 1
 
 
 @pytest.mark.parametrize(
     "spoil", [raise_fill, move_price, forget_rent, forget_order, forget_everything, draw_a_ring]
 )
-def test_one_that_is_wrong_ends_with_1(
+def test_wrong_clearing_exits_with_1(
     node: AuctionNode, capsys: pytest.CaptureFixture[str], spoil: Spoil
 ) -> None:
     node.spoil = spoil
@@ -132,7 +133,7 @@ def test_one_that_is_wrong_ends_with_1(
     assert not found["verified"]
 
 
-def test_a_slot_without_an_auction_is_refused(
+def test_slot_without_an_auction_is_an_error(
     node: AuctionNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
     node.slot += 1
@@ -141,9 +142,7 @@ def test_a_slot_without_an_auction_is_refused(
 
 
 @pytest.mark.parametrize("slots", [[], ["5", "--slot", "6"]])
-def test_the_slot_has_to_be_named_once(
-    slots: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_slot_must_be_given_once(slots: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["query", "market", "clearing", *slots]) == 2
     assert "one slot" in capsys.readouterr().err
 

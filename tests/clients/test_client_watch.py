@@ -1,4 +1,4 @@
-"""Events come back as the messages that the chain emitted, and no block is left out."""
+"""Events decode to the messages that the chain emitted, and no block is skipped."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ EVENTS = [
 
 
 def to_abci(message: Message) -> Event:
-    """As the node does it: each field as JSON, texts without their quotes."""
+    """Encodes as the node does: each field as JSON, strings without quotes."""
     fields = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -44,28 +44,28 @@ def to_abci(message: Message) -> Event:
 
 
 @pytest.mark.parametrize("message", EVENTS, ids=lambda message: message.DESCRIPTOR.name)
-def test_an_event_comes_back_as_it_was(message: Message) -> None:
+def test_event_decodes_to_the_same_message(message: Message) -> None:
     assert decode_event(to_abci(message)) == message
 
 
-def test_attributes_of_the_node_itself_are_left_out() -> None:
+def test_attributes_of_the_node_are_ignored() -> None:
     event = to_abci(EVENTS[0])
     marked = Event(event.type, (*event.attributes, ("msg_index", "0")))
     assert decode_event(marked) == EVENTS[0]
 
 
-def test_events_of_wallets_are_not_typed() -> None:
+def test_wallet_events_are_not_typed() -> None:
     others = [Event("tx", (("fee", "1ueur"),)), Event("transfer", ()), Event("a.b.v1.EventC", ())]
     assert decode_events([*others, to_abci(EVENTS[0])]) == (EVENTS[0],)
 
 
 @pytest.mark.parametrize("value", ["-1", "x", "18446744073709551616", "[5]"])
-def test_values_that_do_not_fit(value: str) -> None:
+def test_values_that_do_not_match(value: str) -> None:
     with pytest.raises(RpcError, match="EventOrderPlaced"):
         decode_event(Event("blockenergy.market.v1.EventOrderPlaced", (("order_id", value),)))
 
 
-def test_every_block_comes_once_and_in_order() -> None:
+def test_every_block_is_returned_once_and_in_order() -> None:
     latest = iter([3, 3, 5, 5, 6])
 
     def get_status(_: object) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def test_every_block_comes_once_and_in_order() -> None:
         }
 
     with LoopbackNode().running() as node:
-        node.answers |= {"status": get_status, "block_results": get_results}
+        node.responses |= {"status": get_status, "block_results": get_results}
         blocks = watch_blocks(Rpc(node.url), 2, interval_s=0.01)
         seen = [next(blocks) for _ in range(5)]
     assert [block.height for block in seen] == [2, 3, 4, 5, 6]

@@ -1,4 +1,4 @@
-"""docs/reference says what the definitions say."""
+"""docs/reference matches the definitions."""
 
 import os
 import subprocess

@@ -40,8 +40,7 @@ from meter_bridge.client import (
     MeterClient,
     TlsFiles,
     compute_reading,
-    format_telegram,
-    parse,
+    dsmr,
     sign_reading,
 )
 from node_config.docker import images
@@ -157,8 +156,8 @@ def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int) -> 
         health = poll(bridge.health, lambda found: found.healthy)
         assert health.chain_id == CHAIN_ID
         end_s = (slot + 1) * health.slot_length_s
-        telegram = format_telegram(get_meter_id(0), end_s, [USED_WH], [0])
-        reading = compute_reading(parse(telegram), health.slot_length_s)
+        telegram = dsmr.format_telegram(get_meter_id(0), end_s, [USED_WH], [0])
+        reading = compute_reading(dsmr.parse(telegram), health.slot_length_s)
         assert reading.slot == slot
         signature = sign_reading(meter, CHAIN_ID, reading).signature
         poll(

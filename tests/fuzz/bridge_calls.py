@@ -21,10 +21,11 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 
 from meter_bridge.chain import ChainView
+from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.intake import Intake
-from meter_bridge.server import SERVICE, ServerLimits, Service, make_reader, make_server
+from meter_bridge.server import SERVICE, ServerLimits, Service, make_decoder, make_server
 from meter_bridge.spool import Spool
-from meter_bridge.telegram import CENTRAL_EUROPE, METER_ID
 from tests.bridge.fakes import BRIDGE, NOW_S, PATIENT_PARAMS, Clock, FakeChain
 from tests.fuzz.call_maker import METERS, STRANGERS, CallMaker
 from tests.fuzz.node import FaultCatcher, make_folder
@@ -117,10 +118,10 @@ class _RunningBridge:
         spool = Spool(copied, lambda: NOW_S)
         try:
             for (meter_id, slot), registers in self.accepted.items():
-                entry = spool.find(meter_id, slot)
-                require(entry, f"{meter_id}, slot {slot} was acknowledged, but is not on disk")
-                assert entry is not None
-                found = entry.reading.import_register_wh, entry.reading.export_register_wh
+                reading = spool.find(meter_id, slot)
+                require(reading, f"{meter_id}, slot {slot} was acknowledged, but is not on disk")
+                assert reading is not None
+                found = reading.import_register_wh, reading.export_register_wh
                 known = registers is None or registers == found
                 require(known, f"{meter_id}, slot {slot}: {found} is on disk, not {registers}")
             backlog = spool.count().backlog
@@ -155,7 +156,7 @@ class _AbortedError(Exception):
 
 def _call(running: _RunningBridge, method: str, kind: type[Message], requests: list[bytes]) -> str:
     """One call in this process; returns what came of it."""
-    read = make_reader(kind)
+    read = make_decoder(kind)
     messages: list[Any] = [read(request) for request in requests]
     context = _Context()
     run: Callable[..., Any] = getattr(running.service, method)

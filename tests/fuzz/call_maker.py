@@ -10,10 +10,11 @@ from blockenergy.metering.v1.state_pb2 import Reading
 from google.protobuf.message import Message
 
 from client.keys import MeterKey
-from meter_bridge.connection import sign_reading
-from meter_bridge.dsmr import compute_crc16, format_telegram
-from meter_bridge.readings import compute_reading, parse_telegram
-from meter_bridge.telegram import CENTRAL_EUROPE
+from meter_bridge.client.connection import sign_reading
+from meter_bridge.formats import parse_telegram
+from meter_bridge.formats.dsmr import compute_crc16, format_telegram
+from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.readings import compute_reading
 from tests.bridge.fakes import CHAIN_ID, SLOT, SLOT_LENGTH_S, make_key
 from tests.fuzz import wire
 from tests.fuzz.pools import Pools, fill, vary

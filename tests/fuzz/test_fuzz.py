@@ -9,9 +9,10 @@ from random import Random
 from typing import Any, cast
 
 import pytest
+from blockenergy.bridge.v1.bridge_pb2 import PUSH_ACCEPTED, PushResult
 
 from chain.runtime import codec, strict
-from meter_bridge import spool_table
+from meter_bridge.spool import table as spool_table
 from tests.fuzz import __main__ as command
 from tests.fuzz import genesis, runner
 from tests.fuzz.campaign import Plan
@@ -67,8 +68,8 @@ def take_anything(kind: type[codec.M], data: bytes) -> codec.M:
     return codec.decode_leniently(kind, data)
 
 
-def forget(_: Any, __: Any, ___: Any) -> spool_table.Outcome:
-    return spool_table.Outcome.ACCEPTED
+def forget(_: Any, __: Any, ___: Any) -> PushResult:
+    return PUSH_ACCEPTED
 
 
 def break_off(_: bytes) -> Any:

@@ -22,14 +22,7 @@ from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from client.queries import query
 from client.rpc import Rpc
-from meter_bridge.client import (
-    ACKNOWLEDGED,
-    MeterClient,
-    compute_reading,
-    format_telegram,
-    parse,
-    sign_reading,
-)
+from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
 from node_config import localnet
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
@@ -155,8 +148,8 @@ def buy_in_next_slot(rpc: Rpc, quantity_wh: int) -> int:
 def push_at_slot_end(bridge: MeterClient, slot: int, import_wh: int) -> None:
     """Pushes the telegram of the end of a slot as soon as the bridge takes it."""
     health = poll(bridge.health, lambda found: found.healthy and bool(found.chain_id))
-    telegram = format_telegram(METER_ID, (slot + 1) * SLOT_LENGTH_S, [import_wh], [0])
-    reading = compute_reading(parse(telegram), health.slot_length_s)
+    telegram = dsmr.format_telegram(METER_ID, (slot + 1) * SLOT_LENGTH_S, [import_wh], [0])
+    reading = compute_reading(dsmr.parse(telegram), health.slot_length_s)
     assert reading.slot == slot
     signature = sign_reading(METER, health.chain_id, reading).signature
     poll(

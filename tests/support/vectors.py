@@ -34,6 +34,7 @@ from blockenergy.bank.v1 import errors_pb2 as bank_errors_pb2
 from blockenergy.market.v1 import errors_pb2 as market_errors_pb2
 from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
+from blockenergy.params.v1 import errors_pb2 as params_errors_pb2
 from blockenergy.registry.v1 import errors_pb2 as registry_errors_pb2
 from blockenergy.settlement.v1 import errors_pb2 as settlement_errors_pb2
 from blockenergy.storage.v1 import errors_pb2 as storage_errors_pb2
@@ -57,6 +58,7 @@ ERRORS = {
     "market": market_errors_pb2.Error,
     "settlement": settlement_errors_pb2.Error,
     "storage": storage_errors_pb2.Error,
+    "params": params_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",

@@ -84,7 +84,7 @@ def test_every_event_is_announced() -> None:
     reached = {name for vector in VECTORS for event in vector.get("events", []) for name in event}
     declared = {
         name
-        for module in ("bank", "registry", "metering", "market", "storage", "settlement")
+        for module in ("bank", "registry", "metering", "market", "storage", "settlement", "params")
         for name in _events_of(module)
     }
     assert not declared - reached, f"no vector announces {sorted(declared - reached)}"

@@ -104,11 +104,11 @@ def _secure(
 ) -> positions.Trade:
     """Locks what a fill needs, of what the order has freed, as collateral of the position.
 
-    Quantity and price are within those of the order, so what it reserved covers the amount. No
-    account has to add to it, even if the required collateral has risen since.
+    Quantity and price are within those of the order, so what it reserved covers the amount, and no
+    account has to add to it.
     """
     is_buy, high = order.side == state_pb2.SIDE_BUY, info.price_high_per_kwh
-    collateral_permille = PARAMS.get_shared(ctx).imbalance_collateral_permille
+    collateral_permille = PARAMS.at(ctx, slot).imbalance_collateral_permille
     to_pay = fill.amount if is_buy else 0
     if is_buy:
         collateral = rules.compute_buy_collateral(fill.filled_wh, high, collateral_permille)

@@ -39,13 +39,14 @@ def close_gates(ctx: Context) -> None:
     """
     if BOOKING.get_shared(ctx).slot:
         return
-    length_s, params = metering.get_params(ctx).slot_length_s, PARAMS.get_shared(ctx)
-    for _ in range(params.slots_opened_per_block_max):
+    length_s = metering.get_params(ctx).slot_length_s
+    for _ in range(PARAMS.get_shared(ctx).slots_opened_per_block_max):
         found = next(iter_slots(ctx, LAST_CLEARED.last(ctx) + 1), None)
         if found is None:
             return
         slot, info = found
-        if ctx.block.time_s < get_gate_closure_s(length_s, params.gate_closure_s, slot):
+        gate_closure_s = PARAMS.at(ctx, slot).gate_closure_s
+        if ctx.block.time_s < get_gate_closure_s(length_s, gate_closure_s, slot):
             return
         LAST_CLEARED.set(ctx, slot)
         if info.status == state_pb2.SLOT_STATUS_OPEN and _close(ctx, slot, info):
@@ -97,7 +98,7 @@ def _describe_auction(
     clearing = state_pb2.Clearing(
         height=ctx.block.height,
         seed=ctx.block.require_hash(),
-        price_rule_permille=PARAMS.get_shared(ctx).price_rule_permille,
+        price_rule_permille=PARAMS.at(ctx, slot).price_rule_permille,
         pool_sold_before_wh=info.bought_wh,
         pool_bought_before_wh=info.sold_wh,
         thin_markets=[state_pb2.ThinMarket(feeder=name) for name in thin],

@@ -22,9 +22,7 @@ def get_pool_balance(state: HasStore) -> int:
 def collect_into_pool(ctx: Context, source: bytes, amount: int) -> int:
     """Moves up to an amount into the pool, limited by the balance; returns what it collected."""
     denom = PARAMS.get_shared(ctx).settlement_denom
-    collected = min(bank.get_balance(ctx, source, denom), amount)
-    bank.transfer(ctx, source, POOL, denom, collected)
-    return collected
+    return bank.transfer_up_to(ctx, source, POOL, denom, amount)
 
 
 def pay_from_pool(ctx: Context, target: bytes, amount: int) -> None:

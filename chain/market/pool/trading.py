@@ -202,7 +202,7 @@ def _compute_trade(
     numerator, denominator = book.price
     price = rules.Price(numerator + fee * denominator, denominator)
     compute_amount = rules.compute_payment if is_buy else rules.compute_receipt
-    collateral_permille = PARAMS.get_shared(ctx).imbalance_collateral_permille
+    collateral_permille = PARAMS.at(ctx, book.slot).imbalance_collateral_permille
     high, limit = book.info.price_high_per_kwh, order.price_limit_per_kwh
     return positions.Trade(
         is_buy,

@@ -20,14 +20,7 @@ from client.errors import ClientError
 from client.keys import MeterKey
 from client.queries import query
 from client.rpc import Rpc
-from meter_bridge.client import (
-    ACKNOWLEDGED,
-    MeterClient,
-    compute_reading,
-    format_telegram,
-    parse,
-    sign_reading,
-)
+from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.network import Network
@@ -107,8 +100,8 @@ class Household:
 def make_telegram(slot: int, registers: list[int], chain_id: str) -> tuple[bytes, bytes]:
     """What the meter sends at the end of a slot, and its signature."""
     imported, exported = registers
-    telegram = format_telegram(METER_ID, (slot + 1) * SLOT_LENGTH_S, [imported], [exported])
-    reading = compute_reading(parse(telegram), SLOT_LENGTH_S)
+    telegram = dsmr.format_telegram(METER_ID, (slot + 1) * SLOT_LENGTH_S, [imported], [exported])
+    reading = compute_reading(dsmr.parse(telegram), SLOT_LENGTH_S)
     return telegram, sign_reading(METER, chain_id, reading).signature
 
 

@@ -44,11 +44,11 @@ class TestTransactions:
         assert outcomes(world, world.sign("ben", *[_send()] * 17)) == [("sdk", 18)]
 
     def test_bytes(self) -> None:
-        size = len(World().sign("ben", _send(), memo="x" * 100))
-        limits = {"auth.params": {"tx_bytes_max": size}}
+        size = len(World().sign("ben", _send(), memo="x" * 900))
+        limits = {"auth.params": {"tx_bytes_max": size, "memo_bytes_max": 901}}
         world = World(limits)
-        assert outcomes(world, world.spoil("ben", _send(), memo="x" * 101)) == [("sdk", 21)]
-        assert outcomes(world, world.sign("ben", _send(), memo="x" * 100)) == [("", 0)]
+        assert outcomes(world, world.spoil("ben", _send(), memo="x" * 901)) == [("sdk", 21)]
+        assert outcomes(world, world.sign("ben", _send(), memo="x" * 900)) == [("", 0)]
 
     def test_gas_limit(self) -> None:
         world = World()

@@ -1,4 +1,4 @@
-"""What the bridge accepts, and the answer to everything else."""
+"""What the bridge accepts, and its response to everything else."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +14,13 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 )
 from blockenergy.metering.v1.state_pb2 import Reading
 
-from meter_bridge.chain import METER_FRESH_S, STRANGER_FRESH_S, ChainView, Meter
-from meter_bridge.connection import sign_reading
-from meter_bridge.dsmr import format_telegram, parse
+from meter_bridge.chain import METER_FRESH_S, UNKNOWN_METER_FRESH_S, ChainView, Meter
+from meter_bridge.client.connection import sign_reading
+from meter_bridge.formats.dsmr import format_telegram, parse
+from meter_bridge.formats.local_time import CENTRAL_EUROPE
 from meter_bridge.intake import Intake
 from meter_bridge.readings import compute_reading
 from meter_bridge.spool import Spool, SpoolLimits
-from meter_bridge.telegram import CENTRAL_EUROPE
 from tests.bridge.fakes import (
     CHAIN_ID,
     DEADLINE_S,
@@ -34,8 +34,8 @@ from tests.bridge.fakes import (
 )
 
 
-class Door:
-    """An intake with everything behind it, and the meter HOME-07."""
+class Bench:
+    """An intake with a spool and a fake chain, which knows the meter HOME-07."""
 
     def __init__(self, folder: Path, backlog_max: int = 100) -> None:
         self.clock = Clock()
@@ -67,66 +67,64 @@ class Door:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    door = Door(tmp_path)
-    door.refresh()
-    yield door
-    door.spool.close()
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    bench.refresh()
+    yield bench
+    bench.spool.close()
 
 
-def require_refused(response: PushResponse, result: int, sentence: str) -> None:
+def require_rejected(response: PushResponse, result: int, sentence: str) -> None:
     assert response.result == result
     assert sentence in response.detail
     assert response.detail.endswith(".")
     assert "\n" not in response.detail
 
 
-def test_reading_is_accepted_once(door: Door) -> None:
+def test_reading_is_accepted_once(bench: Bench) -> None:
     reading = make_reading()
-    accepted = door.push(reading)
+    accepted = bench.push(reading)
     assert accepted == PushResponse(result=bridge_pb2.PUSH_ACCEPTED, meter_id="HOME-07", slot=SLOT)
-    assert door.push(reading).result == bridge_pb2.PUSH_DUPLICATE
-    assert door.push(make_reading(import_wh=1_001)).result == bridge_pb2.PUSH_CONFLICT
-    entry = door.spool.find("HOME-07", SLOT)
-    assert entry is not None
-    assert entry.reading == reading
+    assert bench.push(reading).result == bridge_pb2.PUSH_DUPLICATE
+    assert bench.push(make_reading(import_wh=1_001)).result == bridge_pb2.PUSH_CONFLICT
+    assert bench.spool.find("HOME-07", SLOT) == reading
 
 
-def test_telegram_becomes_the_reading_that_the_meter_signed(door: Door) -> None:
-    response = door.push_telegram(NOW_S + 3)
+def test_telegram_becomes_the_reading_that_the_meter_signed(bench: Bench) -> None:
+    response = bench.push_telegram(NOW_S + 3)
     assert (response.result, response.slot) == (bridge_pb2.PUSH_ACCEPTED, SLOT)
-    entry = door.spool.find("HOME-07", SLOT)
-    assert entry is not None
-    assert (entry.reading.import_register_wh, entry.reading.export_register_wh) == (5_000, 100)
+    kept = bench.spool.find("HOME-07", SLOT)
+    assert kept is not None
+    assert (kept.import_register_wh, kept.export_register_wh) == (5_000, 100)
     telegram = format_telegram("HOME-07", NOW_S + 3, (5_000,), (100,))
     unsigned = compute_reading(parse(telegram), SLOT_LENGTH_S)
-    assert entry.reading == sign_reading(make_key("HOME-07"), CHAIN_ID, unsigned)
+    assert kept == sign_reading(make_key("HOME-07"), CHAIN_ID, unsigned)
 
 
 @pytest.mark.parametrize("off_s", [-7, 7, 30])
-def test_telegram_far_from_a_slot_end_is_refused(door: Door, off_s: int) -> None:
-    require_refused(
-        door.push_telegram(NOW_S + off_s),
+def test_telegram_far_from_a_slot_end_is_rejected(bench: Bench, off_s: int) -> None:
+    require_rejected(
+        bench.push_telegram(NOW_S + off_s),
         bridge_pb2.PUSH_NOT_AT_SLOT_END,
-        "6 s are allowed",
+        "the tolerance is 6 s",
     )
-    assert door.spool.count().backlog == 0
+    assert bench.spool.count().backlog == 0
 
 
-def test_telegram_that_was_tampered_with_is_refused(door: Door) -> None:
+def test_tampered_telegram_is_rejected(bench: Bench) -> None:
     raw = format_telegram("HOME-07", NOW_S, (5_000,), (100,)).replace(b"005.0", b"004.0")
-    response = door.push_telegram(NOW_S, raw=raw)
-    require_refused(response, bridge_pb2.PUSH_MALFORMED, "was changed on the way")
+    response = bench.push_telegram(NOW_S, raw=raw)
+    require_rejected(response, bridge_pb2.PUSH_MALFORMED, "was altered or damaged")
 
 
-def test_telegram_signed_for_another_slot_is_refused(door: Door) -> None:
-    response = door.push_telegram(NOW_S, signed_slot=SLOT - 1)
-    require_refused(response, bridge_pb2.PUSH_WRONG_SIGNATURE, "sign it again")
+def test_telegram_signed_for_another_slot_is_rejected(bench: Bench) -> None:
+    response = bench.push_telegram(NOW_S, signed_slot=SLOT - 1)
+    require_rejected(response, bridge_pb2.PUSH_WRONG_SIGNATURE, "sign the reading again")
 
 
-def test_empty_request_is_refused(door: Door) -> None:
-    response = door.intake.push(PushRequest()).wait()
-    require_refused(response, bridge_pb2.PUSH_MALFORMED, "no reading or telegram")
+def test_empty_request_is_rejected(bench: Bench) -> None:
+    response = bench.intake.push(PushRequest()).wait()
+    require_rejected(response, bridge_pb2.PUSH_MALFORMED, "no reading or telegram")
 
 
 @pytest.mark.parametrize(
@@ -143,24 +141,24 @@ def test_empty_request_is_refused(door: Door) -> None:
     ],
 )
 def test_impossible_reading_is_malformed(
-    door: Door, change: dict[str, str | int | bytes], sentence: str
+    bench: Bench, change: dict[str, str | int | bytes], sentence: str
 ) -> None:
     reading = make_reading()
     for name, value in change.items():
         setattr(reading, name, value)
-    require_refused(door.push(reading), bridge_pb2.PUSH_MALFORMED, sentence)
+    require_rejected(bench.push(reading), bridge_pb2.PUSH_MALFORMED, sentence)
 
 
-def test_any_changed_field_needs_a_new_signature(door: Door) -> None:
+def test_any_changed_field_needs_a_new_signature(bench: Bench) -> None:
     changes = {"slot": SLOT - 1, "import_register_wh": 999, "export_register_wh": 1}
     for name, value in changes.items():
         reading = make_reading()
         setattr(reading, name, value)
-        require_refused(door.push(reading), bridge_pb2.PUSH_WRONG_SIGNATURE, "HOME-07")
+        require_rejected(bench.push(reading), bridge_pb2.PUSH_WRONG_SIGNATURE, "HOME-07")
     other_chain = sign_reading(make_key("HOME-07"), "street-2", make_reading())
-    require_refused(door.push(other_chain), bridge_pb2.PUSH_WRONG_SIGNATURE, CHAIN_ID)
+    require_rejected(bench.push(other_chain), bridge_pb2.PUSH_WRONG_SIGNATURE, CHAIN_ID)
     other_key = sign_reading(make_key("HOME-08"), CHAIN_ID, make_reading())
-    require_refused(door.push(other_key), bridge_pb2.PUSH_WRONG_SIGNATURE, "HOME-07")
+    require_rejected(bench.push(other_key), bridge_pb2.PUSH_WRONG_SIGNATURE, "HOME-07")
 
 
 @pytest.mark.parametrize(
@@ -171,84 +169,84 @@ def test_any_changed_field_needs_a_new_signature(door: Door) -> None:
         Meter("energy1bridge", make_key("HOME-09").pub_key, is_active=False),
     ],
 )
-def test_meter_that_is_not_ours_is_refused_until_it_is(door: Door, meter: Meter | None) -> None:
+def test_meter_is_rejected_until_it_is_ours(bench: Bench, meter: Meter | None) -> None:
     if meter is not None:
-        door.chain.meters["HOME-09"] = meter
+        bench.chain.meters["HOME-09"] = meter
     reading = make_reading("HOME-09")
-    require_refused(door.push(reading), bridge_pb2.PUSH_METER_UNKNOWN, "ask the registrar")
-    door.chain.add_meter("HOME-09")
-    require_refused(door.push(reading), bridge_pb2.PUSH_METER_UNKNOWN, "ask the registrar")
-    door.monotonic.now_s += STRANGER_FRESH_S
-    assert door.push(reading).result == bridge_pb2.PUSH_ACCEPTED
+    require_rejected(bench.push(reading), bridge_pb2.PUSH_METER_UNKNOWN, "ask the registrar")
+    bench.chain.add_meter("HOME-09")
+    require_rejected(bench.push(reading), bridge_pb2.PUSH_METER_UNKNOWN, "ask the registrar")
+    bench.monotonic.now_s += UNKNOWN_METER_FRESH_S
+    assert bench.push(reading).result == bridge_pb2.PUSH_ACCEPTED
 
 
-def test_slot_has_to_have_ended(door: Door) -> None:
+def test_slot_must_have_ended(bench: Bench) -> None:
     reading = make_reading(slot=SLOT + 1)
-    response = door.push(reading)
-    require_refused(response, bridge_pb2.PUSH_TOO_EARLY, f"in {SLOT_LENGTH_S - 6} s")
+    response = bench.push(reading)
+    require_rejected(response, bridge_pb2.PUSH_TOO_EARLY, f"in {SLOT_LENGTH_S - 6} s")
     # The meter's clock may be a tenth of a slot ahead of ours.
-    door.clock.now_s += SLOT_LENGTH_S - 6
-    assert door.push(reading).result == bridge_pb2.PUSH_ACCEPTED
+    bench.clock.now_s += SLOT_LENGTH_S - 6
+    assert bench.push(reading).result == bridge_pb2.PUSH_ACCEPTED
 
 
-def test_chain_time_counts_where_our_clock_is_behind(door: Door) -> None:
-    door.clock.now_s -= 3_600
-    assert door.push(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
+def test_chain_time_is_used_if_our_clock_is_behind(bench: Bench) -> None:
+    bench.clock.now_s -= 3_600
+    assert bench.push(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
 
 
-def test_late_reading_is_refused_by_the_time_of_the_chain_alone(door: Door) -> None:
+def test_late_reading_is_rejected_by_chain_time_only(bench: Bench) -> None:
     before, after = make_reading(import_wh=1), make_reading("HOME-08")
-    door.chain.add_meter("HOME-08")
-    door.clock.now_s += DEADLINE_S
-    assert door.push(before).result == bridge_pb2.PUSH_ACCEPTED
-    door.chain.pass_time(DEADLINE_S)
-    door.refresh()
-    require_refused(door.push(after), bridge_pb2.PUSH_TOO_LATE, f"taken for {DEADLINE_S} s")
-    # A sender whose acknowledgement was lost gets it now.
-    assert door.push(before).result == bridge_pb2.PUSH_DUPLICATE
+    bench.chain.add_meter("HOME-08")
+    bench.clock.now_s += DEADLINE_S
+    assert bench.push(before).result == bridge_pb2.PUSH_ACCEPTED
+    bench.chain.pass_time(DEADLINE_S)
+    bench.refresh()
+    require_rejected(bench.push(after), bridge_pb2.PUSH_TOO_LATE, f"accepted for {DEADLINE_S} s")
+    # A sender that lost the acknowledgement gets it now.
+    assert bench.push(before).result == bridge_pb2.PUSH_DUPLICATE
 
 
-def test_known_meter_is_accepted_without_the_chain_and_an_unknown_one_later(door: Door) -> None:
-    door.chain.add_meter("HOME-08")
-    door.push(make_reading())
-    door.chain.is_reachable = False
-    door.monotonic.now_s += METER_FRESH_S
-    door.clock.now_s += SLOT_LENGTH_S
-    assert door.push(make_reading(slot=SLOT + 1)).result == bridge_pb2.PUSH_ACCEPTED
-    look_ups = door.chain.look_ups
+def test_only_known_meters_are_accepted_while_the_chain_is_unreachable(bench: Bench) -> None:
+    bench.chain.add_meter("HOME-08")
+    bench.push(make_reading())
+    bench.chain.is_reachable = False
+    bench.monotonic.now_s += METER_FRESH_S
+    bench.clock.now_s += SLOT_LENGTH_S
+    assert bench.push(make_reading(slot=SLOT + 1)).result == bridge_pb2.PUSH_ACCEPTED
+    look_ups = bench.chain.look_ups
     for _ in range(3):
-        response = door.push(make_reading("HOME-08"))
-        require_refused(response, bridge_pb2.PUSH_CHAIN_UNREACHABLE, "Push again later.")
-    assert door.chain.look_ups == look_ups, "every push waited for a chain that is away"
-    door.chain.is_reachable = True
-    door.monotonic.now_s += 10
-    assert door.push(make_reading("HOME-08")).result == bridge_pb2.PUSH_ACCEPTED
+        response = bench.push(make_reading("HOME-08"))
+        require_rejected(response, bridge_pb2.PUSH_CHAIN_UNREACHABLE, "Push again later.")
+    assert bench.chain.look_ups == look_ups, "every push waited for an unreachable chain"
+    bench.chain.is_reachable = True
+    bench.monotonic.now_s += 10
+    assert bench.push(make_reading("HOME-08")).result == bridge_pb2.PUSH_ACCEPTED
 
 
-def test_meter_is_looked_up_once_while_it_is_fresh(door: Door) -> None:
+def test_meter_is_looked_up_once_while_it_is_fresh(bench: Bench) -> None:
     for slot in range(SLOT - 1, SLOT + 1):
-        assert door.push(make_reading(slot=slot)).result == bridge_pb2.PUSH_ACCEPTED
-    assert door.chain.look_ups == 1
-    door.monotonic.now_s += METER_FRESH_S
-    door.push(make_reading())
-    assert door.chain.look_ups == 2
+        assert bench.push(make_reading(slot=slot)).result == bridge_pb2.PUSH_ACCEPTED
+    assert bench.chain.look_ups == 1
+    bench.monotonic.now_s += METER_FRESH_S
+    bench.push(make_reading())
+    assert bench.chain.look_ups == 2
 
 
 def test_bridge_that_never_reached_the_chain_accepts_nothing(tmp_path: Path) -> None:
-    door = Door(tmp_path)
+    bench = Bench(tmp_path)
     try:
-        response = door.push(make_reading())
-        require_refused(response, bridge_pb2.PUSH_CHAIN_UNREACHABLE, "has not reached the chain")
+        response = bench.push(make_reading())
+        require_rejected(response, bridge_pb2.PUSH_CHAIN_UNREACHABLE, "has not reached the chain")
     finally:
-        door.spool.close()
+        bench.spool.close()
 
 
-def test_full_spool_is_an_answer(tmp_path: Path) -> None:
-    door = Door(tmp_path, backlog_max=1)
+def test_full_spool_is_a_push_result(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, backlog_max=1)
     try:
-        door.refresh()
-        door.push(make_reading())
-        response = door.push(make_reading(slot=SLOT - 1))
-        require_refused(response, bridge_pb2.PUSH_SPOOL_FULL, "1 readings waiting")
+        bench.refresh()
+        bench.push(make_reading())
+        response = bench.push(make_reading(slot=SLOT - 1))
+        require_rejected(response, bridge_pb2.PUSH_SPOOL_FULL, "limit of 1 readings")
     finally:
-        door.spool.close()
+        bench.spool.close()

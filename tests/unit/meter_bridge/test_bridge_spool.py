@@ -1,4 +1,4 @@
-"""The spool keeps what it has accepted, once, in the state that the chain gave it."""
+"""The spool stores each accepted reading once, with its state."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from blockenergy.bridge.v1.bridge_pb2 import (
-    SPOOL_DONE,
-    SPOOL_REFUSED,
+    PUSH_ACCEPTED,
+    PUSH_CONFLICT,
+    PUSH_DUPLICATE,
+    SPOOL_REJECTED,
     SPOOL_SUBMITTED,
     SPOOL_WAITING,
+    PushResult,
+    ReadingStatusResponse,
 )
 from blockenergy.metering.v1.state_pb2 import (
     READING_OUT_OF_RANGE,
@@ -18,14 +22,13 @@ from blockenergy.metering.v1.state_pb2 import (
     Reading,
 )
 
+from meter_bridge.chain import Result
 from meter_bridge.spool import (
     Counts,
-    Outcome,
     Spool,
     SpoolBrokenError,
     SpoolFullError,
     SpoolLimits,
-    Verdict,
     WrongOwnerError,
 )
 from tests.bridge.fakes import NOW_S, SLOT, Clock, make_reading
@@ -45,45 +48,49 @@ def spool(tmp_path: Path, clock: Clock) -> Iterator[Spool]:
     spool.close()
 
 
-def add(spool: Spool, reading: Reading) -> Outcome:
+def add(spool: Spool, reading: Reading) -> PushResult:
     return spool.add(reading).result(DEADLINE_S)
 
 
 def decide(spool: Spool, reading: Reading, *, done: bool = True) -> None:
-    state, result = (
-        (SPOOL_DONE, READING_RECORDED) if done else (SPOOL_REFUSED, READING_OUT_OF_RANGE)
-    )
-    spool.record([Verdict(reading.meter_id, reading.slot, state, result, 7)])
+    spool.record([(reading, Result(READING_RECORDED if done else READING_OUT_OF_RANGE, 7))])
+
+
+def get_status(spool: Spool, meter_id: str = "HOME-07", slot: int = SLOT) -> ReadingStatusResponse:
+    status = spool.get_status(meter_id, slot)
+    assert status is not None
+    return status
 
 
 def test_reading_is_kept_as_it_was_signed(spool: Spool) -> None:
     reading = make_reading(import_wh=(1 << 63) - 1, export_wh=5)
-    assert add(spool, reading) is Outcome.ACCEPTED
-    entry = spool.find(reading.meter_id, reading.slot)
-    assert entry is not None
-    assert entry.reading == reading
-    assert (entry.state, entry.result) == (SPOOL_WAITING, READING_RESULT_UNSPECIFIED)
+    assert add(spool, reading) == PUSH_ACCEPTED
+    assert spool.find(reading.meter_id, reading.slot) == reading
+    status = get_status(spool)
+    assert (status.state, status.result) == (SPOOL_WAITING, READING_RESULT_UNSPECIFIED)
     assert spool.find("HOME-08", reading.slot) is None
+    assert spool.get_status("HOME-08", reading.slot) is None
 
 
 def test_same_content_is_a_duplicate_and_other_content_a_conflict(spool: Spool) -> None:
     reading = make_reading(import_wh=1_000)
     other = make_reading(import_wh=1_001)
-    outcomes = [add(spool, one) for one in (reading, reading, other, other, reading)]
-    assert outcomes == [
-        Outcome.ACCEPTED,
-        Outcome.DUPLICATE,
-        Outcome.CONFLICT,
-        Outcome.CONFLICT,
-        Outcome.DUPLICATE,
+    results = [add(spool, one) for one in (reading, reading, other, other, reading)]
+    assert results == [
+        PUSH_ACCEPTED,
+        PUSH_DUPLICATE,
+        PUSH_CONFLICT,
+        PUSH_CONFLICT,
+        PUSH_DUPLICATE,
     ]
-    entry = spool.find(reading.meter_id, reading.slot)
-    assert entry is not None
-    assert (entry.reading, entry.conflicts) == (reading, 2)
-    assert spool.count() == Counts(backlog=1, backlog_since_s=NOW_S, done=0, refused=0, conflicts=1)
+    assert spool.find(reading.meter_id, reading.slot) == reading
+    assert get_status(spool).conflicts == 2
+    assert spool.count() == Counts(
+        backlog=1, backlog_since_s=NOW_S, done=0, rejected=0, conflicts=1
+    )
 
 
-def test_everything_is_there_after_a_restart(tmp_path: Path, clock: Clock) -> None:
+def test_everything_survives_a_restart(tmp_path: Path, clock: Clock) -> None:
     waiting, submitted, done = (make_reading(f"HOME-{number}") for number in range(3))
     spool = Spool(tmp_path, clock)
     for reading in (waiting, submitted, done):
@@ -109,40 +116,39 @@ def test_due_readings_come_oldest_first_and_late_ones_last(spool: Spool) -> None
         SLOT,
         SLOT - 6,
     ]
-    states = [spool.find("HOME-07", slot) for slot in (SLOT, SLOT + 1)]
-    assert [entry.state for entry in states if entry] == [SPOOL_SUBMITTED, SPOOL_WAITING]
+    states = [get_status(spool, slot=slot).state for slot in (SLOT, SLOT + 1)]
+    assert states == [SPOOL_SUBMITTED, SPOOL_WAITING]
 
 
 def test_what_is_decided_is_not_submitted_or_decided_again(spool: Spool) -> None:
-    refused, done = make_reading("HOME-1"), make_reading("HOME-2")
-    for reading in (refused, done):
+    rejected, done = make_reading("HOME-1"), make_reading("HOME-2")
+    for reading in (rejected, done):
         add(spool, reading)
         decide(spool, reading, done=reading is done)
         decide(spool, reading, done=reading is not done)
     assert spool.take_due(SLOT, SLOT, 10) == []
-    entry = spool.find("HOME-1", SLOT)
-    assert entry is not None
-    assert (entry.state, entry.result, entry.height) == (SPOOL_REFUSED, READING_OUT_OF_RANGE, 7)
+    status = get_status(spool, "HOME-1")
+    assert (status.state, status.result, status.height) == (SPOOL_REJECTED, READING_OUT_OF_RANGE, 7)
     assert spool.count() == Counts(0, 0, 1, 1, 0)
-    assert [one.meter_id for one in spool.list_refusals(10)] == ["HOME-1"]
+    assert [one.meter_id for one in spool.list_rejections(10)] == ["HOME-1"]
 
 
-def test_full_spool_refuses_what_is_new_and_nothing_else(tmp_path: Path, clock: Clock) -> None:
+def test_full_spool_rejects_new_readings_only(tmp_path: Path, clock: Clock) -> None:
     spool = Spool(tmp_path, clock, SpoolLimits(backlog_max=2))
     try:
         first, second, third = (make_reading(f"HOME-{number}") for number in range(3))
         add(spool, first)
         add(spool, second)
-        with pytest.raises(SpoolFullError, match="2 readings waiting"):
+        with pytest.raises(SpoolFullError, match="limit of 2 readings"):
             add(spool, third)
-        assert add(spool, first) is Outcome.DUPLICATE
+        assert add(spool, first) == PUSH_DUPLICATE
         decide(spool, first)
-        assert add(spool, third) is Outcome.ACCEPTED
+        assert add(spool, third) == PUSH_ACCEPTED
     finally:
         spool.close()
 
 
-def test_large_file_refuses_what_is_new(tmp_path: Path, clock: Clock) -> None:
+def test_file_at_its_limit_rejects_new_readings(tmp_path: Path, clock: Clock) -> None:
     spool = Spool(tmp_path, clock, SpoolLimits(file_bytes_max=100_000))
     try:
         readings = [make_reading(f"HOME-{number}") for number in range(1_000)]
@@ -150,7 +156,7 @@ def test_large_file_refuses_what_is_new(tmp_path: Path, clock: Clock) -> None:
         failures = [future.exception(DEADLINE_S) for future in futures]
         accepted = failures.index(next(filter(None, failures)))
         assert 100 < accepted < 1_000
-        assert "100000 bytes, its limit" in str(failures[accepted])
+        assert "limit of 100000 bytes" in str(failures[accepted])
         assert all(isinstance(failure, SpoolFullError) for failure in failures[accepted:])
         for reading in readings[:accepted]:
             decide(spool, reading)
@@ -176,7 +182,7 @@ def test_pruning_removes_old_decided_readings_only(tmp_path: Path, clock: Clock)
         spool.close()
 
 
-def test_pruning_keeps_the_newest_of_too_many(tmp_path: Path, clock: Clock) -> None:
+def test_pruning_keeps_the_newest_decided_readings(tmp_path: Path, clock: Clock) -> None:
     spool = Spool(tmp_path, clock, SpoolLimits(decided_max=2))
     try:
         for number in range(5):
@@ -196,10 +202,10 @@ def test_pruning_keeps_the_newest_of_too_many(tmp_path: Path, clock: Clock) -> N
         spool.close()
 
 
-def test_many_adds_at_once_all_get_their_own_outcome(spool: Spool) -> None:
+def test_concurrent_adds_each_get_their_own_result(spool: Spool) -> None:
     readings = [make_reading(f"HOME-{number % 500}") for number in range(1_000)]
-    outcomes = [future.result(DEADLINE_S) for future in [spool.add(one) for one in readings]]
-    assert outcomes == [Outcome.ACCEPTED] * 500 + [Outcome.DUPLICATE] * 500
+    results = [future.result(DEADLINE_S) for future in [spool.add(one) for one in readings]]
+    assert results == [PUSH_ACCEPTED] * 500 + [PUSH_DUPLICATE] * 500
 
 
 def test_spool_belongs_to_one_chain_and_one_bridge(spool: Spool) -> None:
@@ -210,23 +216,23 @@ def test_spool_belongs_to_one_chain_and_one_bridge(spool: Spool) -> None:
             spool.require_owner(chain_id, bridge)
 
 
-def test_second_bridge_in_the_same_folder_is_refused(spool: Spool, tmp_path: Path) -> None:
+def test_second_bridge_in_the_same_folder_is_rejected(spool: Spool, tmp_path: Path) -> None:
     with pytest.raises(SpoolBrokenError, match="Another bridge uses"):
         Spool(tmp_path, Clock())
-    assert add(spool, make_reading()) is Outcome.ACCEPTED
+    assert add(spool, make_reading()) == PUSH_ACCEPTED
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but quite long" * 50])
-def test_foreign_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_foreign_file_is_rejected_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "spool.db"
     path.write_bytes(content)
-    with pytest.raises(SpoolBrokenError, match="set it aside") as refused:
+    with pytest.raises(SpoolBrokenError, match="move it away") as rejected:
         Spool(tmp_path, Clock())
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(rejected.value)
     assert path.read_bytes() == content
 
 
-def test_damaged_or_newer_file_is_refused(tmp_path: Path) -> None:
+def test_file_of_another_version_is_rejected(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "spool.db") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
@@ -234,13 +240,13 @@ def test_damaged_or_newer_file_is_refused(tmp_path: Path) -> None:
         Spool(tmp_path, Clock())
 
 
-def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SpoolBrokenError, match="cannot be made"):
+    with pytest.raises(SpoolBrokenError, match="cannot be created"):
         Spool(tmp_path / "file" / "home", Clock())
 
 
-def test_files_are_for_their_owner_only(spool: Spool, tmp_path: Path) -> None:
+def test_files_are_readable_by_their_owner_only(spool: Spool, tmp_path: Path) -> None:
     add(spool, make_reading())
     modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
     assert modes == dict.fromkeys(modes, 0)

@@ -1,4 +1,4 @@
-"""Accepted readings are submitted until the chain has answered for each of them."""
+"""Accepted readings are submitted until each has a final result."""
 
 import logging
 from collections.abc import Iterator
@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 from blockenergy.bridge.v1.bridge_pb2 import (
     SPOOL_DONE,
-    SPOOL_REFUSED,
+    SPOOL_REJECTED,
     SPOOL_SUBMITTED,
     SPOOL_WAITING,
+    ReadingStatusResponse,
 )
 from blockenergy.metering.v1 import state_pb2
 from blockenergy.metering.v1.state_pb2 import Reading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_bridge.chain import ChainRefusedError, ChainUnreachableError, ChainView, Head, Params
-from meter_bridge.spool import Entry, Spool, WrongOwnerError
-from meter_bridge.submit import Submitter, compute_due_slots
+from meter_bridge.chain import ChainRejectedError, ChainUnreachableError, ChainView, Head, Params
+from meter_bridge.chain.submit import Submitter, compute_due_slots
+from meter_bridge.spool import Spool, WrongOwnerError
 from tests.bridge.fakes import (
     CHAIN_ID,
     SLOT,
@@ -33,7 +34,7 @@ WAIT_S = 20
 
 
 class Desk:
-    """A submitter with a spool and a chain."""
+    """A submitter with its spool and a fake chain."""
 
     def __init__(self, folder: Path) -> None:
         self.chain = FakeChain()
@@ -48,10 +49,10 @@ class Desk:
         for future in [self.spool.add(reading) for reading in readings]:
             future.result(WAIT_S)
 
-    def find(self, reading: Reading) -> Entry:
-        entry = self.spool.find(reading.meter_id, reading.slot)
-        assert entry is not None
-        return entry
+    def get_status(self, reading: Reading) -> ReadingStatusResponse:
+        status = self.spool.get_status(reading.meter_id, reading.slot)
+        assert status is not None
+        return status
 
 
 @pytest.fixture
@@ -62,15 +63,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     assert desk.failures == []
 
 
-def test_due_readings_go_in_one_submission(desk: Desk) -> None:
+def test_due_readings_are_submitted_together(desk: Desk) -> None:
     readings = [make_reading(f"HOME-{number}") for number in range(10)]
     desk.add(*readings)
     assert desk.submitter.run_once() is False
     assert desk.chain.submissions == [10]
     assert desk.chain.recorded == {(one.meter_id, one.slot): one for one in readings}
     for reading in readings:
-        entry = desk.find(reading)
-        assert (entry.state, entry.result, entry.height) == (
+        status = desk.get_status(reading)
+        assert (status.state, status.result, status.height) == (
             SPOOL_DONE,
             state_pb2.READING_RECORDED,
             desk.chain.head.height,
@@ -79,7 +80,7 @@ def test_due_readings_go_in_one_submission(desk: Desk) -> None:
     assert desk.chain.submissions == [10]
 
 
-def test_submissions_are_no_larger_than_the_chain_takes(desk: Desk) -> None:
+def test_submissions_respect_the_maximum_of_the_chain(desk: Desk) -> None:
     desk.add(*(make_reading(f"HOME-{number}") for number in range(120)))
     assert [desk.submitter.run_once() for _ in range(3)] == [True, True, False]
     assert desk.chain.submissions == [50, 50, 20]
@@ -90,22 +91,22 @@ def test_reading_waits_until_block_time_has_passed_its_slot(desk: Desk) -> None:
     desk.add(reading)
     desk.chain.pass_time(SLOT_LENGTH_S - 1)
     desk.submitter.run_once()
-    assert desk.find(reading).state == SPOOL_WAITING
+    assert desk.get_status(reading).state == SPOOL_WAITING
     desk.chain.pass_time(1)
     desk.submitter.run_once()
-    assert desk.find(reading).state == SPOOL_DONE
+    assert desk.get_status(reading).state == SPOOL_DONE
 
 
-def test_lost_answer_is_asked_for_again_with_the_same_content(desk: Desk) -> None:
+def test_lost_result_leads_to_a_second_submission_of_the_same_content(desk: Desk) -> None:
     reading = make_reading()
     desk.add(reading)
-    desk.chain.answers_to_lose = 1
+    desk.chain.responses_to_lose = 1
     with pytest.raises(ChainUnreachableError):
         desk.submitter.run_once()
-    assert desk.find(reading).state == SPOOL_SUBMITTED
+    assert desk.get_status(reading).state == SPOOL_SUBMITTED
     desk.submitter.run_once()
-    entry = desk.find(reading)
-    assert (entry.state, entry.result) == (SPOOL_DONE, state_pb2.READING_ALREADY_RECORDED)
+    status = desk.get_status(reading)
+    assert (status.state, status.result) == (SPOOL_DONE, state_pb2.READING_ALREADY_RECORDED)
 
 
 def test_too_early_is_submitted_again(desk: Desk) -> None:
@@ -113,10 +114,10 @@ def test_too_early_is_submitted_again(desk: Desk) -> None:
     desk.add(reading)
     desk.chain.results["HOME-07"] = state_pb2.READING_TOO_EARLY
     assert desk.submitter.run_once() is False
-    assert desk.find(reading).state == SPOOL_SUBMITTED
+    assert desk.get_status(reading).state == SPOOL_SUBMITTED
     desk.chain.results.clear()
     desk.submitter.run_once()
-    assert desk.find(reading).state == SPOOL_DONE
+    assert desk.get_status(reading).state == SPOOL_DONE
 
 
 @pytest.mark.parametrize(
@@ -131,17 +132,17 @@ def test_too_early_is_submitted_again(desk: Desk) -> None:
         state_pb2.READING_OUT_OF_RANGE,
     ],
 )
-def test_refusal_is_final_and_raises_an_alarm(
+def test_rejection_is_final_and_logged_as_an_error(
     desk: Desk, result: state_pb2.ReadingResult, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused, good = make_reading(), make_reading("HOME-08")
-    desk.add(refused, good)
+    rejected, good = make_reading(), make_reading("HOME-08")
+    desk.add(rejected, good)
     desk.chain.results["HOME-07"] = result
     with caplog.at_level(logging.ERROR):
         desk.submitter.run_once()
-    entry = desk.find(refused)
-    assert (entry.state, entry.result) == (SPOOL_REFUSED, result)
-    assert desk.find(good).state == SPOOL_DONE
+    status = desk.get_status(rejected)
+    assert (status.state, status.result) == (SPOOL_REJECTED, result)
+    assert desk.get_status(good).state == SPOOL_DONE
     assert state_pb2.ReadingResult.Name(result) in caplog.text
     assert "HOME-07" in caplog.text
     assert "HOME-08" not in caplog.text
@@ -149,16 +150,16 @@ def test_refusal_is_final_and_raises_an_alarm(
     assert desk.chain.submissions == [2]
 
 
-def test_refused_submission_keeps_all_its_readings(desk: Desk) -> None:
+def test_rejected_submission_keeps_all_its_readings(desk: Desk) -> None:
     reading = make_reading()
     desk.add(reading)
-    desk.chain.refusal = "The participant lacks the role that this needs."
-    with pytest.raises(ChainRefusedError):
+    desk.chain.rejection = "The participant lacks the role that this needs."
+    with pytest.raises(ChainRejectedError):
         desk.submitter.run_once()
-    assert desk.find(reading).state == SPOOL_SUBMITTED
-    desk.chain.refusal = ""
+    assert desk.get_status(reading).state == SPOOL_SUBMITTED
+    desk.chain.rejection = ""
     desk.submitter.run_once()
-    assert desk.find(reading).state == SPOOL_DONE
+    assert desk.get_status(reading).state == SPOOL_DONE
 
 
 def test_spool_of_another_chain_is_not_submitted(desk: Desk) -> None:
@@ -170,18 +171,18 @@ def test_spool_of_another_chain_is_not_submitted(desk: Desk) -> None:
     assert desk.view.params is None
 
 
-def test_thread_goes_on_through_failures_and_says_what_is_wrong(desk: Desk) -> None:
+def test_thread_survives_failures_and_reports_the_problem(desk: Desk) -> None:
     reading = make_reading()
     desk.add(reading)
     desk.chain.is_reachable = False
     desk.submitter.start()
     try:
-        wait_until(lambda: desk.submitter.problem == "The chain is away.")
-        desk.chain.refusal = "No fee."
+        wait_until(lambda: desk.submitter.problem == "The chain is unreachable.")
+        desk.chain.rejection = "No fee."
         desk.chain.is_reachable = True
         wait_until(lambda: desk.submitter.problem == "No fee.")
-        desk.chain.refusal = ""
-        wait_until(lambda: desk.find(reading).state == SPOOL_DONE)
+        desk.chain.rejection = ""
+        wait_until(lambda: desk.get_status(reading).state == SPOOL_DONE)
         wait_until(lambda: desk.submitter.problem == "")
     finally:
         assert desk.submitter.stop(WAIT_S)
@@ -201,7 +202,7 @@ def test_unexpected_failure_is_reported(desk: Desk) -> None:
     deadline_s=st.integers(1, 10**5),
     off_s=st.integers(-(2 * 10**5), 2 * 10**5),
 )
-def test_due_slots_are_those_that_the_next_block_may_take(
+def test_due_slots_are_those_that_the_next_block_may_accept(
     slot: int, slot_length_s: int, deadline_s: int, off_s: int
 ) -> None:
     time_s = max(0, slot * slot_length_s + off_s)

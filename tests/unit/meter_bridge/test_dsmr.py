@@ -1,4 +1,4 @@
-"""The DSMR reader takes what genuine meters sent, and nothing that was changed on the way."""
+"""The DSMR parser accepts telegrams of genuine meters, and none that were altered in transit."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_bridge.dsmr import compute_crc16, format_telegram, is_summer_time, parse
-from meter_bridge.telegram import LocalTime, Telegram, TelegramError
+from meter_bridge.formats.dsmr import compute_crc16, format_telegram, parse
+from meter_bridge.formats.local_time import LocalTime, is_eu_summer_time
+from meter_bridge.formats.telegram import Telegram, TelegramError
 
 VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "meter_telegrams.json"
 
-# 2027-01-15 12:00:00 UTC, a Friday in winter; the home drew 1,234,567 Wh and fed in 89 Wh.
+# 2027-01-15 12:00:00 UTC, a Friday in winter; import 1,234,567 Wh, export 89 Wh.
 OURS = (
     b"/BEN5BLOCKENERGY\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0(270115130000W)\r\n"
     b"0-0:96.1.1(484F4D452D3037)\r\n1-0:1.8.1(001000.500*kWh)\r\n1-0:1.8.2(000234.067*kWh)\r\n"
@@ -20,7 +21,7 @@ OURS = (
 )
 OURS_READ = Telegram("HOME-07", 1_800_014_400, 1_234_567, 89)
 
-# The same moment from a meter that counts all tariffs in one register and cannot feed in.
+# The same moment from a meter with a single register and no feed-in.
 ONE_REGISTER = (
     b"/BEN5BLOCKENERGY\r\n\r\n0-0:1.0.0(270115130000W)\r\n0-0:96.1.1(484F4D452D3038)\r\n"
     b"1-0:1.8.0(00000007.5*kWh)\r\n!"
@@ -28,12 +29,12 @@ ONE_REGISTER = (
 
 
 def sealed(content: bytes) -> bytes:
-    """The content, which ends in `!`, with the checksum that fits it."""
+    """The content, which ends in `!`, with its checksum."""
     return content + f"{compute_crc16(content):04X}\r\n".encode()
 
 
 def changed(old: bytes, new: bytes) -> bytes:
-    """Our telegram with one text replaced and a fitting checksum."""
+    """Our telegram with a text replaced and the checksum recomputed."""
     assert old in OURS
     return sealed(OURS[: OURS.index(b"!") + 1].replace(old, new))
 
@@ -53,23 +54,23 @@ EXPECTED = {
 }
 
 
-@pytest.mark.skipif(not GENUINE, reason="the genuine telegrams of ../shared are not here")
+@pytest.mark.skipif(not GENUINE, reason="the genuine telegrams are not available")
 @pytest.mark.parametrize("row", GENUINE, ids=lambda row: row["id"])
-def test_genuine_telegram_is_read(row: dict[str, str]) -> None:
+def test_genuine_telegram_is_parsed(row: dict[str, str]) -> None:
     assert parse(row["text"].encode()) == EXPECTED[row["id"]]
 
 
-@pytest.mark.skipif(not GENUINE, reason="the genuine telegrams of ../shared are not here")
+@pytest.mark.skipif(not GENUINE, reason="the genuine telegrams are not available")
 @pytest.mark.parametrize("row", GENUINE, ids=lambda row: row["id"])
-def test_no_changed_bit_of_a_genuine_telegram_passes(row: dict[str, str]) -> None:
-    assert_every_changed_bit_is_refused(row["text"].encode())
+def test_every_flipped_bit_of_a_genuine_telegram_is_rejected(row: dict[str, str]) -> None:
+    assert_every_flipped_bit_is_rejected(row["text"].encode())
 
 
-def test_no_changed_bit_of_our_telegram_passes() -> None:
-    assert_every_changed_bit_is_refused(OURS)
+def test_every_flipped_bit_of_our_telegram_is_rejected() -> None:
+    assert_every_flipped_bit_is_rejected(OURS)
 
 
-def assert_every_changed_bit_is_refused(raw: bytes) -> None:
+def assert_every_flipped_bit_is_rejected(raw: bytes) -> None:
     for position in range(len(raw)):
         for bit in range(8):
             tampered = bytearray(raw)
@@ -90,17 +91,17 @@ def test_total_register_and_a_meter_without_export() -> None:
     assert parse(sealed(ONE_REGISTER)) == Telegram("HOME-08", 1_800_014_400, 7_500, 0)
 
 
-def test_total_register_goes_before_tariffs() -> None:
+def test_total_register_takes_precedence_over_tariffs() -> None:
     raw = changed(b"1-0:1.7.0", b"1-0:1.8.0(001234.568*kWh)\r\n1-0:1.7.0")
     assert parse(raw).import_register_wh == 1_234_568
 
 
-def test_line_end_of_one_character_or_none_is_read() -> None:
+def test_line_ending_is_optional() -> None:
     assert parse(OURS[:-2]) == OURS_READ
     assert parse(OURS[:-2] + b"\n") == OURS_READ
 
 
-def test_both_hours_of_the_night_that_has_one_twice() -> None:
+def test_repeated_hour_in_october() -> None:
     summer = changed(b"270115130000W", b"261025023000S")
     winter = changed(b"270115130000W", b"261025023000W")
     assert parse(winter).time_s - parse(summer).time_s == 3600
@@ -113,14 +114,14 @@ def test_another_time_zone() -> None:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "does not run from / to !"),
-        (b"hello", "does not run from / to !"),
+        (b"", "does not start with /"),
+        (b"hello", "does not start with /"),
         (OURS[: OURS.index(b"!") + 1] + b"\r\n", "has no checksum"),
-        (OURS[: OURS.index(b"!")], "does not run from / to !"),
-        (OURS + OURS, "does not run from / to !"),
-        (OURS.replace(b"00.420", b"09.420"), "was changed on the way"),
-        (OURS.replace(b"!34DE", b"!34de"), "does not run from / to !"),
-        (OURS[:1] + b"x" * 4096 + OURS[1:], "at most 4096"),
+        (OURS[: OURS.index(b"!")], "does not start with /"),
+        (OURS + OURS, "does not start with /"),
+        (OURS.replace(b"00.420", b"09.420"), "altered or damaged"),
+        (OURS.replace(b"!34DE", b"!34de"), "does not start with /"),
+        (OURS[:1] + b"x" * 4096 + OURS[1:], "maximum is 4096"),
         (changed(b"1-3:0.2.8(50)", b"1-3:0.2.8(\xff)"), "printable"),
         (changed(b"1-0:1.8.2", b"1-0:1.8.1"), "1-0:1.8.1 twice"),
         (changed(b"1-0:1.8.2", b"1-0:1.8.3"), "a tariff is missing"),
@@ -129,20 +130,20 @@ def test_another_time_zone() -> None:
         (changed(b"001000.500*kWh", b"-01000.500*kWh"), "not of the form"),
         (changed(b"001000.500*kWh", b"0010000000*kWh"), "not of the form"),
         (changed(b"001000.500*kWh", b"001000.500*MWh"), "not of the form"),
-        (changed(b"270115130000W", b"270115130000"), "no time"),
-        (changed(b"270115130000W", b"270230130000W"), "not in the calendar"),
-        (changed(b"270115130000W", b"270115246000W"), "not in the calendar"),
+        (changed(b"270115130000W", b"270115130000"), "no clock"),
+        (changed(b"270115130000W", b"270230130000W"), "does not exist"),
+        (changed(b"270115130000W", b"270115246000W"), "does not exist"),
         (changed(b"484F4D452D3037", b""), "no equipment identifier"),
         (changed(b"484F4D452D3037", b"484"), "no equipment identifier"),
-        (changed(b"484F4D452D3037", b"484F20"), "not a meter id"),
-        (changed(b"484F4D452D3037", b"FFFF"), "not a meter id"),
+        (changed(b"484F4D452D3037", b"484F20"), "not a valid meter id"),
+        (changed(b"484F4D452D3037", b"FFFF"), "not a valid meter id"),
     ],
 )
 def test_malformed_telegram_gives_one_sentence(raw: bytes, why: str) -> None:
-    with pytest.raises(TelegramError, match=why) as refused:
+    with pytest.raises(TelegramError, match=why) as rejected:
         parse(raw)
-    assert str(refused.value).endswith(".")
-    assert "\n" not in str(refused.value)
+    assert str(rejected.value).endswith(".")
+    assert "\n" not in str(rejected.value)
 
 
 registers_wh = st.lists(st.integers(0, 10**12 - 1), min_size=1, max_size=9)
@@ -150,12 +151,12 @@ registers_wh = st.lists(st.integers(0, 10**12 - 1), min_size=1, max_size=9)
 
 @given(
     meter_id=st.from_regex(r"[A-Za-z0-9._-]{1,48}", fullmatch=True),
-    # 2000 to 2099, the years that two digits can say.
+    # 2000 to 2099: the year has two digits.
     time_s=st.integers(946_684_800, 4_102_444_800 - 7_201),
     import_registers_wh=registers_wh,
     export_registers_wh=registers_wh,
 )
-def test_what_is_written_is_read(
+def test_written_telegram_parses_back(
     meter_id: str, time_s: int, import_registers_wh: list[int], export_registers_wh: list[int]
 ) -> None:
     raw = format_telegram(meter_id, time_s, import_registers_wh, export_registers_wh)
@@ -165,7 +166,7 @@ def test_what_is_written_is_read(
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda middle: sealed(middle + b"!")))
-def test_noise_is_refused_and_nothing_else_happens(raw: bytes) -> None:
+def test_noise_is_rejected_cleanly(raw: bytes) -> None:
     with pytest.raises(TelegramError):
         parse(raw)
 
@@ -179,9 +180,9 @@ def test_noise_is_refused_and_nothing_else_happens(raw: bytes) -> None:
         (1_792_890_000, False),
     ],
 )
-def test_summer_time_of_the_eu(time_s: int, summer: bool) -> None:
-    assert is_summer_time(time_s) is summer
+def test_eu_summer_time(time_s: int, summer: bool) -> None:
+    assert is_eu_summer_time(time_s) is summer
 
 
-def test_checksum_has_the_check_value_of_its_catalogue_entry() -> None:
+def test_checksum_matches_the_crc_catalogue() -> None:
     assert compute_crc16(b"123456789") == 0xBB3D

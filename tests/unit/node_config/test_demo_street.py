@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from chain.runtime import slots as slot_times
 from client.rpc import Rpc
 from client.watch import WatchedBlock
-from meter_bridge.client import compute_reading, parse
+from meter_bridge.client import compute_reading, dsmr
 from node_config.demo.day import Day, plan_day
 from node_config.demo.homes import HOMES, HOMES_WITH_PV, HOURS, Home, make_street
 from node_config.demo.ledger import Ledger
@@ -71,7 +71,7 @@ def test_forecasts_are_near_and_the_late_one_is_nearer(street: list[Home]) -> No
 def test_a_meter_counts_both_ways_and_its_telegram_says_so() -> None:
     meter = Meter("E0001000000000001", 1_000_003, 50)
     meter.count([100, -30, 0, -70])
-    telegram = parse(meter.make_telegram(1_800_000_000))
+    telegram = dsmr.parse(meter.make_telegram(1_800_000_000))
     assert telegram.meter_id == "E0001000000000001"
     assert telegram.time_s == 1_800_000_000
     assert telegram.import_register_wh == 1_000_103
@@ -112,7 +112,7 @@ def test_quarters_of_an_hour_add_up_with_flexible_load(street: list[Home], day: 
     net_wh = resident.compute_net_use_wh(noon)
     assert sum(net_wh) == sum(street[0].load_wh[12]) - sum(street[0].pv_wh[12])
     request = resident.read_meter(noon)
-    reading = compute_reading(parse(request.telegram.telegram), day.slot_length_s)
+    reading = compute_reading(dsmr.parse(request.telegram.telegram), day.slot_length_s)
     assert reading.slot == noon
     home = street[0]
     moved = reading.import_register_wh - home.import_register_wh

@@ -1,0 +1,139 @@
+"""The command line `blockenergy`.
+
+Exit codes: 0 success; 1 rejected by the chain, or failed --verify; 2 wrong usage; 3 the node cannot
+be reached or is too slow; 4 a file or key is missing or cannot be used; 70 an internal
+error. Every failure is one sentence on standard error, or a JSON object with `-o json`; a traceback
+only with BLOCKENERGY_DEBUG=1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import import_module
+
+from client.catalog import get_errors
+from client.cli import display, keys, query, tx
+from client.cli.common import Fill, Parser, add_node_option, add_output_option, show_values
+from client.errors import ClientError, RejectedError
+from client.rpc import Rpc
+
+DEBUG_VARIABLE = "BLOCKENERGY_DEBUG"
+EXIT_INTERNAL = 70
+EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        args = _make_parser(arguments).parse_args(arguments)
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except ClientError as error:
+        _report(error, as_json=_wants_json(arguments))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has closed it; keeps Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - the last resort, so that no user sees a traceback.
+        _report_internal(error)
+        return EXIT_INTERNAL
+    return code
+
+
+def _make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser, with only the requested group's commands: building all of them is slow."""
+    parser = Parser(
+        prog="blockenergy", description="Trade energy by the slot on a BlockEnergy chain."
+    )
+    groups = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    for name, (line, fill) in _GROUPS.items():
+        group = groups.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        if name == wanted:
+            fill(group)
+    return parser
+
+
+def _fill_status(parser: argparse.ArgumentParser) -> None:
+    add_node_option(parser)
+    add_output_option(parser)
+    parser.set_defaults(run=_show_status)
+
+
+def _show_status(args: argparse.Namespace) -> int:
+    status = asdict(Rpc(args.node).status())
+    moment = datetime.fromtimestamp(status.pop("latest_time_ns") / 1e9, UTC)
+    status["latest_time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = {
+        name: value.hex().upper() if isinstance(value, bytes) else value
+        for name, value in status.items()
+    }
+    show_values(args, shown)
+    return 0
+
+
+def _fill_from(module: str) -> Fill:
+    """Options and `run` of a command defined elsewhere, imported only when it is used."""
+
+    def fill(parser: argparse.ArgumentParser) -> None:
+        commands = import_module(module)
+        commands.add_arguments(parser)
+        parser.set_defaults(run=commands.run)
+
+    return fill
+
+
+_GROUPS: dict[str, tuple[str, Fill]] = {
+    "keys": ("add, list and show keys", keys.fill),
+    "tx": ("send a message to the chain", tx.fill),
+    "query": ("query the chain", query.fill),
+    "status": ("show a node and its latest block", _fill_status),
+    "localnet": ("prepare and run a network on this machine", _fill_from("node_config.localnet")),
+    "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
+    "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
+}
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether -o json was given, even if the other arguments are invalid."""
+    joined = " ".join(arguments).replace("=", " ")
+    return any(f"{option} json" in joined for option in ("-o", "--output")) or "-ojson" in arguments
+
+
+def _report(error: ClientError, *, as_json: bool) -> None:
+    content: dict[str, object] = {"sentence": error.sentence, "exit_code": error.exit_code}
+    text = error.sentence
+    if isinstance(error, RejectedError):
+        known = get_errors().get((error.codespace, error.code))
+        name = known.name if known else ""
+        content |= {"codespace": error.codespace, "code": error.code, "name": name}
+        if error.tx_hash:
+            content |= {"hash": error.tx_hash.hex().upper(), "height": str(error.height)}
+        text = f"rejected ({error.codespace} {error.code}{name and f', {name}'}): {text}"
+    shown = f"blockenergy: {display.to_printable(text)}"
+    print(display.to_json({"error": content}) if as_json else shown, file=sys.stderr)
+
+
+def _report_internal(error: Exception) -> None:
+    if os.environ.get(DEBUG_VARIABLE) == "1":
+        traceback.print_exception(error)
+    print(
+        f"blockenergy: internal error ({type(error).__name__}: {error}); please report it with "
+        f"the output of {DEBUG_VARIABLE}=1",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

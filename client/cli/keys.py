@@ -1,0 +1,126 @@
+"""`blockenergy keys`: adds, lists and shows the keys of a keyring."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import sys
+
+from client.cli import display
+from client.cli.common import (
+    Command,
+    add_commands,
+    add_keyring_option,
+    add_output_option,
+    ask_new_passphrase,
+    show_values,
+)
+from client.errors import UsageError
+from client.keyring import KeyInfo, Keyring
+from client.keys import AccountKey, Key, MeterKey, make_mnemonic
+
+# 24 words, with ample white space.
+MNEMONIC_CHARACTERS_MAX = 1000
+_ADD = (
+    "Generates a key and stores it. An account key is derived from a new mnemonic of 24 words, "
+    "which is shown once: write it down, it is the only way to recover the key."
+)
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands of `keys`."""
+    add_commands(
+        parser,
+        {
+            "add": Command("generate a key, or recover one from its mnemonic", _ADD, _fill_add),
+            "list": Command("list all keys", "Lists all keys by name.", _fill_list),
+            "show": Command("show one key", "Shows the address and the public key.", _fill_show),
+        },
+    )
+
+
+def _fill_add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="name for the key")
+    parser.add_argument(
+        "--type",
+        choices=("account", "meter"),
+        default="account",
+        help="account: secp256k1, signs transactions; meter: Ed25519, signs readings",
+    )
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="read the mnemonic of an account key from standard input",
+    )
+    parser.add_argument("--no-passphrase", action="store_true", help="store the key unencrypted")
+    _finish(parser)
+    parser.set_defaults(run=_add)
+
+
+def _fill_list(parser: argparse.ArgumentParser) -> None:
+    _finish(parser)
+    parser.set_defaults(run=_list)
+
+
+def _fill_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="name of the key")
+    _finish(parser)
+    parser.set_defaults(run=_show)
+
+
+def _finish(parser: argparse.ArgumentParser) -> None:
+    add_keyring_option(parser)
+    add_output_option(parser)
+
+
+def _add(args: argparse.Namespace) -> int:
+    keyring = Keyring(args.keyring)
+    keyring.require_new(args.name)
+    key, words = _make_key(args)
+    passphrase = None if args.no_passphrase else ask_new_passphrase()
+    values = _to_values(keyring.add(args.name, key, passphrase))
+    show_values(args, values | ({"mnemonic": words} if words else {}))
+    if words and args.output == "text":
+        print("\nWrite the mnemonic down and keep it safe; it is not shown again.")
+    return 0
+
+
+def _make_key(args: argparse.Namespace) -> tuple[Key, str]:
+    """A key, and its mnemonic if it is new."""
+    if args.type == "meter":
+        if args.recover:
+            raise UsageError("a meter key has no mnemonic to recover it from; omit --recover")
+        return MeterKey.generate(), ""
+    if args.recover:
+        if sys.stdin.isatty():
+            print("Enter the mnemonic, words separated by spaces:", file=sys.stderr)
+        return AccountKey.from_mnemonic(sys.stdin.readline(MNEMONIC_CHARACTERS_MAX)), ""
+    words = make_mnemonic()
+    return AccountKey.from_mnemonic(words), words
+
+
+def _list(args: argparse.Namespace) -> int:
+    keys = [_to_values(info) for info in Keyring(args.keyring).list_keys()]
+    if args.output == "json":
+        print(display.to_json(keys))
+    elif not keys:
+        print("none")
+    else:
+        cells = [display.to_cells(values) for values in keys]
+        print(display.format_table(list(cells[0]), [list(row.values()) for row in cells]))
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    show_values(args, _to_values(Keyring(args.keyring).get(args.name)))
+    return 0
+
+
+def _to_values(info: KeyInfo) -> dict[str, object]:
+    return {
+        "name": info.name,
+        "type": info.key_type,
+        "address": info.address,
+        "pub_key": base64.b64encode(info.pub_key).decode(),
+        "encrypted": info.is_encrypted,
+    }

@@ -1,0 +1,1 @@
+"""Order books and clearings, checked by the functions of the chain itself."""

@@ -1,0 +1,70 @@
+"""`blockenergy query <module> <query>`: a command for every rpc of a Query service."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from client.catalog import Operation, get_queries
+from client.cli.common import (
+    Command,
+    add_commands,
+    add_keyring_option,
+    add_node_option,
+    add_output_option,
+    make_lookups,
+    show,
+)
+from client.cli.fields import add_options, build_message
+from client.cli.market import verify_clearing
+from client.definitions import get_first_sentence
+from client.keyring import Keyring
+from client.queries import query
+from client.rpc import Rpc
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Adds a command per module, with a subcommand per query."""
+    add_commands(
+        parser,
+        {
+            module: Command(", ".join(operations), "", partial(_fill_module, operations))
+            for module, operations in get_queries().items()
+        },
+    )
+
+
+def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentParser) -> None:
+    add_commands(
+        parser,
+        {
+            name: Command(
+                get_first_sentence(operation.comment),
+                operation.comment,
+                partial(_fill_query, operation),
+            )
+            for name, operation in operations.items()
+        },
+    )
+
+
+def _fill_query(operation: Operation, parser: argparse.ArgumentParser) -> None:
+    add_options(parser, operation.request, required=False)
+    if operation.path == verify_clearing.PATH:
+        verify_clearing.add_arguments(parser)
+    add_node_option(parser)
+    add_keyring_option(parser)
+    add_output_option(parser)
+    parser.set_defaults(run=partial(_run, operation))
+
+
+def _run(operation: Operation, args: argparse.Namespace) -> int:
+    rpc = Rpc(args.node)
+    lookups = make_lookups(rpc, Keyring(args.keyring))
+    if operation.path == verify_clearing.PATH:
+        verify_clearing.take_slot(args)
+    request = build_message(operation.request, args, lookups)
+    if operation.path == verify_clearing.PATH and args.verify:
+        return verify_clearing.run(rpc, args, request)
+    show(args, query(rpc, request))
+    return 0

@@ -1,0 +1,162 @@
+"""`blockenergy tx <module> <message>`: a command for every rpc of a Msg service.
+
+The message is built from the options, shown for confirmation, signed with the key given by --from,
+sent, and waited for. The message's signer field is set to the address of that key.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from blockenergy.options.v1 import options_pb2 as options
+from blockenergy.registry.v1.role_pb2 import Role
+from cosmos.base.v1beta1.coin_pb2 import Coin
+
+from client.account import Signer, TxOutcome
+from client.catalog import Operation, get_messages
+from client.cli import display
+from client.cli.common import (
+    Command,
+    add_commands,
+    add_keyring_option,
+    add_node_option,
+    add_output_option,
+    ask_passphrase,
+    confirm,
+    make_lookups,
+    show_values,
+)
+from client.cli.fields import add_options, build_message
+from client.cli.values import COIN_EXAMPLE, Lookups, parse_coins
+from client.definitions import get_first_sentence, get_roles, get_short_name, get_signer
+from client.errors import UsageError
+from client.keyring import Keyring
+from client.keys import AccountKey
+from client.rpc import Rpc
+from client.units import parse
+from client.watch import decode_events
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Adds a command per module, with a subcommand per message."""
+    add_commands(
+        parser,
+        {
+            module: Command(", ".join(operations), "", partial(_fill_module, operations))
+            for module, operations in get_messages().items()
+        },
+    )
+
+
+def describe_signer(operation: Operation) -> str:
+    """Who signs the message, as a sentence."""
+    values = Role.DESCRIPTOR.values_by_number
+    roles = [get_short_name(values[number]) for number in get_roles(operation.request)]
+    signer = get_signer(operation.request).replace("_", " ")
+    return f"The {signer} signs" + (f", as a {' or '.join(roles)}." if roles else ".")
+
+
+def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentParser) -> None:
+    add_commands(
+        parser,
+        {
+            name: Command(
+                get_first_sentence(operation.comment),
+                f"{operation.comment} {describe_signer(operation)}",
+                partial(_fill_message, operation),
+            )
+            for name, operation in operations.items()
+        },
+    )
+
+
+def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None:
+    add_options(parser, operation.request, required=True)
+    group = parser.add_argument_group("signing and sending")
+    group.add_argument(
+        "--from", dest="key", metavar="KEY", required=True, help="name of the signing key"
+    )
+    group.add_argument(
+        "--fee", metavar="COINS", help=f"{COIN_EXAMPLE} (default: the chain's minimum)"
+    )
+    group.add_argument(
+        "--gas", metavar="NUMBER", help="gas limit (default: computed from the size)"
+    )
+    group.add_argument(
+        "--memo", metavar="TEXT", default="", help="a note stored with the transaction"
+    )
+    group.add_argument(
+        "--chain-id", metavar="ID", default="", help="chain to sign for (default: the node's)"
+    )
+    group.add_argument("--no-wait", action="store_true", help="do not wait for the block")
+    group.add_argument("--yes", action="store_true", help="send without confirmation")
+    add_node_option(parser)
+    add_keyring_option(parser)
+    add_output_option(parser)
+    parser.set_defaults(run=partial(_run, operation))
+
+
+def _run(operation: Operation, args: argparse.Namespace) -> int:
+    rpc, keyring = Rpc(args.node), Keyring(args.keyring)
+    lookups = make_lookups(rpc, keyring)
+    address = _get_signer_address(keyring, args.key)
+    message = build_message(operation.request, args, lookups)
+    setattr(message, get_signer(operation.request), address)
+    gas_limit, fee = _parse_cost(args, lookups)
+    if not args.yes:
+        confirm(message)
+    key = keyring.load(args.key, ask_passphrase)
+    assert isinstance(key, AccountKey), "checked by _get_signer_address"
+    signer = Signer(rpc, key, chain_id=args.chain_id, fee=fee, gas_limit=gas_limit)
+    outcome = signer.send([message], wait=not args.no_wait, memo=args.memo).require_ok()
+    _show_outcome(args, outcome)
+    return 0
+
+
+def _get_signer_address(keyring: Keyring, name: str) -> str:
+    """The address of the signing key, which must be in the keyring."""
+    info = keyring.get(name)
+    if info.key_type != AccountKey.key_type:
+        raise UsageError(
+            f"--from: {name} is a {info.key_type} key; transactions are signed with account keys"
+        )
+    return info.address
+
+
+def _parse_cost(args: argparse.Namespace, lookups: Lookups) -> tuple[int, list[Coin] | None]:
+    try:
+        gas_limit = parse(options.UNIT_NONE, args.gas) if args.gas else 0
+        return gas_limit, parse_coins(args.fee, lookups) if args.fee else None
+    except UsageError as error:
+        raise UsageError(f"--gas or --fee: {error}") from None
+
+
+def _show_outcome(args: argparse.Namespace, outcome: TxOutcome) -> None:
+    if args.output == "json":
+        print(display.to_json(_to_dict(outcome)))
+        return
+    values: dict[str, object] = {"hash": outcome.hash.hex().upper()}
+    if outcome.height:
+        values |= {"height": outcome.height, "gas_used": outcome.gas_used}
+    show_values(args, values)
+    for response in outcome.responses:
+        if response.DESCRIPTOR.fields:
+            print(display.to_text(response))
+
+
+def _to_dict(outcome: TxOutcome) -> dict[str, object]:
+    events = [
+        {"type": event.DESCRIPTOR.full_name, **display.to_dict(event)}
+        for event in decode_events(outcome.events)
+    ]
+    return {
+        "hash": outcome.hash.hex().upper(),
+        "height": str(outcome.height),
+        "code": outcome.code,
+        "codespace": outcome.codespace,
+        "log": outcome.log,
+        "gas_used": str(outcome.gas_used),
+        "responses": [display.to_dict(response) for response in outcome.responses],
+        "events": events,
+    }

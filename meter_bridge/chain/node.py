@@ -1,0 +1,224 @@
+"""The chain behind a CometBFT node: the only file of the bridge with RPC and transactions."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
+
+from blockenergy.auth.v1 import query_pb2 as auth_query
+from blockenergy.auth.v1 import state_pb2 as auth_state
+from blockenergy.metering.v1 import query_pb2 as metering_query
+from blockenergy.metering.v1.state_pb2 import (
+    READING_RESULT_UNSPECIFIED,
+    Reading,
+    ReadingResult,
+)
+from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadings, MsgSubmitReadingsResponse
+from blockenergy.registry.v1 import errors_pb2 as registry_errors
+from blockenergy.registry.v1 import query_pb2 as registry_query
+from blockenergy.registry.v1.state_pb2 import STATUS_ACTIVE
+from google.protobuf.message import Message
+
+from client.account import DEFAULT_WAIT_S, Signer, TxOutcome
+from client.errors import ClientError, RejectedError
+from client.keys import AccountKey
+from client.queries import query
+from client.rpc import Rpc
+from client.rpc_types import NodeStatus
+from meter_bridge.chain.chain import (
+    ChainRejectedError,
+    ChainUnreachableError,
+    Head,
+    Meter,
+    Params,
+    Result,
+)
+
+R = TypeVar("R", bound=Message)
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+# Max transactions in flight.
+TXS_AT_ONCE = 4
+# Max readings in flight: half a second of signature checks in one block.
+READINGS_AT_ONCE_MAX = 4_000
+# The largest encoded reading: a meter id of 64 bytes, a signature, and three numbers of 63 bits.
+READING_BYTES_MAX = 168
+# Max size of a transaction without its messages, and of a message without its readings.
+TX_BYTES_MAX = 512
+MESSAGE_BYTES_MAX = 160
+# Min time to wait for a submission to be included in a block.
+WAIT_MIN_S = 5.0
+METER_UNKNOWN = ("registry", registry_errors.METER_UNKNOWN)
+
+
+class NodeChain:
+    """The chain behind a CometBFT node, used with the bridge's account key.
+
+    A submission waits up to `wait_s` for its block.
+    """
+
+    def __init__(self, rpc: Rpc, key: AccountKey, wait_s: float = DEFAULT_WAIT_S) -> None:
+        self._rpc = rpc
+        self._key = key
+        self._wait_s = wait_s
+        self._chain_id = ""
+        self._signer: Signer | None = None
+        self._readings_per_message = 1
+        self._readings_per_tx = 1
+
+    @property
+    def bridge(self) -> str:
+        """The address of the bridge's account."""
+        return self._key.address
+
+    def get_head(self) -> Head:
+        """The node's latest block."""
+        status = self._get_status()
+        return Head(status.latest_height, status.latest_time_ns // 1_000_000_000)
+
+    def get_params(self) -> Params:
+        """The parameters that a bridge needs, collected from their modules."""
+        chain_id = self._get_status().chain_id
+        metering = self._query(
+            metering_query.QueryParamsRequest(), metering_query.QueryParamsResponse
+        ).params
+        auth = self._query(auth_query.QueryParamsRequest(), auth_query.QueryParamsResponse).params
+        self._readings_per_message = metering.readings_per_message_max
+        self._readings_per_tx = compute_readings_per_tx(auth, metering.readings_per_message_max)
+        # A signer reads the gas and fee parameters only once, so make a new one.
+        self._signer = Signer(
+            self._rpc,
+            self._key,
+            chain_id=chain_id,
+            # Leaves time to submit once more before the reading deadline.
+            wait_s=max(WAIT_MIN_S, min(self._wait_s, metering.reading_deadline_s / 2)),
+        )
+        self._chain_id = chain_id
+        return Params(
+            chain_id=chain_id,
+            slot_length_s=metering.slot_length_s,
+            reading_deadline_s=metering.reading_deadline_s,
+            readings_max=min(READINGS_AT_ONCE_MAX, self._readings_per_tx * TXS_AT_ONCE),
+        )
+
+    def get_meter(self, meter_id: str) -> Meter | None:
+        """A registered meter, or None."""
+        request = registry_query.QueryMeterRequest(meter_id=meter_id)
+        try:
+            found = query(self._rpc, request, registry_query.QueryMeterResponse).meter
+        except RejectedError as error:
+            if (error.codespace, error.code) == METER_UNKNOWN:
+                return None
+            raise unreachable(error) from error
+        except ClientError as error:
+            raise unreachable(error) from error
+        return Meter(found.bridge, found.pub_key, found.status == STATUS_ACTIVE)
+
+    def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
+        """Submits readings in as few transactions as possible; see `Chain.submit`."""
+        # Check again that the node is on our chain: signatures are valid on one chain only.
+        self._get_status()
+        parts = split(readings, self._readings_per_tx)
+        sent = [start(partial(self._submit_tx, part)) for part in parts]
+        results: list[Result] = []
+        try:
+            for future in sent:
+                results += future.result()
+        except (ChainUnreachableError, ChainRejectedError) as error:
+            if not results:
+                raise
+            log.warning("%d readings have no result yet: %s", len(readings) - len(results), error)
+        return results
+
+    def _submit_tx(self, readings: Sequence[Reading]) -> list[Result]:
+        """Submits readings in one transaction and waits for its block."""
+        assert self._signer is not None, "parameters are read before anything is submitted"
+        messages = [
+            MsgSubmitReadings(bridge=self._key.address, readings=part)
+            for part in split(readings, self._readings_per_message)
+        ]
+        try:
+            outcome = self._signer.send(messages).require_ok()
+        except RejectedError as error:
+            raise ChainRejectedError(f"The chain rejects the submission: {error}.") from error
+        except ClientError as error:
+            raise unreachable(error) from error
+        return read_results(outcome, len(readings))
+
+    def _get_status(self) -> NodeStatus:
+        """The node's status. Errors: ChainUnreachableError if it is now on another chain."""
+        try:
+            status = self._rpc.status()
+        except ClientError as error:
+            raise unreachable(error) from error
+        if self._chain_id not in ("", status.chain_id):
+            raise ChainUnreachableError(
+                f"The node is now on chain {status.chain_id}, but this bridge serves "
+                f"{self._chain_id}."
+            )
+        return status
+
+    def _query(self, request: Message, response_type: type[R]) -> R:
+        try:
+            return query(self._rpc, request, response_type)
+        except ClientError as error:
+            raise unreachable(error) from error
+
+
+def compute_readings_per_tx(auth: auth_state.Params, readings_per_message: int) -> int:
+    """Max readings in a transaction, given its limits on bytes, gas and messages."""
+    by_gas = (auth.gas_limit_max - auth.gas_per_tx) // max(1, auth.gas_per_byte)
+    bytes_max = min(auth.tx_bytes_max, by_gas) - TX_BYTES_MAX
+    message_bytes = MESSAGE_BYTES_MAX + readings_per_message * READING_BYTES_MAX
+    full_messages = min(auth.messages_per_tx_max, bytes_max // message_bytes)
+    if full_messages >= 1:
+        return full_messages * readings_per_message
+    return max(1, (bytes_max - MESSAGE_BYTES_MAX) // READING_BYTES_MAX)
+
+
+def read_results(outcome: TxOutcome, expected: int) -> list[Result]:
+    """One result per reading of a transaction; errors: ChainRejectedError if they do not match."""
+    results = [
+        Result(code, outcome.height)
+        for response in outcome.responses
+        if isinstance(response, MsgSubmitReadingsResponse)
+        for code in response.results
+    ]
+    known = set(ReadingResult.values()) - {READING_RESULT_UNSPECIFIED}
+    if len(results) != expected or any(result.code not in known for result in results):
+        raise ChainRejectedError(
+            f"The chain's response at height {outcome.height} cannot be interpreted; "
+            "upgrade the bridge to the chain's version."
+        )
+    return results
+
+
+def start(work: Callable[[], T]) -> Future[T]:
+    """Runs work on a daemon thread of its own, which does not delay the exit of the process."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001, it is raised to whoever waits for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="submit-tx", daemon=True).start()
+    return future
+
+
+def split(readings: Sequence[Reading], size: int) -> Iterator[Sequence[Reading]]:
+    """Parts of up to `size` readings, in order."""
+    for start in range(0, len(readings), size):
+        yield readings[start : start + size]
+
+
+def unreachable(error: ClientError) -> ChainUnreachableError:
+    """The client's error with a capital and a full stop, as the bridge's errors have."""
+    return ChainUnreachableError(f"{str(error)[:1].upper()}{str(error)[1:]}.")

@@ -1,0 +1,284 @@
+"""`blockenergy meter`: pushes telegrams to a bridge, and shows its health and readings.
+
+Exit codes are those of the command line; `push` exits with 0 if every telegram was acknowledged,
+with 1 if any was rejected, and with 3 if the bridge asks for some of them again later.
+"""
+
+# ruff: noqa: T201, commands print.
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+from blockenergy.bridge.v1 import bridge_pb2
+from blockenergy.bridge.v1.bridge_pb2 import (
+    HealthResponse,
+    PushRequest,
+    PushResponse,
+    PushTelegramRequest,
+    TelegramFormat,
+)
+
+from client.cli import display
+from client.cli.common import Command, add_commands, add_keyring_option, add_output_option, show
+from client.definitions import get_short_name, get_text
+from client.errors import ClientError, MissingError, UsageError
+from client.keys import MeterKey
+from meter_bridge.bridge import DEFAULT_LISTEN
+from meter_bridge.client.connection import (
+    ACKNOWLEDGED,
+    DEFAULT_TIMEOUT_S,
+    BridgeError,
+    BridgeUnreachableError,
+    MeterClient,
+    sign_reading,
+)
+from meter_bridge.formats import FORMATS, parse_telegram
+from meter_bridge.formats.local_time import LocalTime
+from meter_bridge.formats.telegram import TelegramError
+from meter_bridge.keys import HELP, load_meter_key
+from meter_bridge.options import add_local_time_option
+from meter_bridge.readings import NotAtSlotEndError, compute_reading
+from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
+
+FILE_BYTES_MAX = 64 * 1024 * 1024
+# Time allowed for each further telegram of a stream.
+PER_TELEGRAM_S = 0.1
+# Results after which a retry may succeed.
+TEMPORARY = {bridge_pb2.PUSH_SPOOL_FULL, bridge_pb2.PUSH_CHAIN_UNREACHABLE}
+EXIT_REJECTED = 1
+EXIT_LATER = 3
+
+FORMAT_NAMES: dict[str, TelegramFormat] = {
+    get_short_name(TelegramFormat.DESCRIPTOR.values_by_number[number]): number for number in FORMATS
+}
+DEFAULT_FORMAT = next(iter(FORMAT_NAMES))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands of `blockenergy meter`."""
+    add_commands(
+        parser,
+        {
+            "push": Command(
+                "push telegrams from a file",
+                "Reads telegrams from a file, signs the reading of each with the meter's key, "
+                "pushes them to a bridge and prints the result of each.",
+                fill_push,
+            ),
+            "status": Command(
+                "show the state of a reading",
+                "Shows the state of a reading that a bridge has acknowledged.",
+                fill_status,
+            ),
+            "health": Command(
+                "show the health of a bridge",
+                "Shows whether a bridge works, and its backlog.",
+                fill_health,
+            ),
+        },
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs one of the commands; returns the exit code. Errors: ClientError."""
+    try:
+        code: int = args.run_meter(args)
+    except MissingFileError as error:
+        raise MissingError(str(error)) from error
+    except TlsError as error:
+        raise UsageError(str(error)) from error
+    return code
+
+
+def fill_push(parser: argparse.ArgumentParser) -> None:
+    """Options of `push`."""
+    parser.add_argument("file", metavar="FILE", help="one or more telegrams; - for standard input")
+    parser.add_argument(
+        "--format",
+        choices=FORMAT_NAMES,
+        default=DEFAULT_FORMAT,
+        help=f"format of the telegrams (default: {DEFAULT_FORMAT})",
+    )
+    parser.add_argument("--meter-key", metavar="KEY", required=True, help=f"{HELP} or NAME.pem)")
+    parser.add_argument("--chain-id", metavar="ID", help="fail unless the bridge serves this chain")
+    add_local_time_option(parser)
+    add_keyring_option(parser)
+    finish(parser)
+    parser.set_defaults(run_meter=push)
+
+
+def fill_status(parser: argparse.ArgumentParser) -> None:
+    """Options of `status`."""
+    parser.add_argument("meter_id", metavar="METER", help="meter id")
+    parser.add_argument("slot", metavar="SLOT", type=parse_slot, help="slot number")
+    finish(parser)
+    parser.set_defaults(run_meter=show_status)
+
+
+def fill_health(parser: argparse.ArgumentParser) -> None:
+    """Options of `health`."""
+    finish(parser)
+    parser.set_defaults(run_meter=show_health)
+
+
+def finish(parser: argparse.ArgumentParser) -> None:
+    """Options of all commands."""
+    parser.add_argument(
+        "--bridge",
+        metavar="HOST:PORT",
+        default=DEFAULT_LISTEN,
+        help=f"address of the bridge (default: {DEFAULT_LISTEN})",
+    )
+    parser.add_argument("--tls-cert", metavar="FILE", type=Path, help="own certificate (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
+    parser.add_argument(
+        "--tls-ca", metavar="FILE", type=Path, help="CA of the bridge's certificate (PEM)"
+    )
+    add_output_option(parser)
+
+
+def parse_slot(text: str) -> int:
+    """A slot number."""
+    if not (text.isascii() and text.isdigit() and int(text) < 1 << 63):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a slot number")
+    return int(text)
+
+
+def connect(args: argparse.Namespace) -> MeterClient:
+    """A connection according to the options."""
+    given = [path for path in (args.tls_cert, args.tls_key, args.tls_ca) if path is not None]
+    if len(given) not in (0, 3):
+        raise UsageError("--tls-cert, --tls-key and --tls-ca go together; give all three or none")
+    return MeterClient(args.bridge, TlsFiles(*given) if given else None)
+
+
+def push(args: argparse.Namespace) -> int:
+    """Pushes every telegram of a file and prints the results, even if the bridge vanishes."""
+    telegram_format = FORMAT_NAMES[args.format]
+    telegrams = read_telegrams(args.file, telegram_format)
+    key = load_meter_key(args.meter_key, args.keyring)
+    with connect(args) as bridge:
+        health = require_chain(bridge.health(), args)
+        prepared = [
+            prepare(telegram_format, raw, key, health, args.local_time) for raw in telegrams
+        ]
+        responses, failure = push_all(bridge, prepared)
+    print_responses(args, responses)
+    if failure is not None:
+        raise failure
+    results = {response.result for response in responses}
+    if results - ACKNOWLEDGED - TEMPORARY:
+        return EXIT_REJECTED
+    return EXIT_LATER if results & TEMPORARY else 0
+
+
+def push_all(
+    bridge: MeterClient, prepared: Sequence[PushRequest | PushResponse]
+) -> tuple[list[PushResponse], BridgeError | None]:
+    """One response per telegram, in order; also for those the bridge did not respond to."""
+    requests = [item for item in prepared if isinstance(item, PushRequest)]
+    received: list[PushResponse] = []
+    failure = None
+    try:
+        for response in bridge.stream(requests, DEFAULT_TIMEOUT_S + PER_TELEGRAM_S * len(requests)):
+            received.append(response)  # noqa: PERF402, keep what arrived before a failure
+    except BridgeError as error:
+        failure = error
+    missing = PushResponse(detail="No response; push the telegram again.")
+    rest = iter(received)
+    responses = [
+        next(rest, missing) if isinstance(item, PushRequest) else item for item in prepared
+    ]
+    return responses, failure
+
+
+def show_status(args: argparse.Namespace) -> int:
+    """Prints the state of a reading."""
+    with connect(args) as bridge:
+        found = bridge.status(args.meter_id, args.slot)
+    if found is None:
+        raise ClientError(
+            f"the bridge has no reading of meter {args.meter_id} for slot {args.slot}, or has "
+            "already pruned it"
+        )
+    show(args, found)
+    return 0
+
+
+def show_health(args: argparse.Namespace) -> int:
+    """Prints the health of the bridge; the exit code is 0 if it is healthy."""
+    with connect(args) as bridge:
+        health = bridge.health()
+    show(args, health)
+    return 0 if health.healthy else EXIT_REJECTED
+
+
+def read_telegrams(name: str, telegram_format: TelegramFormat) -> list[bytes]:
+    """The telegrams in a file; reports on standard error if there is anything between them."""
+    known = FORMATS[telegram_format]
+    try:
+        if name == "-":
+            content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
+        else:
+            with Path(name).open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise MissingError(f"{name} cannot be read: {error.strerror}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise UsageError(f"{name} is larger than {FILE_BYTES_MAX} bytes; split it")
+    telegrams = known.in_file.findall(content)
+    if not telegrams:
+        raise UsageError(f"{name} contains no telegram; {known.framing}")
+    between = len(known.in_file.sub(b"", content).strip())
+    if between:
+        print(f"{name}: {between} bytes outside telegrams were ignored", file=sys.stderr)
+    return telegrams
+
+
+def require_chain(health: HealthResponse, args: argparse.Namespace) -> HealthResponse:
+    """Errors: ClientError if the bridge does not know its chain yet, or serves another one."""
+    if not health.slot_length_s:
+        raise BridgeUnreachableError(health.detail, grpc.StatusCode.UNAVAILABLE)
+    if args.chain_id not in (None, health.chain_id):
+        raise UsageError(
+            f"the bridge serves chain {health.chain_id}, not {args.chain_id}; check --bridge"
+        )
+    return health
+
+
+def prepare(
+    telegram_format: TelegramFormat,
+    raw: bytes,
+    key: MeterKey,
+    health: HealthResponse,
+    local_time: LocalTime,
+) -> PushRequest | PushResponse:
+    """The request for a telegram, or the response that says why it cannot be pushed."""
+    try:
+        telegram = parse_telegram(telegram_format, raw, local_time)
+        reading = compute_reading(telegram, health.slot_length_s)
+    except TelegramError as error:
+        return PushResponse(result=bridge_pb2.PUSH_MALFORMED, detail=str(error))
+    except NotAtSlotEndError as error:
+        return PushResponse(result=bridge_pb2.PUSH_NOT_AT_SLOT_END, detail=str(error))
+    signature = sign_reading(key, health.chain_id, reading).signature
+    return PushRequest(
+        telegram=PushTelegramRequest(format=telegram_format, telegram=raw, signature=signature)
+    )
+
+
+def print_responses(args: argparse.Namespace, responses: Sequence[PushResponse]) -> None:
+    """A JSON list, or one line per telegram."""
+    if args.output == "json":
+        print(display.to_json([display.to_dict(response) for response in responses]))
+        return
+    for number, response in enumerate(responses, start=1):
+        value = bridge_pb2.PushResult.DESCRIPTOR.values_by_number[response.result]
+        subject = f"meter {response.meter_id} slot {response.slot}: " if response.meter_id else ""
+        sentence = response.detail or get_text(value)
+        print(f"{number}: {subject}{get_short_name(value)}. {sentence}")

@@ -1,0 +1,222 @@
+r"""DSMR P1 telegrams, versions 4 and 5: the parser, and a writer for simulated meters.
+
+The format is that of "P1 Companion Standard" 5.0.2, Netbeheer Nederland, 2016, which is also used
+in Belgium and, with 1.8.0 instead of 1.8.1 and 1.8.2, in Sweden:
+
+    /ISk5\2MT382-1000              manufacturer and model
+                                   an empty line
+    0-0:1.0.0(170102192002W)       local time; W: winter, S: summer time
+    0-0:96.1.1(4B38...)            equipment identifier, text in hexadecimal
+    1-0:1.8.1(000004.426*kWh)      import register of tariff 1
+    1-0:2.8.1(000002.444*kWh)      export register of tariff 1
+    !6EEE                          CRC16 (ARC) of everything from / to !
+
+Telegrams without a checksum (DSMR 2.2 and 3) are rejected: they have no clock either, so the slot
+they belong to is unknown. All other objects are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime, is_eu_summer_time
+from meter_bridge.formats.telegram import (
+    METER_ID,
+    METER_ID_FORM,
+    TELEGRAM_BYTES_MAX,
+    Telegram,
+    TelegramError,
+    parse_decimal_wh,
+)
+
+CLOCK = "0-0:1.0.0"
+EQUIPMENT_ID = "0-0:96.1.1"
+IMPORT = "1-0:1.8"
+EXPORT = "1-0:2.8"
+TARIFFS_MAX = 9
+
+# In a file: from a line that starts with / to the next line that starts with !.
+IN_FILE = re.compile(rb"^/.*?^![^\r\n]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+FRAME = re.compile(rb"(/[^!/]*!)([0-9A-F]{4})\r?\n?")
+FRAME_WITHOUT_CHECKSUM = re.compile(rb"/[^!/]*!\r?\n?")
+PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
+REGISTER = re.compile(r"\(([0-9]{1,9}(?:\.[0-9]{1,3})?)\*kWh\)")
+TIME = re.compile(r"\(([0-9]{12})([WS])\)")
+HEXADECIMAL_TEXT = re.compile(r"\(((?:[0-9A-Fa-f]{2}){1,48})\)")
+
+
+def parse(raw: bytes, local_time: LocalTime = CENTRAL_EUROPE) -> Telegram:
+    """Parses one telegram, byte for byte as the meter sent it.
+
+    Errors: TelegramError.
+    """
+    objects = read_objects(require_checksum(raw))
+    return Telegram(
+        meter_id=read_meter_id(objects),
+        time_s=read_time_s(objects, local_time),
+        import_register_wh=read_register_wh(objects, IMPORT, required=True),
+        export_register_wh=read_register_wh(objects, EXPORT, required=False),
+    )
+
+
+def require_checksum(raw: bytes) -> bytes:
+    """The telegram from `/` to `!`, its checksum verified."""
+    if len(raw) > TELEGRAM_BYTES_MAX:
+        raise TelegramError(
+            f"The telegram has {len(raw)} bytes; the maximum is {TELEGRAM_BYTES_MAX}."
+        )
+    frame = FRAME.fullmatch(raw)
+    if frame is None:
+        if FRAME_WITHOUT_CHECKSUM.fullmatch(raw):
+            raise TelegramError(
+                "The telegram has no checksum; DSMR versions before 4 are not supported."
+            )
+        raise TelegramError(
+            "The telegram does not start with / and end with ! and four hexadecimal digits."
+        )
+    content, stated = frame[1], frame[2].decode("ascii")
+    computed = f"{compute_crc16(content):04X}"
+    if computed != stated:
+        raise TelegramError(
+            f"The telegram's checksum is {stated} but its content gives {computed}; "
+            "it was altered or damaged in transit."
+        )
+    return content
+
+
+def read_objects(content: bytes) -> dict[str, str]:
+    """The values of the objects we use, in their brackets, by OBIS code."""
+    if not PRINTABLE.fullmatch(content):
+        raise TelegramError("The telegram contains characters that are not printable ASCII.")
+    objects: dict[str, str] = {}
+    for line in content.decode("ascii").splitlines():
+        code, bracket, rest = line.partition("(")
+        if not is_used(code):
+            continue
+        if code in objects:
+            raise TelegramError(f"The telegram contains {code} twice.")
+        objects[code] = bracket + rest
+    return objects
+
+
+def is_used(code: str) -> bool:
+    """Whether a reading is made of this object."""
+    return code in {CLOCK, EQUIPMENT_ID} or code.rpartition(".")[0] in {IMPORT, EXPORT}
+
+
+def read_meter_id(objects: dict[str, str]) -> str:
+    """The meter id: the equipment identifier, decoded."""
+    found = HEXADECIMAL_TEXT.fullmatch(objects.get(EQUIPMENT_ID, ""))
+    if found is None:
+        raise TelegramError(
+            f"The telegram has no equipment identifier {EQUIPMENT_ID} in hexadecimal."
+        )
+    meter_id = bytes.fromhex(found[1]).decode("ascii", "replace")
+    if METER_ID.fullmatch(meter_id) is None:
+        raise TelegramError(f"The equipment identifier is not a valid meter id ({METER_ID_FORM}).")
+    return meter_id
+
+
+def read_time_s(objects: dict[str, str], local_time: LocalTime) -> int:
+    """The meter's clock in UTC seconds; W or S resolves the repeated hour in October."""
+    found = TIME.fullmatch(objects.get(CLOCK, ""))
+    if found is None:
+        raise TelegramError(f"The telegram has no clock {CLOCK} of the form YYMMDDhhmmssW.")
+    digits = found[1]
+    year, month, day, hour, minute, second = (int(digits[i : i + 2]) for i in range(0, 12, 2))
+    try:
+        shown = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError as error:
+        raise TelegramError(f"The telegram's time {digits} does not exist.") from error
+    return local_time.to_unix_s(shown, is_summer=found[2] == "S")
+
+
+def read_register_wh(objects: dict[str, str], code: str, *, required: bool) -> int:
+    """The total register if there is one, else the sum over tariffs 1, 2, 3 and so on.
+
+    A meter without feed-in has no export registers: 0.
+    """
+    total = f"{code}.0"
+    if total in objects:
+        return parse_register_wh(total, objects[total])
+    tariffs = sorted(name for name in objects if name.startswith(f"{code}."))
+    if not tariffs and required:
+        raise TelegramError(f"The telegram has no register {code}.0 or {code}.1.")
+    if tariffs != [f"{code}.{number}" for number in range(1, len(tariffs) + 1)]:
+        raise TelegramError(f"The telegram has {', '.join(tariffs)}, so a tariff is missing.")
+    return sum(parse_register_wh(name, objects[name]) for name in tariffs)
+
+
+def parse_register_wh(code: str, value: str) -> int:
+    """Watt-hours of `(000004.426*kWh)`."""
+    found = REGISTER.fullmatch(value)
+    if found is None:
+        raise TelegramError(f"The register {code} is not of the form (000004.426*kWh).")
+    return parse_decimal_wh(found[1])
+
+
+def format_telegram(
+    meter_id: str,
+    time_s: int,
+    import_registers_wh: Sequence[int],
+    export_registers_wh: Sequence[int],
+    *,
+    import_power_w: int = 0,
+    export_power_w: int = 0,
+    maker: str = "BEN5BLOCKENERGY",
+) -> bytes:
+    """Writes a telegram in CET or CEST, with one register per tariff, 1 to 9.
+
+    `parse` returns the same meter id and time, and the sums of the registers.
+    """
+    assert 1 <= len(import_registers_wh) <= TARIFFS_MAX
+    assert len(export_registers_wh) <= TARIFFS_MAX
+    summer = is_eu_summer_time(time_s)
+    shown = CENTRAL_EUROPE.to_wall_clock(time_s, is_summer=summer)
+    lines = [
+        f"/{maker}",
+        "",
+        "1-3:0.2.8(50)",
+        f"{CLOCK}({shown:%y%m%d%H%M%S}{'S' if summer else 'W'})",
+        f"{EQUIPMENT_ID}({meter_id.encode('ascii').hex().upper()})",
+        *format_registers(IMPORT, import_registers_wh),
+        *format_registers(EXPORT, export_registers_wh),
+        f"1-0:1.7.0({import_power_w // 1000:02d}.{import_power_w % 1000:03d}*kW)",
+        f"1-0:2.7.0({export_power_w // 1000:02d}.{export_power_w % 1000:03d}*kW)",
+        "!",
+    ]
+    content = "\r\n".join(lines).encode("ascii")
+    return content + f"{compute_crc16(content):04X}\r\n".encode("ascii")
+
+
+def format_registers(code: str, registers_wh: Sequence[int]) -> list[str]:
+    """One line per tariff."""
+    return [
+        f"{code}.{tariff}({format_decimal_wh(register_wh)}*kWh)"
+        for tariff, register_wh in enumerate(registers_wh, start=1)
+    ]
+
+
+def format_decimal_wh(quantity_wh: int) -> str:
+    """The inverse of `parse_decimal_wh`, zero-padded as DSMR does: six digits, point, three."""
+    return f"{quantity_wh // 1000:06d}.{quantity_wh % 1000:03d}"
+
+
+def compute_crc16(content: bytes) -> int:
+    """CRC-16/ARC as in the P1 standard: polynomial 0x8005, reflected, initial value 0."""
+    crc = 0
+    for byte in content:
+        crc = (crc >> 8) ^ CRC16_TABLE[(crc ^ byte) & 0xFF]
+    return crc
+
+
+def compute_crc16_entry(value: int) -> int:
+    """The table entry of one byte: eight steps of the reflected polynomial."""
+    for _ in range(8):
+        value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
+    return value
+
+
+CRC16_TABLE = tuple(compute_crc16_entry(value) for value in range(256))

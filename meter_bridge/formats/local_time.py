@@ -1,0 +1,47 @@
+"""Local time as meters show it. Most formats carry a wall-clock time and at best a summer flag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class LocalTime:
+    """Offsets of a meter's clock from UTC, positive to the east."""
+
+    winter_offset_s: int
+    summer_offset_s: int
+
+    def to_unix_s(self, shown: datetime, *, is_summer: bool) -> int:
+        """UTC seconds since 1970 of a wall-clock time; any time zone of `shown` is ignored."""
+        offset_s = self.summer_offset_s if is_summer else self.winter_offset_s
+        return compute_unix_s(shown.replace(tzinfo=UTC)) - offset_s
+
+    def to_wall_clock(self, time_s: int, *, is_summer: bool) -> datetime:
+        """The inverse of `to_unix_s`."""
+        offset_s = self.summer_offset_s if is_summer else self.winter_offset_s
+        return datetime.fromtimestamp(time_s + offset_s, UTC)
+
+
+CENTRAL_EUROPE = LocalTime(winter_offset_s=3600, summer_offset_s=7200)
+
+
+def is_eu_summer_time(time_s: int) -> bool:
+    """Whether summer time applies in the EU: last Sunday of March to that of October, 01:00 UTC.
+
+    Source: Directive 2000/84/EC, articles 1 to 3.
+    """
+    year = datetime.fromtimestamp(time_s, UTC).year
+    return compute_last_sunday_s(year, 3) <= time_s < compute_last_sunday_s(year, 10)
+
+
+def compute_last_sunday_s(year: int, month: int) -> int:
+    """01:00 UTC on the last Sunday of a month with 31 days."""
+    last = datetime(year, month, 31, 1, tzinfo=UTC)
+    return compute_unix_s(last - timedelta(days=(last.weekday() + 1) % 7))
+
+
+def compute_unix_s(moment: datetime) -> int:
+    """Whole seconds since 1970, without the float of `datetime.timestamp`."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
