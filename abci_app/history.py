@@ -5,8 +5,8 @@ at height H is exactly the state after block H.
 
 Records of a block, all under `record_key(height)`:
 
-- `v` + key: old values in the order of their keys, about CHUNK_BYTES to a record, each under the
-  last key in it, so that one seek finds the only record that can have a key;
+- `v` + key: old values in the order of their keys, RECORD_ENTRIES to a record, each under the last
+  key in it, so that one seek finds the only record that can have a key;
 - `h`: the app hash of the height before;
 - `n` + name: notes of whoever commits, here not understood.
 """
@@ -14,7 +14,7 @@ Records of a block, all under `record_key(height)`:
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Final
@@ -26,16 +26,14 @@ VALUES: Final = b"v"
 APP_HASH: Final = b"h"
 NOTE: Final = b"n"
 HEIGHT_BYTES: Final = 8
-CHUNK_BYTES: Final = 4096
+# Fewer cost more when a block is committed, more cost more when a key of the past is read.
+RECORD_ENTRIES: Final = 64
 # A range is read in parts, each twice as large as the one before: who needs little pays for little.
 FIRST_PART: Final = 64
 
 Entry = tuple[bytes, bytes | None]
 
-# Length of the value and length of the key, before both. The length of a key stands right before
-# it, so that a search for both rarely finds anything else.
-_HEAD: Final = struct.Struct(">II")
-_KEY_LENGTH: Final = struct.Struct(">I")
+# The length of a value that was not there.
 _ABSENT: Final = 0xFFFF_FFFF
 
 
@@ -44,45 +42,53 @@ def record_key(height: int, family: bytes = b"", name: bytes = b"") -> bytes:
     return UNDO + height.to_bytes(HEIGHT_BYTES) + family + name
 
 
-def encode_values(height: int, entries: Iterable[Entry]) -> Iterator[tuple[bytes, bytes]]:
-    """The records with what a block replaced, from its entries in the order of their keys."""
-    parts: list[bytes] = []
-    size, key = 0, b""
-    for key, old in entries:
-        if old is None:
-            part = _HEAD.pack(_ABSENT, len(key)) + key
-        else:
-            part = _HEAD.pack(len(old), len(key)) + key + old
-        parts.append(part)
-        size += len(part)
-        if size >= CHUNK_BYTES:
-            yield record_key(height, VALUES, key), b"".join(parts)
-            parts, size = [], 0
-    if parts:
-        yield record_key(height, VALUES, key), b"".join(parts)
+def encode_values(
+    height: int, keys: list[bytes], values: list[bytes | None]
+) -> list[tuple[bytes, bytes]]:
+    """The records with the values that a block replaced under ascending keys.
+
+    A record is a number of entries, the lengths of their keys, the lengths of their values, the
+    keys, the values.
+    """
+    records = []
+    for first in range(0, len(keys), RECORD_ENTRIES):
+        some_keys = keys[first : first + RECORD_ENTRIES]
+        some_values = values[first : first + RECORD_ENTRIES]
+        key_sizes = [len(key) for key in some_keys]
+        value_sizes = [_ABSENT if value is None else len(value) for value in some_values]
+        count = len(some_keys)
+        head = struct.pack(f">{1 + 2 * count}I", count, *key_sizes, *value_sizes)
+        content = b"".join([head, *some_keys, *[value or b"" for value in some_values]])
+        records.append((record_key(height, VALUES, some_keys[-1]), content))
+    return records
 
 
-def decode_values(chunk: bytes) -> Iterator[Entry]:
+def decode_values(record: bytes) -> Iterator[Entry]:
     """The entries of one record."""
-    at, size = 0, len(chunk)
-    while at < size:
-        value_size, key_size = _HEAD.unpack_from(chunk, at)
-        middle = at + _HEAD.size + key_size
-        at = middle if value_size == _ABSENT else middle + value_size
-        yield chunk[middle - key_size : middle], None if value_size == _ABSENT else chunk[middle:at]
+    count = int.from_bytes(record[:4])
+    sizes = struct.unpack_from(f">{2 * count}I", record, 4)
+    key_at = 4 + 8 * count
+    value_at = key_at + sum(sizes[:count])
+    for key_size, value_size in zip(sizes[:count], sizes[count:], strict=True):
+        key = record[key_at : key_at + key_size]
+        key_at += key_size
+        if value_size == _ABSENT:
+            yield key, None
+        else:
+            yield key, record[value_at : value_at + value_size]
+            value_at += value_size
 
 
 def find_replaced(source: Source, heights: range, key: bytes) -> Entry | None:
     """What the first of these blocks that changed a key replaced; None when no block did."""
-    needle = _KEY_LENGTH.pack(len(key)) + key
     with closing(source.raw_iterator(verify_checksums=True, fill_cache=True)) as records:
         for height in heights:
             prefix = record_key(height, VALUES)
             records.seek(prefix + key)
             if not records.valid():
                 return None
-            if records.key().startswith(prefix) and needle in (chunk := records.value()):
-                for entry in decode_values(chunk):
+            if records.key().startswith(prefix) and key in (record := records.value()):
+                for entry in decode_values(record):
                     if entry[0] == key:
                         return entry
     return None

@@ -212,14 +212,15 @@ class Database:
             last = Last(height, app_hash, height)
         else:
             last = Last(height, app_hash, max(before.oldest, height - self._history_heights))
-            replaced = [(key, self._get_replaced(key)) for key in sorted(changes)]
-            for name, chunk in history.encode_values(height, replaced):
-                batch.put(name, chunk)
-                written += 1
+            keys = sorted(changes)
+            replaced = [self._get_replaced(key) for key in keys]
+            records = history.encode_values(height, keys, replaced)
+            records.append((history.record_key(height, history.APP_HASH), before.app_hash))
             for note, content in notes.items():
-                batch.put(history.record_key(height, history.NOTE, note), content)
-            batch.put(history.record_key(height, history.APP_HASH), before.app_hash)
-            written += len(notes) + 1
+                records.append((history.record_key(height, history.NOTE, note), content))
+            for name, content in records:
+                batch.put(name, content)
+            written = len(records)
         self._prune(batch, last.oldest, 2 * written + PRUNED_EXTRA)
         return last
 

@@ -37,10 +37,8 @@ class Last(NamedTuple):
     def require_readable(self, height: int) -> None:
         """Raises HeightError for a height that cannot be read."""
         if not self.oldest <= height <= self.height:
-            known = f"heights {self.oldest} to {self.height} can"
-            if self.oldest == self.height:
-                known = f"only the latest, {self.height}, can"
-            raise HeightError(f"height {height} cannot be queried, {known}")
+            kept = f"{self.oldest} to {self.height}"
+            raise HeightError(f"height {height} (kept: {kept})")
 
 
 class Snapshot:

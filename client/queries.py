@@ -19,23 +19,31 @@ R = TypeVar("R", bound=Message)
 
 
 @overload
-def query(rpc: Rpc, request: Message) -> Message: ...
+def query(rpc: Rpc, request: Message, *, height: int = 0) -> Message: ...
 @overload
-def query(rpc: Rpc, request: Message, response_type: type[R]) -> R: ...
-def query(rpc: Rpc, request: Message, response_type: type[Message] | None = None) -> Message:
-    """The answer to a request; naming its type tells the type checker, and is checked."""
+def query(rpc: Rpc, request: Message, response_type: type[R], *, height: int = 0) -> R: ...
+def query(
+    rpc: Rpc, request: Message, response_type: type[Message] | None = None, *, height: int = 0
+) -> Message:
+    """The answer to a request from the state of a height, by default the latest; naming its type
+    tells the type checker, and is checked.
+    """
     operation = get_query_by_request()[request.DESCRIPTOR.full_name]
     kind = message_factory.GetMessageClass(operation.response)
     assert response_type in (None, kind), f"{operation.path} answers with {kind.__name__}"
-    return ask(rpc, operation.path, request, kind)
+    return ask(rpc, operation.path, request, kind, height=height)
 
 
-def query_pages(rpc: Rpc, request: Message, response_type: type[R]) -> Iterator[R]:
-    """The answers page by page, up to the last; the request names the size of a page."""
+def query_pages(
+    rpc: Rpc, request: Message, response_type: type[R], *, height: int = 0
+) -> Iterator[R]:
+    """The answers page by page, up to the last; the request names the size of a page. With a height
+    all pages are of one state.
+    """
     page = type(request)()
     page.CopyFrom(request)
     while True:
-        response = query(rpc, page, response_type)
+        response = query(rpc, page, response_type, height=height)
         yield response
         next_key: bytes = response.pagination.next_key  # type: ignore[attr-defined]
         if not next_key:
@@ -44,9 +52,9 @@ def query_pages(rpc: Rpc, request: Message, response_type: type[R]) -> Iterator[
         page.pagination.offset = 0  # type: ignore[attr-defined]
 
 
-def ask(rpc: Rpc, path: str, request: Message, response_type: type[R]) -> R:
+def ask(rpc: Rpc, path: str, request: Message, response_type: type[R], *, height: int = 0) -> R:
     """The answer at a path that is not in the catalog of queries."""
-    result = rpc.abci_query(path, request.SerializeToString())
+    result = rpc.abci_query(path, request.SerializeToString(), height=height)
     if result.code:
         raise RefusedError(result.codespace, result.code, result.log)
     try:

@@ -73,9 +73,13 @@ class Rpc:
         """Who the node is and how far it has come."""
         return self._read(parse_status, "status", {})
 
-    def abci_query(self, path: str, data: bytes, *, prove: bool = False) -> QueryResult:
-        """Asks the application; a refusal is in the result, not an error."""
-        params = {"path": path, "data": data.hex(), "prove": prove}
+    def abci_query(
+        self, path: str, data: bytes, *, height: int = 0, prove: bool = False
+    ) -> QueryResult:
+        """Queries the state after the block at a height, by default the latest one; an error of the
+        application is in the result.
+        """
+        params = {"path": path, "data": data.hex(), "height": str(height), "prove": prove}
         return self._read(parse_query_result, "abci_query", params)
 
     def broadcast_tx_sync(self, tx: bytes) -> BroadcastResult:

@@ -57,11 +57,11 @@ def take_slot(args: argparse.Namespace) -> None:
 
 def run(rpc: Rpc, args: argparse.Namespace, request: Message) -> int:
     """Checks a clearing and says in one sentence what came of it; gives the exit code."""
-    answer = query(rpc, request, QueryClearingResponse)
+    answer = query(rpc, request, QueryClearingResponse, height=args.height)
     pages = QueryLimitOrdersRequest(slot=answer.slot, pagination=PageRequest(limit=PAGE_ORDERS))
     orders = [
         (entry.order_id, entry.order)
-        for page in query_pages(rpc, pages, QueryLimitOrdersResponse)
+        for page in query_pages(rpc, pages, QueryLimitOrdersResponse, height=args.height)
         for entry in page.orders
     ]
     curve = market.Curve(answer.price_low_per_kwh, answer.price_high_per_kwh, answer.depth_wh)
