@@ -32,6 +32,7 @@ FILES = (
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
     *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
+    *("abci_app/history.py", "abci_app/snapshot.py"),
 )
 # What is written in C because nothing else makes it fast. Its definition is in Python all the same.
 NATIVE = ("chain/runtime/merkle_native.c", "chain/runtime/strict_native.c")
