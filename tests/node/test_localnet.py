@@ -193,6 +193,10 @@ def test_parameters_that_the_chain_refuses(tmp_path: Path) -> None:
     unknown = replace(preset, params={**preset.params, "market": {**market, "dept_wh": 1}})
     with pytest.raises(UsageError, match="dept_wh"):
         init_network(tmp_path / "net", preset=unknown)
+    for module in preset.params:
+        rest = {name: params for name, params in preset.params.items() if name != module}
+        with pytest.raises(UsageError, match=f"{module}.params"):
+            init_network(tmp_path / "net", preset=replace(preset, params=rest))
     assert not list(tmp_path.iterdir())
 
 
