@@ -36,10 +36,10 @@ localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and 
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
 
 testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and monitoring in containers
-	$(python) -m node_config.docker up
+	$(python) -m node_config.testnet up
 
 testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain as well
-	$(python) -m node_config.docker down $(if $(VOLUMES),--volumes)
+	$(python) -m node_config.testnet down $(if $(VOLUMES),--volumes)
 
 bench: $(VENV)/.project proto cometbft compiled ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
 	$(python) -m tests.bench
@@ -111,7 +111,7 @@ docs: $(VENV)/.project proto ## Write docs/reference from the definitions
 	$(python) docs/build.py
 
 cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
-	@$(python) -m node_config.toolchain
+	@$(python) -m node_config.cometbft.toolchain
 
 compiled: $(VENV)/.build proto ## Compile the rules that run most, if this machine can
 	@$(python) -m node_config.compiled

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from node_config.process import make_environment
+from node_config.localnet.process import make_environment
 from tests.bench.report import FOLDER
 from tests.bench.table import make_table
 

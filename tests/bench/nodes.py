@@ -14,16 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from node_config import localnet
 from node_config.accounts import GenesisAccount
-from node_config.comet_files import make_plan, write_node
+from node_config.cometbft.files import make_plan, write_node
+from node_config.cometbft.toolchain import cometbft_binary, released_binary
 from node_config.genesis import make_document
-from node_config.layout import NodeFiles, load_layout
-from node_config.network import get_height, is_listening
-from node_config.ports import find_free_ports
+from node_config.localnet.layout import NodeFiles, load_layout
+from node_config.localnet.network import get_height, is_listening
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.process import Process, make_environment
+from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
-from node_config.process import Process, make_environment
-from node_config.toolchain import cometbft_binary, released_binary
 from tests.bench.load import Rpc
 
 CHAIN_ID = "bench-1"
@@ -96,7 +96,7 @@ def run_validators(
     home: Path, preset: Preset, accounts: Sequence[GenesisAccount], validators: int
 ) -> Iterator[list[Node]]:
     """A network of BlockEnergy, two processes for each validator."""
-    localnet.init(
+    init_network(
         home / "net",
         validators,
         preset=preset,

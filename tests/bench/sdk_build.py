@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from node_config.toolchain import exclusive, get_cache_folder
+from node_config.cometbft.toolchain import exclusive, get_cache_folder
 
 MODULE, VERSION = "github.com/CosmWasm/wasmd", "v0.70.3"
 LIBRARY_MODULE = "github.com/CosmWasm/wasmvm/v3"

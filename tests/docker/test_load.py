@@ -15,9 +15,9 @@ from client.keyring import Keyring
 from client.keys import AccountKey
 from client.rpc import Rpc
 from client.tx import sign
-from node_config.docker.setup import CHAIN_ID
-from node_config.docker.testnet import NODES, Testnet
 from node_config.preset import load_preset
+from node_config.testnet.network import NODES, Testnet
+from node_config.testnet.setup import CHAIN_ID
 from tests.bench.load import Window, make_batch, send_all
 
 pytestmark = pytest.mark.docker

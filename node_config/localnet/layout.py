@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from client.errors import MissingError, UsageError
-from node_config.address import Address, parse_address, parse_url
 from node_config.genesis import require_valid
+from node_config.localnet.address import Address, parse_address, parse_url
 from node_config.toml import format_toml, read_toml
 
 FILE = "localnet.toml"

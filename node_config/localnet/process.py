@@ -15,7 +15,7 @@ from pathlib import Path
 
 import blockenergy
 
-from node_config.compiled import find_compiled
+from node_config.compiled import ROOT, find_compiled
 
 LAUNCHER = Path(__file__).resolve().parent / "launcher.py"
 LOG_BYTES_MAX = 16 * 1024 * 1024
@@ -107,7 +107,7 @@ class Process:
 
 def make_environment() -> dict[str, str]:
     """That of this process, and where it has our packages from: compiled ones first."""
-    folders = [Path(__file__).resolve().parent.parent, Path(blockenergy.__path__[0]).parent]
+    folders = [ROOT, Path(blockenergy.__path__[0]).parent]
     compiled = find_compiled()
     if compiled is not None:
         folders.insert(0, compiled)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node_config.genesis import GenesisValidator
-from node_config.ports import LOOPBACK, Ports
+from node_config.localnet.ports import LOOPBACK, Ports
 from node_config.preset import Preset
 from node_config.toml import format_toml
 

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from node_config.process import Process
+from node_config.localnet.process import Process
 
 BACKOFF_S, BACKOFF_MAX_S = 0.2, 10.0
 # So many failures without STABLE_S of life between them, and the unit is given up.

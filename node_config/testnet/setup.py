@@ -29,13 +29,13 @@ from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
-from node_config import localnet
 from node_config.accounts import GenesisAccount
-from node_config.docker.certificates import write_certificates
-from node_config.docker.homes import HOMES_MAX, Street, get_meter_id, has_pv
 from node_config.genesis import GenesisMeter
-from node_config.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
+from node_config.testnet.certificates import write_certificates
+from node_config.testnet.homes import HOMES_MAX, Street, get_meter_id, has_pv
 from node_config.toml import format_toml, read_toml
 
 VALIDATORS = 4
@@ -80,8 +80,8 @@ def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m node_config.docker.setup`; returns the exit status."""
-    parser = Parser(prog="python -m node_config.docker.setup", description=__doc__)
+    """`python -m node_config.testnet.setup`; returns the exit status."""
+    parser = Parser(prog="python -m node_config.testnet.setup", description=__doc__)
     parser.add_argument("--root", type=Path, default=Path("/testnet"), help="default: /testnet")
     parser.add_argument("--preset", default="localnet", help="default: localnet")
     parser.add_argument("--homes", type=_parse_homes, default=6, help=f"0 to {HOMES_MAX}")
@@ -118,7 +118,7 @@ def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> S
             )
         )
     now_s = int(time.time())
-    localnet.init(
+    init_network(
         draft,
         VALIDATORS,
         preset=_reach_from_containers(preset),

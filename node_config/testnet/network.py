@@ -9,9 +9,9 @@ from pathlib import Path
 
 from client.errors import RpcError
 from client.rpc import Rpc
-from node_config.docker import images
-from node_config.docker.engine import Engine, EngineError, run
-from node_config.ports import LOOPBACK
+from node_config.localnet.ports import LOOPBACK
+from node_config.testnet import images
+from node_config.testnet.engine import Engine, EngineError, run
 
 PROJECT = "blockenergy"
 NODES = 4

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError
-from node_config.comet_files import SOCKET
-from node_config.network import can_connect
-from node_config.toolchain import ToolchainError, cometbft_binary
+from node_config.cometbft.files import SOCKET
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.network import can_connect
 
 APP_DEADLINE_S = 300.0
 STOP_DEADLINE_S = 12.0
@@ -77,9 +77,9 @@ def end(child: Child) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m node_config.docker.validator`; returns the exit status."""
+    """`python -m node_config.testnet.validator`; returns the exit status."""
     parser = Parser(
-        prog="python -m node_config.docker.validator",
+        prog="python -m node_config.testnet.validator",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

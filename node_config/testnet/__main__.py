@@ -18,9 +18,9 @@ from pathlib import Path
 
 from client.cli.common import Parser
 from client.errors import ClientError
-from node_config.docker import images
-from node_config.docker.engine import Engine
-from node_config.docker.testnet import NODES, PORTS, PROJECT, Testnet
+from node_config.testnet import images
+from node_config.testnet.engine import Engine
+from node_config.testnet.network import NODES, PORTS, PROJECT, Testnet
 
 EXIT_INTERRUPTED = 130
 
@@ -80,7 +80,7 @@ def show_status(net: Testnet) -> None:
 def make_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = Parser(
-        prog="python -m node_config.docker",
+        prog="python -m node_config.testnet",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

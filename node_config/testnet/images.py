@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import IO
 
 from client.errors import MissingError
-from node_config.docker.engine import Engine, EngineError, run
-from node_config.toolchain import require_release
+from node_config.cometbft.toolchain import require_release
+from node_config.testnet.engine import Engine, EngineError, run
 
 FOLDER = Path(__file__).resolve().parent
 CHECKOUT = FOLDER.parent.parent
-DOCKERFILE = FOLDER / "Dockerfile"
+DOCKERFILE = FOLDER / "image" / "Dockerfile"
 PULLED_BASE, MADE_BASE = "debian:bookworm-slim", "blockenergy/base:bookworm"
 IMAGES = {name: f"blockenergy/{name}" for name in ("validator", "testnet", "prometheus")}
 GRAFANA = "grafana/grafana:12.0.0"
@@ -53,7 +53,7 @@ def require_base(engine: Engine, output: IO[bytes] | None = None) -> str:
             return image
     if engine.pull(PULLED_BASE):
         return PULLED_BASE
-    script = FOLDER / "base-image.sh"
+    script = FOLDER / "image" / "base-image.sh"
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise EngineError(
             f"{PULLED_BASE} cannot be pulled; install debootstrap and make a base image with "

@@ -23,10 +23,10 @@ from typing import IO, Self
 
 from client.errors import ClientError, MissingError, RpcError, UsageError
 from client.rpc import Rpc
-from node_config.layout import Layout, NodeFiles, load_layout, require_startable
-from node_config.process import Process
-from node_config.toolchain import ToolchainError, cometbft_binary
-from node_config.unit import Stage, Unit
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable
+from node_config.localnet.process import Process
+from node_config.localnet.unit import Stage, Unit
 
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 15.0
@@ -44,7 +44,7 @@ class NetworkError(ClientError):
 
 
 class Network:
-    """The network in a folder that `node_config.localnet.init` has made.
+    """The network in a folder that `setup.init_network` has made.
 
     `say` gets a line for everything that an operator wants to know; `make_process` makes each
     process from its name, command, folder and log. Raises ClientError.
@@ -102,7 +102,7 @@ class Network:
         with self._lock:
             for unit in self._units.values():
                 unit.is_wanted = False
-        # The lock is free while the processes take their time; the keeper starts nothing now.
+        # The lock is free while the processes take their time; the supervisor starts nothing now.
         nodes = [self._units[node.name] for node in self.layout.nodes if self._units]
         end_all([unit.stages[-1].process for unit in self._units.values() if unit not in nodes])
         end_all([unit.stages[-1].process for unit in nodes])
@@ -141,7 +141,7 @@ class Network:
     def kill(self, name: str, process: str) -> None:
         """Kills a process as kill -9 does: of a node its "app" or "cometbft", or the "bridge".
 
-        The keeper starts its node, or the bridge, again.
+        The supervisor starts its node, or the bridge, again.
         """
         self._get_process(name, process).send(signal.SIGKILL)
 
@@ -202,7 +202,7 @@ class Network:
         self.wait_for_height(height + 1, max(0.0, deadline - time.monotonic()))
 
     def _is_kept(self) -> bool:
-        """Whether processes are being watched; False after a fault of the keeper."""
+        """Whether processes are being watched; False after a failure of the supervisor."""
         return self._supervisor is not None and self._supervisor.is_alive()
 
     def _pause(self) -> None:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the base image from Debian packages, for machines that cannot pull one.
 #
-#   sudo sh node_config/docker/base-image.sh [IMAGE]
+#   sudo sh node_config/testnet/image/base-image.sh [IMAGE]
 #
 # IMAGE is blockenergy/base:bookworm unless it is given. The environment may say more:
 #   SUITE            release of Debian; bookworm

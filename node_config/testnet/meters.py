@@ -43,9 +43,9 @@ from meter_bridge.client import (
     sign_reading,
 )
 from node_config.demo.meter import Meter
-from node_config.docker.certificates import AUTHORITY, CERTIFICATE, KEY
-from node_config.docker.homes import SimulatedHome, Street
-from node_config.docker.setup import CHAIN_ID
+from node_config.testnet.certificates import AUTHORITY, CERTIFICATE, KEY
+from node_config.testnet.homes import SimulatedHome, Street
+from node_config.testnet.setup import CHAIN_ID
 
 # After the end of a slot, the chain needs a block before it takes readings.
 READ_AFTER_S = 0.5
@@ -157,8 +157,8 @@ def _push_once(bridge: MeterClient, requests: list[PushRequest]) -> tuple[list[P
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m node_config.docker.meters`; returns the exit status."""
-    parser = Parser(prog="python -m node_config.docker.meters", description=__doc__)
+    """`python -m node_config.testnet.meters`; returns the exit status."""
+    parser = Parser(prog="python -m node_config.testnet.meters", description=__doc__)
     parser.add_argument("--home", type=Path, default=Path("/testnet/meters"))
     parser.add_argument("--node", default="http://node1:26657")
     parser.add_argument("--bridge", default="bridge:26690")

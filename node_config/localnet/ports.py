@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from client.errors import MissingError
-from node_config.address import Address
+from node_config.localnet.address import Address
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_BASE_PORT = 26656
