@@ -42,16 +42,16 @@ testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain a
 	$(python) -m node_config.testnet down $(if $(VOLUMES),--volumes)
 
 bench: $(VENV)/.project proto cometbft compiled ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
-	$(python) -m tests.bench
+	$(python) -m bench
 
 bench-large: $(VENV)/.project proto cometbft compiled ## The same with a million meters and accounts; 25 minutes
-	$(python) -m tests.bench --large
+	$(python) -m bench --large
 
 bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make bench compares with
-	$(python) -m tests.bench.sdk_build
+	$(python) -m bench.sdk_build
 
 bench-market: $(VENV)/.project proto ## Measure time and memory of clearing order books of up to a million orders
-	$(python) -m tests.bench.bench_market
+	$(python) -m bench.clearing
 
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	rm -rf build dist

@@ -10,6 +10,7 @@ from containers import PRESET, poll, wait_for_common_blocks
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
+from bench.load import Window, make_batch, send_all
 from client.account import get_account
 from client.keyring import Keyring
 from client.keys import AccountKey
@@ -18,7 +19,6 @@ from client.tx import sign
 from node_config.preset import load_preset
 from node_config.testnet.network import NODES, Testnet
 from node_config.testnet.setup import CHAIN_ID
-from tests.bench.load import Window, make_batch, send_all
 
 pytestmark = pytest.mark.docker
 

@@ -1,6 +1,6 @@
 """Market orders: booked and executed at the end of their block, on one core.
 
-    python -m tests.bench.orders --orders 10000 --json FILE
+    python -m bench.orders --orders 10000 --json FILE
 
 Every order is a signed transaction of a household, half of them buy and half sell, over several
 slots. Measured is what a validator does with them from CheckTx to the synced write of each block,
@@ -18,15 +18,15 @@ from typing import Any
 from blockenergy.market.v1 import tx_pb2
 from google.protobuf.message import Message
 
+from bench import population
+from bench.engine import Engine, read_peak_mib
+from bench.report import call_in_process, finish, make_parser
 from chain.auth import state as auth_state
 from chain.market import state as market_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.store import CacheStore, Reader
 from client.tx import sign
-from tests.bench import population
-from tests.bench.engine import Engine, read_peak_mib
-from tests.bench.report import call_in_process, finish, make_parser
 
 SIGNERS = 1_000
 SLOTS = 8

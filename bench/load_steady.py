@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
-from tests.bench.load import Rpc
+from bench.load import Rpc
 
 POLL_S = 0.005
 DRAIN_S = 30.0

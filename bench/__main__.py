@@ -1,11 +1,11 @@
 """Measures BlockEnergy beside its peers and writes results, a table and pictures.
 
-    python -m tests.bench                         every measurement, in about six minutes
-    python -m tests.bench settlement replay       only these
-    python -m tests.bench --large                 a million meters and accounts, more rounds
+    python -m bench                         every measurement, in about six minutes
+    python -m bench settlement replay       only these
+    python -m bench --large                 a million meters and accounts, more rounds
 
 Each measurement runs in a process of its own, on the compiled rules if there are any. Alone, and
-with more options, it runs from the sources: python -m tests.bench.NAME --help. What fails is told
+with more options, it runs from the sources: python -m bench.NAME --help. What fails is told
 and does not keep the others from running.
 """
 
@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.report import FOLDER
+from bench.table import make_table
 from node_config.localnet.process import make_environment
-from tests.bench.report import FOLDER
-from tests.bench.table import make_table
 
 # Each with its options: as a rule, and for the large sizes.
 MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
@@ -65,7 +65,7 @@ def main() -> int:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench",
+        prog="python -m bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,7 +84,7 @@ def _run(name: str, arguments: list[str], file: Path) -> bool:
     # Nothing of an earlier run may pass for a result of this one.
     file.unlink(missing_ok=True)
     # Without -P, Python would find the sources here before it finds the compiled rules.
-    command = [sys.executable, "-P", "-m", f"tests.bench.{name}", *arguments, "--json", str(file)]
+    command = [sys.executable, "-P", "-m", f"bench.{name}", *arguments, "--json", str(file)]
     try:
         done = subprocess.run(command, env=make_environment(), check=False, timeout=DEADLINE_S)
     except subprocess.TimeoutExpired:
@@ -99,7 +99,7 @@ def _read_results(folder: Path) -> dict[str, Any]:
 
 def _draw(results: dict[str, Any], folder: Path) -> None:
     try:
-        from tests.bench.pictures import draw
+        from bench.pictures import draw
     except ImportError:
         print("no pictures: matplotlib is not installed (it comes with the demo)")
         return

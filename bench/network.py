@@ -1,11 +1,11 @@
 """Transfers on networks of 1 and 4 validators: committed per second, and the time to finality.
 
-    python -m tests.bench.network --validators 1 4 --rounds 1 --json FILE
+    python -m bench.network --validators 1 4 --rounds 1 --json FILE
 
 BlockEnergy and a node of the Cosmos SDK take turns, with the same CometBFT settings, the same
 client and the same signed transfers. Speed is measured with the settings of
-`tests.bench.transfers`, the time to finality at a steady rate and with those of the `localnet`
-preset. Without an SDK node (`python -m tests.bench.sdk_build`) it goes on with ours alone.
+`bench.transfers`, the time to finality at a steady rate and with those of the `localnet`
+preset. Without an SDK node (`python -m bench.sdk_build`) it goes on with ours alone.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.load import count_codes, measure_throughput
+from bench.load_steady import measure_latency
+from bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
+from bench.report import finish, make_parser
+from bench.sdk_build import find_sdk_node
+from bench.sdk_node import DENOM, encode_address, get_number, run_sdk
+from bench.transfers import require_conserved
+from bench.workload import make_genesis_accounts, make_keys, make_transfers
 from client.keys import AccountKey
-from tests.bench.load import count_codes, measure_throughput
-from tests.bench.load_steady import measure_latency
-from tests.bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
-from tests.bench.report import finish, make_parser
-from tests.bench.sdk_build import find_sdk_node
-from tests.bench.sdk_node import DENOM, encode_address, get_number, run_sdk
-from tests.bench.transfers import require_conserved
-from tests.bench.workload import make_genesis_accounts, make_keys, make_transfers
 
 OURS, SDK = "BlockEnergy", "Cosmos SDK"
 

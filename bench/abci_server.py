@@ -1,6 +1,6 @@
 """Measures how many CheckTx calls per second the ABCI server answers for a trivial application.
 
-Run `python -m tests.bench.abci_server`. The client is a second process on the same machine.
+Run `python -m bench.abci_server`. The client is a second process on the same machine.
 """
 
 from __future__ import annotations

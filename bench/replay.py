@@ -1,6 +1,6 @@
 """Replay: how fast a node that has lost its state makes it again from its blocks.
 
-    python -m tests.bench.replay --transactions 20000 --json FILE
+    python -m bench.replay --transactions 20000 --json FILE
 
 One node commits transfers, is stopped, and loses the application's state; started again, CometBFT
 hands it every block from the first on. CometBFT's kvstore, which keeps its state in memory, does
@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench.engine import read_disk_bytes
-from tests.bench.load import measure_throughput
-from tests.bench.nodes import (
+from bench.engine import read_disk_bytes
+from bench.load import measure_throughput
+from bench.nodes import (
     CHAIN_ID,
     Node,
     load_settings,
@@ -30,8 +30,8 @@ from tests.bench.nodes import (
     run_kvstore,
     running,
 )
-from tests.bench.report import finish, make_parser
-from tests.bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
+from bench.report import finish, make_parser
+from bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
 
 ACCOUNTS = 1_000
 DEADLINE_S = 180.0

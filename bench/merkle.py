@@ -5,12 +5,14 @@ import json
 import platform
 import random
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chain.runtime.merkle import SparseMerkleTree
 
 KEY_BYTES = 30
 VALUE_BYTES = 60
+Changes = Mapping[bytes, bytes | None]
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def measure_tree(leaves: int, arguments: argparse.Namespace) -> dict[str, float]
         {make_key(leaves + turn * batch + i): make_value(rng) for i in range(batch)}
         for turn in range(arguments.rounds)
     ]
-    deleted = [dict.fromkeys(changes) for changes in added]
+    deleted: list[Changes] = [dict.fromkeys(changes) for changes in added]
     return {
         "leaves": leaves,
         "load_s": round(load_s, 3),
@@ -64,7 +66,7 @@ def measure_tree(leaves: int, arguments: argparse.Namespace) -> dict[str, float]
     }
 
 
-def measure_updates(tree: SparseMerkleTree, batches: list[dict[bytes, bytes | None]]) -> int:
+def measure_updates(tree: SparseMerkleTree, batches: Sequence[Changes]) -> int:
     """Changes per second of processor time over all batches."""
     started = time.process_time()
     for changes in batches:

@@ -1,6 +1,6 @@
 """Measures what reading and committing state costs.
 
-Run `python -m tests.bench.persistence`. Prints microseconds for each read or written key.
+Run `python -m bench.persistence`. Prints microseconds for each read or written key.
 """
 
 from __future__ import annotations

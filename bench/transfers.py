@@ -20,10 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from client.keys import AccountKey
-from node_config.preset import Preset
-from tests.bench.load import Throughput, count_codes, measure_throughput
-from tests.bench.nodes import (
+from bench.load import Throughput, count_codes, measure_throughput
+from bench.nodes import (
     CHAIN_ID,
     Node,
     load_settings,
@@ -32,8 +30,10 @@ from tests.bench.nodes import (
     run_blockenergy,
     run_kvstore,
 )
-from tests.bench.report import describe_machine
-from tests.bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
+from bench.report import describe_machine
+from bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
+from client.keys import AccountKey
+from node_config.preset import Preset
 
 KVSTORE, BLOCKENERGY = "CometBFT kvstore", "BlockEnergy"
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options, each with a limit."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.transfers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.transfers", description=__doc__)
     # Enough that the beginning, when nothing is in any queue yet, is a small part of a round.
     parser.add_argument("--transactions", type=int, default=100_000, help="per round and node")
     parser.add_argument("--accounts", type=int, default=1_000, help="that send in turn")

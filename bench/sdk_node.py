@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.nodes import CHAIN_ID, Node, run_nodes
+from bench.workload import BALANCE
 from chain.runtime import bech32
 from client.keys import AccountKey
 from node_config.localnet.address import Address
 from node_config.localnet.layout import NodeFiles
 from node_config.localnet.ports import LOOPBACK, Ports, find_free_ports
 from node_config.preset import Preset
-from tests.bench.nodes import CHAIN_ID, Node, run_nodes
-from tests.bench.workload import BALANCE
 
 DENOM = "stake"
 PREFIX = "wasm"

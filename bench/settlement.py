@@ -1,6 +1,6 @@
 """One slot of many meters: signed readings taken in, then settled, on one core.
 
-    python -m tests.bench.settlement --meters 100000 --json FILE
+    python -m bench.settlement --meters 100000 --json FILE
 
 Every meter has a key of its own and signs one reading; a bridge submits them in full messages.
 Measured is what a validator does with them from CheckTx to the synced write of each block, in
@@ -20,6 +20,9 @@ from typing import Any
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 
+from bench import population
+from bench.engine import BlockCost, Engine, read_own_mib, read_peak_mib
+from bench.report import call_in_process, finish, make_parser
 from chain import app, metering
 from chain.auth import state as auth_state
 from chain.market import state as market_state
@@ -28,9 +31,6 @@ from chain.runtime.context import BlockInfo, Context
 from chain.runtime.store import CacheStore, Reader
 from chain.settlement import state as settlement_state
 from client.tx import sign
-from tests.bench import population
-from tests.bench.engine import BlockCost, Engine, read_own_mib, read_peak_mib
-from tests.bench.report import call_in_process, finish, make_parser
 
 READINGS_PER_TX = 1_000
 TXS_PER_BLOCK = 5

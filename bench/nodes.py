@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.load import Rpc
 from node_config.accounts import GenesisAccount
 from node_config.cometbft.files import make_plan, write_node
 from node_config.cometbft.toolchain import cometbft_binary, released_binary
@@ -24,7 +25,6 @@ from node_config.localnet.ports import find_free_ports
 from node_config.localnet.process import Process, make_environment
 from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
-from tests.bench.load import Rpc
 
 CHAIN_ID = "bench-1"
 START_DEADLINE_S = 60.0

@@ -1,6 +1,6 @@
 """What size costs: transfers, tree updates, start-up, memory and disk at many accounts.
 
-    python -m tests.bench.accounts --accounts 10000 1000000 --json FILE
+    python -m bench.accounts --accounts 10000 1000000 --json FILE
 
 The same number of signed transfers, from the same number of senders to accounts anywhere, on
 chains of different size: what a validator does with them from CheckTx to the synced write of each
@@ -27,15 +27,15 @@ from typing import Any
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
+from bench import population
+from bench.engine import Engine, read_disk_bytes, read_peak_mib
+from bench.report import call_in_process, finish, make_parser
 from chain.auth import state as auth_state
 from chain.bank import state as bank_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.store import CacheStore, Reader
 from client.tx import sign
-from tests.bench import population
-from tests.bench.engine import Engine, read_disk_bytes, read_peak_mib
-from tests.bench.report import call_in_process, finish, make_parser
 
 SENDERS = 10_000
 TXS_PER_SENDER = 2

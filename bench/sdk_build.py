@@ -1,6 +1,6 @@
 """Finds a node of the Cosmos SDK to compare with, and builds it on request.
 
-    python -m tests.bench.sdk_build           builds it, about five minutes, once
+    python -m bench.sdk_build           builds it, about five minutes, once
 
 The node is wasmd, a chain of the Cosmos SDK that builds from one Go module. `find_sdk_node` gives
 the one that $BLOCKENERGY_SDK_NODE names, else the cached build, else None: a benchmark goes on
@@ -9,6 +9,7 @@ without it. Go and a C linker are needed for the build.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -98,7 +99,8 @@ def _ask(command: Sequence[str], folder: Path) -> str:
 
 
 def main() -> int:
-    """Builds it and prints where it lies."""
+    """Builds the node and prints its path."""
+    argparse.ArgumentParser(prog="python -m bench.sdk_build", description=__doc__).parse_args()
     try:
         print(build())
     except RuntimeError as error:
