@@ -151,7 +151,7 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     removed = 0
     for records in (CLEARINGS, LIMIT_ORDERS, FLOWS, CURTAILMENTS):
         removed += records.prune(ctx, U64.encode(before), limit - removed)
-    return removed
+    return removed + PARAMS.prune(ctx, before, limit - removed)
 
 
 def remove_slot(ctx: Context, slot: int) -> None:

@@ -154,7 +154,8 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     before = min(before, LAST_SETTLED.last(ctx))
     # A conflict never outlives its reading.
     removed = CONFLICTS.prune(ctx, U64.encode(before), limit)
-    return removed + READINGS.prune(ctx, U64.encode(before), limit - removed)
+    removed += READINGS.prune(ctx, U64.encode(before), limit - removed)
+    return removed + PARAMS.prune(ctx, before, limit - removed)
 
 
 def _find_rejection(
