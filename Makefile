@@ -36,22 +36,22 @@ localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and 
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
 
 testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and monitoring in containers
-	$(python) -m node_config.docker up
+	$(python) -m node_config.testnet up
 
 testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain as well
-	$(python) -m node_config.docker down $(if $(VOLUMES),--volumes)
+	$(python) -m node_config.testnet down $(if $(VOLUMES),--volumes)
 
 bench: $(VENV)/.project proto cometbft compiled ## Measure speed beside CometBFT's kvstore and the Cosmos SDK; results in out/bench
-	$(python) -m tests.bench
+	$(python) -m bench
 
 bench-large: $(VENV)/.project proto cometbft compiled ## The same with a million meters and accounts; 25 minutes
-	$(python) -m tests.bench --large
+	$(python) -m bench --large
 
 bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make bench compares with
-	$(python) -m tests.bench.sdk_build
+	$(python) -m bench.sdk_build
 
 bench-market: $(VENV)/.project proto ## Measure time and memory of clearing order books of up to a million orders
-	$(python) -m tests.bench.bench_market
+	$(python) -m bench.clearing
 
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	rm -rf build dist
@@ -111,7 +111,7 @@ docs: $(VENV)/.project proto ## Write docs/reference from the definitions
 	$(python) docs/build.py
 
 cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
-	@$(python) -m node_config.toolchain
+	@$(python) -m node_config.cometbft.toolchain
 
 compiled: $(VENV)/.build proto ## Compile the rules that run most, if this machine can
 	@$(python) -m node_config.compiled

@@ -27,7 +27,7 @@ from abci_app.leveldb import DatabaseError
 from abci_app.listener import AddressError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
-from abci_app.persistence import Database
+from abci_app.persistence import HISTORY_HEIGHTS, Database
 from abci_app.server import Server
 from abci_app.signature_worker import SignatureWorker
 from chain import app
@@ -68,6 +68,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--check-invariants", action="store_true", help="check every invariant after every block"
     )
     parser.add_argument(
+        "--history-heights",
+        type=parse_count,
+        default=HISTORY_HEIGHTS,
+        metavar="N",
+        help="heights before the latest that can be queried and proven (default: %(default)s)",
+    )
+    parser.add_argument(
         "--metrics", metavar="HOST:PORT", help="answer Prometheus there (default: nowhere)"
     )
     parser.add_argument(
@@ -82,6 +89,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="default: info",
     )
     return parser
+
+
+def parse_count(text: str) -> int:
+    """A whole number from 0; ValueError for anything else."""
+    count = int(text)
+    if count < 0:
+        raise ValueError(text)
+    return count
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -100,7 +115,9 @@ def serve(options: argparse.Namespace) -> int:
     home: Path = options.home
     home.mkdir(parents=True, exist_ok=True)
     address = options.address or f"unix://{(home / SOCKET_NAME).resolve()}"
-    with Database.open(home / DATA_FOLDER, create=True) as database:
+    with Database.open(
+        home / DATA_FOLDER, create=True, history_heights=options.history_heights
+    ) as database:
         state = NodeState(database)
         logging.info("state at height %d", state.committed.height)
         with (

@@ -32,6 +32,28 @@ class DatabaseError(OperatorError):
     """The database cannot be used. The text is a sentence that says what to do."""
 
 
+class RawIterator(Protocol):
+    """Goes to any place among the keys, again and again."""
+
+    def seek(self, target: bytes) -> None:
+        """Goes to the first key that is not below `target`."""
+
+    def valid(self) -> bool:
+        """Whether there is an entry here, or this is past the last one."""
+
+    def key(self) -> bytes:
+        """The key here."""
+
+    def value(self) -> bytes:
+        """The value here."""
+
+    def next(self) -> None:
+        """Goes to the next entry."""
+
+    def close(self) -> None:
+        """Frees what LevelDB holds for it."""
+
+
 class Source(Protocol):
     """What can be read from: the database as it is, or a snapshot of it."""
 
@@ -42,6 +64,9 @@ class Source(Protocol):
         self, *, start: bytes | None, stop: bytes, reverse: bool, verify_checksums: bool
     ) -> AbstractContextManager[Iterator[tuple[bytes, bytes]]]:
         """Keys and values from `start` up to but not including `stop`."""
+
+    def raw_iterator(self, *, verify_checksums: bool, fill_cache: bool) -> RawIterator:
+        """An iterator over all keys, which stands nowhere yet. Must be closed after use."""
 
     def close(self) -> None:
         """Frees what LevelDB holds for it."""

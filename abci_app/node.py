@@ -26,10 +26,11 @@ from abci_app.results import (
     make_misbehavior_event,
 )
 from abci_app.signature_worker import Batch, SignatureWorker
+from abci_app.snapshot import HeightError
 from chain import app
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
-from chain.runtime.proofs import UnprovableError, build_proof_ops
+from chain.runtime.proofs import UnprovableError
 from chain.runtime.store import CacheStore
 from chain.transactions import MACHINE_ERRORS, TxResult, reject
 
@@ -183,6 +184,8 @@ class EnergyApplication(Application):
             return self._query_rules(request)
         except ChainError as refusal:
             return self._refuse(refusal)
+        except HeightError as error:
+            return self._refuse(ChainError(SdkError.INVALID_HEIGHT, str(error)))
         except NotReadyError as error:
             return self._refuse(ChainError(SdkError.INVALID_REQUEST, str(error)))
         except MACHINE_ERRORS:
@@ -193,9 +196,7 @@ class EnergyApplication(Application):
 
     def _query_rules(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         require(not request.prove, SdkError.INVALID_REQUEST, "only /store/ has proofs")
-        with self._state.open_snapshot() as (snapshot, committed):
-            require(committed.height, SdkError.INVALID_REQUEST, "there is no block yet")
-            _require_height(request.height, committed.height)
+        with self._state.open_snapshot(request.height) as (snapshot, committed):
             block = BlockInfo(committed.chain_id, committed.height, committed.time_s)
             value = app.query(snapshot, block, request.path, request.data)
             return abci.ResponseQuery(value=value, height=committed.height)
@@ -205,24 +206,19 @@ class EnergyApplication(Application):
         module, _, what = request.path.removeprefix("/store/").partition("/")
         require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:200])
         require(request.data, SdkError.INVALID_REQUEST, "no key")
-        app.KEYSPACE.get_store_key(module, b"")
-        with self._state.open_provable() as (snapshot, committed, multistore):
-            _require_height(request.height, committed.height)
-            value = snapshot.get(app.KEYSPACE.get_store_key(module, request.data))
-            response = abci.ResponseQuery(
-                key=request.data, value=value or b"", height=committed.height
+        key = app.KEYSPACE.get_store_key(module, request.data)
+        if not request.prove:
+            with self._state.open_snapshot(request.height) as (snapshot, committed):
+                return _make_store_answer(request, snapshot.get(key), committed.height)
+        with self._state.open_provable(request.height) as provable:
+            response = _make_store_answer(
+                request, provable.reader.get(key), provable.committed.height
             )
-            if request.prove:
-                try:
-                    ops = build_proof_ops(
-                        multistore,
-                        module,
-                        request.data,
-                        lambda key: snapshot.get(app.KEYSPACE.get_store_key(module, key)),
-                    )
-                except UnprovableError as error:
-                    raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
-                response.proof_ops.CopyFrom(ProofOps(ops=[ProofOp(**op._asdict()) for op in ops]))
+            try:
+                ops = provable.prove(module, request.data)
+            except UnprovableError as error:
+                raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
+            response.proof_ops.CopyFrom(ProofOps(ops=[ProofOp(**op._asdict()) for op in ops]))
             return response
 
     def _refuse(self, refusal: ChainError) -> abci.ResponseQuery:
@@ -281,5 +277,7 @@ class EnergyApplication(Application):
             raise BrokenInvariantError(f"height {height}: " + "; ".join(problems[:5]))
 
 
-def _require_height(asked: int, committed: int) -> None:
-    require(asked in (0, committed), SdkError.INVALID_HEIGHT, f"the latest is {committed}")
+def _make_store_answer(
+    request: abci.RequestQuery, value: bytes | None, height: int
+) -> abci.ResponseQuery:
+    return abci.ResponseQuery(key=request.data, value=value or b"", height=height)

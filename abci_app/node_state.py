@@ -1,22 +1,25 @@
 """The state of a node: what is committed, and the block that is executed but not committed.
 
-Promises that readers see committed heights only, that executing a height again gives the same app
-hash, and that the tree in memory and the state on disk are of the same height whenever nothing is
-pending.
+Promises that readers see committed heights only, each for as long as the database keeps it; that
+executing a height again gives the same app hash; and that the trees in memory and the state on disk
+are of the same height whenever nothing is pending.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import NamedTuple, TypeVar
 
-from abci_app.persistence import Database, Snapshot
+from abci_app.commitment import PastCommitment, make_notes
+from abci_app.persistence import Database
+from abci_app.snapshot import Snapshot
 from chain import app
 from chain.runtime.context import BlockInfo
 from chain.runtime.multistore import Multistore
+from chain.runtime.proofs import ProofOp, build_proof_ops
 from chain.runtime.store import MemoryStore, Reader
 
 # Records of the node itself. Module numbers begin with 1, so no module writes here, and the app
@@ -24,6 +27,8 @@ from chain.runtime.store import MemoryStore, Reader
 NODE_KEY = b"\x00"
 # Between FinalizeBlock and Commit there are milliseconds; after this the block is not coming.
 PROOF_WAIT_S = 5.0
+
+T = TypeVar("T")
 
 
 class NotReadyError(Exception):
@@ -43,6 +48,26 @@ class _Pending(NamedTuple):
     block: BlockInfo
     changes: Mapping[bytes, bytes | None]
     app_hash: bytes
+    notes: Mapping[bytes, bytes]
+
+
+class Provable(NamedTuple):
+    """The state of a height, and what its app hash stands for."""
+
+    reader: Snapshot
+    committed: Committed
+    commitment: PastCommitment
+
+    def prove(self, module: str, tree_key: bytes) -> list[ProofOp]:
+        """The proof of what a module has under a key of its tree, with the errors of
+        `build_proof_ops`.
+        """
+        return build_proof_ops(
+            self.commitment,
+            module,
+            tree_key,
+            lambda key: self.reader.get(app.KEYSPACE.get_store_key(module, key)),
+        )
 
 
 class NodeState:
@@ -94,56 +119,76 @@ class NodeState:
         with self._settled:
             if self._pending is not None:
                 self._multistore.undo()
-            app_hash = self._multistore.update(app.KEYSPACE.split_by_module(changes))
-            self._pending = _Pending(block, changes, app_hash)
+            update = self._multistore.prepare(app.KEYSPACE.split_by_module(changes))
+            notes = make_notes(self._multistore, update) if self._database.keeps_history else {}
+            app_hash = self._multistore.apply(update)
+            self._pending = _Pending(block, changes, app_hash, notes)
             return app_hash
 
     def commit(self) -> None:
         """Puts the pending block on disk."""
         with self._settled:
             assert self._pending is not None, "there is no executed block to commit"
-            block, changes, app_hash = self._pending
+            block, changes, app_hash, notes = self._pending
             record = {NODE_KEY: f"{block.time_s} {block.chain_id}".encode()}
             first: Mapping[bytes, bytes | None] = self._genesis.data if self._genesis else {}
-            self._database.commit({**first, **changes, **record}, block.height, app_hash)
+            self._database.commit({**first, **changes, **record}, block.height, app_hash, notes)
             self.committed = Committed(block.chain_id, block.height, block.time_s, app_hash)
             self._genesis = None
             self._pending = None
             self._settled.notify_all()
 
     @contextmanager
-    def open_snapshot(self) -> Iterator[tuple[Snapshot, Committed]]:
-        """The last committed state, unchanging while it is open."""
-        snapshot = self._database.snapshot()
-        try:
-            yield snapshot, read_committed(snapshot)
-        finally:
-            snapshot.close()
+    def open_snapshot(self, height: int = 0) -> Iterator[tuple[Snapshot, Committed]]:
+        """The state of a height, by default the last one, unchanging while it is open.
+
+        Errors: HeightError when the height cannot be read, NotReadyError before the first block.
+        """
+        with self._database.snapshot(height) as snapshot:
+            committed = read_committed(snapshot)
+            if not committed.height:
+                raise NotReadyError("there is no block yet")
+            yield snapshot, committed
 
     @contextmanager
-    def open_provable(self) -> Iterator[tuple[Snapshot, Committed, Multistore]]:
-        """As `open_snapshot`, with the tree of the same height; holds up the next block meanwhile.
+    def open_provable(self, height: int = 0) -> Iterator[Provable]:
+        """As `open_snapshot`, with the trees of that height.
 
-        Errors: NotReadyError when a block is executed and its commit does not come.
+        Errors: as there, and NotReadyError when a block is executed and its commit does not come.
         """
+        # Blocks wait only while something is copied, unless nothing could undo the next one.
+        with (
+            nullcontext() if self._database.keeps_history else self._hold_settled(),
+            self.open_snapshot(height) as (snapshot, committed),
+        ):
+            commitment = PastCommitment(self, committed.height, committed.app_hash)
+            yield Provable(snapshot, committed, commitment)
+
+    def copy_from_trees(self, take: Callable[[Multistore], T], height: int) -> tuple[T, Snapshot]:
+        """Implements TreeSource."""
+        with self._hold_settled():
+            return take(self._multistore), self._database.snapshot(height)
+
+    @contextmanager
+    def _hold_settled(self) -> Iterator[None]:
+        """Waits until the trees are of the last committed block, and keeps them so."""
         deadline_s = time.monotonic() + self._proof_wait_s
         with self._settled:
             while self._pending is not None:
                 if not self._settled.wait(max(0.0, deadline_s - time.monotonic())):
                     raise NotReadyError("a block is being committed; ask again")
-            with self.open_snapshot() as (snapshot, committed):
-                yield snapshot, committed, self._multistore
+            yield
 
     def _read_committed(self) -> Committed:
-        with self.open_snapshot() as (_, committed):
-            return committed
+        with self._database.snapshot() as snapshot:
+            return read_committed(snapshot)
 
     def _load_tree(self) -> None:
         """Builds the tree from the state on disk and compares it with the app hash there."""
         if not self.committed.height:
             return
-        for number, name in app.KEYSPACE.module_names.items():
-            items = self._database.items(bytes([number]), bytes([number + 1]))
+        for name in app.KEYSPACE.module_names.values():
+            items = self._database.items(*app.KEYSPACE.get_range(name))
             in_tree = ((key[1:], value) for key, value in items if app.KEYSPACE.is_in_tree(key))
             self._multistore.load(name, in_tree)
         assert self._multistore.app_hash == self.committed.app_hash, (

@@ -6,7 +6,10 @@ It promises:
   any moment leaves exactly one committed height with its own app hash and state;
 - a damaged file is refused when the database is opened, never read past in silence;
 - a snapshot shows one committed height for as long as it is open, whatever is committed
-  meanwhile.
+  meanwhile;
+- besides the latest height, the `history_heights` before it can be read, as far back as the
+  database has kept what blocks replaced (abci_app.history); what is older is deleted as blocks are
+  committed.
 
 One thread commits. Any thread may read at any time, until `close`.
 """
@@ -15,27 +18,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Self
 
+from abci_app import history
 from abci_app.leveldb import (
+    Batch,
     DatabaseError,
     Handle,
     LevelDBError,
-    Source,
     describe_error,
     open_leveldb,
 )
+from abci_app.snapshot import (
+    LAST_KEY,
+    STATE,
+    Last,
+    Snapshot,
+    iterate_state,
+    read_last,
+    read_state,
+)
 
-__all__ = ["Database", "DatabaseError", "Snapshot"]
+__all__ = ["Database", "DatabaseError"]
 
-# The first byte of a key says what it is for, so that no state key can look like metadata.
-STATE: Final = b"s"
-STATE_END: Final = b"t"
 FORMAT_KEY: Final = b"m/format"
-LAST_KEY: Final = b"m/last"
-FORMAT: Final = b"1"
-HEIGHT_BYTES: Final = 8
+FORMAT: Final = b"2"
+HISTORY_HEIGHTS: Final = 1000
+# Records of heights that are too old, deleted with a block beyond twice those that it writes.
+PRUNED_EXTRA: Final = 100
 
 CACHE_ENTRIES: Final = 200_000
 # Larger values are read from LevelDB each time; with them the cache's size has no useful limit.
@@ -47,15 +59,22 @@ class Missing:
 
 
 MISSING: Final = Missing()
+NO_NOTES: Final[Mapping[bytes, bytes]] = {}
 
 
 class Database:
-    """The state of one node. `cache_entries` bounds the values that are kept in memory."""
+    """The state of one node. `cache_entries` bounds the values that are kept in memory,
+    `history_heights` the heights before the latest that can be read.
+    """
 
-    def __init__(self, handle: Handle, path: Path, cache_entries: int) -> None:
+    def __init__(
+        self, handle: Handle, path: Path, cache_entries: int, history_heights: int = 0
+    ) -> None:
         self._handle = handle
         self._path = path
         self._last = read_last(handle)
+        self._history_heights = history_heights
+        self._pruned_to = history.UNDO
         self._failed = False
         self._cache_entries = cache_entries
         self._cache: dict[bytes, bytes | None] = {}
@@ -65,7 +84,12 @@ class Database:
 
     @classmethod
     def open(
-        cls, path: Path | str, create: bool = False, *, cache_entries: int = CACHE_ENTRIES
+        cls,
+        path: Path | str,
+        create: bool = False,
+        *,
+        cache_entries: int = CACHE_ENTRIES,
+        history_heights: int = HISTORY_HEIGHTS,
     ) -> Self:
         """Opens the database in the folder `path`; with `create`, makes it if there is none.
 
@@ -75,7 +99,7 @@ class Database:
         handle = open_leveldb(path, create=create)
         try:
             require_format(handle, path)
-            return cls(handle, path, cache_entries)
+            return cls(handle, path, cache_entries, history_heights)
         except BaseException:
             handle.close()
             raise
@@ -86,7 +110,12 @@ class Database:
 
     def last(self) -> tuple[int, bytes] | None:
         """Height and app hash of the last commit, None before the first."""
-        return self._last
+        return self._last and self._last[:2]
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether the next commit will write down what it replaces."""
+        return self._history_heights > 0 and self._last is not None
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a state key after the last commit, or None.
@@ -116,12 +145,29 @@ class Database:
         """
         return iterate_state(self._handle, start, end, reverse)
 
-    def snapshot(self) -> Snapshot:
-        """The state of the last commit, to read from any thread. Must be closed after use."""
-        return Snapshot(self._handle.snapshot())
+    def snapshot(self, height: int = 0) -> Snapshot:
+        """The state of a height, by default the last one, to read from any thread. Must be closed
+        after use.
 
-    def commit(self, changes: Mapping[bytes, bytes | None], height: int, app_hash: bytes) -> None:
+        Errors: HeightError when the height cannot be read.
+        """
+        handle = self._handle.snapshot()
+        try:
+            return Snapshot(handle, height)
+        except BaseException:
+            handle.close()
+            raise
+
+    def commit(
+        self,
+        changes: Mapping[bytes, bytes | None],
+        height: int,
+        app_hash: bytes,
+        notes: Mapping[bytes, bytes] = NO_NOTES,
+    ) -> None:
         """Puts a block's changes on disk (None deletes a key) with its height and app hash.
+        `notes` are what the caller needs, by name, to go back behind this block; they are kept for
+        as long as what the block replaced.
 
         Errors: DatabaseError when the disk refuses. What is on disk is then only known after
         opening the database again, so nothing more is committed before that.
@@ -133,7 +179,8 @@ class Database:
                 batch.delete(STATE + key)
             else:
                 batch.put(STATE + key, value)
-        batch.put(LAST_KEY, height.to_bytes(HEIGHT_BYTES) + app_hash)
+        last = self._write_history(batch, changes, notes, height, app_hash)
+        batch.put(LAST_KEY, last.encode())
         self._failed = True
         with self._cache_lock:
             self._commit_phase += 1
@@ -145,8 +192,54 @@ class Database:
                 "Check the disk and its free space, then start the node again."
             ) from error
         self._failed = False
-        self._last = height, app_hash
+        self._last = last
         self._update_cache(changes)
+
+    def _write_history(
+        self,
+        batch: Batch,
+        changes: Mapping[bytes, bytes | None],
+        notes: Mapping[bytes, bytes],
+        height: int,
+        app_hash: bytes,
+    ) -> Last:
+        """Adds what a block replaces to its batch, and takes away what has become too old.
+
+        History begins anew where nothing was written down, so that it never has a gap.
+        """
+        before, written = self._last, 0
+        if before is None or not self._history_heights or height != before.height + 1:
+            last = Last(height, app_hash, height)
+        else:
+            last = Last(height, app_hash, max(before.oldest, height - self._history_heights))
+            keys = sorted(changes)
+            replaced = [self._get_replaced(key) for key in keys]
+            records = history.encode_values(height, keys, replaced)
+            records.append((history.record_key(height, history.APP_HASH), before.app_hash))
+            for note, content in notes.items():
+                records.append((history.record_key(height, history.NOTE, note), content))
+            for name, content in records:
+                batch.put(name, content)
+            written = len(records)
+        self._prune(batch, last.oldest, 2 * written + PRUNED_EXTRA)
+        return last
+
+    def _get_replaced(self, key: bytes) -> bytes | None:
+        """The value that a commit is about to replace; most were read by the block that did."""
+        value = self._cache.get(key, MISSING)
+        return read_state(self._handle, key) if isinstance(value, Missing) else value
+
+    def _prune(self, batch: Batch, oldest: int, count: int) -> None:
+        """Deletes records of blocks up to the oldest height that can be read."""
+        stop = history.record_key(oldest + 1)
+        with closing(self._handle.raw_iterator(verify_checksums=True, fill_cache=False)) as records:
+            # Not from the beginning: LevelDB would have to step over all that was deleted before.
+            records.seek(self._pruned_to)
+            while count and records.valid() and (name := records.key()) < stop:
+                batch.delete(name)
+                self._pruned_to = name
+                records.next()
+                count -= 1
 
     def _require_next(self, height: int) -> None:
         """Refuses to go back in height, and to write behind a write that failed."""
@@ -181,75 +274,6 @@ class Database:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-class Snapshot:
-    """The state of one height, unchanged by later commits. May be read from any thread."""
-
-    def __init__(self, handle: Source) -> None:
-        self._handle = handle
-        self._last = read_last(handle)
-
-    def last(self) -> tuple[int, bytes] | None:
-        """Height and app hash that this snapshot shows, None before the first commit."""
-        return self._last
-
-    def get(self, key: bytes) -> bytes | None:
-        """The value of a state key at this height, or None."""
-        return read_state(self._handle, key)
-
-    def items(
-        self, start: bytes = b"", end: bytes | None = None, reverse: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """State keys from `start` up to but not including `end` with their values, in order."""
-        return iterate_state(self._handle, start, end, reverse)
-
-    def close(self) -> None:
-        """Lets LevelDB forget the old values that only this snapshot needed."""
-        self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-
-def read_state(source: Source, key: bytes) -> bytes | None:
-    """Reads one state key."""
-    return source.get(STATE + key, verify_checksums=True)
-
-
-def iterate_state(
-    source: Source, start: bytes, end: bytes | None, reverse: bool
-) -> Iterator[tuple[bytes, bytes]]:
-    """Reads a range of state keys. The range is fixed now, not at the first step."""
-    first = STATE + start
-    entries = source.iterator(
-        # Backwards, both bindings overlook a key equal to `start` that is alone in the range, so
-        # the lower end is checked below.
-        start=None if reverse else first,
-        stop=STATE_END if end is None else STATE + end,
-        reverse=reverse,
-        verify_checksums=True,
-    )
-
-    def strip_prefix() -> Iterator[tuple[bytes, bytes]]:
-        with entries as found:
-            for key, value in found:
-                if key < first:
-                    return
-                yield key[len(STATE) :], value
-
-    return strip_prefix()
-
-
-def read_last(source: Source) -> tuple[int, bytes] | None:
-    """Reads height and app hash of the last commit."""
-    stored = source.get(LAST_KEY, verify_checksums=True)
-    if stored is None:
-        return None
-    return int.from_bytes(stored[:HEIGHT_BYTES]), stored[HEIGHT_BYTES:]
 
 
 def require_format(handle: Handle, path: Path) -> None:

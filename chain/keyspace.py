@@ -40,6 +40,11 @@ class Keyspace:
                 parts.setdefault(self.module_names[key[0]], {})[key[1:]] = value
         return parts
 
+    def get_range(self, module: str) -> tuple[bytes, bytes]:
+        """Where the keys of a module begin in the flat store, and where they have ended."""
+        number = self._module_numbers[module]
+        return bytes([number]), bytes([number + 1])
+
     def get_store_key(self, module: str, tree_key: bytes) -> bytes:
         """The key in the flat store of a key of a module's tree.
 

@@ -100,6 +100,17 @@ def may_be_left_out(field: FieldDescriptor) -> bool:
     return bool(get_option(field, options.may_be_left_out))
 
 
+def get_in_force(field: FieldDescriptor) -> str:
+    """From when on a change of a parameter is in force: `next-slot`; empty for other fields."""
+    value = get_option(field, options.in_force)
+    return get_short_name(options.InForce.DESCRIPTOR.values_by_number[value]) if value else ""
+
+
+def is_never_lowered(field: FieldDescriptor) -> bool:
+    """Whether a parameter can only be raised."""
+    return bool(get_option(field, options.never_lowered))
+
+
 def get_unit(field: FieldDescriptor) -> int:
     """The field's unit: a value of blockenergy.options.v1.Unit."""
     return int(get_option(field, options.unit))

@@ -19,23 +19,32 @@ R = TypeVar("R", bound=Message)
 
 
 @overload
-def query(rpc: Rpc, request: Message) -> Message: ...
+def query(rpc: Rpc, request: Message, *, height: int = 0) -> Message: ...
 @overload
-def query(rpc: Rpc, request: Message, response_type: type[R]) -> R: ...
-def query(rpc: Rpc, request: Message, response_type: type[Message] | None = None) -> Message:
-    """The response to a request; `response_type` is checked, and informs the type checker."""
+def query(rpc: Rpc, request: Message, response_type: type[R], *, height: int = 0) -> R: ...
+def query(
+    rpc: Rpc, request: Message, response_type: type[Message] | None = None, *, height: int = 0
+) -> Message:
+    """The response to a request from the state of a height, by default the latest.
+
+    `response_type` is checked, and informs the type checker.
+    """
     operation = get_query_by_request()[request.DESCRIPTOR.full_name]
     message_type = message_factory.GetMessageClass(operation.response)
     assert response_type in (None, message_type), f"{operation.path} returns {message_type}"
-    return query_path(rpc, operation.path, request, message_type)
+    return query_path(rpc, operation.path, request, message_type, height=height)
 
 
-def query_pages(rpc: Rpc, request: Message, response_type: type[R]) -> Iterator[R]:
-    """All pages of the response; the request sets the page size."""
+def query_pages(
+    rpc: Rpc, request: Message, response_type: type[R], *, height: int = 0
+) -> Iterator[R]:
+    """All pages of the response; the request sets the page size. With a height, all pages are of
+    one state.
+    """
     page = type(request)()
     page.CopyFrom(request)
     while True:
-        response = query(rpc, page, response_type)
+        response = query(rpc, page, response_type, height=height)
         yield response
         next_key: bytes = response.pagination.next_key  # type: ignore[attr-defined]
         if not next_key:
@@ -44,9 +53,11 @@ def query_pages(rpc: Rpc, request: Message, response_type: type[R]) -> Iterator[
         page.pagination.offset = 0  # type: ignore[attr-defined]
 
 
-def query_path(rpc: Rpc, path: str, request: Message, response_type: type[R]) -> R:
+def query_path(
+    rpc: Rpc, path: str, request: Message, response_type: type[R], *, height: int = 0
+) -> R:
     """The response at a path, which need not be in the catalog of queries."""
-    result = rpc.abci_query(path, request.SerializeToString())
+    result = rpc.abci_query(path, request.SerializeToString(), height=height)
     if result.code:
         raise RejectedError(result.codespace, result.code, result.log)
     try:

@@ -72,9 +72,13 @@ class Rpc:
         """The node's identity and its latest block."""
         return self._read(parse_status, "status", {})
 
-    def abci_query(self, path: str, data: bytes, *, prove: bool = False) -> QueryResult:
-        """Queries the application; its error is returned in the result, not raised."""
-        params = {"path": path, "data": data.hex(), "prove": prove}
+    def abci_query(
+        self, path: str, data: bytes, *, height: int = 0, prove: bool = False
+    ) -> QueryResult:
+        """Queries the state after the block at a height, by default the latest. An error of the
+        application is returned in the result, not raised.
+        """
+        params = {"path": path, "data": data.hex(), "height": str(height), "prove": prove}
         return self._read(parse_query_result, "abci_query", params)
 
     def broadcast_tx_sync(self, tx: bytes) -> BroadcastResult:

@@ -32,10 +32,12 @@ from client.cli.tx import describe_signer
 from client.definitions import (
     get_comment,
     get_files,
+    get_in_force,
     get_text,
     get_unit,
     get_unit_name,
     get_value_comment,
+    is_never_lowered,
 )
 
 DOCS = Path(__file__).resolve().parent
@@ -190,11 +192,15 @@ def make_fields(message: Descriptor) -> list[str]:
             str(field.number),
             describe_type(field),
             get_unit_name(get_unit(field)),
+            *([describe_in_force(field)] if are_params(message) else []),
             escape(get_comment(field.full_name)),
         ]
         for field in message.fields
     ]
-    return [*make_table(("field", "number", "type", "unit", "meaning"), rows), ""] if rows else []
+    columns = ["field", "number", "type", "unit", "meaning"]
+    if are_params(message):
+        columns.insert(-1, "a change is in force")
+    return [*make_table(columns, rows), ""] if rows else []
 
 
 def make_enum(enum: EnumDescriptor) -> list[str]:
@@ -248,6 +254,17 @@ def describe_type(field: FieldDescriptor) -> str:
     kind = field.message_type or field.enum_type
     name = link(kind) if kind else SCALARS[field.type]
     return f"list of {name}" if field.is_repeated else name
+
+
+def are_params(message: Descriptor) -> bool:
+    """Whether the fields say from when on a change is in force."""
+    return any(get_in_force(field) for field in message.fields)
+
+
+def describe_in_force(field: FieldDescriptor) -> str:
+    """From when on a change of a parameter is in force."""
+    limit = ", never lowered" if is_never_lowered(field) else ""
+    return get_in_force(field).replace("-", " ") + limit
 
 
 def describe_value(value: EnumValueDescriptor) -> str:

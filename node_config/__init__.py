@@ -1,1 +1,10 @@
-"""Configures and starts what a node consists of: CometBFT, our application and their files."""
+"""Makes networks and runs them.
+
+genesis, preset, accounts   what a new network begins with
+presets/                    all numbers of a network, to copy and edit
+localnet/                   networks of processes on this machine
+testnet/                    a network in containers
+demo/                       a street of homes on a local network
+cometbft/                   the CometBFT that belongs to this release, and its files
+compiled                    the rules, compiled
+"""

@@ -5,8 +5,8 @@ the sources stay the only definition, and tests compare the two. What `NATIVE` n
 is compared with its definition in Python in the same way. Without a C compiler or Python's
 headers the sources themselves run, a quarter slower.
 
-`python -m node_config.compiled` builds what is missing and prints the folder; processes that
-`node_config.process` starts find the rules there. `make install` puts the same into the package.
+`python -m node_config.compiled` builds what is missing and prints the folder, where processes of a
+local network find the rules. `make install` puts the same into the package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from node_config.toolchain import exclusive, get_cache_folder, say
+from node_config.cometbft.toolchain import exclusive, get_cache_folder, say
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abci_app", "chain")
@@ -32,6 +32,7 @@ FILES = (
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
     *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
+    *("abci_app/history.py", "abci_app/snapshot.py"),
 )
 # What is written in C because nothing else makes it fast. Its definition is in Python all the same.
 NATIVE = ("chain/runtime/merkle_native.c", "chain/runtime/strict_native.c")

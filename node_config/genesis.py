@@ -91,30 +91,18 @@ def make_app_state(
 ) -> dict[str, Any]:
     """The chain's state at its beginning; raises UsageError if the chain would not take it."""
     everybody = [*make_operator_accounts(preset, operators), *accounts]
-    denom = preset.denom
-    state = {
-        "auth": _make_auth(everybody)
-        | _params(preset, "auth", fee_denom=denom.name, fee_collector=operators["treasury"]),
+    entries: dict[str, dict[str, Any]] = {
+        "auth": _make_auth(everybody),
         "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
-        | _make_feeders(preset)
-        | _params(preset, "registry", registrar=operators["registrar"]),
-        "bank": _make_bank(preset, operators["issuer"], everybody)
-        | _params(preset, "bank")
-        | {"holds": [], "last_hold_id": "0"},
-        "metering": _params(preset, "metering") | {"last_settled": "0"},
-        "market": _params(
-            preset,
-            "market",
-            settlement_denom=denom.name,
-            treasury=operators["treasury"],
-            grid_account=operators[GRID_ACCOUNT],
-        )
-        | {"last_order_id": "0", "last_slot": "0", "last_cleared": "0", "booking": {}},
-        "storage": _params(preset, "storage"),
-        "settlement": _params(preset, "settlement", backstop=operators["backstop"])
-        | {"progress": {}},
-        "params": {"params": {"authority": operators[AUTHORITY]}},
+        | _make_feeders(preset),
+        "bank": _make_bank(preset, operators["issuer"], everybody),
     }
+    names = _name_operators(preset.denom.name, operators)
+    state = {}
+    for module in app.MODULES:
+        own = _write_numbers(preset.params.get(module.name, {})) | names.get(module.name, {})
+        params = {"params": own} if own else {}
+        state[module.name] = module.schema.initial() | params | entries.get(module.name, {})
     require_valid(state)
     return state
 
@@ -158,8 +146,19 @@ def require_valid(app_state: Any) -> None:
         raise UsageError(f"the chain does not take this genesis state: {error}") from error
 
 
-def _params(preset: Preset, module: str, **names: str) -> dict[str, Any]:
-    return {"params": _write_numbers(preset.params[module]) | names}
+def _name_operators(denom: str, operators: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Per module, the parameters that a preset cannot know: addresses, and the denomination."""
+    return {
+        "auth": {"fee_denom": denom, "fee_collector": operators["treasury"]},
+        "registry": {"registrar": operators["registrar"]},
+        "market": {
+            "settlement_denom": denom,
+            "treasury": operators["treasury"],
+            "grid_account": operators[GRID_ACCOUNT],
+        },
+        "settlement": {"backstop": operators["backstop"]},
+        "params": {"authority": operators[AUTHORITY]},
+    }
 
 
 def _write_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,17 +6,17 @@ are; who the accounts are, and which ports are used, is decided when a network i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chain import app
 from client.errors import MissingError, UsageError
 from node_config.money import Denom
 from node_config.toml import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "presets"
-MODULES = ("auth", "registry", "bank", "metering", "market", "storage", "settlement")
 BALANCES = ("treasury", "backstop", "distributor", "registrar", "issuer", "bridge")
 _TABLES = (
     "chain", "settlement_denom", "balances", "feeders", "params", "consensus_params", "cometbft",
@@ -33,7 +33,8 @@ class Preset:
     balances: Mapping[str, int]
     # The lines of the grid: what each carries and costs, and the feeder that it branches off.
     feeders: Mapping[str, Mapping[str, Any]]
-    # Per module, without the addresses and denominations, which genesis puts in.
+    # Per module, without the addresses and denominations, which genesis puts in. The chain checks
+    # that none is missing.
     params: Mapping[str, Mapping[str, Any]]
     consensus_params: Mapping[str, Any]
     # Per section of config.toml; `base` is what stands before the first section.
@@ -51,7 +52,7 @@ def load_preset(name: str) -> Preset:
         raise MissingError(f"there is no preset {name}; take one of {known}, or name a .toml file")
     content = read_toml(path)
     _require_names(path, "", content, _TABLES)
-    _require_names(path, "params.", content["params"], MODULES)
+    _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])
     _require_names(path, "balances.", content["balances"], BALANCES)
     try:
         denom = Denom(**content["settlement_denom"])
@@ -68,9 +69,14 @@ def load_preset(name: str) -> Preset:
         raise UsageError(f"{path}: {error}; compare it with {FOLDER / 'localnet.toml'}") from error
 
 
-def _require_names(
-    path: Path, place: str, table: Mapping[str, Any], names: tuple[str, ...]
-) -> None:
-    for name in sorted(set(names) ^ set(table)):
-        fault = "is missing" if name in names else "is not known"
-        raise UsageError(f"{path}: {place}{name} {fault}")
+def _require_names(path: Path, place: str, table: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        if name not in table:
+            raise UsageError(f"{path}: {place}{name} is missing")
+    _require_known(path, place, table, names)
+
+
+def _require_known(path: Path, place: str, table: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in table:
+        if name not in names:
+            raise UsageError(f"{path}: {place}{name} is not known")

@@ -107,7 +107,8 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     removed = CLEARINGS.prune(ctx, before, limit)
     removed += LIMIT_ORDERS.prune(ctx, before, limit - removed)
     removed += FLOWS.prune(ctx, before, limit - removed)
-    return removed + CURTAILMENTS.prune(ctx, before, limit - removed)
+    removed += CURTAILMENTS.prune(ctx, before, limit - removed)
+    return removed + PARAMS.prune(ctx, before, limit - removed)
 
 
 def remove_slot(ctx: Context, slot: int) -> None:

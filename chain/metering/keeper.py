@@ -153,7 +153,8 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     before = min(before, LAST_SETTLED.last(ctx))
     # A conflict never outlives its reading.
     removed = CONFLICTS.prune(ctx, before, limit)
-    return removed + READINGS.prune(ctx, before, limit - removed)
+    removed += READINGS.prune(ctx, before, limit - removed)
+    return removed + PARAMS.prune(ctx, before, limit - removed)
 
 
 def _find_rejection(

@@ -73,6 +73,13 @@ class Schema:
         """The genesis document of this module. `load` makes the same state of it."""
         return {collection.name: collection.export(state) for collection in self.collections}
 
+    def initial(self) -> dict[str, Any]:
+        """The genesis document of a module that has seen nothing: no entries, items at zero."""
+        return {
+            collection.name: collection.initial() if isinstance(collection, Item) else []
+            for collection in self.collections
+        }
+
     def load(self, state: HasStore, document: Any) -> None:
         """Fills empty state from a genesis document; raises GenesisError where it does not fit."""
         if not isinstance(document, dict):
@@ -293,6 +300,10 @@ class Item(Generic[V]):
     def set(self, state: HasStore, value: V) -> None:
         """Replaces the value."""
         state.store.set(self.prefix, self._value.encode(value))
+
+    def initial(self) -> Any:
+        """The default value, which has no bytes, as JSON."""
+        return self._value.to_json(self._value.decode(b""))
 
     def export(self, state: HasStore) -> Any:
         """The value as JSON."""

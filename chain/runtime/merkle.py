@@ -15,21 +15,25 @@ its leaves. To make m keys share one bucket of a tree of n leaves takes about m 
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple
 
 from chain.runtime.merkle_bucket import (
-    EMPTY,
-    HEAD_BYTES,
-    INNER,
     Change,
-    compute_steps,
     divide_bucket,
     exchange_record,
     get_kind,
     split_bucket,
 )
-from chain.runtime.merkle_hash import Step, compute_path
 from chain.runtime.merkle_nodes import set_kind
+from chain.runtime.merkle_top import (
+    ROW,
+    AbsencePath,
+    LeafPath,
+    Top,
+    encode_row,
+    find_path,
+    locate_in_row,
+    make_node,
+)
 
 try:
     # The same functions in C (merkle_native.c), where they were built and the processor has what
@@ -49,21 +53,6 @@ except ImportError:
 # a change a tenth less time; with four, a seventh less and a seventh more.
 _LEAVES_PER_BUCKET = 2
 _LOAD_CHUNK = 10_000
-
-
-class LeafPath(NamedTuple):
-    """A leaf and the steps from it up to the root."""
-
-    key: bytes
-    leaf_hash: bytes
-    steps: tuple[Step, ...]
-
-
-class AbsencePath(NamedTuple):
-    """The leaves next to an absent key in the order of sha256(key); None past either end."""
-
-    left: LeafPath | None
-    right: LeafPath | None
 
 
 class SparseMerkleTree:
@@ -125,17 +114,47 @@ class SparseMerkleTree:
 
     def prove(self, key: bytes) -> LeafPath | AbsencePath:
         """The path of a key that is there, or of both neighbours of one that is not."""
-        path = compute_path(key)
-        (at,) = locate_buckets(self._buckets, [(path, None)])
-        records = split_bucket(self._buckets[at])
-        left = [record for record in records if record[:32] < path]
-        right = [record for record in records if record[:32] > path]
-        if len(left) + len(right) < len(records):
-            return self._walk(at, path)
-        return AbsencePath(
-            self._walk(at, left[-1][:32]) if left else self._walk_beside(at, to_left=True),
-            self._walk(at, right[0][:32]) if right else self._walk_beside(at, to_left=False),
-        )
+        return find_path(self.copy_top(), self.get_records, key)
+
+    def copy_top(self) -> Top:
+        """The top as it is now, which later updates leave alone."""
+        if len(self._buckets) >= 2 * ROW:
+            return Top(self._nodes[: 64 * ROW], self._kinds[: 2 * ROW])
+        # A small tree ends above the row.
+        below: dict[int, list[bytes]] = {}
+        for bucket in self._buckets:
+            for record in split_bucket(bucket):
+                below.setdefault(locate_in_row(record), []).append(record)
+        return Top.make({at: make_node(sorted(records)) for at, records in below.items()})
+
+    def get_records(self, at: int) -> list[bytes]:
+        """The leaves below the node of the row at a heap position, in the order of their paths."""
+        buckets, end = self._buckets, len(self._buckets)
+        if at >= end:
+            node = at
+            while at >= end:
+                at >>= 1
+            return [each for each in split_bucket(buckets[at]) if locate_in_row(each) == node]
+        levels = []
+        first, last = at, at + 1
+        while first < end:
+            levels.append(b"".join(buckets[first:last]))
+            first, last = 2 * first, 2 * last
+        # What is deeper is further left: buckets are split from left to right.
+        return split_bucket(b"".join(reversed(levels)))
+
+    def encode_row(self, changes: list[Change]) -> bytes:
+        """The nodes of the row above the leaves of changes, as they are now."""
+        positions = sorted({locate_in_row(path) for path, _ in changes})
+        if len(self._buckets) >= 2 * ROW:
+            nodes, kinds = self._nodes, self._kinds
+            return encode_row(
+                positions,
+                [bytes(nodes[at << 5 : (at << 5) + 32]) for at in positions],
+                [kinds[at] for at in positions],
+            )
+        row = [make_node(self.get_records(at)) for at in positions]
+        return encode_row(positions, [node for node, _ in row], [kind for _, kind in row])
 
     def _clear(self) -> None:
         """Start with one empty bucket at position 1; position 0 of each list stays unused."""
@@ -218,32 +237,6 @@ class SparseMerkleTree:
         parents = list_parents(level)
         hash_nodes(self._nodes, self._kinds, parents)
         return parents
-
-    def _walk(self, at: int, path: bytes) -> LeafPath:
-        """The path of a leaf of the bucket at a heap position."""
-        records = split_bucket(self._buckets[at])
-        record = next(record for record in records if record.startswith(path))
-        steps = compute_steps(records, at.bit_length() - 1, path)
-        while at > 1:
-            beside = (at ^ 1) << 5
-            if self._kinds[at >> 1] == INNER:
-                steps.append(Step(at & 1 == 1, bytes(self._nodes[beside : beside + 32])))
-            at >>= 1
-        return LeafPath(record[HEAD_BYTES:], record[32:64], tuple(steps))
-
-    def _walk_beside(self, at: int, *, to_left: bool) -> LeafPath | None:
-        """The path of the nearest leaf outside the bucket on one side, if there is one."""
-        kinds = self._kinds
-        while at > 1 and (at & 1 != to_left or kinds[at ^ 1] == EMPTY):
-            at >>= 1
-        if at == 1:
-            return None
-        at ^= 1
-        while 2 * at < len(kinds):
-            nearest = 2 * at + to_left
-            at = nearest if kinds[nearest] != EMPTY else nearest ^ 1
-        record = split_bucket(self._buckets[at])[-1 if to_left else 0]
-        return self._walk(at, record[:32])
 
 
 def prepare_changes(changes: Mapping[bytes, bytes | None]) -> list[Change]:

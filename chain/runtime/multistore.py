@@ -9,11 +9,16 @@ sha256(0x01 || left || right), and the left part of n leaves is the largest powe
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
-from chain.runtime.merkle import LeafPath, SparseMerkleTree, prepare_changes
+from chain.runtime.merkle import SparseMerkleTree, prepare_changes
+from chain.runtime.merkle_bucket import Change
 from chain.runtime.merkle_hash import LEAF_PREFIX, Step, compute_inner_hash
+from chain.runtime.merkle_top import AbsencePath, LeafPath
 
 # Up to here the length of a name is one byte in the leaf.
 MAX_STORE_NAME_BYTES = 127
+
+# The tree and the name of each store that changes, and its prepared changes.
+Update = list[tuple[SparseMerkleTree, str, list[Change]]]
 
 
 class Multistore:
@@ -44,10 +49,23 @@ class Multistore:
         Raises KeyError for an unknown store and ValueError for a key that a tree refuses; then
         nothing has changed.
         """
-        prepared = [(self._trees[name], prepare_changes(store)) for name, store in changes.items()]
-        for tree, store_changes in prepared:
-            tree.apply(store_changes)
-        self._updated = [tree for tree, _ in prepared]
+        return self.apply(self.prepare(changes))
+
+    def prepare(self, changes: Mapping[str, Mapping[bytes, bytes | None]]) -> Update:
+        """An update with its leaf hashes, not made yet; with the errors of `update`."""
+        return [
+            (self._trees[name], name, prepare_changes(store)) for name, store in changes.items()
+        ]
+
+    def encode_rows(self, update: Update) -> dict[str, bytes]:
+        """By store, the nodes that an update will replace in the row (chain.runtime.merkle_top)."""
+        return {name: tree.encode_row(changes) for tree, name, changes in update}
+
+    def apply(self, update: Update) -> bytes:
+        """Make an update that is prepared; return the new app hash."""
+        for tree, _, changes in update:
+            tree.apply(changes)
+        self._updated = [tree for tree, _, _ in update]
         self._previous_app_hash = self._app_hash
         self._app_hash = self._compute_app_hash()
         return self._app_hash
@@ -73,17 +91,33 @@ class Multistore:
         """The tree of a store, to read and to prove from; KeyError when the store is unknown."""
         return self._trees[name]
 
-    def prove_store(self, name: str) -> LeafPath:
-        """The path from a store to the app hash; KeyError when the store is unknown."""
-        leaf = compute_store_hash(name, self._trees[name].root)
-        steps = _compute_steps(self._compute_leaves(), list(self._trees).index(name))
-        return LeafPath(name.encode(), leaf, tuple(steps))
+    @property
+    def roots(self) -> dict[str, bytes]:
+        """The root of each store, in the order of their names."""
+        return {name: tree.root for name, tree in self._trees.items()}
 
-    def _compute_leaves(self) -> list[bytes]:
-        return [compute_store_hash(name, tree.root) for name, tree in self._trees.items()]
+    def prove(self, name: str, key: bytes) -> LeafPath | AbsencePath:
+        """The path of a key, or of its neighbours, in a store; KeyError when that is unknown."""
+        return self._trees[name].prove(key)
 
     def _compute_app_hash(self) -> bytes:
-        return compute_root(self._compute_leaves())
+        return compute_app_hash(self.roots)
+
+
+def compute_app_hash(roots: Mapping[str, bytes]) -> bytes:
+    """The app hash over the roots of all stores, given in the order of their names."""
+    return compute_root(_compute_leaves(roots))
+
+
+def prove_store(roots: Mapping[str, bytes], name: str) -> LeafPath:
+    """The path from one of the stores up to their app hash; KeyError when it is not among them."""
+    leaf = compute_store_hash(name, roots[name])
+    steps = _compute_steps(_compute_leaves(roots), list(roots).index(name))
+    return LeafPath(name.encode(), leaf, tuple(steps))
+
+
+def _compute_leaves(roots: Mapping[str, bytes]) -> list[bytes]:
+    return [compute_store_hash(name, root) for name, root in roots.items()]
 
 
 def compute_store_hash(name: str, root: bytes) -> bytes:

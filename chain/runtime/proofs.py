@@ -6,8 +6,8 @@ A proof is two operations, as Tendermint clients chain them: the first (`ics23:s
 ICS-23 CommitmentProof.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 from cosmos.ics23.v1.proofs_pb2 import (
     CommitmentProof,
@@ -19,7 +19,6 @@ from cosmos.ics23.v1.proofs_pb2 import (
     NonExistenceProof,
 )
 
-from chain.runtime.merkle import AbsencePath, LeafPath
 from chain.runtime.merkle_hash import (
     INNER_PREFIX,
     LEAF_PREFIX,
@@ -27,7 +26,8 @@ from chain.runtime.merkle_hash import (
     compute_leaf_hash,
     compute_path,
 )
-from chain.runtime.multistore import Multistore
+from chain.runtime.merkle_top import AbsencePath, LeafPath
+from chain.runtime.multistore import prove_store
 
 KEY_PROOF_TYPE = "ics23:smt"
 STORE_PROOF_TYPE = "ics23:simple"
@@ -60,25 +60,38 @@ class UnprovableError(ValueError):
     """What is asked for has no ICS-23 proof; the message says why."""
 
 
+class Commitment(Protocol):
+    """What an app hash stands for, as of one height: a Multistore, or one as it was."""
+
+    @property
+    def roots(self) -> Mapping[str, bytes]:
+        """The root of each store, in the order of their names."""
+
+    def prove(self, name: str, key: bytes) -> LeafPath | AbsencePath:
+        """The path of a key, or of its neighbours, in a store."""
+
+
 def build_proof_ops(
-    multistore: Multistore, store_name: str, key: bytes, get_value: Callable[[bytes], bytes | None]
+    commitment: Commitment, store_name: str, key: bytes, get_value: Callable[[bytes], bytes | None]
 ) -> list[ProofOp]:
     """The proof of what a store has under a key, or that it has nothing, up to the app hash.
 
-    `get_value` reads that store in the state of the multistore's last update. Raises KeyError for
+    `get_value` reads that store in the state that is committed to. Raises KeyError for
     an unknown store, UnprovableError for an absent key of an empty store and where the proof would
     need an empty key or value, and RuntimeError when the values read are not those committed to.
     """
     if not key:
         raise UnprovableError("an empty key has no proof: no store has one")
-    tree = multistore.get_tree(store_name)
-    path = tree.prove(key)
+    roots = commitment.roots
+    path = commitment.prove(store_name, key)
     if isinstance(path, AbsencePath):
         key_proof = CommitmentProof(nonexist=_build_absence_proof(key, path, get_value))
     else:
         key_proof = CommitmentProof(exist=_build_key_proof(path, get_value))
-    store = multistore.prove_store(store_name)
-    store_proof = CommitmentProof(exist=_build_existence_proof(store, tree.root, _STORE_LEAF))
+    store = prove_store(roots, store_name)
+    store_proof = CommitmentProof(
+        exist=_build_existence_proof(store, roots[store_name], _STORE_LEAF)
+    )
     return [
         ProofOp(KEY_PROOF_TYPE, key, key_proof.SerializeToString()),
         ProofOp(STORE_PROOF_TYPE, store.key, store_proof.SerializeToString()),

@@ -22,7 +22,7 @@ from chain.settlement.state import PARAMS, PROGRESS, RESULTS
 
 def end_block(ctx: Context) -> None:
     """Settles what is due, up to the limit of one block; then removes what is old."""
-    params = PARAMS.get(ctx)
+    params = PARAMS.get_shared(ctx)
     progress = PROGRESS.get(ctx)
     before = state_pb2.Progress()
     before.CopyFrom(progress)
@@ -48,7 +48,7 @@ def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
     slot, info = found
     if not rules.is_final(info):
         return False
-    if ctx.block.time_s < metering.get_deadline_s(metering.get_params(ctx), slot):
+    if ctx.block.time_s < metering.get_deadline_s(metering.get_slot_params(ctx, slot), slot):
         return False
     move(progress, Event.DUE)
     progress.slot = slot

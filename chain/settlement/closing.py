@@ -19,7 +19,7 @@ def collect_from_outside(ctx: Context, slot_ctx: SlotContext) -> None:
     result.treasury_advance = market.collect_into_pool(ctx, slot_ctx.treasury, result.uncovered)
     bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill < 0:
-        backstop = keeper.get_backstop(ctx)
+        backstop = slot_ctx.backstop
         paid = market.collect_into_pool(ctx, backstop, -bill)
         keeper.owe(ctx, backstop, slot_ctx.treasury, -bill - paid)
         advanced = market.collect_into_pool(ctx, slot_ctx.treasury, -bill - paid)
@@ -59,7 +59,7 @@ def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
 
 def _pay_backstop(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
     """Pays for the energy that flowed in; the treasury owes what is missing."""
-    backstop, result = keeper.get_backstop(ctx), slot_ctx.result
+    backstop, result = slot_ctx.backstop, slot_ctx.result
     result.backstop_paid = min(result.cash, bill)
     result.backstop_import_wh = result.import_wh - result.export_wh
     keeper.pay_out(ctx, slot_ctx, backstop, result.backstop_paid)
@@ -85,7 +85,7 @@ def _pay_fund(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
 
 def _pay_grid(ctx: Context, slot_ctx: SlotContext) -> None:
     """Pays grid fees and congestion rent; the treasury owes what is missing."""
-    grid, info, result = keeper.get_grid_account(ctx), slot_ctx.info, slot_ctx.result
+    grid, info, result = slot_ctx.grid_account, slot_ctx.info, slot_ctx.result
     result.grid_fees = min(result.cash, info.grid_fees)
     result.congestion_rent = min(result.cash - result.grid_fees, info.congestion_rent)
     paid = result.grid_fees + result.congestion_rent

@@ -70,6 +70,8 @@ def _validate_progress(state: HasStore) -> None:
     progress = PROGRESS.get(state)
     if progress.owner:
         bech32.decode(progress.owner)
+    if progress.history_from > progress.slot:
+        raise GenesisError("settlement.progress.history_from: slots that are not settled are kept")
     if progress.stage not in _STAGES:
         raise GenesisError("settlement.progress: there is no such stage")
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:

@@ -9,8 +9,7 @@ from chain import market, metering
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 from chain.settlement import rules
-from chain.settlement.pruning import is_old
-from chain.settlement.state import DEFERRED, LINES, PARAMS, PROGRESS, RESULTS
+from chain.settlement.state import DEFERRED, LINES, PROGRESS, RESULTS
 
 # Fields of which a result has the sums.
 _SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
@@ -42,12 +41,12 @@ def line_sums(state: HasStore) -> list[str]:
         total = sums.setdefault(slot, [0] * len(_SUMMED))
         for index, name in enumerate(_SUMMED):
             total[index] += getattr(line, name)
-    params, progress = PARAMS.get(state), PROGRESS.get(state)
+    history_from = PROGRESS.get(state).history_from
     for slot, result in RESULTS.items(state):
         expected = [getattr(result, name) for name in _SUMMED]
         actual = sums.pop(slot, [0] * len(_SUMMED))
         # An old slot may be in the middle of being removed.
-        if not is_old(slot, params, progress) and actual != expected:
+        if slot >= history_from and actual != expected:
             problems.append(f"the lines of slot {slot} do not add up to its result")
     return problems + [f"slot {slot} has lines and no result" for slot in sums]
 
@@ -85,11 +84,11 @@ def deferred_sums(state: HasStore) -> list[str]:
 def traded(state: HasStore) -> list[str]:
     """The positions and lines of a slot add up to its trades."""
     problems = []
-    params, progress = PARAMS.get(state), PROGRESS.get(state)
+    history_from = PROGRESS.get(state).history_from
     for slot, info in market.iter_slots(state):
         # The lines of an old slot are being removed; the fills of an auction are being booked.
         booking = info.status == market_pb2.SLOT_STATUS_CLEARING
-        if booking or is_old(slot, params, progress):
+        if booking or slot < history_from:
             continue
         total = [0, 0, 0, 0]
         parts: list[state_pb2.Line | market_pb2.Position] = []

@@ -13,7 +13,6 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import bank, market, metering
 from chain.runtime import bech32, slots
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.settlement.state import ARREARS, DEFERRED, PARAMS, RESULTS
 
@@ -27,8 +26,10 @@ class SlotContext:
     """The slot being settled, for the length of one block.
 
     end_s: the end of its delivery. denom: of all payments. treasury: the account that funds the
-    pool, advances uncovered charges and takes the remainder. result: the running sums, updated in
-    place and stored at the end of the block.
+    pool, advances uncovered charges and takes the remainder. backstop: supplies shortages and takes
+    surpluses. grid_account: receives grid fees and congestion rents. These three are those that the
+    slot was opened with. result: the running sums, updated in place and stored at the end of the
+    block.
     """
 
     slot: int
@@ -37,6 +38,8 @@ class SlotContext:
     curve: market.Curve
     denom: str
     treasury: bytes
+    backstop: bytes
+    grid_account: bytes
     result: state_pb2.SlotResult
 
 
@@ -45,7 +48,7 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
     info, result = market.get_slot(ctx, slot), RESULTS.get(ctx, slot)
     assert info is not None, "the slot in settlement is gone"
     assert result is not None, "the slot in settlement has no result"
-    params = market.get_params(ctx)
+    params = market.get_slot_params(ctx, slot)
     return SlotContext(
         slot=slot,
         end_s=slots.end_s(slot, metering.get_params(ctx).slot_length_s),
@@ -53,18 +56,10 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
         curve=market.get_curve(info),
         denom=params.settlement_denom,
         treasury=bech32.decode(params.treasury),
+        backstop=bech32.decode(PARAMS.at(ctx, slot).backstop),
+        grid_account=bech32.decode(params.grid_account),
         result=result,
     )
-
-
-def get_backstop(state: HasStore) -> bytes:
-    """The account that supplies shortages and takes surpluses."""
-    return bech32.decode(PARAMS.get_shared(state).backstop)
-
-
-def get_grid_account(state: HasStore) -> bytes:
-    """The account that receives grid fees and congestion rents."""
-    return bech32.decode(market.get_params(state).grid_account)
 
 
 def collect_charge(

@@ -12,25 +12,22 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering
 from chain.runtime.context import Context
-from chain.settlement.state import LINES, RESULTS
+from chain.settlement.state import LINES, PARAMS, RESULTS
 
 
 def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) -> None:
     """Removes what belongs to slots before the history, up to the limit of one block."""
-    if progress.slot <= params.history_slots:
+    progress.history_from = max(progress.history_from, progress.slot - params.history_slots, 0)
+    before, limit = progress.history_from, params.pruned_per_block_max
+    if not before:
         return
-    before, limit = progress.slot - params.history_slots, params.pruned_per_block_max
     removed = metering.prune(ctx, before, limit)
     removed += LINES.prune(ctx, before, limit - removed)
+    removed += PARAMS.prune(ctx, before, limit - removed)
     removed += market.prune(ctx, before, limit - removed)
     # A slot and its result go last and together, after all that belongs to them.
     for slot, _ in islice(market.iter_slots(ctx), limit - removed):
-        if not is_old(slot, params, progress):
+        if slot >= before:
             break
         RESULTS.delete(ctx, slot)
         market.remove_slot(ctx, slot)
-
-
-def is_old(slot: int, params: state_pb2.Params, progress: state_pb2.Progress) -> bool:
-    """Whether a slot is past its history. Only settled slots lie before progress.slot."""
-    return slot + params.history_slots < progress.slot

@@ -99,7 +99,10 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
     "tx": ("send a message to the chain", tx.fill),
     "query": ("query the chain", query.fill),
     "status": ("show a node and its latest block", _fill_status),
-    "localnet": ("prepare and run a network on this machine", _fill_from("node_config.localnet")),
+    "localnet": (
+        "prepare and run a network on this machine",
+        _fill_from("node_config.localnet.commands"),
+    ),
     "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
     "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
 }

@@ -8,6 +8,7 @@ from blockenergy.options.v1 import options_pb2 as options
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf import message_factory
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -100,6 +101,8 @@ def _describe_form(field: FieldDescriptor) -> str:
         return f"one or more of {names}, separated by commas" if field.is_repeated else names
     if is_of_type(field, Coin):
         return COIN_EXAMPLE
+    if is_of_type(field, AnyMessage):
+        return 'JSON with its "@type", or @FILE'
     if field.message_type is not None:
         form = f"{get_message_type(field).name} as JSON, or @FILE"
         return f"a list of {form}" if field.is_repeated else form

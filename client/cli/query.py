@@ -52,10 +52,25 @@ def _fill_query(operation: Operation, parser: argparse.ArgumentParser) -> None:
     add_options(parser, operation.request, required=False)
     if operation.path == verify_clearing.PATH:
         verify_clearing.add_arguments(parser)
+    parser.add_argument(
+        "--height",
+        type=height,
+        default=0,
+        metavar="N",
+        help="the state after that block (default: the latest)",
+    )
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)
     parser.set_defaults(run=partial(_run, operation))
+
+
+def height(text: str) -> int:
+    """The height of a block, from 1; ValueError for anything else. Errors bear this name."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _run(operation: Operation, args: argparse.Namespace) -> int:
@@ -66,5 +81,5 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
     request = build_message(operation.request, args, lookups)
     if operation.path == verify_clearing.PATH and args.verify:
         return verify_clearing.run(rpc, args, request)
-    show(args, query(rpc, request))
+    show(args, query(rpc, request, height=args.height))
     return 0

@@ -95,9 +95,13 @@ def _set_messages(message: Message, field: FieldDescriptor, text: str, lookups: 
             parsed = json.loads(_read_text(text))
         except ValueError as error:
             raise UsageError(f"this is not JSON: {error}") from None
+    # The answer of a query that has the message under the same name.
+    if isinstance(parsed, dict) and list(parsed) == [field.name]:
+        parsed = parsed[field.name]
     try:
         json_format.ParseDict({field.name: parsed}, message)
-    except json_format.ParseError as error:
+    # The last two come from a "@type" that is none.
+    except (json_format.ParseError, AttributeError, KeyError) as error:
         raise UsageError(f"this JSON does not match the field: {error}") from None
 
 

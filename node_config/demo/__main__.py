@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Prepares, plays and proves the day in a folder that is removed if all went well."""
     from node_config.demo.run import play, prepare
     from node_config.demo.view import make_view
-    from node_config.network import Network
+    from node_config.localnet.network import Network
 
     begun = time.monotonic()
     stop = threading.Event()

@@ -16,7 +16,6 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 from client.errors import ClientError
 from client.keyring import Keyring
 from client.rpc import Rpc
-from node_config import localnet
 from node_config.accounts import GenesisAccount
 from node_config.demo.day import Day, plan_day
 from node_config.demo.homes import CAPACITY_W, FEEDER, Home, make_street
@@ -27,8 +26,9 @@ from node_config.demo.street import Street
 from node_config.demo.view import View
 from node_config.demo.watcher import Watcher
 from node_config.genesis import GenesisMeter
-from node_config.network import Network
-from node_config.ports import find_free_ports
+from node_config.localnet.network import Network
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
 
 VALIDATORS = 4
@@ -67,7 +67,7 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
     preset = load_preset(PRESET)
     homes = make_street(seed, compute_load_wh, compute_pv_wh)
     day = plan_day(preset, hours, time.time() + START_S)
-    localnet.init(
+    init_network(
         home,
         VALIDATORS,
         preset=preset,

@@ -10,7 +10,7 @@ from tests.support.source import ROOT, SourceFile, list_source
 
 FOLDERS = ["chain", "abci_app", "meter_bridge", "client", "node_config"]
 FILES = [file for folder in FOLDERS for file in list_source(folder)]
-TESTS = [file for file in list_source("tests") if file.path.name != "__init__.py"]
+TESTS = [file for folder in ("tests", "bench") for file in list_source(folder)]
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 # Words that postpone work, and words about how a text came to be.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from node_config.layout import load_layout
-from node_config.network import NetworkError
-from node_config.process import make_environment
+from node_config.localnet.layout import load_layout
+from node_config.localnet.network import NetworkError
+from node_config.localnet.process import make_environment
 from tests.chaos.support import disk
 from tests.chaos.support.figures import note
 from tests.chaos.support.rpc import let_pass, wait_until

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tendermint.abci import types_pb2 as abci
 
-from node_config.process import make_environment
+from node_config.localnet.process import make_environment
 from tests.chaos.support.applications import CHAIN_ID, START_S
 from tests.chaos.support.rpc import wait_until
 from tests.node.toy import Client

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.network import APP, BRIDGE, COMETBFT, Network
+from node_config.localnet.network import APP, BRIDGE, COMETBFT, Network
 from tests.chaos.support.rpc import let_pass, wait_until
 from tests.chaos.support.trial import DEADLINE_S, require_standstill, trial
 

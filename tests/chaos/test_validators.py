@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from client.rpc import Rpc
-from node_config.layout import load_layout
-from node_config.network import Network
-from node_config.ports import Ports
+from node_config.localnet.layout import load_layout
+from node_config.localnet.network import Network
+from node_config.localnet.ports import Ports
 from tests.chaos.support.figures import note
 from tests.chaos.support.liar import GARBAGE, lie
 from tests.chaos.support.processes import Faults

@@ -251,3 +251,21 @@ def test_relative_slots_count_from_the_current_one(run: Run) -> None:
         node.responses |= {"abci_query": response, "status": lambda _: STATUS}
         assert run("query", "market", "slot", "--slot", "+2", "--node", node.url).returncode == 0
     assert asked == [STATUS_TIME_S // 60 + 2]
+
+
+def test_a_query_names_the_height_that_it_is_of(run: Run) -> None:
+    asked: list[str] = []
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request["height"])
+        return {"response": {"value": ""}}
+
+    with LoopbackNode().running() as node:
+        node.responses["abci_query"] = answer
+        for more in ([], ["--height", "12"]):
+            assert run("query", "market", "params", *more, "--node", node.url).returncode == 0
+    assert asked == ["0", "12"]
+    for height in ("0", "-1", "x"):
+        rejected = run("query", "market", "params", "--height", height)
+        assert rejected.returncode == 2
+        assert f"invalid height value: '{height}'" in rejected.stderr

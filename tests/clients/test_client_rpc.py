@@ -58,12 +58,17 @@ def test_node_without_blocks() -> None:
 
 def test_a_query_with_proof(node: LoopbackNode) -> None:
     def response(params: dict[str, Any]) -> dict[str, Any]:
-        assert params == {"path": "/store/bank/key", "data": "0102", "prove": True}
+        assert params == {
+            "path": "/store/bank/key",
+            "data": "0102",
+            "height": "6",
+            "prove": True,
+        }
         ops = [{"type": "ics23:smt", "key": "AQI=", "data": "Aw=="}]
         return {"response": {"value": "BA==", "height": "7", "proofOps": {"ops": ops}}}
 
     node.responses["abci_query"] = response
-    result = Rpc(node.url).abci_query("/store/bank/key", b"\x01\x02", prove=True)
+    result = Rpc(node.url).abci_query("/store/bank/key", b"\x01\x02", height=6, prove=True)
     assert (result.code, result.value, result.height) == (0, b"\x04", 7)
     assert result.proof.ops[0].data == b"\x03"
 

@@ -5,17 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.bank.v1.tx_pb2 import MsgReserve
 from blockenergy.market.v1.query_pb2 import QuerySlotsRequest
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from blockenergy.metering.v1.state_pb2 import Reading
 from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadings
+from blockenergy.params.v1.query_pb2 import QueryModuleParamsResponse
+from blockenergy.params.v1.tx_pb2 import MsgUpdateParams
 from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, ROLE_PROSUMER
 from blockenergy.registry.v1.tx_pb2 import MsgAddMeter, MsgAddParticipant
+from client.display import to_dict, to_json
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from cosmos.base.v1beta1.coin_pb2 import Coin
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from client.catalog import get_messages, get_queries
@@ -111,6 +116,33 @@ def test_readings_from_a_file(tmp_path: Path) -> None:
 def test_json_that_does_not_match(text: str) -> None:
     with pytest.raises(UsageError, match="--readings"):
         build(MsgSubmitReadings, "--readings", text)
+
+
+def test_parameters_are_sent_back_in_the_form_in_which_they_were_queried(tmp_path: Path) -> None:
+    """blockenergy query params module-params -o json > FILE; blockenergy tx params update-params
+    --params @FILE.
+    """
+    bank = AnyMessage(type_url="/blockenergy.bank.v1.Params")
+    bank.value = bank_pb2.Params(expiries_per_block_max=50).SerializeToString()
+    path = tmp_path / "bank.json"
+    path.write_text(to_json(to_dict(QueryModuleParamsResponse(params=bank))))
+    assert build(MsgUpdateParams, "--params", f"@{path}") == MsgUpdateParams(params=bank)
+    edited = path.read_text().replace('"50"', '"51"')
+    bank.value = bank_pb2.Params(expiries_per_block_max=51).SerializeToString()
+    assert build(MsgUpdateParams, "--params", edited) == MsgUpdateParams(params=bank)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5", '{"x": 1}', '{"@type": 5}', '{"@type": "/google.protobuf.Any"}',
+        '{"@type": "/blockenergy.bank.v1.Nothing"}',
+        '{"@type": "/blockenergy.bank.v1.Params", "nothing": 1}',
+    ],
+)  # fmt: skip
+def test_parameters_that_do_not_fit(text: str) -> None:
+    with pytest.raises(UsageError, match="--params"):
+        build(MsgUpdateParams, "--params", text)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

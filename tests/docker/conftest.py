@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from containers import LINKS, PRESET
 
-from node_config.docker import images
-from node_config.docker.engine import Engine, EngineError
-from node_config.docker.testnet import NODES, Testnet
-from node_config.ports import find_free_ports
+from node_config.localnet.ports import find_free_ports
+from node_config.testnet import images
+from node_config.testnet.engine import Engine, EngineError
+from node_config.testnet.network import NODES, Testnet
 
 BUILD_LOG = "build.log"
 

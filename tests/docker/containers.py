@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from client.rpc import Rpc
-from node_config.docker.testnet import NODES, Testnet
+from node_config.testnet.network import NODES, Testnet
 
 T = TypeVar("T")
 DEADLINE_S = 120.0

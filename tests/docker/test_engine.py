@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.docker.engine import EngineError, find_client, run
+from node_config.testnet.engine import EngineError, find_client, run
 
 # Commands that answer as Docker's client does.
 TOO_NEW = 'test "$1" = version && echo 28.2.2'

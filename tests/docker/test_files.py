@@ -11,13 +11,13 @@ from cryptography import x509
 
 from client.errors import UsageError
 from client.keyring import Keyring
-from node_config.docker import images
-from node_config.docker.homes import HOURS, LOAD_W, PV_W, SimulatedHome, Street, has_pv
-from node_config.docker.setup import CHAIN_ID, main, write_volumes
-from node_config.docker.testnet import NODES
 from node_config.preset import load_preset
+from node_config.testnet import images
+from node_config.testnet.homes import HOURS, LOAD_W, PV_W, SimulatedHome, Street, has_pv
+from node_config.testnet.network import NODES
+from node_config.testnet.setup import CHAIN_ID, main, write_volumes
 
-GRAFANA = images.FOLDER / "grafana"
+GRAFANA = images.FOLDER / "monitoring" / "grafana"
 STREET = Street(
     homes=4,
     first_slot=1_000,

@@ -10,15 +10,15 @@ from containers import PRESET, poll, wait_for_common_blocks
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
+from bench.load import Window, make_batch, send_all
 from client.account import get_account
 from client.keyring import Keyring
 from client.keys import AccountKey
 from client.rpc import Rpc
 from client.tx import sign
-from node_config.docker.setup import CHAIN_ID
-from node_config.docker.testnet import NODES, Testnet
 from node_config.preset import load_preset
-from tests.bench.load import Window, make_batch, send_all
+from node_config.testnet.network import NODES, Testnet
+from node_config.testnet.setup import CHAIN_ID
 
 pytestmark = pytest.mark.docker
 

@@ -43,18 +43,18 @@ from meter_bridge.client import (
     dsmr,
     sign_reading,
 )
-from node_config.docker import images
-from node_config.docker.certificates import AUTHORITY, CERTIFICATE, KEY
-from node_config.docker.engine import Engine, EngineError
-from node_config.docker.homes import get_meter_id
-from node_config.docker.setup import CHAIN_ID, HOME_AMOUNT
-from node_config.docker.testnet import NODES, Testnet
+from node_config.testnet import images
+from node_config.testnet.certificates import AUTHORITY, CERTIFICATE, KEY
+from node_config.testnet.engine import Engine, EngineError
+from node_config.testnet.homes import get_meter_id
+from node_config.testnet.network import NODES, Testnet
+from node_config.testnet.setup import CHAIN_ID, HOME_AMOUNT
 
 pytestmark = pytest.mark.docker
 
 VALIDATOR_BYTES_MAX = 250_000_000
 SERVICES = ["node0", "node1", "node2", "node3", "bridge", "meters", "prometheus"]
-DASHBOARD = images.FOLDER / "grafana" / "dashboards" / "blockenergy.json"
+DASHBOARD = images.FOLDER / "monitoring" / "grafana" / "dashboards" / "blockenergy.json"
 QUANTITY_WH, USED_WH = 2_000, 2_500
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from abci_app.persistence import Database, DatabaseError
 
 KEYS = 400
+HISTORY_HEIGHTS = 30
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     if len(sys.argv) > 2:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
     try:
-        with Database.open(sys.argv[1], create=True) as database:
+        with Database.open(sys.argv[1], create=True, history_heights=HISTORY_HEIGHTS) as database:
             last = database.last()
             height = last[0] if last else 0
             while True:
@@ -53,16 +54,13 @@ def make_app_hash(height: int) -> bytes:
     return hashlib.sha256(b"%d" % height).digest()
 
 
-def compute_state(height: int) -> dict[bytes, bytes]:
-    """The state that all heights up to this one leave."""
-    state: dict[bytes, bytes] = {}
+def list_states(height: int) -> list[dict[bytes, bytes]]:
+    """The states that the heights up to this one leave, that of height 0 first."""
+    states: list[dict[bytes, bytes]] = [{}]
     for each in range(1, height + 1):
-        for key, value in make_changes(each).items():
-            if value is None:
-                state.pop(key, None)
-            else:
-                state[key] = value
-    return state
+        merged = states[-1] | make_changes(each)
+        states.append({key: value for key, value in merged.items() if value is not None})
+    return states
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.server import Server
-from node_config.toolchain import (
+from node_config.cometbft.toolchain import (
     MODULE_FOLDER,
     VERSION,
     compute_source_key,

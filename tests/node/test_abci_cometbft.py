@@ -22,7 +22,7 @@ from abci_app.dispatch import frame_reply
 from abci_app.framing import FrameReader, encode_uvarint
 from abci_app.node import RECHECK_MANY
 from abci_app.server import Server
-from node_config.toolchain import ToolchainError, cometbft_binary
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from tests.node.toy import KeyValueApplication
 
 pytestmark = pytest.mark.network

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from node_config.toolchain import MODULE_FOLDER, get_go_version, get_needed_go_version
+from node_config.cometbft.toolchain import MODULE_FOLDER, get_go_version, get_needed_go_version
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.toolchain import ToolchainError, cometbft_binary
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 

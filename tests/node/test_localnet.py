@@ -19,12 +19,13 @@ from chain.runtime.store import MemoryStore
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
-from node_config import localnet
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
-from node_config.layout import Layout, load_layout, require_startable
-from node_config.network import Network
-from node_config.ports import find_free_ports
+from node_config.localnet.commands import main
+from node_config.localnet.layout import Layout, load_layout, require_startable
+from node_config.localnet.network import Network
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
 
 ALICE = AccountKey(b"a" * 32).address
@@ -36,7 +37,7 @@ def home(tmp_path: Path) -> Path:
     accounts = tmp_path / "accounts.csv"
     accounts.write_text(f"address,roles,amount\n{ALICE},prosumer+producer,12.5EUR\n")
     home = tmp_path / "net"
-    localnet.init(home, 2, accounts, base_port=find_free_ports(2).base)
+    init_network(home, 2, accounts, base_port=find_free_ports(2).base)
     return home
 
 
@@ -99,7 +100,7 @@ def test_a_meter_takes_its_owner_to_its_feeder(tmp_path: Path) -> None:
         ),
     ]
     alice = GenesisAccount(ALICE, (ROLE_PROSUMER,), 5)
-    localnet.init(tmp_path / "net", 1, accounts=[alice], meters=meters)
+    init_network(tmp_path / "net", 1, accounts=[alice], meters=meters)
     registry = read_genesis(tmp_path / "net")["app_state"]["registry"]
     participants = {entry["key"]: entry["value"] for entry in registry["participants"]}
     places = [(one["meters"], one["feeder"]) for one in participants.values() if one["feeder"]]
@@ -125,7 +126,7 @@ def test_meters_that_the_grid_has_no_place_for(
         for number, feeder in enumerate(feeders)
     ]
     with pytest.raises(UsageError, match=sentence):
-        localnet.init(tmp_path / "net", 1, accounts=[alice], meters=meters)
+        init_network(tmp_path / "net", 1, accounts=[alice], meters=meters)
     assert not list(tmp_path.iterdir())
 
 
@@ -171,7 +172,7 @@ def test_settings_of_a_private_network(home: Path) -> None:
 def test_an_existing_folder_is_left_alone(home: Path) -> None:
     before = sorted(home.rglob("*"))
     with pytest.raises(UsageError, match="exists already; start it, or remove it first"):
-        localnet.init(home)
+        init_network(home)
     assert sorted(home.rglob("*")) == before
 
 
@@ -179,7 +180,7 @@ def test_nothing_is_written_for_a_wrong_csv(tmp_path: Path) -> None:
     accounts = tmp_path / "accounts.csv"
     accounts.write_text(f"{ALICE},consumer,1\n{ALICE},consumer,1\n")
     with pytest.raises(UsageError, match=r"accounts\.csv: line 2: .* stands in line 1 too"):
-        localnet.init(tmp_path / "net", accounts_csv=accounts)
+        init_network(tmp_path / "net", accounts_csv=accounts)
     assert [path.name for path in tmp_path.iterdir()] == ["accounts.csv"]
 
 
@@ -188,10 +189,14 @@ def test_parameters_that_the_chain_refuses(tmp_path: Path) -> None:
     market = {**preset.params["market"], "price_low_per_kwh": 300_000}
     wrong = replace(preset, params={**preset.params, "market": market})
     with pytest.raises(UsageError, match="price_low_per_kwh is not below price_high_per_kwh"):
-        localnet.init(tmp_path / "net", preset=wrong)
+        init_network(tmp_path / "net", preset=wrong)
     unknown = replace(preset, params={**preset.params, "market": {**market, "dept_wh": 1}})
     with pytest.raises(UsageError, match="dept_wh"):
-        localnet.init(tmp_path / "net", preset=unknown)
+        init_network(tmp_path / "net", preset=unknown)
+    for module in preset.params:
+        rest = {name: params for name, params in preset.params.items() if name != module}
+        with pytest.raises(UsageError, match=f"{module}.params"):
+            init_network(tmp_path / "net", preset=replace(preset, params=rest))
     assert not list(tmp_path.iterdir())
 
 
@@ -208,7 +213,7 @@ def test_parameters_that_the_chain_refuses(tmp_path: Path) -> None:
 )
 def test_wrong_arguments(tmp_path: Path, arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises((UsageError, MissingError), match=sentence):
-        localnet.init(tmp_path / "net", **arguments)
+        init_network(tmp_path / "net", **arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -280,9 +285,9 @@ def test_missing_and_broken_files(home: Path, tmp_path: Path) -> None:
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = str(tmp_path / "net")
-    assert localnet.main(["init", "--home", home, "--validators", "1"]) == 0
+    assert main(["init", "--home", home, "--validators", "1"]) == 0
     assert "Wrote a network of 1 validators" in capsys.readouterr().out
-    assert localnet.main(["init", "--home", home]) == 2
+    assert main(["init", "--home", home]) == 2
     assert capsys.readouterr().err.startswith(f"blockenergy: {home} exists already")
-    assert localnet.main(["start", "--home", str(tmp_path / "nowhere")]) == 4
-    assert localnet.main(["init", "--validators", "many"]) == 2
+    assert main(["start", "--home", str(tmp_path / "nowhere")]) == 4
+    assert main(["init", "--validators", "many"]) == 2

@@ -12,10 +12,10 @@ import pytest
 
 from client.errors import UsageError
 from client.rpc import Rpc
-from node_config import localnet
-from node_config.network import Network, NetworkError
-from node_config.ports import find_free_ports
-from node_config.toolchain import ToolchainError, cometbft_binary
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.network import Network, NetworkError
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
 
 pytestmark = pytest.mark.network
 
@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Path:
         cometbft_binary()
     except ToolchainError as error:
         pytest.skip(str(error))
-    localnet.init(tmp_path / "net", 1, base_port=find_free_ports(1).base)
+    init_network(tmp_path / "net", 1, base_port=find_free_ports(1).base)
     return tmp_path / "net"
 
 

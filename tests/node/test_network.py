@@ -23,13 +23,13 @@ from client.keys import AccountKey, MeterKey
 from client.queries import query
 from client.rpc import Rpc
 from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
-from node_config import localnet
 from node_config.accounts import GenesisAccount
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
-from node_config.network import Network
-from node_config.ports import find_free_ports
+from node_config.localnet.network import Network
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
-from node_config.toolchain import ToolchainError, cometbft_binary
 
 pytestmark = pytest.mark.network
 
@@ -60,7 +60,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     times = {"slot_length_s": SLOT_LENGTH_S, "reading_deadline_s": READING_DEADLINE_S}
     metering = {**preset.params["metering"], **times}
     market = {**preset.params["market"], "gate_closure_s": 1}
-    localnet.init(
+    init_network(
         home,
         4,
         preset=replace(preset, params={**preset.params, "metering": metering, "market": market}),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from abci_app.persistence import Database
-from tests.node.state_writer import compute_state, make_app_hash
+from tests.node.state_writer import HISTORY_HEIGHTS, list_states, make_app_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
@@ -38,16 +38,21 @@ def run_writer(path: Path, *limits: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def require_exact_state(path: Path, promised: int) -> int:
-    """The database holds the last promised height, or the one whose promise did not get out, and
-    nothing of any other. Gives the height.
+    """The database holds the last promised height, or the one whose promise did not get out, with
+    the heights before it as far as they are kept, and nothing of any other. Gives the height.
     """
-    with Database.open(path) as database:
+    with Database.open(path, history_heights=HISTORY_HEIGHTS) as database:
         last = database.last()
         assert last is not None
         height, app_hash = last
         assert height in (promised, promised + 1)
         assert app_hash == make_app_hash(height)
-        assert dict(database.items()) == compute_state(height)
+        states = list_states(height)
+        assert dict(database.items()) == states[height]
+        for past in range(max(1, height - HISTORY_HEIGHTS), height):
+            with database.snapshot(past) as snapshot:
+                assert snapshot.last() == (past, make_app_hash(past))
+                assert dict(snapshot.items()) == states[past]
     return height
 
 

@@ -18,7 +18,7 @@ from tendermint.abci import types_pb2 as abci
 from abci_app.signature_worker import JOB_BYTES, SignatureWorker, check_jobs
 from chain import app
 from chain.runtime.tx import DecodedTx, SignerData, compute_digest, decode
-from node_config.process import make_environment
+from node_config.localnet.process import make_environment
 from tests.node.driven_node import ANNA, CHAIN_ID, Node, account_number, pay
 from tests.support.transactions import flip_s
 

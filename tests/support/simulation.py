@@ -26,13 +26,13 @@ from chain.market.state import BOOKING
 from chain.runtime import bech32
 from chain.runtime.context import Event
 from chain.transactions import TxResult
-from tests.support import actions, cast, market_actions, simulated_street
+from tests.support import actions, cast, market_actions, parameters, simulated_street
 from tests.support.happenings import Happenings
 from tests.support.oracle import Oracle
 from tests.support.world import FIRST_SLOT, World, response
 
 HOMES = 12
-ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS]
+ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS, *parameters.ACTIONS]
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
 _ENDS_OF_LIMIT_ORDERS = (

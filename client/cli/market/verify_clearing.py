@@ -57,11 +57,11 @@ def take_slot(args: argparse.Namespace) -> None:
 
 def run(rpc: Rpc, args: argparse.Namespace, request: Message) -> int:
     """Checks a clearing and prints the result in one sentence; returns the exit code."""
-    response = query(rpc, request, QueryClearingResponse)
+    response = query(rpc, request, QueryClearingResponse, height=args.height)
     pages = QueryLimitOrdersRequest(slot=response.slot, pagination=PageRequest(limit=PAGE_ORDERS))
     orders = [
         (entry.order_id, entry.order)
-        for page in query_pages(rpc, pages, QueryLimitOrdersResponse)
+        for page in query_pages(rpc, pages, QueryLimitOrdersResponse, height=args.height)
         for entry in page.orders
     ]
     curve = market.Curve(response.price_low_per_kwh, response.price_high_per_kwh, response.depth_wh)

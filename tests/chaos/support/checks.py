@@ -10,9 +10,9 @@ from typing import Any
 
 from client.rpc import Rpc
 from client.tx import compute_hash
-from node_config.layout import Layout
-from node_config.network import Network
-from node_config.process import make_environment
+from node_config.localnet.layout import Layout
+from node_config.localnet.network import Network
+from node_config.localnet.process import make_environment
 from tests.chaos.support.energy import Household, require_all_energy_settled, require_recorded
 from tests.chaos.support.figures import note
 from tests.chaos.support.history import Place, check_invariants

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config import toolchain
+from node_config.cometbft import toolchain
 from tests.chaos.support.processes import Rewrite, with_variable
 
 VARIABLE = "CLOCK_OFFSET_FILE"

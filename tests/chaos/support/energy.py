@@ -23,7 +23,7 @@ from client.rpc import Rpc
 from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
-from node_config.network import Network
+from node_config.localnet.network import Network
 from tests.chaos.support.load import make_key
 from tests.chaos.support.rpc import connect, in_background, wait_until
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.layout import load_layout
+from node_config.localnet.layout import load_layout
 from tests.chaos.support.namespaces import Namespace, NamespaceError
 from tests.chaos.support.processes import Faults, Rewrite
 from tests.chaos.support.relays import LOOPBACK, Link, Relays

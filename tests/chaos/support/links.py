@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import combinations, permutations
 from pathlib import Path
 
-from node_config.layout import load_layout
+from node_config.localnet.layout import load_layout
 from tests.chaos.support.relays import LOOPBACK, Link, Relays
 
 CONNECT_S = 5.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.process import Process
+from node_config.localnet.process import Process
 
 Rewrite = Callable[[list[str]], list[str]]
 

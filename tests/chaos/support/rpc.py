@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from client.rpc import Rpc
 from client.rpc_types import BroadcastResult
-from node_config.network import Network, get_height
+from node_config.localnet.network import Network, get_height
 
 POLL_S = 0.05
 

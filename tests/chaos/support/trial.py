@@ -23,11 +23,11 @@ from pathlib import Path
 
 import pytest
 
-from node_config import localnet
-from node_config.network import Network
-from node_config.ports import find_free_ports
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.network import Network
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
-from node_config.toolchain import ToolchainError, cometbft_binary
 from tests.chaos.support.checks import require_consistent, require_sound_states
 from tests.chaos.support.energy import READING_DEADLINE_S, SLOT_LENGTH_S, Household
 from tests.chaos.support.figures import note
@@ -104,7 +104,7 @@ def trial(
         pytest.skip(str(error))
     load, household, faults = Load(chance), Household(chance), faults or Faults()
     home = folder / "net"
-    localnet.init(
+    init_network(
         home,
         validators,
         preset=make_preset(reading_deadline_s),

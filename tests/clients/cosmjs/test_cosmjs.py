@@ -11,12 +11,12 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 
 from client.keys import AccountKey
 from client.rpc import Rpc
-from node_config import localnet
 from node_config.accounts import GenesisAccount
-from node_config.network import Network
-from node_config.ports import find_free_ports
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.network import Network
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
-from node_config.toolchain import ToolchainError, cometbft_binary
 
 pytestmark = pytest.mark.network
 
@@ -62,7 +62,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
     accounts = [
         GenesisAccount(key.address, (ROLE_CONSUMER,), 1_000_000) for key in (payer, RECEIVER)
     ]
-    localnet.init(
+    init_network(
         tmp_path / "net",
         1,
         preset=load_preset("demo"),

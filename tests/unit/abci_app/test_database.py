@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from abci_app.leveldb import Batch, Handle, open_leveldb, plyvel
 from abci_app.persistence import (
     FORMAT_KEY,
-    LAST_KEY,
     MAX_CACHED_BYTES,
-    STATE,
     Database,
     DatabaseError,
 )
+from abci_app.snapshot import LAST_KEY, STATE
 
 CHILD_DEADLINE_S = 60
 KEYS = st.binary(max_size=3)
@@ -304,10 +303,10 @@ def test_a_database_of_a_later_version_is_refused(path: Path) -> None:
     Database.open(path, create=True).close()
     handle = open_leveldb(path, create=False)
     batch = handle.write_batch(sync=True)
-    batch.put(FORMAT_KEY, b"2")
+    batch.put(FORMAT_KEY, b"3")
     batch.write()
     handle.close()
-    with pytest.raises(DatabaseError, match="has format 2 and this version reads format 1"):
+    with pytest.raises(DatabaseError, match="has format 3 and this version reads format 2"):
         Database.open(path)
 
 

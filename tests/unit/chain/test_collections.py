@@ -201,6 +201,15 @@ class TestSchema:
         with pytest.raises(GenesisError, match=place):
             SCHEMA.load(State(), document)
 
+    def test_the_initial_document_is_one_that_loads_and_comes_out_again(self) -> None:
+        state, document = State(), SCHEMA.initial()
+        SCHEMA.load(state, document)
+        assert SCHEMA.export(state) == document
+        assert {name: document[name] for name in ("by_number", "holds", "ids")} == {
+            "by_number": [], "holds": [], "ids": "0",
+        }  # fmt: skip
+        assert document["params"]["hold_duration_max_s"] == "0"
+
 
 keys = st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", "ab"]))
 steps = st.lists(st.tuples(st.sampled_from(["set", "delete"]), keys, st.integers(0, 9)))

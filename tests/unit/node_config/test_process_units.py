@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from node_config.process import LAUNCHER, Process
-from node_config.unit import BACKOFF_MAX_S, FAILURES_MAX, Stage, Unit
+from node_config.localnet.process import LAUNCHER, Process
+from node_config.localnet.unit import BACKOFF_MAX_S, FAILURES_MAX, Stage, Unit
 
 DEADLINE_S = 20.0
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
@@ -120,7 +120,7 @@ def run_until_said(processes: list[Process]) -> str:
 def test_who_is_still_dying_is_named_first(
     make: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node_config.unit.CAUSE_S", DEADLINE_S)
+    monkeypatch.setattr("node_config.localnet.unit.CAUSE_S", DEADLINE_S)
     gone = tmp_path / "gone"
     dying = make("app", [*SHELL, f"while [ ! -e {gone} ]; do sleep 0.05; done; exit 3"])
     said = run_until_said([dying, make("cometbft", [*SHELL, f"touch {gone}"])])
@@ -138,7 +138,7 @@ def test_who_lives_on_is_not_named(make: Callable[..., Process]) -> None:
 def test_nothing_outlives_the_program_that_started_it(tmp_path: Path) -> None:
     program = f"""
 import os, pathlib, sys, time
-from node_config.process import Process
+from node_config.localnet.process import Process
 process = Process("child", {SLEEP!r}, pathlib.Path({str(tmp_path)!r}),
                   pathlib.Path({str(tmp_path / "log")!r}))
 process.start()
@@ -166,7 +166,7 @@ def test_the_launcher_starts_nothing_for_a_parent_that_is_gone(tmp_path: Path) -
 def test_a_large_log_begins_anew(
     make: Callable[..., Process], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("node_config.process.LOG_BYTES_MAX", 3)
+    monkeypatch.setattr("node_config.localnet.process.LOG_BYTES_MAX", 3)
     process = make("car", FAIL)
     for _ in range(2):
         process.start()

@@ -103,7 +103,8 @@ WRONG = [
     (LINES, give_holds_a_deadline, "market.secured"),
     (PAYMENTS, set_progress(stage="STAGE_LINES"), "settlement.in_hand"),
     (IDLE, set_progress(slot="9223372036854775807"), "settlement.in_hand"),
-    (IDLE, set_progress(slot="0"), "settlement.in_hand"),
+    (IDLE, set_progress(slot="0", history_from="0"), "settlement.in_hand"),
+    (IDLE, set_progress(history_from="9223372036854775807"), "settlement.progress.history_from"),
 ]
 
 

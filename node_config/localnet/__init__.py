@@ -1,0 +1,1 @@
+"""Networks on this machine: their files, ports and processes."""

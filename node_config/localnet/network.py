@@ -1,0 +1,328 @@
+"""A network on this machine, kept running: N CometBFT nodes, N applications and a meter bridge.
+
+It promises that a process that ends is started again, that `stop` ends every process in order
+(bridge, CometBFT, applications), and that none outlives this program even if that is killed.
+
+    with Network(home) as network:
+        network.wait_for_height(10, deadline_s=30)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Self
+
+from client.errors import ClientError, MissingError, RpcError, UsageError
+from client.rpc import Rpc
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable
+from node_config.localnet.process import Process
+from node_config.localnet.unit import Stage, Unit
+
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 15.0
+POLL_S = 0.05
+PROBE_TIMEOUT_S = 2.0
+APP, COMETBFT, BRIDGE = "app", "cometbft", "bridge"
+# Name, command, folder, log.
+ProcessMaker = Callable[[str, Sequence[str], Path, Path], Process]
+
+
+class NetworkError(ClientError):
+    """The network does not do what it should. The text is one sentence."""
+
+    exit_code = 3
+
+
+class Network:
+    """The network in a folder that `setup.init_network` has made.
+
+    `say` gets a line for everything that an operator wants to know; `make_process` makes each
+    process from its name, command, folder and log. Raises ClientError.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        say: Callable[[str], None] | None = None,
+        make_process: ProcessMaker = Process,
+    ) -> None:
+        self.layout = load_layout(home.absolute())
+        self.rpc_urls = [node.rpc_url for node in self.layout.nodes]
+        self.bridge_address = str(self.layout.bridge.listen)
+        self._say = say or print_line
+        self._make_process = make_process
+        self._lock = threading.RLock()
+        self._cancelled = threading.Event()
+        self._stopping = threading.Event()
+        self._supervisor: threading.Thread | None = None
+        self._lock_file: IO[bytes] | None = None
+        self._units: dict[str, Unit] = {}
+
+    def start(self, deadline_s: float = START_DEADLINE_S) -> None:
+        """Starts everything and waits until blocks are made and the bridge listens.
+
+        Raises UsageError or MissingError before anything is started, and NetworkError if a process
+        fails or the deadline passes; then nothing is left running.
+        """
+        assert self._supervisor is None, "the network is running"
+        deadline = time.monotonic() + deadline_s
+        self._lock_file = lock_home(self.layout.home)
+        try:
+            require_startable(self.layout)
+            self._units = make_units(self.layout, self._say, self._make_process)
+            self._stopping.clear()
+            self._supervisor = threading.Thread(target=self._keep, name="network", daemon=True)
+            self._supervisor.start()
+            nodes = [node.name for node in self.layout.nodes]
+            self._want(nodes)
+            self._wait_until_up(nodes, deadline)
+            self._wait_for_new_block(deadline)
+            self._want([BRIDGE])
+            self._wait_until_up([BRIDGE], deadline)
+        except BaseException:
+            self.stop()
+            raise
+
+    def cancel(self) -> None:
+        """Makes a `start` that is under way fail soon; may be called by a signal handler."""
+        self._cancelled.set()
+
+    def stop(self) -> None:
+        """Ends every process in order; harmless if nothing runs."""
+        with self._lock:
+            for unit in self._units.values():
+                unit.is_wanted = False
+        # The lock is free while the processes take their time; the supervisor starts nothing now.
+        nodes = [self._units[node.name] for node in self.layout.nodes if self._units]
+        end_all([unit.stages[-1].process for unit in self._units.values() if unit not in nodes])
+        end_all([unit.stages[-1].process for unit in nodes])
+        end_all([unit.stages[0].process for unit in nodes])
+        # Only now: the processes end with the thread that started them.
+        self._stopping.set()
+        if self._supervisor is not None:
+            self._supervisor.join()
+            self._supervisor = None
+        self._units = {}
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop_unit(self, name: str) -> None:
+        """Ends a node, or the bridge, in order; it stays down until `start_unit`."""
+        with self._lock:
+            unit = self._units[name]
+            unit.is_wanted = False
+            for stage in reversed(unit.stages):
+                stage.process.end(STOP_DEADLINE_S)
+            unit.forget()
+
+    def start_unit(self, name: str, deadline_s: float = START_DEADLINE_S) -> None:
+        """Starts what `stop_unit` has ended, and waits until it is up."""
+        self._want([name])
+        self._wait_until_up([name], time.monotonic() + deadline_s)
+
+    def kill(self, name: str, process: str) -> None:
+        """Kills a process as kill -9 does: of a node its "app" or "cometbft", or the "bridge".
+
+        The supervisor starts its node, or the bridge, again.
+        """
+        self._get_process(name, process).send(signal.SIGKILL)
+
+    def get_pid(self, name: str, process: str) -> int:
+        """The process id; 0 while it is not running."""
+        return self._get_process(name, process).pid
+
+    def get_pids(self) -> list[int]:
+        """Of every process that is running."""
+        stages = [stage for unit in self._units.values() for stage in unit.stages]
+        return [stage.process.pid for stage in stages if stage.process.pid]
+
+    def require_running(self) -> None:
+        """Raises NetworkError if no node is left that could be started again."""
+        nodes = [self._units[node.name] for node in self.layout.nodes]
+        if not self._is_kept() or all(unit.is_given_up for unit in nodes):
+            raise NetworkError(f"no node is left running; see {self.layout.logs}")
+
+    def wait_for_height(
+        self, height: int, deadline_s: float, nodes: Sequence[str] | None = None
+    ) -> None:
+        """Waits until all nodes, or the named ones, have a block; raises NetworkError if not."""
+        deadline = time.monotonic() + deadline_s
+        for node in self.layout.nodes:
+            if nodes is None or node.name in nodes:
+                while (found := get_height(node)) < height:
+                    if time.monotonic() >= deadline:
+                        raise NetworkError(
+                            f"{node.name} is at height {found} after {deadline_s:g} s, not at "
+                            f"{height}; see {self.layout.logs}"
+                        )
+                    self._pause()
+
+    def _keep(self) -> None:
+        """The life of the thread that starts all processes."""
+        while not self._stopping.wait(POLL_S):
+            with self._lock:
+                for unit in self._units.values():
+                    unit.step(time.monotonic())
+
+    def _want(self, names: Sequence[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._units[name].is_wanted = True
+
+    def _wait_until_up(self, names: Sequence[str], deadline: float) -> None:
+        waiting = [self._units[name] for name in names]
+        while waiting := [unit for unit in waiting if not unit.is_up()]:
+            for unit in waiting:
+                if unit.failures:
+                    raise NetworkError(unit.problem)
+            if time.monotonic() >= deadline or not self._is_kept():
+                raise NetworkError(f"{waiting[0].name} is not up in time; see {self.layout.logs}")
+            self._pause()
+
+    def _wait_for_new_block(self, deadline: float) -> None:
+        height = max(get_height(node) for node in self.layout.nodes)
+        self.wait_for_height(height + 1, max(0.0, deadline - time.monotonic()))
+
+    def _is_kept(self) -> bool:
+        """Whether processes are being watched; False after a failure of the supervisor."""
+        return self._supervisor is not None and self._supervisor.is_alive()
+
+    def _pause(self) -> None:
+        if self._cancelled.wait(POLL_S):
+            raise NetworkError("the network was told to stop")
+
+    def _get_process(self, name: str, process: str) -> Process:
+        stages = {stage.process.name: stage.process for stage in self._units[name].stages}
+        return stages[BRIDGE if process == BRIDGE else f"{name}-{process}"]
+
+
+def make_units(
+    layout: Layout, say: Callable[[str], None], make_process: ProcessMaker
+) -> dict[str, Unit]:
+    """The nodes and the bridge, ready to be started."""
+    try:
+        cometbft = str(cometbft_binary())
+    except ToolchainError as error:
+        raise MissingError(str(error)) from error
+    layout.logs.mkdir(exist_ok=True)
+    units = [make_node(node, layout.logs, cometbft, say, make_process) for node in layout.nodes]
+    units.append(make_bridge(layout, say, make_process))
+    return {unit.name: unit for unit in units}
+
+
+def make_node(
+    node: NodeFiles,
+    logs: Path,
+    cometbft: str,
+    say: Callable[[str], None],
+    make_process: ProcessMaker,
+) -> Unit:
+    """A validator: its application, then CometBFT."""
+    app_name, comet_name = f"{node.name}-{APP}", f"{node.name}-{COMETBFT}"
+    app = [sys.executable, "-m", "abci_app", "--home", ".", "--address", node.proxy_app]
+    comet = [cometbft, "start", "--home", "."]
+    return Unit(
+        node.name,
+        [
+            Stage(
+                make_process(app_name, app, node.home, logs / f"{app_name}.log"),
+                lambda: is_listening(node),
+            ),
+            Stage(
+                make_process(comet_name, comet, node.home, logs / f"{comet_name}.log"),
+                lambda: get_height(node) > 0,
+            ),
+        ],
+        say,
+    )
+
+
+def make_bridge(layout: Layout, say: Callable[[str], None], make_process: ProcessMaker) -> Unit:
+    """The meter bridge."""
+    bridge = layout.bridge
+    bridge.home.mkdir(exist_ok=True)
+    command = [
+        *[sys.executable, "-m", "meter_bridge", "--home", "."],
+        *["--key", str(layout.keys / f"{bridge.key}.json")],
+        *["--node", layout.get_node(bridge.node).rpc_url, "--listen", str(bridge.listen)],
+    ]
+    process = make_process(BRIDGE, command, bridge.home, layout.logs / f"{BRIDGE}.log")
+    return Unit(BRIDGE, [Stage(process, lambda: can_connect(bridge.listen[:2]))], say)
+
+
+def lock_home(home: Path) -> IO[bytes]:
+    """Keeps a second supervisor out of the folder; closing the file, or dying, lets it in."""
+    file = (home / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UsageError(f"a network is running from {home} already; stop it first") from error
+    return file
+
+
+def end_all(processes: Sequence[Process]) -> None:
+    """Asks all to end at once, then waits for each."""
+    for process in processes:
+        process.send(signal.SIGTERM)
+    for process in processes:
+        process.wait_or_kill(STOP_DEADLINE_S)
+
+
+def get_height(node: NodeFiles) -> int:
+    """The latest block of a node; 0 while it does not answer."""
+    rpc = Rpc(node.rpc_url, timeout_s=PROBE_TIMEOUT_S)
+    try:
+        return rpc.status().latest_height
+    except RpcError:
+        return 0
+    finally:
+        rpc.close()
+
+
+def is_listening(node: NodeFiles) -> bool:
+    """Whether the application of a node takes connections."""
+    scheme, _, place = node.proxy_app.partition("://")
+    if scheme == "tcp":
+        host, _, port = place.rpartition(":")
+        return can_connect((host, int(port)))
+    # The path of a socket may have 107 bytes only; through the folder it is always short enough.
+    folder = os.open(node.home, os.O_PATH | os.O_DIRECTORY)
+    try:
+        path = place if place.startswith("/") else f"/proc/self/fd/{folder}/{place}"
+        return can_connect(path)
+    finally:
+        os.close(folder)
+
+
+def can_connect(address: str | tuple[str, int]) -> bool:
+    """Whether something listens at the path of a unix socket, or at a host and port."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as probe, contextlib.suppress(OSError):
+        probe.settimeout(PROBE_TIMEOUT_S)
+        probe.connect(address)
+        return True
+    return False
+
+
+def print_line(line: str) -> None:
+    """The default for `say`."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,53 @@
+"""Ports of a network: where they lie, and a row of them that is free."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from client.errors import MissingError
+from node_config.localnet.address import Address
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_BASE_PORT = 26656
+# Below the ports that Linux hands out by itself, so that no other program takes one by chance.
+LOWEST, HIGHEST = 20_000, 32_000
+STEP = 10
+# Behind the ports of node 0 to 3; the last digit is one that no node uses.
+_BRIDGE_OFFSET = 34
+
+
+class Ports(NamedTuple):
+    """The ports from a base port on."""
+
+    base: int
+
+    def p2p(self, number: int) -> int:
+        """Where other nodes reach node `number`."""
+        return self.base + STEP * number
+
+    def rpc(self, number: int) -> int:
+        """Where clients reach node `number`."""
+        return self.base + STEP * number + 1
+
+    @property
+    def bridge(self) -> int:
+        """Where meters reach the bridge."""
+        return self.base + _BRIDGE_OFFSET
+
+    def get_all(self, validators: int) -> list[int]:
+        """Every port of a network with so many validators."""
+        numbers = range(validators)
+        return [*map(self.p2p, numbers), *map(self.rpc, numbers), self.bridge]
+
+
+def find_free_ports(validators: int) -> Ports:
+    """Ports that nobody listens at now; raises MissingError if there are none."""
+    width = max(Ports(0).get_all(validators)) // STEP * STEP + STEP
+    rows = (HIGHEST - LOWEST) // width
+    for attempt in range(rows):
+        # Programs that search at the same time begin at different places.
+        ports = Ports(LOWEST + (os.getpid() + attempt) % rows * width)
+        if all(Address(LOOPBACK, port, "").is_free() for port in ports.get_all(validators)):
+            return ports
+    raise MissingError(f"there are no free ports between {LOWEST} and {HIGHEST}; end some programs")

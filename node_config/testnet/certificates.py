@@ -1,0 +1,73 @@
+"""Certificates for one bridge and its gateways, all signed by an authority that is then forgotten.
+
+The authority's key is never written, so that nobody can be let in later: for trials only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from node_config.localnet.ports import LOOPBACK
+
+CERTIFICATE, KEY, AUTHORITY = "tls.pem", "tls.key", "authority.pem"
+VALID_DAYS = 3650
+
+
+class Pair(NamedTuple):
+    """A certificate and its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+def write_certificates(server: Path, clients: Sequence[Path], hosts: Sequence[str]) -> None:
+    """Writes tls.pem, tls.key and authority.pem: the server's, which answers to `hosts` and on
+    loopback, into one folder, and a client's into each of the others.
+    """
+    authority = make_pair("authority", None)
+    names = [x509.DNSName(host) for host in hosts]
+    addresses = [x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
+    _write(server, make_pair(hosts[0], authority, [*names, *addresses]), authority)
+    gateway = make_pair("gateway", authority)
+    for client in clients:
+        _write(client, gateway, authority)
+
+
+def make_pair(name: str, issuer: Pair | None, hosts: Sequence[x509.GeneralName] = ()) -> Pair:
+    """A new key on P-256 with its certificate; without an issuer it is an authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(own)
+        .issuer_name(issuer.certificate.subject if issuer else own)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=VALID_DAYS))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if hosts:
+        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+    return Pair(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+
+
+def _write(folder: Path, pair: Pair, authority: Pair) -> None:
+    secret = pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    descriptor = os.open(folder / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret)
+    (folder / CERTIFICATE).write_bytes(pair.certificate.public_bytes(Encoding.PEM))
+    (folder / AUTHORITY).write_bytes(authority.certificate.public_bytes(Encoding.PEM))

@@ -1,0 +1,174 @@
+"""Fills the volumes of a test network, each with what its container needs and nothing else.
+
+    ROOT/node0/        a validator's folder (and node1, node2, node3)
+    ROOT/bridge/       the bridge's account, and its side of TLS
+    ROOT/meters/       keys of the simulated homes and meters, and a gateway's side of TLS
+    ROOT/operators/    for people: keyring of the operators, with an account `home0` and the key
+                       `meter0` of its meter, which nobody simulates; a gateway's side of TLS
+
+Volumes that are filled stay as they are, so that a network that is started again goes on. The keys
+are made in one place, which is right for trials only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
+
+from client.cli.common import Parser
+from client.errors import ClientError, MissingError, UsageError
+from client.keyring import Keyring
+from client.keys import AccountKey, MeterKey
+from node_config.accounts import GenesisAccount
+from node_config.genesis import GenesisMeter
+from node_config.localnet.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.setup import init_network
+from node_config.preset import Preset, load_preset
+from node_config.testnet.certificates import write_certificates
+from node_config.testnet.homes import HOMES_MAX, Street, get_meter_id, has_pv
+from node_config.toml import format_toml, read_toml
+
+VALIDATORS = 4
+P2P_PORT, RPC_PORT, METRICS_PORT = 26656, 26657, 26660
+CHAIN_ID = "blockenergy-testnet"
+BRIDGE, METERS, OPERATORS, KEYS = "bridge", "meters", "operators", "keys"
+COMPLETE = "complete"
+HOME_AMOUNT = 10_000_000_000
+CAPACITY_W = 17_300
+FEEDER = "feeder-1"
+_CONFIG_COMMENT = "Settings of this CometBFT node; the other validators are known by their hosts."
+
+
+def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
+    """Makes a network and spreads it over the folders in `root`; False if it was there already.
+
+    Raises UsageError if an earlier try was interrupted.
+    """
+    complete = root / OPERATORS / COMPLETE
+    if complete.exists():
+        return False
+    names = [f"node{number}" for number in range(VALIDATORS)]
+    for name in [*names, BRIDGE, METERS, OPERATORS]:
+        (root / name).mkdir(exist_ok=True)
+        if any((root / name).iterdir()):
+            raise UsageError(
+                f"{root / name} holds a part of a network only; remove the volumes and start again"
+            )
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "net"
+        people, simulated = Keyring(root / OPERATORS / KEYS), Keyring(root / METERS / KEYS)
+        street = _make_network(draft, preset, [people, *[simulated] * homes])
+        for name in names:
+            _adapt_config(draft / name / "config" / "config.toml")
+            shutil.copytree(draft / name, root / name, dirs_exist_ok=True)
+        shutil.copytree(draft / KEYS, root / OPERATORS / KEYS, dirs_exist_ok=True)
+        shutil.copy(draft / KEYS / f"{BRIDGE}.json", root / BRIDGE / "key.json")
+    street.write(root / METERS)
+    write_certificates(root / BRIDGE, [root / METERS, root / OPERATORS], [BRIDGE, "localhost"])
+    complete.touch()
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m node_config.testnet.setup`; returns the exit status."""
+    parser = Parser(prog="python -m node_config.testnet.setup", description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("/testnet"), help="default: /testnet")
+    parser.add_argument("--preset", default="localnet", help="default: localnet")
+    parser.add_argument("--homes", type=_parse_homes, default=6, help=f"0 to {HOMES_MAX}")
+    try:
+        options = parser.parse_args(arguments)
+        is_new = write_volumes(options.root, load_preset(options.preset), options.homes)
+    except ClientError as error:
+        print(f"setup: {error.sentence}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"setup: {error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+        return MissingError.exit_code
+    print("The volumes are filled." if is_new else "The volumes hold a network; it goes on.")
+    return 0
+
+
+def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> Street:
+    """Writes the files of an ordinary network with homes in it, each with its keys in a keyring."""
+    accounts, meters = [], []
+    for number, keyring in enumerate(keyrings):
+        key, meter_key = AccountKey.generate(), MeterKey.generate()
+        keyring.add(f"home{number}", key, None)
+        keyring.add(f"meter{number}", meter_key, None)
+        role = ROLE_PROSUMER if has_pv(number) else ROLE_CONSUMER
+        accounts.append(GenesisAccount(key.address, (role,), HOME_AMOUNT, f"home{number}"))
+        meters.append(
+            GenesisMeter(
+                get_meter_id(number),
+                key.address,
+                FEEDER,
+                CAPACITY_W,
+                meter_key.pub_key,
+                energy_source=ENERGY_SOURCE_SOLAR if has_pv(number) else ENERGY_SOURCE_UNSPECIFIED,
+            )
+        )
+    now_s = int(time.time())
+    init_network(
+        draft,
+        VALIDATORS,
+        preset=_reach_from_containers(preset),
+        chain_id=CHAIN_ID,
+        accounts=accounts,
+        meters=meters,
+        genesis_time_s=now_s,
+    )
+    metering, market = preset.params["metering"], preset.params["market"]
+    return Street(
+        homes=len(keyrings) - 1,
+        # The first one that the chain sees as a whole.
+        first_slot=now_s // metering["slot_length_s"] + 1,
+        slot_length_s=metering["slot_length_s"],
+        represented_duration_s=metering["represented_duration_s"],
+        reading_deadline_s=metering["reading_deadline_s"],
+        price_low_per_kwh=market["price_low_per_kwh"],
+        price_high_per_kwh=market["price_high_per_kwh"],
+    )
+
+
+def _reach_from_containers(preset: Preset) -> Preset:
+    """The same, listening at every address of a container; who gets there, the networks say."""
+    own: dict[str, dict[str, Any]] = {
+        "p2p": {"laddr": f"tcp://0.0.0.0:{P2P_PORT}", "allow_duplicate_ip": False},
+        "rpc": {"laddr": f"tcp://0.0.0.0:{RPC_PORT}"},
+        "instrumentation": {"prometheus": True, "prometheus_listen_addr": f":{METRICS_PORT}"},
+    }
+    sections = {name: {**preset.cometbft.get(name, {}), **section} for name, section in own.items()}
+    return replace(preset, cometbft={**preset.cometbft, **sections})
+
+
+def _adapt_config(path: Path) -> None:
+    """Peers have the names of their links' ends in compose.yaml, and all the same port."""
+    content = read_toml(path)
+    ports = Ports(DEFAULT_BASE_PORT)
+    hosts = {f"{LOOPBACK}:{ports.p2p(number)}": f"peer{number}" for number in range(VALIDATORS)}
+    peers = []
+    for peer in content["p2p"]["persistent_peers"].split(","):
+        node_id, _, address = peer.partition("@")
+        peers.append(f"{node_id}@{hosts[address]}:{P2P_PORT}")
+    content["p2p"]["persistent_peers"] = ",".join(peers)
+    path.write_text(format_toml(_CONFIG_COMMENT, content))
+
+
+def _parse_homes(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= HOMES_MAX:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {HOMES_MAX}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Changes of parameters, in tests and in simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from blockenergy.params.v1 import query_pb2, tx_pb2
+from google.protobuf import descriptor_pool, message_factory
+
+from tests.support import cast
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from tests.support.simulation import Simulation
+
+# What a simulation changes, and to what; some of it cannot work.
+DRAWN: list[tuple[str, str, list[Any]]] = [
+    ("metering", "reading_deadline_s", [0, 60, 90, 150]),
+    ("metering", "capacity_tolerance_permille", [0, 50, 1_001]),
+    ("metering", "slot_length_s", [60, 900]),
+    ("settlement", "backstop", ["backstop", "treasury", "fred"]),
+    ("settlement", "accounts_per_block_max", [4, 8, 100]),
+    ("settlement", "history_slots", [2, 3, 6]),
+    ("settlement", "pruned_per_block_max", [5, 100]),
+    ("bank", "expiries_per_block_max", [0, 1, 100]),
+    ("registry", "feeders_max", [3, 4, 6]),
+    ("registry", "capacity_max_w", [20_000, 1_000_000]),
+    ("storage", "capacity_max_wh", [1_000, 1_000_000]),
+    ("auth", "memo_bytes_max", [256, 200]),
+    ("params", "authority", ["distributor", "fred"]),
+]
+
+
+def get(world: World, module: str, slot: int = 0) -> Any:
+    """The parameters of a module, the newest or those of a slot."""
+    packed = _query(world, module, slot)
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(packed.type_url[1:])
+    return message_factory.GetMessageClass(descriptor).FromString(packed.value)
+
+
+def update(world: World, module: str, signer: str = "distributor", **changes: Any) -> bytes:
+    """A signed change of some fields; texts are names of people."""
+    params, packed = get(world, module), _query(world, module, 0)
+    for name, value in changes.items():
+        setattr(params, name, cast.address_text(value) if isinstance(value, str) else value)
+    packed.value = params.SerializeToString(deterministic=True)
+    message = tx_pb2.MsgUpdateParams(authority=cast.address_text(signer), params=packed)
+    return world.sign(signer, message)
+
+
+def update_params(sim: Simulation) -> bytes:
+    """The authority changes a parameter; now and then somebody else tries to."""
+    module, name, values = sim.random.choice(DRAWN)
+    signer = sim.random.choice(["distributor"] * 9 + [sim.anybody()])
+    return update(sim.world, module, signer, **{name: sim.random.choice(values)})
+
+
+def _query(world: World, module: str, slot: int) -> Any:
+    return world.query(
+        "/blockenergy.params.v1.Query/ModuleParams",
+        query_pb2.QueryModuleParamsRequest(module=module, slot=slot),
+        query_pb2.QueryModuleParamsResponse,
+    ).params
+
+
+ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [(3, update_params)]
