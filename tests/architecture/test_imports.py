@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source import Import, SourceFile, exported_names, list_source, write_source
+from tests.support.source import ROOT, Import, SourceFile, exported_names, list_source, write_source
 
 STANDARD_LIBRARY = {
     "__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools",
@@ -29,6 +29,15 @@ USES: dict[str, set[str]] = {
     "storage": {"market", "metering", "registry"},
     "settlement": {"bank", "market", "metering", "registry", "storage"},
     "params": {"market", "registry"},
+}
+# The rooms of the market, and which others each may use. Files of the market itself bind them.
+ROOMS: dict[str, set[str]] = {
+    "clearing": set(),
+    "grid": set(),
+    "positions": {"grid"},
+    "pool": {"grid", "positions"},
+    "offers": {"grid", "positions"},
+    "auction": {"clearing", "grid", "positions", "offers"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around messages.
 ENTRIES = {"ante", "app", "genesis", "keyspace", "ruleset", "transactions"}
@@ -111,6 +120,21 @@ def test_the_parts_around_the_rules_see_only_their_doors(file: SourceFile) -> No
     ]
     wrong += _hidden_names(file, "")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("file", CHAIN, ids=lambda file: file.module)
+def test_a_room_of_the_market_uses_only_those_below_it(file: SourceFile) -> None:
+    own = file.module.removeprefix("chain.market.").split(".")[0]
+    if not file.module.startswith("chain.market.") or own not in ROOMS:
+        return
+    used = {way.split(".")[0] for _, other, way in references(file) if other == "market"}
+    wrong = (used & ROOMS.keys()) - ROOMS[own] - {own}
+    assert not wrong, f"{file.at(1)}: {own} may not use {sorted(wrong)}"
+
+
+def test_the_rooms_of_the_market_are_its_folders() -> None:
+    folders = {path.parent.name for path in (ROOT / "chain" / "market").glob("*/__init__.py")}
+    assert folders == ROOMS.keys()
 
 
 def _hidden_names(file: SourceFile, own: str) -> Iterator[str]:

@@ -16,7 +16,6 @@ from chain.runtime.sections import successor
 from chain.runtime.store import CacheStore, MemoryStore
 from chain.runtime.values import Amount, Record
 from tests.support.properties import examples
-from tests.support.store import SortedStore
 
 numbers = st.one_of(st.integers(0, 300), st.integers(0, 2**64 - 1))
 addresses = st.binary(min_size=20, max_size=20)
@@ -314,87 +313,3 @@ class TestAgainstADict:
         old = sum(key[0] < before for key, _ in entries)
         assert removed == min(old, limit)
         assert list(BY_NUMBER.items(state)) == entries[removed:]
-
-
-class TestOverlays:
-    @given(st.lists(st.tuples(st.integers(0, 30), st.one_of(st.none(), st.integers(0, 9)))))
-    @examples(200)
-    def test_merged_layers_are_one_layer(self, steps: list[tuple[int, int | None]]) -> None:
-        flat, lowest = SortedStore(), CacheStore(MemoryStore())
-        top = CacheStore(lowest)
-        for number, (key, value) in enumerate(steps):
-            name = bytes([key])
-            flat.apply({name: None if value is None else bytes([value])})
-            if value is None:
-                top.delete(name)
-            else:
-                top.set(name, bytes([value]))
-            expected = list(flat.items(b"", b"\xff"))
-            assert list(top.items(b"", b"\xff")) == expected
-            assert list(top.items(b"\x05", b"\x10", reverse=True)) == [
-                entry for entry in expected[::-1] if b"\x05" <= entry[0] < b"\x10"
-            ]
-            if number % 3 == 0:
-                top.merge_into(lowest)
-                top = CacheStore(lowest)
-
-    def test_what_is_not_merged_leaves_no_trace(self) -> None:
-        below = CacheStore(MemoryStore({b"a": b"1"}))
-        above = CacheStore(below)
-        above.set(b"a", b"2")
-        above.delete(b"a")
-        above.set(b"b", b"3")
-        assert below.get(b"a") == b"1"
-        assert list(below.items(b"", b"z")) == [(b"a", b"1")]
-
-    @given(
-        st.dictionaries(st.integers(0, 90), st.integers(0, 9)),
-        st.dictionaries(st.integers(0, 90), st.one_of(st.none(), st.integers(0, 9))),
-        st.sets(st.integers(0, 90)),
-        st.booleans(),
-    )
-    @examples(200)
-    def test_what_is_read_ahead_is_what_is_there(
-        self,
-        below: dict[int, int],
-        changes: dict[int, int | None],
-        ahead: set[int],
-        changed_before: bool,
-    ) -> None:
-        """Few keys of many and many of few, changed before they are read ahead or after."""
-        lowest = MemoryStore({bytes([key]): bytes([value]) for key, value in below.items()})
-        overlay, plain = CacheStore(lowest), CacheStore(lowest)
-        if not changed_before:
-            overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
-        for key, value in changes.items():
-            for each in (overlay, plain):
-                if value is None:
-                    each.delete(bytes([key]))
-                else:
-                    each.set(bytes([key]), bytes([value]))
-        if changed_before:
-            overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
-        assert overlay.changes == plain.changes
-        for key in range(91):
-            assert overlay.get(bytes([key])) == plain.get(bytes([key]))
-
-    def test_an_iteration_does_not_see_changes_made_meanwhile(self) -> None:
-        overlay = CacheStore(MemoryStore({bytes([n]): b"x" for n in range(4)}))
-        overlay.set(b"\x02", b"y")
-        seen = []
-        for key, _ in overlay.items(b"", b"\xff"):
-            seen.append(key[0])
-            overlay.delete(bytes([key[0] + 1]))
-            overlay.set(bytes([key[0] + 100]), b"z")
-        assert seen == [0, 1, 2, 3]
-
-    @given(st.dictionaries(st.binary(max_size=3), st.binary(min_size=1, max_size=2)))
-    @examples(100)
-    def test_the_test_store_reads_as_the_plain_one(self, entries: dict[bytes, bytes]) -> None:
-        plain, quick = MemoryStore(entries), SortedStore()
-        quick.apply(entries)
-        quick.apply(dict.fromkeys(list(entries)[::2]))
-        plain.apply(dict.fromkeys(list(entries)[::2]))
-        assert list(quick.items(b"", b"\xff" * 4)) == list(plain.items(b"", b"\xff" * 4))
-        reverse = list(quick.items(b"\x20", b"\x90", reverse=True))
-        assert reverse == list(plain.items(b"\x20", b"\x90", reverse=True))
