@@ -30,6 +30,7 @@ PACKAGES = ("abci_app", "chain")
 FILES = (
     *("chain/runtime/*.py", "chain/ante.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
+    "chain/market/open_slot.py",
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
     *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
     *("abci_app/history.py", "abci_app/snapshot.py"),

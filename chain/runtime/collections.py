@@ -25,7 +25,7 @@ B = TypeVar("B")
 X = TypeVar("X")
 
 _SENTENCE_CHARACTERS_MAX = 500
-# No id at which a chain begins is so high that it could run out of them.
+# Ids of a genesis document are below this, so that a chain never runs out of them.
 _ID_LIMIT = 1 << 62
 # The value of an index entry, whose key says everything.
 _INDEXED = b"\x01"
@@ -54,14 +54,14 @@ class Schema:
         return bytes([self.number, number])
 
     def add(self, collection: Map[Any, Any] | Item[Any]) -> None:
-        """Takes in a collection; its name and number must be new."""
+        """Adds a collection; its name and number must be new."""
         for other in self.collections:
             assert other.name != collection.name
         self._require_new(collection.prefix)
         self.collections.append(collection)
 
     def add_index(self, index: Index[Any, Any, Any]) -> None:
-        """Takes in an index; its number must be new."""
+        """Adds an index; its number must be new."""
         self._require_new(index.prefix)
         self.indexes.append(index)
 
@@ -118,12 +118,12 @@ class Map(Generic[K, V]):
         return None if data is None else self.value.decode(data)
 
     def get_shared(self, state: HasStore, key: K) -> V | None:
-        """As `get`, for a caller that only looks: the value must not be changed."""
+        """As `get`, for reading only: the value must not be changed."""
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode_shared(data)
 
     def read_ahead(self, state: HasStore, keys: Iterable[K]) -> None:
-        """Reads the values under ascending keys at once, because they are about to be needed."""
+        """Reads the values under ascending keys in one go, because they are about to be needed."""
         encode = self.key.encode
         state.store.read_ahead([self.prefix + encode(key) for key in keys])
 
@@ -132,7 +132,7 @@ class Map(Generic[K, V]):
         return state.store.get(self.prefix + self.key.encode(key)) is not None
 
     def set(self, state: HasStore, key: K, value: V) -> None:
-        """Puts a value under a key."""
+        """Sets the value under a key."""
         for index in self.indexes:
             index.change(state, key, self.get(state, key), value)
         state.store.set(self.prefix + self.key.encode(key), self.value.encode(value))
@@ -187,7 +187,7 @@ class Map(Generic[K, V]):
         ]
 
     def load(self, state: HasStore, document: Any) -> None:
-        """Puts in all entries of an export; raises ValueError where one does not fit."""
+        """Adds all entries of an export; raises ValueError at an invalid one."""
         if not isinstance(document, list):
             raise ValueError("a list is expected")
         for number, entry in enumerate(document):
@@ -201,8 +201,8 @@ class Map(Generic[K, V]):
     def _load_entry(self, state: HasStore, key_json: Any, value_json: Any) -> None:
         key, value = self.key.from_json(key_json), self.value.from_json(value_json)
         if self.has(state, key):
-            raise ValueError(f"the key {key_json} stands twice")
-        # The indexes refuse a value that has no place in their order.
+            raise ValueError(f"the key {key_json} occurs twice")
+        # An index rejects a value that has no index key, such as an invalid address.
         self.set(state, key, value)
 
 
@@ -265,11 +265,11 @@ class Index(Generic[X, K, V]):
         return Section(self.prefix, shared, self.of.key, _nothing)
 
     def check_invariants(self, state: HasStore) -> list[str]:
-        """A sentence if it is not what follows from the map."""
+        """A sentence if it does not follow from the map."""
         expected = {(self._by(key, value), key) for key, value in self.of.items(state)}
         if set(self.items(state)) == {entry for entry in expected if entry[0] is not None}:
             return []
-        return [f"the index of {self.of.name} does not fit them"]
+        return [f"an index of {self.of.name} does not follow from them"]
 
 
 def _nothing(_: bytes) -> None:
@@ -292,7 +292,7 @@ class Item(Generic[V]):
         return self._value.decode(data)
 
     def get_shared(self, state: HasStore) -> V:
-        """As `get`, for a caller that only looks: the value must not be changed."""
+        """As `get`, for reading only: the value must not be changed."""
         data = state.store.get(self.prefix)
         assert data is not None, f"{self.name} is not set"
         return self._value.decode_shared(data)
@@ -315,7 +315,7 @@ class Item(Generic[V]):
 
 
 class Sequence(Item[int]):
-    """Ids that are never given twice: 1, 2, 3 and so on."""
+    """Ids that are never assigned twice: 1, 2, 3 and so on."""
 
     def __init__(self, schema: Schema, number: int, name: str) -> None:
         super().__init__(schema, number, name, Amount())
@@ -327,17 +327,17 @@ class Sequence(Item[int]):
         return number
 
     def last(self, state: HasStore) -> int:
-        """The id given last; 0 if none was."""
+        """The last id assigned; 0 if there is none."""
         data = state.store.get(self.prefix)
         return 0 if data is None else int.from_bytes(data, "big")
 
     def load(self, state: HasStore, document: Any) -> None:
-        """Takes the id given last; raises ValueError if that leaves too few to be given."""
+        """Takes the last id assigned; raises ValueError if it leaves too few."""
         number = self._value.from_json(document)
         if number >= _ID_LIMIT:
             raise ValueError(f"{number} is too large")
         self.set(state, number)
 
     def export(self, state: HasStore) -> Any:
-        """The id given last."""
+        """The last id assigned."""
         return str(self.last(state))

@@ -185,7 +185,7 @@ class TestSchema:
             ),
             (
                 {"params": {}, "ids": "0", "by_number": [{"key": ["1", "a"], "value": "5"}] * 2},
-                "entry 1: the key .* stands twice",
+                "entry 1: the key .* occurs twice",
             ),
             ({"params": {}, "ids": str(2**63)}, "test.ids: .* too large"),
             ({"params": {}, "ids": str(2**62)}, "test.ids: .* too large"),
@@ -298,7 +298,7 @@ class TestAgainstADict:
             state.store.delete(key)
         else:
             state.store.set(key, b"\x01")
-        assert BY_DEADLINE.check_invariants(state) == ["the index of holds does not fit them"]
+        assert BY_DEADLINE.check_invariants(state) == ["an index of holds does not follow from them"]
 
     @given(steps, st.integers(0, 6), st.integers(0, 10))
     @examples(100)
