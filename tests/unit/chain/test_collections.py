@@ -298,7 +298,9 @@ class TestAgainstADict:
             state.store.delete(key)
         else:
             state.store.set(key, b"\x01")
-        assert BY_DEADLINE.check_invariants(state) == ["an index of holds does not follow from them"]
+        assert BY_DEADLINE.check_invariants(state) == [
+            "an index of holds does not follow from them"
+        ]
 
     @given(steps, st.integers(0, 6), st.integers(0, 10))
     @examples(100)

@@ -275,7 +275,7 @@ def test_what_is_no_document_is_refused(document: Any) -> None:
 def test_an_entry_that_stands_twice_is_refused() -> None:
     document = documents.expand(STREET)
     document["bank"]["balances"].append(document["bank"]["balances"][3])
-    assert "stands twice" in refusal(document)
+    assert "occurs twice" in refusal(document)
 
 
 def busy_street() -> World:

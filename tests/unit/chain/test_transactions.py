@@ -359,5 +359,5 @@ class TestQueries:
         index_key = next(key for key in world.store.data if not app.KEYSPACE.is_in_tree(key))
         world.store.apply({index_key: None})
         assert app.check_invariants(world.store) == [
-            "registry: the index of meters does not fit them"
+            "registry: an index of meters does not follow from them"
         ]
