@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from chain.market.clearing import (
     Book,
-    Line,
+    Branch,
     Network,
     NodeOrders,
     Order,
@@ -129,7 +129,7 @@ def make_network(rng: random.Random, size: int, *, fees: bool) -> Network:
         start, forward_wh = rng.randrange(end), make_capacity(rng)
         backward_wh = make_capacity(rng) if fees else forward_wh
         fee = rng.randint(1, FEE_MAX) if fees else 0
-        lines.append(Line(start, end, forward_wh, backward_wh, fee))
+        lines.append(Branch(start, end, forward_wh, backward_wh, fee))
     return Network(nodes, lines, Pool(CURVE))
 
 

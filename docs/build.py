@@ -24,6 +24,7 @@ from google.protobuf.descriptor import (
     MethodDescriptor,
     ServiceDescriptor,
 )
+from lifecycles import make_diagram
 
 from chain.app import MODULES
 from client.catalog import Operation, get_codespace, get_messages, get_module, get_queries
@@ -118,6 +119,7 @@ def make_page(page: str, files: list[FileDescriptor]) -> str:
     lines += section("Records", map(make_record, list_messages(files, is_record)))
     lines += section("Values", map(make_enum, list_enums(files)))
     lines += section("Refusals", map(make_refusals, list_errors(files)))
+    lines += section("Lifecycles", make_lifecycles(page))
     lines += section("State", make_state(page))
     return "\n".join(lines).rstrip() + "\n"
 
@@ -227,6 +229,13 @@ def make_refusals(enum: EnumDescriptor) -> list[str]:
         *make_table(("code", "name", "sentence"), rows),
         "",
     ]
+
+
+def make_lifecycles(page: str) -> Iterator[list[str]]:
+    """The state machines of the module's records, as diagrams."""
+    for module in MODULES:
+        if module.name == page:
+            yield from (make_diagram(lifecycle) for lifecycle in module.lifecycles)
 
 
 def make_state(page: str) -> Iterator[list[str]]:

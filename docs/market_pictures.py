@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from chain.market.clearing import (
     Book,
-    Line,
+    Branch,
     Network,
     NodeOrders,
     Order,
@@ -25,7 +25,13 @@ from chain.market.clearing import (
     verify_clearing,
     verify_network_clearing,
 )
-from chain.market.rules import Curve, compute_buy_cost, compute_funding, compute_marginal_price
+from chain.market.rules import (
+    Curve,
+    compute_average_price,
+    compute_funding,
+    compute_marginal_price,
+    compute_payment,
+)
 
 FOLDER = Path(__file__).resolve().parent / "images"
 # Colours that differ in brightness as well, for those who do not tell red from green.
@@ -62,7 +68,7 @@ def draw_pool(path: Path) -> None:
     panel.fill_between(
         [wh / 1000 for wh in area], [get_cents(wh) for wh in area], color=BID, alpha=0.35
     )
-    cost = compute_buy_cost(CURVE, 0, bought_wh) / 1e6
+    cost = compute_payment(compute_average_price(CURVE, 0, bought_wh), bought_wh) / 1e6
     panel.annotate(
         f"buying 10 kWh from balance\ncosts the area: {cost:.2f} EUR",
         (5, 10),
@@ -144,7 +150,7 @@ def draw_feeder(path: Path) -> None:
     figure, panel = make_panel((7.6, 3.0))
     orders = ("ask 20 ct, 30 kWh", "bid 30 ct, 4 kWh\nbid 25 ct, 6 kWh", "ask 5 ct, 8 kWh")
     spots = list(PLACES.values())
-    for line, flow, rent in zip(network.lines, outcome.flows, outcome.rents, strict=True):
+    for line, flow, rent in zip(network.branches, outcome.flows, outcome.rents, strict=True):
         (x0, y0), (x1, y1) = spots[line.start], spots[line.end]
         panel.plot([x0, x1], [y0, y1], color=ASK, linewidth=3, zorder=1)
         arrow = "→" if (flow > 0) == (x1 > x0) else "←"
@@ -187,7 +193,7 @@ def make_feeder() -> Network:
         NodeOrders([], make_orders(3, [(5, 8)])),
     ]
     first, second = (capacity * 1000 for capacity in CAPACITIES_KWH)
-    return Network(nodes, [Line(0, 1, first, first), Line(1, 2, second, second)])
+    return Network(nodes, [Branch(0, 1, first, first), Branch(1, 2, second, second)])
 
 
 def make_orders(first: int, steps: Sequence[tuple[int, int]]) -> list[Order]:

@@ -8,7 +8,7 @@ from blockenergy.bank.v1 import query_pb2, tx_pb2
 from cosmos.bank.v1beta1 import query_pb2 as cosmos_query_pb2
 from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
 
-from chain.bank import msgs, queries
+from chain.bank import lifecycle, msgs, queries
 from chain.bank.block import end_block
 from chain.bank.genesis import validate_genesis, validate_params
 from chain.bank.invariants import hold_ids, no_zero_balances, supply
@@ -26,6 +26,7 @@ from chain.bank.keeper import (
     reserve,
     transfer,
     transfer_up_to,
+    void,
 )
 from chain.bank.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -45,6 +46,7 @@ MODULE = Module(
     queries=queries,
     end_block=end_block,
     invariants=(supply, no_zero_balances, hold_ids),
+    lifecycles=(lifecycle.HOLD,),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,
@@ -65,4 +67,5 @@ __all__ = [
     "reserve",
     "transfer",
     "transfer_up_to",
+    "void",
 ]

@@ -1,4 +1,4 @@
-"""What the bank does by itself in every block: end the holds whose deadline has come."""
+"""What the bank does in every block, without a message: it ends holds at their deadline."""
 
 from __future__ import annotations
 
@@ -7,29 +7,26 @@ from itertools import islice
 from blockenergy.bank.v1 import events_pb2
 
 from chain.bank import keeper
+from chain.bank.lifecycle import HOLD, HoldEvent, get_hold_status
 from chain.bank.state import HOLDS, HOLDS_BY_DEADLINE, PARAMS
 from chain.runtime import bech32
 from chain.runtime.context import Context
-from chain.runtime.keys import U64
 
 
 def end_block(ctx: Context) -> None:
-    """Gives expired holds back to their owners, the oldest first, so many per block."""
+    """Returns expired holds to their owners, the earliest first, a bounded number per block."""
     limit = PARAMS.get(ctx).expiries_per_block_max
-    expired = []
-    for index_key, key in islice(HOLDS_BY_DEADLINE.keys(ctx), limit):
-        if U64.decode(index_key[:8]) > ctx.block.time_s:
-            break
-        expired.append(key)
-    for key in expired:
+    due = HOLDS_BY_DEADLINE.items(ctx, before=ctx.block.time_s + 1)
+    for _, key in list(islice(due, limit)):
         _expire(ctx, key)
 
 
 def _expire(ctx: Context, key: tuple[bytes, int]) -> None:
     owner, hold_id = key
     hold = HOLDS.get(ctx, key)
-    assert hold is not None, "an index points to a hold that is not there"
-    keeper.post(ctx, owner, hold_id, owner, 0)
+    assert hold is not None, "an index points to a missing hold"
+    HOLD.next(get_hold_status(hold, ctx.block.time_s), HoldEvent.EXPIRE)
+    keeper.void(ctx, owner, hold_id)
     ctx.emit(
         events_pb2.EventHoldEnded(
             hold_id=hold_id,

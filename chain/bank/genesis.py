@@ -1,4 +1,4 @@
-"""What a genesis document must promise about money."""
+"""Checks of the bank's part of a genesis document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chain.runtime.collections import GenesisError, HasStore
 
 
 def validate_params(state: HasStore) -> None:
-    """Raises GenesisError unless limits make sense."""
+    """Raises GenesisError unless limits are valid."""
     params = PARAMS.get(state)
     if not 0 < params.expiries_per_block_max <= 100_000:
         raise GenesisError("bank.params.expiries_per_block_max: 1 to 100000 is expected")

@@ -1,4 +1,4 @@
-"""What always holds of money."""
+"""Invariants of money."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def no_zero_balances(state: HasStore) -> list[str]:
 
 
 def hold_ids(state: HasStore) -> list[str]:
-    """Every hold has an id that was given out."""
+    """Every hold has an id of the sequence."""
     last = HOLD_IDS.last(state)
     return [
         f"hold {number} was never given" for (_, number), _ in HOLDS.items(state) if number > last

@@ -1,7 +1,7 @@
 """Moving money: the verbs that other modules use.
 
-Each verb keeps the sum of balances and holds equal to the supply. A verb refuses before it
-changes anything.
+Each verb keeps the sum of balances and holds equal to the supply. A verb rejects before it
+writes anything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BankError = ErrorCodes("bank", errors_pb2.Error.DESCRIPTOR)
 
 
 def module_account(name: str) -> bytes:
-    """The address of an account that belongs to a module and that nobody can sign for."""
+    """The address of a module's account, for which nobody can sign."""
     return hashlib.sha256(f"blockenergy module account {name}".encode()).digest()[:20]
 
 
@@ -46,7 +46,7 @@ def get_hold(state: HasStore, owner: bytes, hold_id: int) -> state_pb2.Hold | No
 
 
 def transfer(ctx: Context, source: bytes, target: bytes, denom: str, amount: int) -> None:
-    """Moves money; refuses if the balance does not cover it."""
+    """Moves money; rejects an amount that the balance does not cover."""
     _take(ctx, source, denom, amount)
     _give(ctx, target, denom, amount)
 
@@ -73,7 +73,7 @@ def require_balance(state: HasStore, owner: bytes, denom: str, amount: int) -> i
 def reserve(
     ctx: Context, owner: bytes, denom: str, amount: int, beneficiary: str = "", deadline_s: int = 0
 ) -> int:
-    """Sets money aside and returns the id of the hold; refuses if the balance does not cover it."""
+    """Puts money on hold and returns the id of the hold; rejects an uncovered amount."""
     _take(ctx, owner, denom, amount)
     hold_id = HOLD_IDS.next(ctx)
     hold = state_pb2.Hold(
@@ -84,7 +84,7 @@ def reserve(
 
 
 def extend(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
-    """Adds to a hold; refuses if the balance does not cover it."""
+    """Adds to a hold; rejects an amount that the balance does not cover."""
     hold = _require_hold(ctx, owner, hold_id)
     _take(ctx, owner, hold.denom, amount)
     hold.amount += amount
@@ -92,7 +92,7 @@ def extend(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
 
 
 def release(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
-    """Gives part of a hold back to its owner; the hold goes on, even if it is empty."""
+    """Returns part of a hold to its owner; the hold stays, even if it is empty."""
     hold = _require_hold(ctx, owner, hold_id)
     require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
     hold.amount -= amount
@@ -101,7 +101,7 @@ def release(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
 
 
 def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -> int:
-    """Pays from a hold and ends it; returns what flowed back to the owner."""
+    """Pays from a hold and ends it; returns what went back to the owner."""
     hold = _require_hold(ctx, owner, hold_id)
     require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
     rest = hold.amount - amount
@@ -111,8 +111,13 @@ def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -
     return rest
 
 
+def void(ctx: Context, owner: bytes, hold_id: int) -> int:
+    """Ends a hold and returns all of it to its owner; returns the amount."""
+    return post(ctx, owner, hold_id, owner, 0)
+
+
 def mint(ctx: Context, target: bytes, denom: str, amount: int) -> None:
-    """Makes money; refuses if the supply would pass 2^63 - 1."""
+    """Creates money; rejects an amount with which the supply would exceed 2^63 - 1."""
     info = require_denom(ctx, denom)
     require(info.supply + amount <= AMOUNT_MAX, BankError.SUPPLY_TOO_LARGE)
     info.supply += amount
@@ -121,7 +126,7 @@ def mint(ctx: Context, target: bytes, denom: str, amount: int) -> None:
 
 
 def burn(ctx: Context, source: bytes, denom: str, amount: int) -> None:
-    """Ends money; refuses if the balance does not cover it."""
+    """Destroys money; rejects an amount that the balance does not cover."""
     info = require_denom(ctx, denom)
     _take(ctx, source, denom, amount)
     info.supply -= amount
@@ -129,7 +134,7 @@ def burn(ctx: Context, source: bytes, denom: str, amount: int) -> None:
 
 
 def require_denom(state: HasStore, denom: str) -> state_pb2.Denom:
-    """The denomination; refuses an unknown one."""
+    """The denomination; rejects an unknown one."""
     info = DENOMS.get(state, denom)
     if info is None:
         raise ChainError(BankError.DENOM_UNKNOWN)

@@ -1,4 +1,4 @@
-"""What participants can do with money."""
+"""Messages of participants about money."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
 from chain import registry
 from chain.bank import keeper
 from chain.bank.keeper import BankError
+from chain.bank.lifecycle import HOLD, HoldEvent, get_hold_status
 from chain.bank.state import DENOMS, PARAMS
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError, SdkError, require
@@ -100,19 +101,21 @@ def reserve(ctx: Context, msg: tx_pb2.MsgReserve) -> tx_pb2.MsgReserveResponse:
 
 
 def post_hold(ctx: Context, msg: tx_pb2.MsgPostHold) -> tx_pb2.MsgPostHoldResponse:
-    """Takes a hold, whole or in part; the rest flows back to its owner."""
+    """Takes a hold, in whole or in part; the rest returns to its owner."""
     amount = decode_amount(msg.amount)
-    hold = _require_own_hold(ctx, msg.owner, msg.hold_id, msg.beneficiary)
+    hold = _require_own_hold(ctx, msg.owner, msg.hold_id, msg.beneficiary, HoldEvent.POST)
     fits = hold.denom == msg.amount.denom and amount <= hold.amount
     require(fits, BankError.HOLD_TOO_SMALL, f"{hold.amount}{hold.denom}")
-    _end_hold(ctx, msg.owner, msg.hold_id, hold, amount)
+    rest = keeper.post(ctx, decode_address(msg.owner), msg.hold_id, ctx.signer, amount)
+    _announce_end(ctx, msg.owner, msg.hold_id, hold, posted=amount, returned=rest)
     return tx_pb2.MsgPostHoldResponse()
 
 
 def void_hold(ctx: Context, msg: tx_pb2.MsgVoidHold) -> tx_pb2.MsgVoidHoldResponse:
-    """Gives a hold back to its owner."""
-    hold = _require_own_hold(ctx, msg.owner, msg.hold_id, msg.beneficiary)
-    _end_hold(ctx, msg.owner, msg.hold_id, hold, 0)
+    """Returns a hold to its owner."""
+    hold = _require_own_hold(ctx, msg.owner, msg.hold_id, msg.beneficiary, HoldEvent.VOID)
+    rest = keeper.void(ctx, decode_address(msg.owner), msg.hold_id)
+    _announce_end(ctx, msg.owner, msg.hold_id, hold, posted=0, returned=rest)
     return tx_pb2.MsgVoidHoldResponse()
 
 
@@ -120,17 +123,20 @@ def _require_issuer(ctx: Context, issuer: str, denom: str) -> None:
     require(keeper.require_denom(ctx, denom).issuer == issuer, BankError.NOT_ISSUER)
 
 
-def _require_own_hold(ctx: Context, owner: str, hold_id: int, beneficiary: str) -> state_pb2.Hold:
+def _require_own_hold(
+    ctx: Context, owner: str, hold_id: int, beneficiary: str, event: HoldEvent
+) -> state_pb2.Hold:
+    """The hold; rejects one that has ended or is due, and one of another beneficiary."""
     hold = keeper.get_hold(ctx, decode_address(owner), hold_id)
-    # A hold whose deadline has come is void, even if its turn to be removed has not come yet.
-    if hold is None or (hold.deadline_s and hold.deadline_s <= ctx.block.time_s):
+    if hold is None or not HOLD.has(get_hold_status(hold, ctx.block.time_s), event):
         raise ChainError(BankError.HOLD_UNKNOWN)
     require(hold.beneficiary == beneficiary, BankError.NOT_BENEFICIARY)
     return hold
 
 
-def _end_hold(ctx: Context, owner: str, hold_id: int, hold: state_pb2.Hold, posted: int) -> None:
-    rest = keeper.post(ctx, decode_address(owner), hold_id, ctx.signer, posted)
+def _announce_end(
+    ctx: Context, owner: str, hold_id: int, hold: state_pb2.Hold, *, posted: int, returned: int
+) -> None:
     ctx.emit(
         events_pb2.EventHoldEnded(
             hold_id=hold_id,
@@ -138,6 +144,6 @@ def _end_hold(ctx: Context, owner: str, hold_id: int, hold: state_pb2.Hold, post
             beneficiary=hold.beneficiary,
             denom=hold.denom,
             posted=posted,
-            returned=rest,
+            returned=returned,
         )
     )

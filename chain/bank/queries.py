@@ -1,4 +1,4 @@
-"""Reading balances, holds and denominations."""
+"""Queries of balances, holds and denominations."""
 
 from __future__ import annotations
 
@@ -79,15 +79,15 @@ def denoms(ctx: Context, request: query_pb2.QueryDenomsRequest) -> query_pb2.Que
 def balances(
     ctx: Context, request: query_pb2.QueryBalancesRequest
 ) -> query_pb2.QueryBalancesResponse:
-    """What an address has, free and on hold, per denomination; of at most 1,000 entries each."""
+    """What an address has, free and on hold, per denomination; of max 1,000 entries each."""
     owner = decode_address(request.address)
-    free, _ = get_page(ctx, BALANCES, PageRequest(limit=1000), under=owner)
-    holds, _ = get_page(ctx, HOLDS, PageRequest(limit=1000), under=owner)
+    free, _ = get_page(ctx, BALANCES.under(owner), PageRequest(limit=1000))
+    holds, _ = get_page(ctx, HOLDS.under(owner), PageRequest(limit=1000))
     held: dict[str, int] = {}
     for _, hold in holds:
         held[hold.denom] = held.get(hold.denom, 0) + hold.amount
     return query_pb2.QueryBalancesResponse(
-        free=[Coin(denom=name, amount=str(amount)) for (_, name), amount in free],
+        free=[Coin(denom=name, amount=str(amount)) for name, amount in free],
         held=[Coin(denom=name, amount=str(held[name])) for name in sorted(held)],
     )
 
@@ -95,13 +95,13 @@ def balances(
 def holds(ctx: Context, request: query_pb2.QueryHoldsRequest) -> query_pb2.QueryHoldsResponse:
     """The holds of an owner."""
     owner = decode_address(request.owner)
-    page, pagination = get_page(ctx, HOLDS, request.pagination, under=owner)
-    entries = [query_pb2.OwnedHold(hold_id=hold_id, hold=hold) for (_, hold_id), hold in page]
+    page, pagination = get_page(ctx, HOLDS.under(owner), request.pagination)
+    entries = [query_pb2.OwnedHold(hold_id=hold_id, hold=hold) for hold_id, hold in page]
     return query_pb2.QueryHoldsResponse(holds=entries, pagination=pagination)
 
 
 def _coins_of(
     ctx: Context, address: str, pagination: PageRequest
 ) -> tuple[list[Coin], PageResponse]:
-    page, response = get_page(ctx, BALANCES, pagination, under=decode_address(address))
-    return [Coin(denom=name, amount=str(amount)) for (_, name), amount in page], response
+    page, response = get_page(ctx, BALANCES.under(decode_address(address)), pagination)
+    return [Coin(denom=name, amount=str(amount)) for name, amount in page], response

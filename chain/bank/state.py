@@ -14,16 +14,10 @@ PARAMS = Params(SCHEMA, 0, state_pb2.Params)
 DENOMS = Map(SCHEMA, 1, "denoms", TEXT, Record(state_pb2.Denom))
 # (owner, denomination): what can be spent. No entry means zero; zero has no entry.
 BALANCES = Map(SCHEMA, 2, "balances", Pair(ADDRESS, TEXT), Amount())
-# (owner, hold id): what is set aside.
+# (owner, hold id): money on hold.
 HOLDS = Map(SCHEMA, 3, "holds", Pair(ADDRESS, U64), Record(state_pb2.Hold))
 HOLD_IDS = Sequence(SCHEMA, 4, "last_hold_id")
 
 
-def _by_deadline(key: tuple[bytes, int], hold: state_pb2.Hold) -> bytes | None:
-    if not hold.deadline_s:
-        return None
-    return U64.encode(hold.deadline_s) + HOLDS.key.encode(key)
-
-
 # Holds with a deadline, the earliest first.
-HOLDS_BY_DEADLINE = Index(SCHEMA, 5, HOLDS, _by_deadline)
+HOLDS_BY_DEADLINE = Index(SCHEMA, 5, HOLDS, U64, by=lambda _, hold: hold.deadline_s or None)

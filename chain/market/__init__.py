@@ -1,64 +1,59 @@
-"""The market: energy of future slots, bought from and sold to the distribution network's pool.
+"""The market: energy of future slots, traded with the distribution network's pool and others.
 
-Promises that the price of a slot falls when more is produced than consumed in it and rises in the
-other case, that all orders of a block have one price, that no order is executed beyond its limit,
-and that the pool can never lose more than it was funded with.
+Promises that the price of a slot falls when production exceeds consumption and rises otherwise,
+that all market orders of a slot in one block have one price, that no order executes beyond its
+limit, and that the pool cannot lose more than its funding.
+
+Each way to trade has a room of its own: market orders with the pool (pool), limit orders in a call
+auction (auction), offers (offers). They meet in positions, over the feeders of the grid (grid).
 """
 
 from blockenergy.market.v1 import query_pb2, tx_pb2
 
-from chain.market import clearing, msgs, queries
-from chain.market.auction_invariants import (
+from chain.market import clearing, lifecycle, msgs, queries
+from chain.market.auction.invariants import (
     bookings,
     clearings,
     gates,
     resting_accounts,
     resting_orders,
 )
+from chain.market.auction.proof import verify_record
 from chain.market.block import begin_block, end_block
-from chain.market.clearing_proof import verify_record
 from chain.market.genesis import validate_genesis, validate_params
-from chain.market.invariants import (
-    flows,
-    funded,
-    no_orders_left,
-    offers_secured,
-    one_place,
-    own_holds,
-    secured,
-    slot_sums,
-    solvency,
-)
 from chain.market.keeper import (
     POOL,
     MarketError,
     get_curve,
-    get_first_slot_from,
     get_last_opened,
     get_net_wh,
     get_params,
     get_position,
     get_positions,
     get_price_max,
+    get_slot,
     get_slot_params,
     iter_slots,
     mark_settled,
     prune,
     remove_slot,
 )
-from chain.market.orders import Leg, place_linked, place_order
-from chain.market.plan import get_plan
-from chain.market.pool_money import (
+from chain.market.offers.invariants import offers_secured
+from chain.market.pool.invariants import funded, no_orders_left, solvency
+from chain.market.pool.money import (
     collect_into_pool,
     get_pool_balance,
     pay_from_pool,
     settle_position,
 )
+from chain.market.pool.orders import Leg, place_linked, place_order
+from chain.market.positions.invariants import flows, one_grid_node, own_holds, secured, slot_sums
+from chain.market.positions.plan import get_plan
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
-MODULE = Module(
+MODULE: Module = Module(
     name="market",
     schema=SCHEMA,
     msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
@@ -76,13 +71,14 @@ MODULE = Module(
         offers_secured,
         own_holds,
         flows,
-        one_place,
+        one_grid_node,
         gates,
         resting_orders,
         resting_accounts,
         clearings,
         bookings,
     ),
+    lifecycles=(lifecycle.SLOT, lifecycle.MARKET_ORDER, lifecycle.LIMIT_ORDER),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,
@@ -98,7 +94,6 @@ __all__ = [
     "collect_into_pool",
     "compute_close_cost",
     "get_curve",
-    "get_first_slot_from",
     "get_last_opened",
     "get_net_wh",
     "get_params",
@@ -107,6 +102,7 @@ __all__ = [
     "get_position",
     "get_positions",
     "get_price_max",
+    "get_slot",
     "get_slot_params",
     "iter_slots",
     "mark_settled",

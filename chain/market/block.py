@@ -1,15 +1,16 @@
-"""What the market does by itself in every block."""
+"""What the market does in every block, without a message."""
 
 from __future__ import annotations
 
-from chain.market import auction, booking, opening, trading
+from chain.market.auction import booking, gate_closure
+from chain.market.pool import opening, trading
 from chain.runtime.context import Context
 
 
 def begin_block(ctx: Context) -> None:
     """Opens slots, and clears the call auction of a slot whose gate has closed."""
     opening.open_slots(ctx)
-    auction.close_gates(ctx)
+    gate_closure.close_gates(ctx)
 
 
 def end_block(ctx: Context) -> None:

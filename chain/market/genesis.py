@@ -1,11 +1,11 @@
-"""What a genesis document must promise about the market."""
+"""Checks of the market's part of a genesis document."""
 
 from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
-from chain.market.limit_orders import LINEAR_ORDERS_MAX
+from chain.market.auction.limit_orders import LINEAR_ORDERS_MAX
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
 from chain.market.state import (
     BOOKING,
@@ -30,7 +30,7 @@ _DEPTH_MAX_WH = 10**15
 _SLOT_VALUE_MAX = 1 << 62
 # Each may cost one more clearing of all orders.
 _MINIMUM_QUANTITY_ORDERS_MAX = 1_000
-# The least and the most that parameters may be.
+# Minimum and maximum of each parameter.
 _LIMITS = {
     "depth_wh": (1, _DEPTH_MAX_WH),
     "order_max_wh": (1, _DEPTH_MAX_WH),
@@ -44,7 +44,7 @@ _LIMITS = {
     "bookings_per_block_max": (1, 1_000_000),
     "curtailed_positions_max": (1, 1_000_000),
 }
-# The most that slots may have, whatever the parameters were when they were opened.
+# Maxima of slots, independent of the parameters when they were opened.
 _SLOT_LIMITS = {
     "price_high_per_kwh": PRICE_MAX,
     "depth_wh": _DEPTH_MAX_WH,
@@ -62,9 +62,9 @@ def validate_params(state: HasStore) -> None:
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless collections make sense together."""
+    """Raises GenesisError unless collections are consistent."""
     _validate_slots(state)
-    _validate_places(state)
+    _validate_references(state)
 
 
 def _validate_accounts(state: HasStore, params: state_pb2.Params) -> None:
@@ -79,9 +79,9 @@ def _validate_accounts(state: HasStore, params: state_pb2.Params) -> None:
 def _validate_limits(state: HasStore, params: state_pb2.Params) -> None:
     if not 0 <= params.price_low_per_kwh < params.price_high_per_kwh <= PRICE_MAX:
         raise GenesisError("market.params: price_low_per_kwh is not below price_high_per_kwh")
-    for name, (least, most) in _LIMITS.items():
-        if not least <= getattr(params, name) <= most:
-            raise GenesisError(f"market.params.{name}: {least} to {most} is expected")
+    for name, (lowest, highest) in _LIMITS.items():
+        if not lowest <= getattr(params, name) <= highest:
+            raise GenesisError(f"market.params.{name}: {lowest} to {highest} is expected")
     slot_value = ORDERS_PER_SLOT_MAX * params.order_max_wh * params.price_high_per_kwh
     if slot_value > _SLOT_VALUE_MAX * WH_PER_KWH:
         raise GenesisError("market.params: order_max_wh times price_high_per_kwh is too large")
@@ -96,10 +96,10 @@ def _validate_slots(state: HasStore) -> None:
         if info.status not in _STATUSES or not info.depth_wh:
             raise GenesisError(f"market.slots {slot}: status or depth is missing")
         if slot > last:
-            raise GenesisError(f"market.slots {slot}: behind last_slot, it would be opened again")
+            raise GenesisError(f"market.slots {slot}: after last_slot, it would be opened again")
         _validate_sizes(state, slot, info)
     if LAST_CLEARED.last(state) > last:
-        raise GenesisError("market.last_cleared: behind last_slot")
+        raise GenesisError("market.last_cleared: after last_slot")
     booking = BOOKING.get(state)
     if booking.slot:
         booked = SLOTS.get(state, booking.slot)
@@ -108,10 +108,10 @@ def _validate_slots(state: HasStore) -> None:
 
 
 def _validate_sizes(state: HasStore, slot: int, info: state_pb2.Slot) -> None:
-    """What a slot has and will be settled with is no more than a slot could come to."""
-    for name, most in _SLOT_LIMITS.items():
-        if getattr(info, name) > most:
-            raise GenesisError(f"market.slots {slot}: {name} is above {most}")
+    """The sums of a slot are within what trading could reach."""
+    for name, highest in _SLOT_LIMITS.items():
+        if getattr(info, name) > highest:
+            raise GenesisError(f"market.slots {slot}: {name} is above {highest}")
     if info.price_low_per_kwh > info.price_high_per_kwh:
         raise GenesisError(f"market.slots {slot}: price_low_per_kwh is above price_high_per_kwh")
     traded_wh = max(info.bought_wh, info.sold_wh)
@@ -122,17 +122,17 @@ def _validate_sizes(state: HasStore, slot: int, info: state_pb2.Slot) -> None:
 
 
 def _add_up_resting(state: HasStore, slot: int, info: state_pb2.Slot) -> int:
-    """The Wh of all limit orders of an open slot, each of which can be cleared and booked."""
+    """The Wh of all limit orders of an open slot; each can be cleared and booked."""
     total_wh = 0
-    for (_, order_id), order in LIMIT_ORDERS.items(state, LIMIT_ORDERS.first(slot)):
+    for order_id, order in LIMIT_ORDERS.under(slot).items(state):
         if not order.hold_id or not _is_clearable(order, info):
-            raise GenesisError(f"market.limit_orders {slot}, {order_id}: not an order that rests")
+            raise GenesisError(f"market.limit_orders {slot}, {order_id}: not a resting order")
         total_wh += order.quantity_wh
     return total_wh
 
 
 def _is_clearable(order: state_pb2.LimitOrder, info: state_pb2.Slot) -> bool:
-    """Whether an order has the form in which it could have been placed."""
+    """Whether an order could have been placed as it is."""
     low, high = info.price_low_per_kwh, info.price_high_per_kwh
     limit, full = order.price_limit_per_kwh, order.full_price_per_kwh
     is_buy = order.side == state_pb2.SIDE_BUY
@@ -144,11 +144,11 @@ def _is_clearable(order: state_pb2.LimitOrder, info: state_pb2.Slot) -> bool:
     return in_range and 0 < order.quantity_wh >= order.minimum_acceptable_wh
 
 
-def _validate_places(state: HasStore) -> None:
-    """Feeders that are named are known, orders rest in slots on record, and numbers are given."""
+def _validate_references(state: HasStore) -> None:
+    """Feeders are registered, orders and offers belong to slots on record, numbers were given."""
     for (slot, order_id), order in LIMIT_ORDERS.items(state):
         if order_id > ORDER_IDS.last(state):
-            raise GenesisError(f"market.limit_orders {slot}, {order_id}: behind last_order_id")
+            raise GenesisError(f"market.limit_orders {slot}, {order_id}: after last_order_id")
         if order.hold_id and not SLOTS.has(state, slot):
             raise GenesisError(f"market.limit_orders {slot}, {order_id}: the slot is not on record")
     for slot, _ in (key for key, _ in OFFERS.items(state)):

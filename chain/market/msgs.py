@@ -1,19 +1,18 @@
-"""What participants can do in the market.
-
-Market orders are here; limit orders, offers and curtailment have files of their own.
-"""
+"""Messages of participants. Market orders are here, the others in the room they belong to."""
 
 from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2, tx_pb2
 
-from chain.market import orders
-from chain.market.curtailment import curtail
-from chain.market.keeper import MarketError
-from chain.market.limit_orders import amend_limit_order, cancel_limit_order, place_limit_order
-from chain.market.offers import buy_offer, set_offer
+from chain.market.auction.limit_orders import (
+    amend_limit_order,
+    cancel_limit_order,
+    place_limit_order,
+)
+from chain.market.offers.msgs import buy_offer, set_offer
+from chain.market.pool import cancelling, orders
+from chain.market.positions.curtailment import curtail
 from chain.runtime.context import Context
-from chain.runtime.errors import require
 
 __all__ = [
     "amend_limit_order",
@@ -29,17 +28,17 @@ __all__ = [
 
 
 def buy(ctx: Context, msg: tx_pb2.MsgBuy) -> tx_pb2.MsgBuyResponse:
-    """Buys energy for a slot at no more than a limit."""
+    """Buys energy for a slot, up to a price limit."""
     order_id = orders.place_order(
-        ctx, ctx.signer, True, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
+        ctx, ctx.signer, state_pb2.SIDE_BUY, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
     return tx_pb2.MsgBuyResponse(order_id=order_id)
 
 
 def sell(ctx: Context, msg: tx_pb2.MsgSell) -> tx_pb2.MsgSellResponse:
-    """Sells energy for a slot at no less than a limit."""
+    """Sells energy for a slot, from a price limit upwards."""
     order_id = orders.place_order(
-        ctx, ctx.signer, False, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
+        ctx, ctx.signer, state_pb2.SIDE_SELL, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
     return tx_pb2.MsgSellResponse(order_id=order_id)
 
@@ -47,11 +46,8 @@ def sell(ctx: Context, msg: tx_pb2.MsgSell) -> tx_pb2.MsgSellResponse:
 def cancel_position(
     ctx: Context, msg: tx_pb2.MsgCancelPosition
 ) -> tx_pb2.MsgCancelPositionResponse:
-    """Takes back part of what was bought, or sold, for a slot."""
-    side_fits = msg.side in (state_pb2.SIDE_BUY, state_pb2.SIDE_SELL)
-    require(side_fits, MarketError.SIDE_INVALID)
-    is_bought = msg.side == state_pb2.SIDE_BUY
-    order_id = orders.place_cancellation(
-        ctx, ctx.signer, is_bought, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
+    """Cancels part of what was bought, or sold, for a slot."""
+    order_id = cancelling.place_cancellation(
+        ctx, ctx.signer, msg.side, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
     return tx_pb2.MsgCancelPositionResponse(order_id=order_id)

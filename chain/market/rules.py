@@ -1,12 +1,12 @@
-"""The price rule: what a slot's energy costs, from the net energy that the pool has sold in it.
+"""The price rule: the price of a slot's energy, from the net energy that the pool has sold in it.
 
-The price is a straight line from price_low, where participants have sold the pool depth_wh more
-than they bought, through the middle at balance, to price_high at depth_wh the other way, and
-constant beyond. More production than consumption makes energy cheaper, the other case dearer.
+The price curve is linear from price_low, where participants have sold the pool depth_wh more than
+they bought, through the middle at balance, to price_high at depth_wh the other way, and constant
+beyond. Prices fall when production exceeds consumption, and rise otherwise.
 
-Costs are differences of a potential N, the area under the price line, held exactly as an integer:
-`cost = (N(after) - N(before)) / scale`. So the way from one state to another does not matter, a
-round trip cannot gain, and the pool's loss has a bound. Rounding is in the pool's favour, by less
+Costs are differences of a potential N, the area under the price curve, kept exactly as an integer:
+`cost = (N(after) - N(before)) / scale`. So the path from one state to another is irrelevant, a
+round trip cannot gain, and the pool's loss is bounded. Rounding is in the pool's favour, by less
 than one millionth of a token per order.
 
 Symbols: q net Wh sold by the pool; D depth; x = q + D; scale = 4000 D.
@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
 
-# A slot takes no more on either side than so many orders of the largest size: sums stay in 64 bits.
+# Max orders of the largest size on either side of a slot, so that its sums stay in 64 bits.
 ORDERS_PER_SLOT_MAX = 50_000
-# The highest price that the parameters, or a compensation, may name.
+# Max price in the parameters or of a compensation.
 PRICE_MAX = 10**12
 
 
@@ -65,7 +65,7 @@ def compute_marginal_price(curve: Curve, net_wh: int) -> Price:
 
 
 def compute_average_price(curve: Curve, net_wh: int, change_wh: int) -> Price:
-    """The price at which the pool moves by so many Wh; without a move, the marginal price."""
+    """The price of a change of the pool's net energy; of no change, the marginal price."""
     if not change_wh:
         return compute_marginal_price(curve, net_wh)
     area = compute_potential(curve, net_wh + change_wh) - compute_potential(curve, net_wh)
@@ -73,35 +73,27 @@ def compute_average_price(curve: Curve, net_wh: int, change_wh: int) -> Price:
     return Price(numerator, denominator) if change_wh > 0 else Price(-numerator, -denominator)
 
 
-def compute_buy_cost(curve: Curve, net_wh: int, quantity_wh: int) -> int:
-    """What one buyer alone pays for so many Wh; rounded up."""
-    return compute_payment(compute_average_price(curve, net_wh, quantity_wh), quantity_wh)
-
-
-def compute_sell_revenue(curve: Curve, net_wh: int, quantity_wh: int) -> int:
-    """What one seller alone receives for so many Wh; rounded down."""
-    return compute_receipt(compute_average_price(curve, net_wh, -quantity_wh), quantity_wh)
-
-
 def compute_payment(price: Price, quantity_wh: int) -> int:
-    """What a buyer pays; rounded up, the pool has the remainder."""
+    """What a buyer pays; rounded up, the pool gets the remainder."""
     return ceil_div(quantity_wh * price.numerator, WH_PER_KWH * price.denominator)
 
 
 def compute_receipt(price: Price, quantity_wh: int) -> int:
-    """What a seller receives; rounded down, the pool has the remainder."""
+    """What a seller receives; rounded down, the pool gets the remainder."""
     return floor_div(quantity_wh * price.numerator, WH_PER_KWH * price.denominator)
 
 
 def compute_funding(curve: Curve) -> int:
-    """The pool's largest possible loss: the area between the price line and its bound on one side
+    """The pool's largest possible loss: the area between the price curve and its bound on one side
     of balance, (high - low) D / 4 per kWh; rounded up.
     """
     return ceil_div((curve.price_high - curve.price_low) * curve.depth_wh, 4 * WH_PER_KWH)
 
 
 def compute_close_cost(curve: Curve, net_wh: int) -> int:
-    """What closing the pool's position outside costs (negative: earns); rounded up."""
+    """The cost of closing the pool's position with the supplier of last resort (negative: income);
+    rounded up.
+    """
     price = curve.price_high if net_wh > 0 else curve.price_low
     return ceil_div(net_wh * price, WH_PER_KWH)
 
@@ -109,7 +101,7 @@ def compute_close_cost(curve: Curve, net_wh: int) -> int:
 def compute_reserve(
     is_buy: bool, quantity_wh: int, limit: int, curve: Curve, collateral_permille: int
 ) -> int:
-    """What an order puts on hold: a buyer the most it can cost and a cover, a seller a bond."""
+    """What an order puts on hold: a buyer the worst case of the cost, and both sides collateral."""
     if is_buy:
         cost = ceil_div(quantity_wh * limit, WH_PER_KWH)
         return cost + compute_buy_collateral(quantity_wh, curve.price_high, collateral_permille)
@@ -117,14 +109,14 @@ def compute_reserve(
 
 
 def compute_buy_collateral(quantity_wh: int, price_high: int, collateral_permille: int) -> int:
-    """What a buyer puts on hold against using more than was bought; rounded up."""
+    """Collateral of a buyer, in case more is used than was bought; rounded up."""
     return ceil_div(quantity_wh * price_high * collateral_permille, WH_PER_KWH * PERMILLE)
 
 
 def compute_sell_collateral(
     quantity_wh: int, price: int, price_high: int, collateral_permille: int
 ) -> int:
-    """What a seller at a price, or at a higher one, puts on hold for what not delivering costs
-    beyond the revenue; rounded up.
+    """Collateral of a seller at a price, or at a higher one, for the cost of not delivering beyond
+    the revenue; rounded up.
     """
     return compute_buy_collateral(quantity_wh, max(0, price_high - price), collateral_permille)

@@ -17,9 +17,9 @@ SLOTS = Map(SCHEMA, 1, "slots", U64, Record(state_pb2.Slot))
 ORDERS = Map(SCHEMA, 2, "orders", Pair(U64, U64), Record(state_pb2.Order))
 # (slot, owner).
 POSITIONS = Map(SCHEMA, 3, "positions", Pair(U64, ADDRESS), Record(state_pb2.Position))
-# Of market orders, limit orders and curtailments: no number is given twice.
+# Numbers of market orders, limit orders and curtailments, from one sequence.
 ORDER_IDS = Sequence(SCHEMA, 4, "last_order_id")
-# The last slot that was opened; the next one follows it.
+# The last slot that was opened.
 LAST_SLOT = Sequence(SCHEMA, 5, "last_slot")
 # (slot, order id): resting until gate closure, then kept with their fills.
 LIMIT_ORDERS = Map(SCHEMA, 6, "limit_orders", Pair(U64, U64), Record(state_pb2.LimitOrder))
@@ -27,27 +27,25 @@ CLEARINGS = Map(SCHEMA, 7, "clearings", U64, Record(state_pb2.Clearing))
 BOOKING = Item(SCHEMA, 8, "booking", Record(state_pb2.Booking))
 # (slot, seller).
 OFFERS = Map(SCHEMA, 9, "offers", Pair(U64, ADDRESS), Record(state_pb2.Offer))
-# (slot, feeder): net energy agreed over the line of a feeder, that of all feeders below included.
+# (slot, feeder): net energy agreed over a feeder, that of all feeders below it included.
 FLOWS = Map(SCHEMA, 10, "flows", Pair(U64, TEXT), Record(state_pb2.FeederFlow))
 # (slot, number).
 CURTAILMENTS = Map(SCHEMA, 11, "curtailments", Pair(U64, U64), Record(state_pb2.Curtailment))
 # The last slot whose gate has closed and whose auction was cleared.
 LAST_CLEARED = Sequence(SCHEMA, 12, "last_cleared")
-# (slot, owner): as long as the account has limit orders that rest or are not booked.
+# (slot, owner): while the account has limit orders that are not booked.
 RESTING = Map(SCHEMA, 15, "resting", Pair(U64, ADDRESS), Record(state_pb2.RestingOrders))
 
 
-def _by_owner(key: tuple[int, int], order: state_pb2.LimitOrder) -> bytes | None:
-    slot, order_id = key
-    return U64.encode(slot) + bech32.decode(order.owner) + U64.encode(order_id)
-
-
-def _by_feeder(key: tuple[int, bytes], position: state_pb2.Position) -> bytes | None:
-    slot, owner = key
-    return U64.encode(slot) + TEXT.encode_part(position.feeder) + owner
-
-
-# Limit orders of one account in a slot: under slot and owner.
-LIMIT_ORDERS_BY_OWNER = Index(SCHEMA, 13, LIMIT_ORDERS, _by_owner)
-# Positions on a feeder in a slot: under slot and feeder.
-POSITIONS_BY_FEEDER = Index(SCHEMA, 14, POSITIONS, _by_feeder)
+# (slot, owner): the limit orders of one account in a slot.
+LIMIT_ORDERS_BY_OWNER = Index(
+    SCHEMA,
+    13,
+    LIMIT_ORDERS,
+    Pair(U64, ADDRESS),
+    by=lambda key, order: (key[0], bech32.decode(order.owner)),
+)
+# (slot, feeder): the positions on a feeder in a slot.
+POSITIONS_BY_FEEDER = Index(
+    SCHEMA, 14, POSITIONS, Pair(U64, TEXT), by=lambda key, position: (key[0], position.feeder)
+)

@@ -14,7 +14,6 @@ from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, PARAMS, REA
 from chain.runtime import slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
-from chain.runtime.keys import U64
 from chain.runtime.signatures import verify_ed25519
 
 _REGISTER_MAX_WH = 1 << 63
@@ -121,7 +120,7 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
     """(slot, Wh) of each reading of a known meter from a slot on: its energy in both directions
     that is not settled.
     """
-    for (slot, meter_id), registers in READINGS.items(state, after=U64.encode(first_slot)):
+    for (slot, meter_id), registers in READINGS.items(state, start=(first_slot, "")):
         if registry.get_meter(state, meter_id) is not None:
             settled = _get_settled(state, meter_id)
             import_wh = rules.compute_energy(registers.import_wh, settled.settled_import_wh)
@@ -153,8 +152,8 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     """
     before = min(before, LAST_SETTLED.last(ctx))
     # A conflict never outlives its reading.
-    removed = CONFLICTS.prune(ctx, U64.encode(before), limit)
-    removed += READINGS.prune(ctx, U64.encode(before), limit - removed)
+    removed = CONFLICTS.prune(ctx, before, limit)
+    removed += READINGS.prune(ctx, before, limit - removed)
     return removed + PARAMS.prune(ctx, before, limit - removed)
 
 

@@ -26,9 +26,8 @@ def readings(
     ctx: Context, request: query_pb2.QueryReadingsRequest
 ) -> query_pb2.QueryReadingsResponse:
     """All readings of a slot."""
-    under = READINGS.first(request.slot)
-    page, pagination = get_page(ctx, READINGS, request.pagination, under)
-    entries = [_reading(ctx, slot, meter_id) for (slot, meter_id), _ in page]
+    page, pagination = get_page(ctx, READINGS.under(request.slot), request.pagination)
+    entries = [_reading(ctx, request.slot, meter_id) for meter_id, _ in page]
     return query_pb2.QueryReadingsResponse(readings=entries, pagination=pagination)
 
 

@@ -7,7 +7,7 @@ a tree, and that all meters of an account are at one grid node of it.
 
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 
-from chain.registry import msgs, queries
+from chain.registry import lifecycle, msgs, queries
 from chain.registry.genesis import validate_genesis, validate_params
 from chain.registry.invariants import accounts, grid, grid_nodes, owners
 from chain.registry.keeper import (
@@ -38,6 +38,7 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     invariants=(owners, accounts, grid, grid_nodes),
+    lifecycles=(lifecycle.PARTICIPANT, lifecycle.METER),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,

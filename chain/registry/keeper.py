@@ -9,7 +9,6 @@ from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.registry import rules
 from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
-from chain.runtime.bech32 import ADDRESS_BYTES
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
@@ -66,16 +65,12 @@ def get_capacity_max_w(state: HasStore) -> int:
     return params.capacity_max_w * params.meters_per_owner_max
 
 
-def get_meters_after(
-    state: HasStore, owner: bytes, meter_id: str = ""
-) -> Iterator[tuple[bytes, str]]:
+def get_meters_after(state: HasStore, owner: bytes) -> Iterator[tuple[bytes, str]]:
     """(owner, meter id) of all meters that are not closed, owner by owner.
 
-    Begins after the given owner and meter; an empty owner begins at the first.
+    Begins after the given owner; an empty owner begins at the first.
     """
-    after = owner + (meter_id.encode() or b"\xff" * 64) if owner else None
-    for key, found in METERS_BY_OWNER.keys(state, after=after):
-        yield key[:ADDRESS_BYTES], found
+    return METERS_BY_OWNER.items(state, after=owner or None)
 
 
 def get_feeder_of(state: HasStore, address: bytes) -> str:
@@ -107,8 +102,7 @@ def get_feeders(state: HasStore) -> Iterator[tuple[str, state_pb2.Feeder]]:
 
 def has_renewable_meter(state: HasStore, owner: bytes) -> bool:
     """Whether an account has an active meter with a renewable energy source."""
-    for key, meter_id in METERS_BY_OWNER.keys(state, under=owner):
-        assert key[:ADDRESS_BYTES] == owner
+    for meter_id in METERS_BY_OWNER.keys(state, under=owner):
         meter = METERS.get_shared(state, meter_id)
         active = meter is not None and meter.status == state_pb2.STATUS_ACTIVE
         if meter and active and rules.is_renewable(meter.energy_source):

@@ -27,10 +27,12 @@ METER = Lifecycle(
         (state_pb2.STATUS_ACTIVE, Event.REMOVE): state_pb2.STATUS_REMOVED,
         (state_pb2.STATUS_SUSPENDED, Event.REMOVE): state_pb2.STATUS_REMOVED,
     },
+    state_pb2.Status.Name,
 )
 # A removed participant can be registered again, a removed meter cannot.
 PARTICIPANT = Lifecycle(
     "participant",
     state_pb2.STATUS_ACTIVE,
     {**METER.moves, (state_pb2.STATUS_REMOVED, Event.ADD): state_pb2.STATUS_ACTIVE},
+    state_pb2.Status.Name,
 )

@@ -52,7 +52,7 @@ def meters(ctx: Context, request: query_pb2.QueryMetersRequest) -> query_pb2.Que
     """All meters, or those of one owner."""
     if request.owner:
         under = decode_address(request.owner)
-        page, pagination = get_index_page(ctx, METERS, METERS_BY_OWNER, request.pagination, under)
+        page, pagination = get_index_page(ctx, METERS_BY_OWNER, under, request.pagination)
     else:
         page, pagination = get_page(ctx, METERS, request.pagination)
     entries = [query_pb2.QueryMeterResponse(meter_id=key, meter=value) for key, value in page]

@@ -16,14 +16,14 @@ PARTICIPANTS = Map(SCHEMA, 1, "participants", ADDRESS, Record(state_pb2.Particip
 METERS = Map(SCHEMA, 2, "meters", TEXT, Record(state_pb2.Meter))
 
 
-def _by_owner(meter_id: str, meter: state_pb2.Meter) -> bytes | None:
-    if meter.closed:
-        return None
-    return bech32.decode(meter.owner) + meter_id.encode()
-
-
 # Meters that have slots to settle, owner by owner.
-METERS_BY_OWNER = Index(SCHEMA, 3, METERS, _by_owner)
+METERS_BY_OWNER = Index(
+    SCHEMA,
+    3,
+    METERS,
+    ADDRESS,
+    by=lambda _, meter: None if meter.closed else bech32.decode(meter.owner),
+)
 
 FEEDERS = Map(SCHEMA, 4, "feeders", TEXT, Record(state_pb2.Feeder))
 # Feeders are never removed, so that the last number is their count.

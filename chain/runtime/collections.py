@@ -9,26 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
-from chain.runtime.keys import KeyCodec
-from chain.runtime.store import CacheStore
+from chain.runtime.keys import KeyCodec, Pair
+from chain.runtime.sections import HasStore, Section, successor
 from chain.runtime.values import Amount, ValueCodec
+
+__all__ = ["GenesisError", "HasStore", "Index", "Item", "Map", "Schema", "Sequence"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+# The two parts of a key, and the key of an index.
+A = TypeVar("A")
+B = TypeVar("B")
+X = TypeVar("X")
 
 _SENTENCE_CHARACTERS_MAX = 500
 # No id at which a chain begins is so high that it could run out of them.
 _ID_LIMIT = 1 << 62
-
-
-class HasStore(Protocol):
-    """Anything with a store: contexts of transactions, blocks and queries."""
-
-    @property
-    def store(self) -> CacheStore:
-        """The state."""
+# The value of an index entry, whose key says everything.
+_INDEXED = b"\x01"
 
 
 class GenesisError(ValueError):
@@ -47,7 +47,7 @@ class Schema:
         self.number = number
         self.name = name
         self.collections: list[Map[Any, Any] | Item[Any]] = []
-        self.indexes: list[Index[Any, Any]] = []
+        self.indexes: list[Index[Any, Any, Any]] = []
 
     def prefix(self, number: int) -> bytes:
         """The prefix of a collection of this module."""
@@ -60,7 +60,7 @@ class Schema:
         self._require_new(collection.prefix)
         self.collections.append(collection)
 
-    def add_index(self, index: Index[Any, Any]) -> None:
+    def add_index(self, index: Index[Any, Any, Any]) -> None:
         """Takes in an index; its number must be new."""
         self._require_new(index.prefix)
         self.indexes.append(index)
@@ -106,10 +106,10 @@ class Map(Generic[K, V]):
     ) -> None:
         self.name = name
         self.prefix = schema.prefix(number)
-        self._end = (int.from_bytes(self.prefix, "big") + 1).to_bytes(2, "big")
         self.key = key
         self.value = value
-        self.indexes: list[Index[K, V]] = []
+        self.whole = Section(self.prefix, b"", key, value.decode)
+        self.indexes: list[Index[Any, K, V]] = []
         schema.add(self)
 
     def get(self, state: HasStore, key: K) -> V | None:
@@ -146,34 +146,38 @@ class Map(Generic[K, V]):
     def items(
         self,
         state: HasStore,
-        under: bytes = b"",
-        after: bytes | None = None,
+        *,
+        start: K | None = None,
+        after: K | None = None,
+        before: K | None = None,
         reverse: bool = False,
     ) -> Iterator[tuple[K, V]]:
-        """Keys and values in order.
+        """Keys and values in order: from `start` on, or those after `after`; those `before`."""
+        return self.whole.items(state, start=start, after=after, before=before, reverse=reverse)
 
-        `under` keeps to keys that start with these bytes (`first(…)` makes them of the first part
-        of a pair); `after` begins behind these bytes of a whole key.
+    def under(self: Map[tuple[A, B], V], first: A) -> Section[B, V]:
+        """The entries whose keys have this first part, by the second."""
+        key = self.key
+        assert isinstance(key, Pair), f"the keys of {self.name} have one part"
+        return Section(self.prefix, key.first.encode_part(first), key.second, self.value.decode)
+
+    @overload
+    def prune(self: Map[tuple[A, B], V], state: HasStore, before: A, limit: int) -> int: ...
+
+    @overload
+    def prune(self: Map[int, V], state: HasStore, before: int, limit: int) -> int: ...
+
+    def prune(self, state: HasStore, before: Any, limit: int) -> int:
+        """Removes entries with a key, or the first part of one, below a bound: the lowest first,
+        max `limit` of them. Returns how many it removed.
         """
-        start, end = self._range(under, after, reverse)
-        cut = len(self.prefix)
-        for key, data in state.store.items(start, end, reverse):
-            yield self.key.decode(key[cut:]), self.value.decode(data)
-
-    def prune(self, state: HasStore, before: bytes, limit: int) -> int:
-        """Removes entries whose key is below these bytes, the lowest first, up to a limit.
-
-        Returns how many it removed.
-        """
-        start, end = self.prefix, self.prefix + before
-        keys = [key for key, _ in islice(state.store.items(start, end), limit)]
+        codec: Any = self.key
+        bounded = codec.first if isinstance(codec, Pair) else codec
+        end = self.prefix + bounded.encode_part(before)
+        keys = [key for key, _ in islice(state.store.items(self.prefix, end), limit)]
         for key in keys:
-            self.delete(state, self.key.decode(key[len(start) :]))
+            self.delete(state, self.key.decode(key[len(self.prefix) :]))
         return len(keys)
-
-    def first(self, part: Any) -> bytes:
-        """The bytes with which all keys of a pair begin that have this first part."""
-        return self.key.first.encode_part(part)  # type: ignore[attr-defined, no-any-return]
 
     def export(self, state: HasStore) -> Any:
         """All entries, as a list of {"key": …, "value": …}."""
@@ -201,32 +205,30 @@ class Map(Generic[K, V]):
         # The indexes refuse a value that has no place in their order.
         self.set(state, key, value)
 
-    def _range(self, under: bytes, after: bytes | None, reverse: bool) -> tuple[bytes, bytes]:
-        start = self.prefix + under
-        end = successor(start) if under else self._end
-        if after is not None and not reverse:
-            start = self.prefix + after + b"\x00"
-        elif after is not None:
-            end = self.prefix + after
-        return start, end
 
-
-class Index(Generic[K, V]):
+class Index(Generic[X, K, V]):
     """A second order over a map: kept by the map itself, and never part of an export.
 
     It follows from the map, so the app hash leaves it out.
 
-    `by` gives the bytes under which an entry is to be found, or None to leave it out; they must
-    end with the bytes of the entry's own key, so that no two entries meet.
+    `by` gives the index key under which an entry is found, or None to leave the entry out. Entries
+    with the same index key follow each other in the order of the map.
     """
 
     def __init__(
-        self, schema: Schema, number: int, of: Map[K, V], by: Callable[[K, V], bytes | None]
+        self,
+        schema: Schema,
+        number: int,
+        of: Map[K, V],
+        key: KeyCodec[X],
+        by: Callable[[K, V], X | None],
     ) -> None:
         self.prefix = schema.prefix(number)
-        self._end = (int.from_bytes(self.prefix, "big") + 1).to_bytes(2, "big")
+        self.of = of
+        self._end = successor(self.prefix)
         self._by = by
-        self._of = of
+        self._index_key = key
+        self._key = Pair(key, of.key)
         of.indexes.append(self)
         schema.add_index(self)
 
@@ -237,26 +239,41 @@ class Index(Generic[K, V]):
         if before == after:
             return
         if before is not None:
-            state.store.delete(self.prefix + before)
+            state.store.delete(self.prefix + self._key.encode((before, key)))
         if after is not None:
-            state.store.set(self.prefix + after, self._of.key.encode(key))
+            state.store.set(self.prefix + self._key.encode((after, key)), _INDEXED)
 
-    def keys(
-        self, state: HasStore, under: bytes = b"", after: bytes | None = None
-    ) -> Iterator[tuple[bytes, K]]:
-        """Index bytes and keys of the map, in the order of the index."""
-        start = self.prefix + under if after is None else self.prefix + after + b"\x00"
-        end = successor(self.prefix + under) if under else self._end
-        for index_key, key in state.store.items(start, end):
-            yield index_key[len(self.prefix) :], self._of.key.decode(key)
+    def items(
+        self, state: HasStore, *, after: X | None = None, before: X | None = None
+    ) -> Iterator[tuple[X, K]]:
+        """Index keys and keys of the map, in the order of the index."""
+        first, end = self.prefix, self._end
+        if after is not None:
+            first = successor(self.prefix + self._index_key.encode_part(after))
+        if before is not None:
+            end = self.prefix + self._index_key.encode_part(before)
+        for key, _ in state.store.items(first, end):
+            yield self._key.decode(key[len(self.prefix) :])
+
+    def keys(self, state: HasStore, under: X) -> Iterator[K]:
+        """The keys of the map that are found under an index key."""
+        return (key for key, _ in self.under(under).items(state))
+
+    def under(self, index_key: X) -> Section[K, None]:
+        """The entries under an index key: the keys of the map, without values."""
+        shared = self._index_key.encode_part(index_key)
+        return Section(self.prefix, shared, self.of.key, _nothing)
 
     def check_invariants(self, state: HasStore) -> list[str]:
         """A sentence if it is not what follows from the map."""
-        expected = {self._by(key, value): key for key, value in self._of.items(state)}
-        expected.pop(None, None)
-        if dict(self.keys(state)) == expected:
+        expected = {(self._by(key, value), key) for key, value in self.of.items(state)}
+        if set(self.items(state)) == {entry for entry in expected if entry[0] is not None}:
             return []
-        return [f"the index of {self._of.name} does not fit them"]
+        return [f"the index of {self.of.name} does not fit them"]
+
+
+def _nothing(_: bytes) -> None:
+    """What the value of an index entry says."""
 
 
 class Item(Generic[V]):
@@ -324,9 +341,3 @@ class Sequence(Item[int]):
     def export(self, state: HasStore) -> Any:
         """The id given last."""
         return str(self.last(state))
-
-
-def successor(prefix: bytes) -> bytes:
-    """The first key behind all keys that start with the prefix."""
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes([stem[-1] + 1])

@@ -6,7 +6,7 @@ documentation are drawn from the same tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -18,12 +18,20 @@ class Lifecycle(Generic[S, E]):
     """The legal moves of one kind of record: (status, event) -> status.
 
     name: what the record is, in the words of the glossary. initial: the status of a new record.
+    get_name: the name of a status, for the documentation.
     """
 
-    def __init__(self, name: str, initial: S, moves: Mapping[tuple[S, E], S]) -> None:
+    def __init__(
+        self,
+        name: str,
+        initial: S,
+        moves: Mapping[tuple[S, E], S],
+        get_name: Callable[[S], str] = str,
+    ) -> None:
         self.name = name
         self.initial = initial
         self.moves = dict(moves)
+        self.get_name = get_name
 
     def next(self, status: S, event: E) -> S:
         """The status after an event; a move that is not in the table is a broken promise."""

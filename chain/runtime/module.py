@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from chain.runtime.collections import HasStore, Schema
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
+from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
 from chain.runtime.params import Params
 
@@ -64,6 +65,8 @@ class Module:
     init_validators: Callable[[Context, Sequence[ValidatorUpdate]], None] | None = None
     # Each returns the problems it found; none means that it holds.
     invariants: Sequence[Callable[[HasStore], list[str]]] = ()
+    # The state machines of the module's records.
+    lifecycles: Sequence[Lifecycle[Any, Any]] = ()
     params: Params[Any] | None = None
     # Checks parameters, beside those of other modules as well: at genesis, and when any module's
     # are to be changed. Takes no longer where the state is large. Raises GenesisError.

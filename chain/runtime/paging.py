@@ -9,9 +9,11 @@ from cosmos.base.query.v1beta1 import pagination_pb2
 
 from chain.runtime.collections import HasStore, Index, Map
 from chain.runtime.errors import SdkError, require
+from chain.runtime.sections import Section
 
 K = TypeVar("K")
 V = TypeVar("V")
+X = TypeVar("X")
 
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
@@ -20,50 +22,39 @@ OFFSET_MAX = 100_000
 
 def get_page(
     state: HasStore,
-    collection: Map[K, V],
+    entries: Map[K, V] | Section[K, V],
     request: pagination_pb2.PageRequest,
-    under: bytes = b"",
-    first_after: bytes | None = None,
+    start: K | None = None,
 ) -> tuple[list[tuple[K, V]], pagination_pb2.PageResponse]:
-    """The entries of the page and what is needed to ask for the next one.
+    """The entries of the page, of those from `start` on, and the cursor of the next page.
 
-    `under` keeps to keys with this beginning; the first page begins behind `first_after`.
-    It refuses an offset that is too large, or one together with a key.
+    It fails if the offset is too large or given together with a key, and if the key is the cursor
+    of another list.
     """
-    limit = _validate_basic(request, under)
-    after = request.key or first_after
-    entries = collection.items(state, under, after, request.reverse)
-    page = list(islice(entries, request.offset, request.offset + limit + 1))
+    section = entries.whole if isinstance(entries, Map) else entries
+    require(not (request.key and request.offset), SdkError.INVALID_REQUEST, "key and offset")
+    require(request.offset <= OFFSET_MAX, SdkError.INVALID_REQUEST, "the offset is too large")
+    fits = not request.key or section.is_cursor(request.key)
+    require(fits, SdkError.INVALID_REQUEST, "the key is of another list")
+    limit = min(request.limit or PAGE_DEFAULT, PAGE_MAX)
+    if request.key:
+        found = section.items_behind(state, request.key, start=start, reverse=request.reverse)
+    else:
+        found = section.items(state, start=start, reverse=request.reverse)
+    page = list(islice(found, request.offset, request.offset + limit + 1))
     more = len(page) > limit
     page = page[:limit]
-    next_key = collection.key.encode(page[-1][0]) if more else b""
+    next_key = section.get_cursor(page[-1][0]) if more else b""
     return page, pagination_pb2.PageResponse(next_key=next_key)
 
 
 def get_index_page(
     state: HasStore,
-    collection: Map[K, V],
-    index: Index[K, V],
+    index: Index[X, K, V],
+    under: X,
     request: pagination_pb2.PageRequest,
-    under: bytes,
 ) -> tuple[list[tuple[K, V]], pagination_pb2.PageResponse]:
-    """As `get_page`, in the order of an index and among the index keys with a beginning."""
-    require(not request.reverse, SdkError.INVALID_REQUEST, "reverse is not supported here")
-    limit = _validate_basic(request, under)
-    found = index.keys(state, under, request.key or None)
-    page = list(islice(found, request.offset, request.offset + limit + 1))
-    next_key = page[limit - 1][0] if len(page) > limit else b""
-    entries = [(key, collection.get(state, key)) for _, key in page[:limit]]
-    return (
-        [(key, value) for key, value in entries if value is not None],
-        pagination_pb2.PageResponse(next_key=next_key),
-    )
-
-
-def _validate_basic(request: pagination_pb2.PageRequest, under: bytes) -> int:
-    """Refuses a request that makes no sense; returns the entries to give."""
-    require(not (request.key and request.offset), SdkError.INVALID_REQUEST, "key and offset")
-    require(request.offset <= OFFSET_MAX, SdkError.INVALID_REQUEST, "the offset is too large")
-    fits = not request.key or request.key.startswith(under)
-    require(fits, SdkError.INVALID_REQUEST, "the key is of another list")
-    return min(request.limit or PAGE_DEFAULT, PAGE_MAX)
+    """As `get_page`, of the entries of a map that are found under an index key."""
+    page, pagination = get_page(state, index.under(under), request)
+    found = [(key, index.of.get(state, key)) for key, _ in page]
+    return [(key, value) for key, value in found if value is not None], pagination

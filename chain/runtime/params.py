@@ -55,8 +55,7 @@ class Params(Item[M]):
         newest = self.get_shared(state)
         if self.superseded is None or slot >= get_from_slot(newest):
             return newest
-        after = U64.encode(slot - 1) if slot else None
-        return next((older for _, older in self.superseded.items(state, after=after)), newest)
+        return next((older for _, older in self.superseded.items(state, start=slot)), newest)
 
     def list_all(self, state: HasStore) -> Iterator[M]:
         """The newest record and all that are kept for older slots."""
@@ -85,7 +84,7 @@ class Params(Item[M]):
         """Removes records that no slot from `before` on needs, up to a limit; returns how many."""
         if self.superseded is None or not get_from_slot(self.get_shared(state)):
             return 0
-        return self.superseded.prune(state, U64.encode(before), limit)
+        return self.superseded.prune(state, before, limit)
 
     def find_forbidden_change(self, old: M, new: M) -> str:
         """The first field that may not change like this, with its rule; empty if there is none."""

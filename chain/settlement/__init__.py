@@ -8,7 +8,7 @@ cover the cost of the energy outside, and that what cannot be collected is owed,
 from blockenergy.settlement.v1 import query_pb2, tx_pb2
 
 from chain.runtime.module import Module
-from chain.settlement import msgs, queries
+from chain.settlement import lifecycle, msgs, queries
 from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
@@ -31,6 +31,7 @@ MODULE = Module(
     queries=queries,
     end_block=end_block,
     invariants=(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
+    lifecycles=(lifecycle.STAGE,),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,

@@ -42,7 +42,7 @@ def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
     """
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
         return True
-    found = market.get_first_slot_from(ctx, progress.slot)
+    found = next(market.iter_slots(ctx, progress.slot), None)
     if found is None:
         return False
     slot, info = found

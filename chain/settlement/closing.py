@@ -33,9 +33,9 @@ def pay_deferred(ctx: Context, slot_ctx: SlotContext, limit: int) -> int:
 
     If the money is still not enough, the treasury owes the rest.
     """
-    deferred = DEFERRED.items(ctx, DEFERRED.first(slot_ctx.slot))
+    deferred = DEFERRED.under(slot_ctx.slot).items(ctx)
     waiting = list(islice(deferred, limit))
-    for (_, owner), amount in waiting:
+    for owner, amount in waiting:
         paid = min(slot_ctx.result.cash, amount)
         keeper.pay_out(ctx, slot_ctx, owner, paid)
         keeper.owe(ctx, slot_ctx.treasury, owner, amount - paid)

@@ -63,10 +63,7 @@ def _validate_amounts(state: HasStore) -> None:
 
 def _get_price_high(state: HasStore, slot: int) -> int:
     """The highest price of a slot, or of one that has yet to be opened."""
-    found = market.get_first_slot_from(state, slot)
-    if found is not None and found[0] == slot:
-        return found[1].price_high_per_kwh
-    return market.get_params(state).price_high_per_kwh
+    return (market.get_slot(state, slot) or market.get_params(state)).price_high_per_kwh
 
 
 def _validate_progress(state: HasStore) -> None:
@@ -78,8 +75,8 @@ def _validate_progress(state: HasStore) -> None:
     if progress.stage not in _STAGES:
         raise GenesisError("settlement.progress: there is no such stage")
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
-        found = market.get_first_slot_from(state, progress.slot)
-        if found is None or found[0] != progress.slot or not RESULTS.has(state, progress.slot):
+        info = market.get_slot(state, progress.slot)
+        if info is None or not RESULTS.has(state, progress.slot):
             raise GenesisError("settlement.progress: the slot in settlement has no result")
-        if not rules.is_final(found[1]):
+        if not rules.is_final(info):
             raise GenesisError("settlement.progress: the slot in settlement is not closed")

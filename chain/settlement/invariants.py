@@ -56,11 +56,11 @@ def lines_in_hand(state: HasStore) -> list[str]:
     do they cover what its energy costs outside.
     """
     progress = PROGRESS.get(state)
-    found = market.get_first_slot_from(state, progress.slot)
-    if not progress.stage or found is None:
+    info = market.get_slot(state, progress.slot)
+    if not progress.stage or info is None:
         return []
-    curve, problems = market.get_curve(found[1]), []
-    for (_, owner), line in LINES.items(state, LINES.first(progress.slot)):
+    curve, problems = market.get_curve(info), []
+    for owner, line in LINES.under(progress.slot).items(state):
         agreed = rules.Agreed(line.bought_wh, line.sold_wh, line.cost, line.revenue)
         metered = rules.Metered(line.import_wh, line.export_wh, line.estimated)
         expected = rules.compute_imbalance(agreed, metered, curve)
@@ -92,7 +92,7 @@ def traded(state: HasStore) -> list[str]:
             continue
         total = [0, 0, 0, 0]
         parts: list[state_pb2.Line | market_pb2.Position] = []
-        parts += [line for _, line in LINES.items(state, LINES.first(slot))]
+        parts += [line for _, line in LINES.under(slot).items(state)]
         parts += [position for _, position in market.get_positions(state, slot, b"")]
         for part in parts:
             for index, amount in enumerate((part.bought_wh, part.sold_wh, part.cost, part.revenue)):
@@ -128,8 +128,8 @@ def _find_misplaced(state: HasStore, progress: state_pb2.Progress) -> list[str]:
     done = bech32.decode(progress.owner) if progress.owner else b""
     positions = market.get_positions(state, progress.slot, b"")
     waiting = [owner for owner, _ in positions if all_done or owner <= done]
-    lines = LINES.items(state, LINES.first(progress.slot))
-    early = [owner for (_, owner), _ in lines if owner > done]
+    lines = LINES.under(progress.slot).items(state)
+    early = [owner for owner, _ in lines if owner > done]
     wrong = waiting + ([] if all_done else early)
     problems = [f"{bech32.encode(owner)} is not as far as the settlement says" for owner in wrong]
     result = RESULTS.get(state, progress.slot)

@@ -45,10 +45,10 @@ class SlotContext:
 
 def load_slot(ctx: Context, slot: int) -> SlotContext:
     """The context of a slot whose settlement has begun."""
-    found, result = market.get_first_slot_from(ctx, slot), RESULTS.get(ctx, slot)
-    assert found is not None and found[0] == slot, "the slot in settlement is gone"
+    info, result = market.get_slot(ctx, slot), RESULTS.get(ctx, slot)
+    assert info is not None, "the slot in settlement is gone"
     assert result is not None, "the slot in settlement has no result"
-    info, params = found[1], market.get_slot_params(ctx, slot)
+    params = market.get_slot_params(ctx, slot)
     return SlotContext(
         slot=slot,
         end_s=slots.end_s(slot, metering.get_params(ctx).slot_length_s),

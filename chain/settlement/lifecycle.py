@@ -26,6 +26,7 @@ STAGE = Lifecycle(
         # The next slot begins anew.
         (state_pb2.STAGE_PAYMENTS, Event.CREDITS_PAID): state_pb2.STAGE_UNSPECIFIED,
     },
+    state_pb2.Stage.Name,
 )
 
 

@@ -12,7 +12,6 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering
 from chain.runtime.context import Context
-from chain.runtime.keys import U64
 from chain.settlement.state import LINES, PARAMS, RESULTS
 
 
@@ -23,7 +22,7 @@ def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) 
     if not before:
         return
     removed = metering.prune(ctx, before, limit)
-    removed += LINES.prune(ctx, U64.encode(before), limit - removed)
+    removed += LINES.prune(ctx, before, limit - removed)
     removed += PARAMS.prune(ctx, before, limit - removed)
     removed += market.prune(ctx, before, limit - removed)
     # A slot and its result go last and together, after all that belongs to them.

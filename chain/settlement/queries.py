@@ -41,10 +41,10 @@ def line(ctx: Context, request: query_pb2.QueryLineRequest) -> query_pb2.QueryLi
 
 def lines(ctx: Context, request: query_pb2.QueryLinesRequest) -> query_pb2.QueryLinesResponse:
     """All lines of a slot."""
-    page, pagination = get_page(ctx, LINES, request.pagination, LINES.first(request.slot))
+    page, pagination = get_page(ctx, LINES.under(request.slot), request.pagination)
     entries = [
-        query_pb2.QueryLineResponse(slot=slot, owner=bech32.encode(owner), line=found)
-        for (slot, owner), found in page
+        query_pb2.QueryLineResponse(slot=request.slot, owner=bech32.encode(owner), line=found)
+        for owner, found in page
     ]
     return query_pb2.QueryLinesResponse(lines=entries, pagination=pagination)
 

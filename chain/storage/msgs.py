@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL
 from blockenergy.registry.v1.role_pb2 import ROLE_STORAGE
 from blockenergy.storage.v1 import events_pb2, state_pb2, tx_pb2
 
@@ -54,7 +55,7 @@ def charge(ctx: Context, msg: tx_pb2.MsgCharge) -> tx_pb2.MsgChargeResponse:
     """Buys energy for a slot to charge the battery."""
     battery = _require_turn(ctx, {msg.slot: msg.quantity_wh})
     order_id = market.place_order(
-        ctx, ctx.signer, True, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
+        ctx, ctx.signer, SIDE_BUY, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
     _end_turn(ctx, battery)
     return tx_pb2.MsgChargeResponse(order_id=order_id)
@@ -64,7 +65,7 @@ def discharge(ctx: Context, msg: tx_pb2.MsgDischarge) -> tx_pb2.MsgDischargeResp
     """Sells energy of a slot from the battery."""
     battery = _require_turn(ctx, {msg.slot: -msg.quantity_wh})
     order_id = market.place_order(
-        ctx, ctx.signer, False, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
+        ctx, ctx.signer, SIDE_SELL, msg.slot, msg.quantity_wh, msg.price_limit_per_kwh
     )
     _end_turn(ctx, battery)
     return tx_pb2.MsgDischargeResponse(order_id=order_id)
@@ -76,8 +77,8 @@ def shift(ctx: Context, msg: tx_pb2.MsgShift) -> tx_pb2.MsgShiftResponse:
     changes = {msg.charge_slot: msg.charge_wh, msg.discharge_slot: -msg.discharge_wh}
     battery = _require_turn(ctx, changes)
     legs = [
-        market.Leg(True, msg.charge_slot, msg.charge_wh, msg.charge_limit_per_kwh),
-        market.Leg(False, msg.discharge_slot, msg.discharge_wh, msg.discharge_limit_per_kwh),
+        market.Leg(SIDE_BUY, msg.charge_slot, msg.charge_wh, msg.charge_limit_per_kwh),
+        market.Leg(SIDE_SELL, msg.discharge_slot, msg.discharge_wh, msg.discharge_limit_per_kwh),
     ]
     charge_id, discharge_id = market.place_linked(ctx, ctx.signer, legs)
     _end_turn(ctx, battery)

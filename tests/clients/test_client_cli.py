@@ -88,7 +88,7 @@ def test_help_of_a_message_comes_from_its_definition(run: Run) -> None:
     operation = get_messages()["market"]["buy"]
     assert operation.comment in text
     assert "The buyer signs, as a consumer or prosumer." in text
-    assert "--price-limit PRICE The most to pay, grid fees included. (0.24, in the" in text
+    assert "--price-limit PRICE Maximum price, grid fees included. (0.24, in the" in text
     assert "--quantity ENERGY (5kWh, 250Wh or 1.2MWh)" in text
 
 
@@ -214,7 +214,7 @@ def test_keys_in_another_folder(run: Run, tmp_path: Path) -> None:
 
 
 def test_error_of_the_chain_exits_with_1(run: Run) -> None:
-    log = "The chain keeps nothing about this slot; check its number."
+    log = "The slot is not on record; check its number."
     rejection = {"code": 8, "codespace": "market", "log": log, "height": "5"}
     with LoopbackNode().running() as node:
         node.responses["abci_query"] = lambda _: {"response": rejection}

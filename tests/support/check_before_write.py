@@ -18,8 +18,6 @@ from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
 
 Run = Callable[[Context, Any], Message]
-# Messages that still write before their last check.
-PENDING = {"MsgPlaceLimitOrder", "MsgAmendLimitOrder", "MsgCurtail", "MsgShift"}
 
 
 def watch(run: Run) -> Run:
@@ -30,10 +28,9 @@ def watch(run: Run) -> Run:
         try:
             return run(ctx, message)
         except ChainError as error:
-            name = type(message).__name__
-            unchanged = ctx.store.changes == changes and len(ctx.events) == events
-            if unchanged or name in PENDING:
+            if ctx.store.changes == changes and len(ctx.events) == events:
                 raise
+            name = type(message).__name__
             raise AssertionError(f"{name} wrote before it was rejected: {error.log}") from error
 
     return watched

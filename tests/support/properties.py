@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from chain.market.batch import LineHeadroom, MarketOrder
+from chain.market.grid.feeders import FeederHeadroom
+from chain.market.pool.batch import MarketOrder
 from chain.market.rules import Curve
 
 
@@ -42,7 +43,7 @@ def curves_with_orders(draw: st.DrawFn) -> tuple[Curve, int, list[MarketOrder]]:
     return curve, draw(net_energies), draw(st.lists(order, max_size=8))
 
 
-Lines = tuple[Curve, int, list[MarketOrder], dict[str, LineHeadroom]]
+Lines = tuple[Curve, int, list[MarketOrder], dict[str, FeederHeadroom]]
 # A branch with two twigs, and a line of its own.
 _PATHS = [(), ("branch",), ("twig-1", "branch"), ("twig-2", "branch"), ("other",)]
 
@@ -59,5 +60,5 @@ def lines_with_orders(draw: st.DrawFn) -> Lines:
     )
     headroom = st.one_of(st.just(0), quantities)
     names = sorted({name for path in _PATHS for name in path})
-    headrooms = {name: LineHeadroom(draw(headroom), draw(headroom)) for name in names}
+    headrooms = {name: FeederHeadroom(draw(headroom), draw(headroom)) for name in names}
     return curve, draw(net_energies), draw(st.lists(order, max_size=8)), headrooms

@@ -1,14 +1,14 @@
-"""Clearing of order books: pure functions on plain numbers, exact and the same everywhere.
+"""Clearing of order books: pure functions of integers, exact and the same on every machine.
 
-Promises that the outcome is the best there is (the most welfare, then the largest volume), that it
-does not depend on the sequence of the orders, that splitting an order gains nothing, and that
-anybody can check all of it with `verify_clearing` and `verify_network_clearing`.
+Promises that the outcome is optimal (maximum welfare, then maximum volume), that it does not depend
+on the sequence of the orders, that splitting an order gains nothing, and that anybody can verify
+all of it with `verify_clearing` and `verify_network_clearing`.
 """
 
 from chain.market.clearing.auction import Outcome, clear_auction
 from chain.market.clearing.certificate import compute_welfare, verify_clearing
 from chain.market.clearing.mcafee import TruthfulOutcome, clear_truthful
-from chain.market.clearing.network import Line, Network, NodeOrders
+from chain.market.clearing.network import Branch, Network, NodeOrders
 from chain.market.clearing.network_certificate import verify_network_clearing
 from chain.market.clearing.nodal import NetworkOutcome, clear_network
 from chain.market.clearing.orders import (
@@ -32,7 +32,7 @@ __all__ = [
     "MIDPOINT",
     "Book",
     "BookError",
-    "Line",
+    "Branch",
     "Network",
     "NetworkOutcome",
     "NodeOrders",

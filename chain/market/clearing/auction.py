@@ -1,8 +1,8 @@
 """The call auction: all orders of a book at one price.
 
-Promises the largest volume, a price that leaves nobody envious (whoever is filled is within the
-limit, whoever wanted more at this price is not there), shares at the margin in proportion, and a
-result that does not depend on the sequence of the orders. Exact; a sort and two bisections.
+Promises the largest volume, an envy-free price (every filled order is within its limit, and no
+order wants more at this price), pro-rata shares at the margin, and a result that does not depend on
+the sequence of the orders. Exact; a sort and two bisections.
 
 Excess demand just below a price p is `Z(p) = accepted by bids at p - sold by asks and pool at
 p - 1`. It falls as p rises, and p clears the book if and only if Z(p) >= 0 >= Z(p + 1). So the
@@ -16,8 +16,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from chain.market.clearing.fill_or_kill import choose_leaving
 from chain.market.clearing.ladder import SideOfBook
+from chain.market.clearing.minimum_quantity import choose_leaving
 from chain.market.clearing.netting import remove_self_trades
 from chain.market.clearing.orders import (
     ASK,
@@ -38,11 +38,11 @@ from chain.market.clearing.rationing import share_among_orders
 
 
 class Outcome(NamedTuple):
-    """What a call auction comes to; fills stand in the places of their orders.
+    """The result of a call auction; fills are in the sequence of their orders.
 
-    price is None if nothing is traded. price_low and price_high are None where no order and no
-    pool bounds the price. pool_wh is what the pool sells net. killed are the ids of the
-    fill-or-kill orders that had to leave.
+    price is None if nothing is traded. price_low and price_high are None where neither an order nor
+    the pool bounds the price. pool_wh is the net energy that the pool sells. killed are the ids of
+    orders that were removed because they could not get their minimum.
     """
 
     volume_wh: int
@@ -66,9 +66,9 @@ class Meeting(NamedTuple):
 
 
 def clear_auction(book: Book, rule: PriceRule = MIDPOINT, seed: bytes = b"") -> Outcome:
-    """Clears a book; raises BookError if an order has no meaning.
+    """Clears a book; raises BookError if an order is invalid.
 
-    seed: what nobody could know when the orders were placed; decides who gets the odd Wh.
+    seed: unknown when the orders were placed, such as a block hash; decides rounding.
     """
     require_valid(book)
     require_valid_rule(rule)
@@ -102,7 +102,7 @@ def clear_auction(book: Book, rule: PriceRule = MIDPOINT, seed: bytes = b"") -> 
 def compute_fills(
     orders: Sequence[Order], side: Side, price: int, total_wh: int, seed: bytes
 ) -> list[int]:
-    """Shares out what one side trades: what is better than the margin whole, the margin the rest.
+    """Shares what one side trades: orders better than the margin whole, the margin the rest.
 
     price: that of the margin.
     """
@@ -117,8 +117,8 @@ def compute_fills(
 
 
 def compute_firm_fills(orders: Sequence[Order], side: Side, price: int) -> list[int]:
-    """What each order has to have at a price."""
-    # Said twice for step orders, which may be a million: calling a function for each takes longer.
+    """The fill that each order must have at a price."""
+    # Inlined for step orders, which may be a million: calling a function for each is slower.
     return [
         (order.quantity_wh if side * (order.limit - price) > 0 else 0)
         if order.full_at is None
@@ -128,14 +128,14 @@ def compute_firm_fills(orders: Sequence[Order], side: Side, price: int) -> list[
 
 
 def list_margin(
-    orders: Sequence[Order], side: Side, price: int, places: Iterable[int] | None = None
+    orders: Sequence[Order], side: Side, price: int, indexes: Iterable[int] | None = None
 ) -> dict[int, int]:
-    """The places of the orders that may have more at this price, with how much more.
+    """The indexes of the orders that may get more at this price, with how much more.
 
-    places: those to look at; None: all.
+    indexes: those to look at; None: all.
     """
     margin = {}
-    for index in range(len(orders)) if places is None else places:
+    for index in range(len(orders)) if indexes is None else indexes:
         order = orders[index]
         if order.limit != price and order.full_at is None:
             continue
@@ -146,28 +146,28 @@ def list_margin(
 
 
 class Margins:
-    """Finds who is at a margin again and again, while fill-or-kill orders leave.
+    """Finds the orders at a margin repeatedly, while orders with a minimum are removed.
 
-    Without such orders nobody is ever asked to leave.
+    Without such orders none is ever removed.
     """
 
     def __init__(self, orders: list[Order], side: Side) -> None:
         self._orders, self._side = orders, side
-        self._ranges: list[int] = []
-        self._places: dict[int, list[int]] = {}
+        self._linear: list[int] = []
+        self._by_limit: dict[int, list[int]] = {}
         self._patient = not any(order.minimum_acceptable_wh for order in orders)
         for index, order in enumerate(() if self._patient else orders):
             if order.full_at is None:
-                self._places.setdefault(order.limit, []).append(index)
+                self._by_limit.setdefault(order.limit, []).append(index)
             else:
-                self._ranges.append(index)
+                self._linear.append(index)
 
     def remove_leaving(self, price: int, shared_wh: int, seed: bytes) -> list[Order]:
-        """Empties, in place, the orders that cannot have their minimum of what is shared."""
+        """Empties, in place, the orders that cannot get their minimum of what is shared."""
         if self._patient:
             return []
-        places = self._places.get(price, []) + self._ranges
-        margin = list_margin(self._orders, self._side, price, places)
+        indexes = self._by_limit.get(price, []) + self._linear
+        margin = list_margin(self._orders, self._side, price, indexes)
         by_id = {self._orders[index].order_id: index for index in margin}
         leaving = choose_leaving(
             shared_wh, [self._orders[index] for index in margin], list(margin.values()), seed
@@ -181,7 +181,7 @@ class Margins:
 
 def find_meeting(demand: SideOfBook, supply: SideOfBook, pool: Pool | None) -> Meeting:
     """The envy-free interval and the largest volume."""
-    # More than anybody could ask of the pool stands for any quantity.
+    # More than all orders together stands for any quantity.
     most_wh = demand.total_wh + supply.total_wh + 1
 
     def compute_excess(price: int) -> int:
@@ -211,7 +211,7 @@ def _remove_leaving(
     margins: list[Margins],
     seed: bytes,
 ) -> list[int]:
-    """Takes out the fill-or-kill orders that cannot have their minimum; gives their ids."""
+    """Removes the orders that cannot get their minimum; returns their ids."""
     left: list[int] = []
     for total_wh, side, margin in zip((met.bought_wh, met.sold_wh), sides, margins, strict=True):
         shared_wh = total_wh - side.get_accepted(met.at + side.side)

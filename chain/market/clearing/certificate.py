@@ -1,9 +1,9 @@
-"""Whether a clearing is the best there is: anybody can check it in one pass.
+"""Verifies in one pass that a clearing is optimal.
 
-Prices and fills prove each other. Welfare is what the filled Wh are worth to buyers less what they
-cost sellers. If at the given prices every order has what it accepts and wishes for no more, then
-by linear-programming duality no other fills have more welfare; the duality gap says the same in one
-number: what everybody could gain at best at these prices, less the welfare reached, is 0.
+Prices and fills prove each other. Welfare is the value of the filled Wh to buyers less their cost
+to sellers. If at the given prices every order gets what it accepts and wants no more, then by
+linear-programming duality no other fills have more welfare. The duality gap says the same in one
+number: the maximum gain of all orders at these prices, less the welfare reached, is 0.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def compute_welfare(
 
 
 def compute_best_surplus(orders: Sequence[Order], side: Side, price: int) -> int:
-    """What orders gain at a price if each has all it wants, in price times Wh."""
+    """The gain of orders at a price if each gets all it wants, in price times Wh."""
     fills = [compute_accepted(order, side, price) for order in orders]
     value = sum(compute_value(o, side, fill) for o, fill in zip(orders, fills, strict=True))
     return side * (value - price * sum(fills))
 
 
 def verify_clearing(book: Book, outcome: Outcome, rule: PriceRule = MIDPOINT) -> list[str]:
-    """What is wrong with an outcome; nothing, if it is an optimum of the book at one price.
+    """What is wrong with an outcome; nothing if it is optimal for the book at one price.
 
-    Fill-or-kill orders that had to leave are taken as given, and checked to be such orders.
+    That orders were removed for their minimum is taken as given; that they have one is checked.
     """
     if len(book.bids) != len(outcome.bid_fills) or len(book.asks) != len(outcome.ask_fills):
         return ["there is not one fill for each order"]
@@ -73,7 +73,7 @@ def verify_clearing(book: Book, outcome: Outcome, rule: PriceRule = MIDPOINT) ->
 def check_fills(
     orders: Sequence[Order], fills: Sequence[int], side: Side, price: int | None
 ) -> Iterator[str]:
-    """Whether each order has what it accepts at the price, and wishes for no more."""
+    """Whether each order gets what it accepts at the price, and wants no more."""
     for order, fill in zip(orders, fills, strict=True):
         if not 0 <= fill <= order.quantity_wh or 0 < fill < order.minimum_acceptable_wh:
             yield f"order {order.order_id}: a fill of {fill} Wh is outside its quantities"
@@ -83,13 +83,13 @@ def check_fills(
         elif fill > compute_accepted(order, side, price):
             yield f"order {order.order_id} is filled beyond its limit"
         elif fill < compute_required(order, side, price):
-            yield f"order {order.order_id} is better than the price and wishes for more"
+            yield f"order {order.order_id} is better than the price and wants more"
 
 
 def _check_killed(book: Book, killed: set[int]) -> Iterator[str]:
     binding = {o.order_id for o in join(book.bids, book.asks) if o.minimum_acceptable_wh}
     for order_id in sorted(killed - binding):
-        yield f"order {order_id} had to leave and is not fill-or-kill"
+        yield f"order {order_id} was removed and has no minimum"
 
 
 def _check_sums(book: Book, outcome: Outcome) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _check_price(outcome: Outcome, rule: PriceRule) -> Iterator[str]:
 def _check_interval(
     bids: Sequence[Order], asks: Sequence[Order], outcome: Outcome
 ) -> Iterator[str]:
-    """At both ends of the interval nobody may be envious either."""
+    """Both ends of the interval must be envy-free as well."""
     for price in (outcome.price_low, outcome.price_high):
         if price is not None:
             problems = join(
@@ -131,7 +131,7 @@ def _check_interval(
 def _check_pool_and_gap(
     bids: Sequence[Order], asks: Sequence[Order], pool: Pool | None, outcome: Outcome
 ) -> Iterator[str]:
-    """Whether the pool has what it wants, the volume is the largest, and the gap is 0."""
+    """Whether the pool gets what it wants, the volume is the largest, and the gap is 0."""
     price = outcome.price
     if price is None:
         low, high = outcome.price_low, outcome.price_high
@@ -149,7 +149,7 @@ def _check_pool_and_gap(
     if more_bids and (more_asks or outcome.pool_wh < at_most):
         yield "a bid and a seller at the price were left apart: the volume is not the largest"
     elif more_asks and outcome.pool_wh > at_least:
-        yield "an ask was left out for which the pool would have stood back"
+        yield "an ask is not filled although the pool would buy less"
     welfare = compute_welfare(bids, asks, outcome.bid_fills, outcome.ask_fills)
     best = compute_best_surplus(bids, BID, price) + compute_best_surplus(asks, ASK, price)
     if pool is not None:

@@ -1,17 +1,16 @@
-"""Excess demand of a part of a feeder as a falling staircase, and what a line lets through of it.
+"""Excess demand of a subtree as a falling staircase, and how a branch limits it.
 
-Excess demand begins with all bids, at a price below everybody's limit, and drops with rising price:
-at an ask's limit because its owner begins to sell, at a bid's limit because its owner stops to buy.
-So it is a starting value, never negative, and a list of drops down to an end that is never
-positive. At the same limit asks drop first, then the pool, then bids: then as much as possible is
-traded at a price that leaves its parties no gain. A drop's key is 3 * limit plus 0, 1 or 2 in that
-sequence.
+Excess demand begins with all bids, at a price below every limit, and drops with rising price: at an
+ask's limit because the ask begins to sell, at a bid's limit because the bid stops buying. So it is
+a starting value, never negative, and a list of drops down to an end that is never positive. At the
+same limit asks drop first, then the pool, then bids: so the volume is the largest at a price that
+leaves its parties no gain. A drop's key is 3 * limit plus 0, 1 or 2 in that sequence.
 
-Adding the parts of a feeder merges their lists. A line that can import I and export E cuts the
-staircase at I from above and at -E from below; where it cuts are the prices at which the line is
-just full. A fee moves what is left apart where the staircase crosses zero: what a part imports at
-a price c it takes from its parent at c - fee, what it exports at c it gives at c + fee. With Z the
-excess demand behind the line, seen from the parent it is max(0, Z(p + fee)) + min(0, Z(p - fee)).
+Adding subtrees merges their lists. A branch that can import I and export E cuts the staircase at I
+from above and at -E from below; the cuts are the prices at which the branch is just full. A fee
+moves the rest apart where the staircase crosses zero: what a subtree imports at a price c it takes
+from its parent at c - fee, what it exports at c it gives at c + fee. With Z the excess demand below
+the branch, seen from the parent it is max(0, Z(p + fee)) + min(0, Z(p - fee)).
 """
 
 from __future__ import annotations
@@ -21,22 +20,23 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chain.market.clearing.network import Feeder, NodeOrders
+from chain.market.clearing.network import NodeOrders, Uplink
 from chain.market.clearing.orders import ASK, BID, list_steps
 
 ASK_RANK, POOL_RANK, BID_RANK = 0, 1, 2
 RANKS = 3
-# One insertion costs as much as merging about so many drops.
+# One insertion costs as much as merging about this many drops.
 _MERGE_RATIO = 16
 
 Drops = list[tuple[int, int]]
 
 
-class LineKeys(NamedTuple):
-    """What a line makes of the staircase behind it, in keys of that staircase; None: never.
+class BranchKeys(NamedTuple):
+    """How a branch limits the staircase below it, in keys of that staircase; None: never.
 
-    Below import_full and above export_full the line is full. Between zero_low and zero_high, told
-    only for a line that may be idle while the prices at its ends differ, nothing needs to flow.
+    Below import_full and above export_full the branch is full. Between zero_low and zero_high,
+    given only for a branch that may be idle while the prices at its ends differ, nothing needs to
+    flow.
     """
 
     import_full: int | None = None
@@ -61,7 +61,7 @@ class Excess:
         self.end_wh = -sum(ask.quantity_wh for ask in orders.asks)
 
     def copy(self) -> Excess:
-        """Another one that may be changed."""
+        """A copy that may be changed."""
         other = Excess.__new__(Excess)
         other.drops, other.start_wh, other.end_wh = list(self.drops), self.start_wh, self.end_wh
         return other
@@ -82,54 +82,54 @@ class Excess:
         self.start_wh += other.start_wh
         self.end_wh += other.end_wh
 
-    def pass_line(self, line: Feeder) -> LineKeys:
-        """Becomes what the parent sees of it through the line."""
-        import_full = _cut(self.drops, self.start_wh - line.import_wh, from_top=False)
-        export_full = _cut(self.drops, -line.export_wh - self.end_wh, from_top=True)
-        self.start_wh = min(self.start_wh, line.import_wh)
-        self.end_wh = max(self.end_wh, -line.export_wh)
-        if not line.fee and line.import_wh and line.export_wh:
-            return LineKeys(import_full, export_full)
-        low, high = self._part_at_zero(RANKS * line.fee)
-        return LineKeys(
+    def pass_branch(self, branch: Uplink) -> BranchKeys:
+        """Becomes what the parent sees of it through the branch."""
+        import_full = _cut(self.drops, self.start_wh - branch.import_wh, from_top=False)
+        export_full = _cut(self.drops, -branch.export_wh - self.end_wh, from_top=True)
+        self.start_wh = min(self.start_wh, branch.import_wh)
+        self.end_wh = max(self.end_wh, -branch.export_wh)
+        if not branch.fee and branch.import_wh and branch.export_wh:
+            return BranchKeys(import_full, export_full)
+        low, high = self._part_at_zero(RANKS * branch.fee)
+        return BranchKeys(
             import_full,
             export_full,
-            low if line.import_wh else import_full,
-            high if line.export_wh else export_full,
+            low if branch.import_wh else import_full,
+            high if branch.export_wh else export_full,
         )
 
     def _part_at_zero(self, shift: int) -> tuple[int | None, int | None]:
         """Moves what is above zero down and what is below zero up; gives the keys next to zero."""
-        drops, left_wh, place = self.drops, self.start_wh, 0
-        while left_wh and drops[place][1] <= left_wh:
-            left_wh -= drops[place][1]
-            place += 1
+        drops, left_wh, index = self.drops, self.start_wh, 0
+        while left_wh and drops[index][1] <= left_wh:
+            left_wh -= drops[index][1]
+            index += 1
         if left_wh:
             # A drop that crosses zero is two.
-            key, drop_wh = drops[place]
-            drops[place : place + 1] = [(key, left_wh), (key, drop_wh - left_wh)]
-            place += 1
-        low = drops[place - 1][0] if place else None
-        high = drops[place][0] if place < len(drops) else None
+            key, drop_wh = drops[index]
+            drops[index : index + 1] = [(key, left_wh), (key, drop_wh - left_wh)]
+            index += 1
+        low = drops[index - 1][0] if index else None
+        high = drops[index][0] if index < len(drops) else None
         if shift:
-            above = [(key - shift, drop_wh) for key, drop_wh in drops[:place]]
-            self.drops = above + [(key + shift, drop_wh) for key, drop_wh in drops[place:]]
+            above = [(key - shift, drop_wh) for key, drop_wh in drops[:index]]
+            self.drops = above + [(key + shift, drop_wh) for key, drop_wh in drops[index:]]
         return low, high
 
 
 def _cut(drops: Drops, quantity_wh: int, *, from_top: bool) -> int | None:
-    """Takes a quantity off one end; gives the key of the last drop it touched."""
+    """Cuts a quantity off one end; returns the key of the last drop it touched."""
     if quantity_wh <= 0:
         return None
-    places: Iterable[int] = range(len(drops) - 1, -1, -1) if from_top else range(len(drops))
-    for place in places:
-        key, drop_wh = drops[place]
+    indexes: Iterable[int] = range(len(drops) - 1, -1, -1) if from_top else range(len(drops))
+    for index in indexes:
+        key, drop_wh = drops[index]
         if drop_wh > quantity_wh:
-            drops[place] = (key, drop_wh - quantity_wh)
-            del drops[slice(place + 1, None) if from_top else slice(place)]
+            drops[index] = (key, drop_wh - quantity_wh)
+            del drops[slice(index + 1, None) if from_top else slice(index)]
             return key
         quantity_wh -= drop_wh
         if not quantity_wh:
-            del drops[slice(place, None) if from_top else slice(place + 1)]
+            del drops[slice(index, None) if from_top else slice(index + 1)]
             return key
     raise AssertionError("a staircase has fewer drops than it is high")

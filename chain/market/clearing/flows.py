@@ -1,8 +1,8 @@
-"""What flows over each line of a feeder, once the prices are known.
+"""The flow over each branch, once the prices are known.
 
-Going up, every part of the feeder tells between what bounds it can take in energy; going down, what
-is to flow in is shared among a node's own orders and the parts behind it, in proportion to the
-width of their bounds. So where no line is full, all of a margin is shared in proportion.
+Going up, every subtree reports the bounds of its net import; going down, the import of a node is
+shared among its own orders and the subtrees below it, in proportion to the width of their bounds.
+So where no branch is full, all of a margin is shared pro rata.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chain.market.clearing.excess import RANKS
-from chain.market.clearing.network import Feeder, Tree
+from chain.market.clearing.network import Tree, Uplink
 from chain.market.clearing.rationing import share_in_proportion
 
 
 class Bounds(NamedTuple):
-    """The least and the most that a part takes in net, in Wh; negative: gives out."""
+    """The minimum and maximum net import of a part, in Wh; negative: export."""
 
     least: int
     most: int
 
 
 class Reach(NamedTuple):
-    """Bounds of what each node takes itself and of what flows to it, and which lie behind it."""
+    """Bounds of each node's own net import and of the flow to it, and its children."""
 
     own: Sequence[Bounds]
     through: list[Bounds]
@@ -33,8 +33,8 @@ class Reach(NamedTuple):
 def find_reach(own: Sequence[Bounds], keys: Sequence[int], tree: Tree) -> Reach:
     """What can flow to each node from its parent.
 
-    keys: the prices that the flows follow; where they differ by more than a line's fee it is full,
-    where they differ by less it carries nothing.
+    keys: the prices that the flows follow; where they differ by more than the fee of a branch it is
+    full, where they differ by less it carries nothing.
     """
     through = [Bounds(0, 0)] * len(own)
     children: list[list[int]] = [[] for _ in own]
@@ -43,9 +43,9 @@ def find_reach(own: Sequence[Bounds], keys: Sequence[int], tree: Tree) -> Reach:
         if parent >= 0:
             children[parent].append(node)
             inside = _add([own[node], *(through[child] for child in children[node])])
-            through[node] = _pass_line(inside, tree.feeders[node], keys[node] - keys[parent])
+            through[node] = _pass_branch(inside, tree.uplinks[node], keys[node] - keys[parent])
     for behind in children:
-        # By number, so that the sequence of the lines does not matter.
+        # By number, so that the sequence of the branches is irrelevant.
         behind.sort()
     return Reach(own, through, children)
 
@@ -53,7 +53,7 @@ def find_reach(own: Sequence[Bounds], keys: Sequence[int], tree: Tree) -> Reach:
 def share_flows(
     reach: Reach, pool: Bounds, tree: Tree, seed: bytes
 ) -> tuple[list[int], list[int], int]:
-    """What each node takes in net, what flows to it from its parent, and what the pool sells."""
+    """The net import of each node, the flow to it from its parent, and what the pool sells."""
     nets, inflows, pool_wh = [0] * len(reach.own), [0] * len(reach.own), 0
     for node in tree.sequence:
         behind = reach.children[node]
@@ -70,9 +70,9 @@ def share_flows(
 
 
 def find_own_reach(reach: Reach, pool: Bounds, tree: Tree) -> list[Bounds]:
-    """Between what each node could take in net if all others stood back for it."""
+    """Bounds of the net import of each node if it had priority over all others."""
     possible = [Bounds(0, 0)] * len(reach.own)
-    # What a node can be given over the line from its parent, or from the pool.
+    # What a node can get over the branch from its parent, or from the pool.
     given = [Bounds(0, 0)] * len(reach.own)
     given[0] = Bounds(-pool.most, -pool.least)
     for node in tree.sequence:
@@ -98,9 +98,9 @@ def _add(parts: Sequence[Bounds]) -> Bounds:
     return Bounds(sum(part.least for part in parts), sum(part.most for part in parts))
 
 
-def _pass_line(inside: Bounds, line: Feeder, step: int) -> Bounds:
-    """What of a part's bounds a line lets through."""
-    _, _, import_wh, export_wh, fee = line
+def _pass_branch(inside: Bounds, branch: Uplink, step: int) -> Bounds:
+    """The bounds of a subtree as limited by its branch."""
+    _, _, import_wh, export_wh, fee = branch
     fee *= RANKS
     least = import_wh if step > fee else 0 if step > -fee else -export_wh
     most = -export_wh if step < -fee else 0 if step < fee else import_wh

@@ -42,10 +42,10 @@ class SideOfBook:
 
     def __init__(self, orders: Sequence[Order], side: Side) -> None:
         self.side = side
-        self._ranges = [order for order in orders if order.full_at is not None]
-        plain = [order for order in orders if order.full_at is None] if self._ranges else orders
+        self._linear = [order for order in orders if order.full_at is not None]
+        plain = [order for order in orders if order.full_at is None] if self._linear else orders
         self.steps = Ladder((order.limit, order.quantity_wh) for order in plain)
-        self.total_wh = self.steps.total_wh + sum(order.quantity_wh for order in self._ranges)
+        self.total_wh = self.steps.total_wh + sum(order.quantity_wh for order in self._linear)
 
     def get_accepted(self, price: int) -> int:
         """The most that is taken at a price."""
@@ -53,8 +53,8 @@ class SideOfBook:
             accepted = self.steps.total_wh - self.steps.get_up_to(price - 1)
         else:
             accepted = self.steps.get_up_to(price)
-        if self._ranges:
-            accepted += sum(compute_accepted(order, self.side, price) for order in self._ranges)
+        if self._linear:
+            accepted += sum(compute_accepted(order, self.side, price) for order in self._linear)
         return accepted
 
     def has_at(self, price: int) -> bool:
@@ -63,7 +63,7 @@ class SideOfBook:
 
     def get_prices(self) -> list[int]:
         """The lowest and the highest price that means anything to an order."""
-        prices = [price for order in self._ranges for price in (order.limit, order.full_at or 0)]
+        prices = [price for order in self._linear for price in (order.limit, order.full_at or 0)]
         return prices + self.steps.limits[:1] + self.steps.limits[-1:]
 
     def remove(self, orders: Sequence[Order]) -> None:

@@ -1,13 +1,13 @@
-"""McAfee's rule for thin markets: nobody gains by bidding another price than the true one.
+"""McAfee's rule for thin markets: truthful limits are a dominant strategy.
 
 The price is the middle between the first bid and the first ask that stay out. If the last ones
-inside accept it, everybody inside trades at it. Otherwise the last price level of each side stays
-out as well and sets the price of its side: buyers pay that of the bid, sellers get that of the ask,
-the difference is left over. So a limit decides whether its owner trades, never at what price
+inside accept it, all inside trade at it. Otherwise the last price level of each side stays out as
+well and sets the price of its side: buyers pay that of the bid, sellers get that of the ask, the
+difference remains. So a limit decides whether its owner trades, never at what price
 (R. P. McAfee, A Dominant Strategy Double Auction, 1992).
 
-With quantities, orders take the place of his single units: whole price levels stay out, and the
-longer side shares pro rata. What holds then is that of each order's limit, not of its quantity.
+His rule is for single units. Here whole price levels stay out, and the longer side shares pro rata;
+the rule is then truthful in each order's limit, not in its quantity.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from chain.market.clearing.rationing import share_among_orders
 
 
 class TruthfulOutcome(NamedTuple):
-    """What the rule comes to; surplus is what is left over, in price times Wh.
+    """The result of the rule; surplus is what remains, in price times Wh.
 
     The prices are None if nothing is traded.
     """
@@ -56,8 +56,8 @@ class _Margin(NamedTuple):
 def clear_truthful(book: Book, seed: bytes = b"") -> TruthfulOutcome:
     """Clears a book of step orders by McAfee's rule.
 
-    Raises BookError if an order has no meaning, a minimum or a range, and if there is a pool: with
-    a pool the market is not thin.
+    Raises BookError if an order is invalid, linear or has a minimum, and if there is a pool: with a
+    pool the market is not thin.
     """
     require_valid(book)
     if book.pool or any(

@@ -1,9 +1,8 @@
-"""Nobody trades with themselves.
+"""Self-trade prevention by "decrement and cancel".
 
-Before clearing, the bids and asks of one owner that cross are taken off each other, dearest bid
-against cheapest ask, until the owner's bids all lie below the owner's asks (exchanges call it
-"decrement and cancel"). Then no price fills both. A proportional-range order that crosses one of
-its owner's leaves whole, because a part of it would be an order of another shape.
+Before clearing, the crossing bids and asks of one owner are netted, highest bid against lowest ask,
+until all of the owner's bids are below the owner's asks. Then no price fills both. A linear order
+that crosses one of its owner's is removed whole, because a part of it would have another shape.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from chain.market.clearing.orders import ASK, BID, Order, Side, list_steps
 def remove_self_trades(
     bids: Sequence[Order], asks: Sequence[Order]
 ) -> tuple[list[Order], list[Order]]:
-    """The orders with what is left of their quantities, in the same places."""
+    """The orders with their remaining quantities, in the same sequence."""
     left = (list(bids), list(asks))
     both = {order.owner for order in bids} & {order.owner for order in asks}
     if both:
@@ -41,8 +40,8 @@ def _net_owner(
         bid, ask = bids[bid_stack[-1]], asks[ask_stack[-1]]
         if _get_best(bid, BID) < _get_best(ask, ASK):
             break
-        ranged = bid.full_at is not None or ask.full_at is not None
-        if ranged:
+        linear = bid.full_at is not None or ask.full_at is not None
+        if linear:
             crossed_bid = 0 if bid.full_at is None else bid.quantity_wh
             crossed_ask = 0 if ask.full_at is None else ask.quantity_wh
         else:
@@ -61,7 +60,7 @@ def _get_best(order: Order, side: Side) -> int:
 
 
 def _reduce(order: Order, quantity_wh: int) -> Order:
-    """The order with less; one that falls below its minimum has nothing left."""
+    """The order with less quantity; with none if that is below its minimum."""
     left = order.quantity_wh - quantity_wh
     if left < order.minimum_acceptable_wh:
         left = 0

@@ -1,8 +1,8 @@
-"""A radial grid: nodes with their orders, and lines that join them as a tree.
+"""A radial grid: nodes with their orders, and branches that join them as a tree.
 
-A line has a capacity for each direction and a fee for what crosses it. It may be open one way only:
-so a node need not be a place. "Energy from our own street" is a node that the street's sellers may
-use to sell and that nothing flows into from outside.
+A branch has a capacity for each direction and a fee for what crosses it. It may be open one way
+only, so a node need not be a point of the grid: "energy from our own street" is a node at which the
+street's producers sell and into which nothing flows from outside.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from chain.market.clearing.netting import remove_self_trades
 from chain.market.clearing.orders import Book, BookError, Order, Pool, require_valid
 
 
-class Line(NamedTuple):
-    """Joins two nodes, given by their places; carries so much in the slot.
+class Branch(NamedTuple):
+    """Joins two nodes, given by their numbers, with its capacities in the slot.
 
     forward is from start to end, backward from end to start; a direction without capacity is
-    closed, and without any the line joins nothing. fee_per_kwh is charged for what crosses, in
+    closed, and without any the branch joins nothing. fee_per_kwh is charged for what crosses, in
     either direction.
     """
 
@@ -37,66 +37,65 @@ class NodeOrders(NamedTuple):
 
 
 class Network(NamedTuple):
-    """What is cleared together. The pool, if it takes part, stands at the first node: the head of
-    the feeder.
+    """What is cleared together. The pool, if it takes part, is at the first node: the grid supply
+    point.
     """
 
     nodes: Sequence[NodeOrders]
-    lines: Sequence[Line]
+    branches: Sequence[Branch]
     pool: Pool | None = None
 
 
-class Feeder(NamedTuple):
-    """The line that joins a node to its parent, as seen from the node.
+class Uplink(NamedTuple):
+    """The branch that joins a node to its parent, as seen from the node.
 
-    place is that of the line, sign 1 if the line starts at the parent.
+    number: of the branch; sign: 1 if the branch starts at the parent.
     """
 
-    place: int
+    number: int
     sign: int
     import_wh: int
     export_wh: int
     fee: int
 
 
-NO_FEEDER = Feeder(-1, 0, 0, 0, 0)
+NO_UPLINK = Uplink(-1, 0, 0, 0, 0)
 
 
 class Tree(NamedTuple):
-    """The nodes as seen from the heads: every node after its parent.
+    """The nodes as seen from the roots: every node after its parent.
 
-    The head of a part of the grid is its first node. A line that carries nothing joins nothing.
-    parents are -1 for a head.
+    The root of a part of the grid is its first node. A branch without capacity joins nothing.
+    parents are -1 for a root.
     """
 
     sequence: list[int]
     parents: list[int]
-    feeders: list[Feeder]
+    uplinks: list[Uplink]
 
 
 def build_tree(network: Network) -> Tree:
-    """The nodes in an order for passes up and down; BookError if the lines are no tree."""
+    """The nodes in an order for passes up and down; BookError if the branches are no tree."""
     count = len(network.nodes)
-    _require_valid_lines(network)
+    _require_valid_branches(network)
     neighbours: list[list[tuple[int, int]]] = [[] for _ in range(count)]
-    for place, line in enumerate(network.lines):
-        if line.forward_capacity_wh or line.backward_capacity_wh:
-            neighbours[line.start].append((line.end, place))
-            neighbours[line.end].append((line.start, place))
-    tree = Tree([], [-1] * count, [NO_FEEDER] * count)
+    for number, branch in enumerate(network.branches):
+        if branch.forward_capacity_wh or branch.backward_capacity_wh:
+            neighbours[branch.start].append((branch.end, number))
+            neighbours[branch.end].append((branch.start, number))
+    tree = Tree([], [-1] * count, [NO_UPLINK] * count)
     seen = [False] * count
-    for head in range(count):
-        if not seen[head]:
-            _walk(head, network.lines, neighbours, tree, seen)
+    for root in range(count):
+        if not seen[root]:
+            _walk(root, network.branches, neighbours, tree, seen)
     return tree
 
 
 def remove_network_self_trades(network: Network) -> list[NodeOrders]:
-    """The orders of each node after netting: nobody trades with themselves, at one node or across.
+    """The orders of each node after self-trade netting, within nodes and across them.
 
-    An owner's bid and ask that cross are netted wherever they are, even if no line would bring
-    them together: so an owner who wants to trade with neither limit against the other says so in
-    the limits, and what is left does not depend on capacities or fees.
+    Crossing orders of one owner are netted wherever they are, even if no branch joins them: so the
+    remaining orders do not depend on capacities or fees.
     """
     bids, asks = remove_self_trades(
         [order for node in network.nodes for order in node.bids],
@@ -110,17 +109,17 @@ def remove_network_self_trades(network: Network) -> list[NodeOrders]:
     return nodes
 
 
-def find_heads(tree: Tree) -> list[int]:
-    """For each node the head of its part of the grid."""
-    heads = list(range(len(tree.parents)))
+def find_roots(tree: Tree) -> list[int]:
+    """For each node the root of its part of the grid."""
+    roots = list(range(len(tree.parents)))
     for node in tree.sequence:
         if tree.parents[node] >= 0:
-            heads[node] = heads[tree.parents[node]]
-    return heads
+            roots[node] = roots[tree.parents[node]]
+    return roots
 
 
 def require_valid_network(network: Network) -> None:
-    """Refuses a network with an order that has no meaning; lines are checked by build_tree."""
+    """Rejects a network with an invalid order; branches are checked by build_tree."""
     if not network.nodes:
         raise BookError("the network has no nodes")
     for node in network.nodes:
@@ -128,48 +127,48 @@ def require_valid_network(network: Network) -> None:
 
 
 def _walk(
-    head: int,
-    lines: Sequence[Line],
+    root: int,
+    branches: Sequence[Branch],
     neighbours: list[list[tuple[int, int]]],
     tree: Tree,
     seen: list[bool],
 ) -> None:
     first = len(tree.sequence)
-    tree.sequence.append(head)
-    seen[head] = True
+    tree.sequence.append(root)
+    seen[root] = True
     while first < len(tree.sequence):
         node = tree.sequence[first]
         first += 1
-        for other, place in neighbours[node]:
+        for other, number in neighbours[node]:
             if not seen[other]:
                 seen[other] = True
                 tree.parents[other] = node
-                tree.feeders[other] = _look_from(other, lines[place], place)
+                tree.uplinks[other] = _look_from(other, branches[number], number)
                 tree.sequence.append(other)
 
 
-def _look_from(node: int, line: Line, place: int) -> Feeder:
-    _, end, forward, backward, fee = line
+def _look_from(node: int, branch: Branch, number: int) -> Uplink:
+    _, end, forward, backward, fee = branch
     if node == end:
-        return Feeder(place, 1, forward, backward, fee)
-    return Feeder(place, -1, backward, forward, fee)
+        return Uplink(number, 1, forward, backward, fee)
+    return Uplink(number, -1, backward, forward, fee)
 
 
-def _require_valid_lines(network: Network) -> None:
-    """Lines join known nodes and close no ring, not even with lines that carry nothing."""
+def _require_valid_branches(network: Network) -> None:
+    """Branches join known nodes and form no ring, not even with branches without capacity."""
     root = list(range(len(network.nodes)))
-    for line in network.lines:
-        if min(line.forward_capacity_wh, line.backward_capacity_wh, line.fee_per_kwh) < 0:
-            raise BookError("a line has a negative capacity or fee")
+    for branch in network.branches:
+        if min(branch.forward_capacity_wh, branch.backward_capacity_wh, branch.fee_per_kwh) < 0:
+            raise BookError("a branch has a negative capacity or fee")
         ends = []
-        for node in (line.start, line.end):
+        for node in (branch.start, branch.end):
             if not 0 <= node < len(root):
-                raise BookError("a line ends at a node that is not there")
+                raise BookError("a branch ends at an unknown node")
             while root[node] != node:
                 # Halving the path keeps the next search short.
                 root[node] = root[root[node]]
                 node = root[node]  # noqa: PLW2901 - walks to the root.
             ends.append(node)
         if ends[0] == ends[1]:
-            raise BookError("the lines form a ring; a feeder has to be a tree")
+            raise BookError("the branches form a ring; a grid must be a tree")
         root[ends[0]] = ends[1]

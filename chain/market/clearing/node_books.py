@@ -1,4 +1,4 @@
-"""The orders of each node, made ready for clearing a network, also more than once."""
+"""The orders of each node, prepared for clearing a network, also more than once."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from chain.market.clearing.orders import ASK, BID, Order, Side
 
 
 class NodeBooks:
-    """Staircases and ladders of all nodes; orders can be taken out."""
+    """Staircases and ladders of all nodes; orders can be removed."""
 
     def __init__(self, nodes: list[NodeOrders]) -> None:
         self.nodes = nodes
-        # More than anybody could ask of the pool.
+        # More than all orders together.
         self.most_wh = 1 + sum(order.quantity_wh for n in nodes for side in n for order in side)
-        # The places of nodes with fill-or-kill orders.
+        # The numbers of nodes that have orders with a minimum.
         self.bound = [
-            place
-            for place, n in enumerate(nodes)
+            number
+            for number, n in enumerate(nodes)
             if any(o.minimum_acceptable_wh for side in n for o in side)
         ]
         self._excess = [Excess(node) for node in nodes]
         self._sides: list[tuple[SideOfBook, SideOfBook]] = []
 
     def take_excess(self) -> list[Excess | None]:
-        """The staircases, to be changed; without fill-or-kill orders they can be had once."""
+        """The staircases, to be changed; without orders with a minimum available only once."""
         if self.bound:
             return [one.copy() for one in self._excess]
         taken: list[Excess | None] = [*self._excess]
         self._excess = []
         return taken
 
-    def get_side(self, place: int, side: Side) -> SideOfBook:
+    def get_side(self, number: int, side: Side) -> SideOfBook:
         """All bids or all asks of a node."""
         self._prepare_sides()
-        return self._sides[place][0 if side == BID else 1]
+        return self._sides[number][0 if side == BID else 1]
 
-    def get_orders(self, place: int, side: Side) -> list[Order]:
-        """The bids or asks of a node, without those taken out."""
-        bids, asks = self.nodes[place]
+    def get_orders(self, number: int, side: Side) -> list[Order]:
+        """The bids or asks of a node, without removed ones."""
+        bids, asks = self.nodes[number]
         return list(bids if side == BID else asks)
 
-    def get_own_bounds(self, place: int, key: int) -> Bounds:
-        """Between what a node's own orders take in net, at a key."""
+    def get_own_bounds(self, number: int, key: int) -> Bounds:
+        """Bounds of the net import of a node's own orders, at a key."""
         self._prepare_sides()
         price, rank = divmod(key, RANKS)
-        demand, supply = self._sides[place]
+        demand, supply = self._sides[number]
         bought, sold = demand.get_accepted(price), supply.get_accepted(price)
         bought_least, sold_least = bought, sold
         if rank == BID_RANK:
@@ -56,29 +56,29 @@ class NodeBooks:
             sold_least = supply.get_accepted(price - 1)
         return Bounds(bought_least - sold, bought - sold_least)
 
-    def get_traded(self, place: int, key: int, net_wh: int) -> tuple[int, int]:
-        """What a node buys and sells that takes in so much: only one side is shared at a key."""
+    def get_traded(self, number: int, key: int, net_wh: int) -> tuple[int, int]:
+        """What a node with a net import buys and sells: only one side is shared at a key."""
         price, rank = divmod(key, RANKS)
-        demand, supply = self._sides[place]
+        demand, supply = self._sides[number]
         if rank == BID_RANK:
             sold = supply.get_accepted(price)
             return sold + net_wh, sold
         bought = demand.get_accepted(price)
         return bought, bought - net_wh
 
-    def remove(self, place: int, order_ids: set[int]) -> None:
+    def remove(self, number: int, order_ids: set[int]) -> None:
         """Empties orders of a node."""
         bids, asks = (
             [
                 o._replace(quantity_wh=0, minimum_acceptable_wh=0) if o.order_id in order_ids else o
                 for o in orders
             ]
-            for orders in self.nodes[place]
+            for orders in self.nodes[number]
         )
         node = NodeOrders(bids, asks)
-        self.nodes[place] = node
-        self._excess[place] = Excess(node)
-        self._sides[place] = (SideOfBook(bids, BID), SideOfBook(asks, ASK))
+        self.nodes[number] = node
+        self._excess[number] = Excess(node)
+        self._sides[number] = (SideOfBook(bids, BID), SideOfBook(asks, ASK))
 
     def _prepare_sides(self) -> None:
         if not self._sides:

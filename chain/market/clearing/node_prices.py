@@ -1,13 +1,13 @@
-"""The price of each node, once it is known what flows.
+"""The price of each node, once the flows are known.
 
-The rule chooses at the head. Behind a line that carries energy the price is the parent's plus the
-fee, for imports, or less the fee, for exports; behind a full line it is the nearest to that at
-which the line is just full, so that nobody gains by congestion but where there is no other way. A
-part behind a line that carries nothing is a market of its own: there the rule chooses again, as far
-as the fee leaves a choice.
+The rule chooses at the root. Below a branch that carries energy the price is the parent's plus the
+fee, for imports, or less the fee, for exports; below a full branch it is the nearest to that at
+which the branch is just full, so that congestion rents are as small as possible. A subtree below a
+branch that carries nothing is a market of its own: there the rule chooses again, within the limits
+of the fee.
 
-Energy flows up in price from its seller, and nobody sells below zero; so a price below zero could
-only stand where nothing flows, and zero does as well.
+Energy flows towards higher prices, and no order sells below zero; so a negative price could only
+occur where nothing flows, and zero is as good.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chain.market.clearing.excess import RANKS, LineKeys
-from chain.market.clearing.network import Feeder, Tree
+from chain.market.clearing.excess import RANKS, BranchKeys
+from chain.market.clearing.network import Tree, Uplink
 from chain.market.clearing.orders import PriceRule
 
 
 class Part(NamedTuple):
-    """A head's envy-free interval, and a key in it at whose margin quantities are shared."""
+    """A root's envy-free interval, and a key in it at whose margin quantities are shared."""
 
     low: int | None
     high: int | None
@@ -29,10 +29,10 @@ class Part(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """Keys of staircases: heads by node, and per node those of the line to its parent."""
+    """Keys of staircases: of roots by node, and of each node's branch to its parent."""
 
     parts: dict[int, Part]
-    lines: list[LineKeys]
+    branches: list[BranchKeys]
 
 
 def follow_keys(keys: Keys, tree: Tree) -> list[int]:
@@ -43,15 +43,15 @@ def follow_keys(keys: Keys, tree: Tree) -> list[int]:
         if parent < 0:
             at[node] = keys.parts[node].key
         else:
-            at[node] = _follow_key(at[parent], keys.lines[node], RANKS * tree.feeders[node].fee)
+            at[node] = _follow_key(at[parent], keys.branches[node], RANKS * tree.uplinks[node].fee)
     return at
 
 
 def choose_prices(
     keys: Keys, tree: Tree, inflows: Sequence[int], active: Sequence[bool], rule: PriceRule
 ) -> list[int | None]:
-    """The prices; None where nothing is traded in the whole part, and where nobody trades and
-    nothing bounds the price on both sides.
+    """The prices; None where nothing is traded in the whole part, and at nodes without a trade
+    where nothing bounds the price on both sides.
     """
     prices: list[int | None] = [None] * len(tree.parents)
     for node in tree.sequence:
@@ -63,38 +63,38 @@ def choose_prices(
             prices[node] = _choose(_to_price(part.low), _to_price(part.high), rule)
         else:
             prices[node] = _follow_price(
-                prices[parent], inflows[node], keys.lines[node], tree.feeders[node], rule
+                prices[parent], inflows[node], keys.branches[node], tree.uplinks[node], rule
             )
     return [None if price is None else max(0, price) for price in prices]
 
 
-def _follow_key(above: int, line: LineKeys, fee: int) -> int:
-    """The nearest key to the parent's that the line allows."""
-    low, high = line.zero_low, line.zero_high
+def _follow_key(above: int, branch: BranchKeys, fee: int) -> int:
+    """The key nearest to the parent's that the branch allows."""
+    low, high = branch.zero_low, branch.zero_high
     key = above
     if low is not None and key < low:
         key = min(low, above + fee)
     elif high is not None and key > high:
         key = max(high, above - fee)
-    return _clamp(key, line.import_full, line.export_full)
+    return _clamp(key, branch.import_full, branch.export_full)
 
 
 def _follow_price(
-    above: int | None, inflow: int, line: LineKeys, feeder: Feeder, rule: PriceRule
+    above: int | None, inflow: int, branch: BranchKeys, uplink: Uplink, rule: PriceRule
 ) -> int | None:
     if inflow:
         assert above is not None, "energy flows from where there is no price"
-        price = above + feeder.fee if inflow > 0 else above - feeder.fee
-        return _clamp(price, _to_price(line.import_full), _to_price(line.export_full))
-    low, high = _to_price(line.zero_low), _to_price(line.zero_high)
+        price = above + uplink.fee if inflow > 0 else above - uplink.fee
+        return _clamp(price, _to_price(branch.import_full), _to_price(branch.export_full))
+    low, high = _to_price(branch.zero_low), _to_price(branch.zero_high)
     if above is None:
         return _choose(low, high, rule)
     if low is None and high is None:
         return above
-    if feeder.export_wh:
-        low = above - feeder.fee if low is None else max(low, above - feeder.fee)
-    if feeder.import_wh:
-        high = above + feeder.fee if high is None else min(high, above + feeder.fee)
+    if uplink.export_wh:
+        low = above - uplink.fee if low is None else max(low, above - uplink.fee)
+    if uplink.import_wh:
+        high = above + uplink.fee if high is None else min(high, above + uplink.fee)
     if low is None or high is None:
         return _clamp(above, low, high)
     return _choose(low, high, rule)

@@ -4,8 +4,8 @@ All numbers are whole: Wh, and prices on a grid whose step the caller chooses (o
 millionths of the settlement token per kWh). An order never gets more than it accepts at the price.
 
 A step order accepts its whole quantity up to its limit (a bid) or from its limit on (an ask). A
-proportional-range order accepts nothing at its limit, everything at `full_at`, and in between a
-quantity in proportion, rounded down. On the grid that is the same as one step order per Wh:
+linear order accepts nothing at its limit, everything at `full_at`, and in between a quantity in
+proportion, rounded down. On the grid of prices that equals one step order per Wh:
 the j-th Wh of a bid has the limit `limit - ceil(j * |limit - full_at| / quantity)`.
 """
 
@@ -29,20 +29,20 @@ class BookError(ValueError):
 
 
 class Order(NamedTuple):
-    """A wish to buy or sell; ids are unique in a book, `owner` says whose it is."""
+    """An order to buy or sell; ids are unique in a book."""
 
     order_id: int
     owner: bytes
     limit: int
     quantity_wh: int
-    # Fill-or-kill: filled with at least so much, or not at all.
+    # Minimum acceptable quantity: filled with at least this, or not at all.
     minimum_acceptable_wh: int = 0
-    # The price at which a proportional-range order accepts its whole quantity; None: a step order.
+    # The price at which a linear order accepts its whole quantity; None: a step order.
     full_at: int | None = None
 
 
 class Pool(NamedTuple):
-    """The distribution network's side: its price line and what it has sold net so far."""
+    """The distribution network's side: its price curve and the net energy it has sold so far."""
 
     curve: Curve
     net_wh: int = 0
@@ -57,7 +57,7 @@ class Book(NamedTuple):
 
 
 class PriceRule(NamedTuple):
-    """Where the price lies in the envy-free interval: low + floor(k (high - low)), k a fraction."""
+    """The price in the envy-free interval: low + floor(k (high - low)), k a fraction."""
 
     numerator: int
     denominator: int
@@ -68,15 +68,14 @@ class PriceRule(NamedTuple):
 
 
 MIDPOINT = PriceRule(1, 2)
-# The lowest price that leaves nobody envious: the last ask that is filled, unless a bid above it
-# had to go without.
+# The lowest envy-free price: the last ask that is filled, unless a bid above it is not.
 MARGINAL_ASK = PriceRule(0, 1)
-# The highest one: the last bid that is filled, unless an ask below it had to go without.
+# The highest one: the last bid that is filled, unless an ask below it is not.
 MARGINAL_BID = PriceRule(1, 1)
 
 
 def compute_accepted(order: Order, side: Side, price: int) -> int:
-    """The most that an order takes at a price, in Wh."""
+    """The maximum that an order takes at a price, in Wh."""
     inside = side * (order.limit - price)
     if order.full_at is None:
         return order.quantity_wh if inside >= 0 else 0
@@ -87,12 +86,12 @@ def compute_accepted(order: Order, side: Side, price: int) -> int:
 
 
 def compute_required(order: Order, side: Side, price: int) -> int:
-    """The least that an order takes at a price without wishing for more, in Wh."""
+    """The minimum that an order must get at a price to want no more, in Wh."""
     return compute_accepted(order, side, price + side)
 
 
 def compute_value(order: Order, side: Side, fill_wh: int) -> int:
-    """What the first so many Wh are worth to a buyer, or cost a seller: their limits, added up."""
+    """The value of a fill to a buyer, or its cost to a seller: the sum of the limits of its Wh."""
     value = order.limit * fill_wh
     if order.full_at is None:
         return value
@@ -101,7 +100,7 @@ def compute_value(order: Order, side: Side, fill_wh: int) -> int:
 
 
 def list_steps(order: Order, side: Side) -> Iterator[tuple[int, int]]:
-    """Limits and quantities of the step orders that an order is the same as."""
+    """Limits and quantities of the step orders that an order equals."""
     if order.full_at is None:
         yield order.limit, order.quantity_wh
         return
@@ -114,7 +113,7 @@ def list_steps(order: Order, side: Side) -> Iterator[tuple[int, int]]:
 
 
 def require_valid(book: Book) -> None:
-    """Refuses a book with an order that has no meaning."""
+    """Rejects a book with an invalid order."""
     for side, orders in ((BID, book.bids), (ASK, book.asks)):
         for order in orders:
             plain = order.full_at is None and not order.minimum_acceptable_wh
@@ -127,7 +126,7 @@ def require_valid(book: Book) -> None:
 
 
 def require_valid_rule(rule: PriceRule) -> None:
-    """Refuses a fraction outside 0 to 1."""
+    """Rejects a fraction outside 0 to 1."""
     if not 0 <= rule.numerator <= rule.denominator or not rule.denominator:
         raise BookError("the price rule is not a fraction between 0 and 1")
 
@@ -141,7 +140,7 @@ def _require_valid_order(order: Order, side: Side) -> None:
     if order.full_at is None:
         return
     if order.minimum_acceptable_wh:
-        raise BookError(f"{name} has a minimum and a range of prices; it may have one of them")
+        raise BookError(f"{name} is linear and has a minimum; it may be only one of the two")
     if order.full_at < 0 or side * (order.limit - order.full_at) <= 0:
         wanted = "below" if side == BID else "above"
-        raise BookError(f"{name} has to accept its whole quantity at a price {wanted} its limit")
+        raise BookError(f"{name} must accept its whole quantity at a price {wanted} its limit")

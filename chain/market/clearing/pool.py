@@ -1,9 +1,9 @@
-"""The pool's price line as a participant of a call auction.
+"""The pool's price curve as a participant of a call auction.
 
-The Wh that takes the pool from x to x + 1 net sold is worth the area of the price line above it.
+The Wh that takes the pool from x to x + 1 net sold is worth the area of the price curve above it.
 The pool sells it at no less and buys it back at no more, rounded to the grid of prices in its
 favour. So at one price for everything it earns at least the area of its curve, and its loss keeps
-the bound of the price rule (INV-5). At the ends of the line it takes any quantity.
+the bound of the price rule (INV-5). At the ends of the curve it takes any quantity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chain.runtime.units import ceil_div
 
 
 def compute_pool_net(pool: Pool | None, price: int, most_wh: int) -> int:
-    """The most the pool sells net at a price (negative: the least it buys), up to most_wh."""
+    """The maximum that the pool sells net at a price (negative: buys), up to most_wh."""
     if pool is None:
         return 0
     sold, bought = _count_sold(pool, price, most_wh), _count_bought(pool, price + 1, most_wh)
@@ -23,7 +23,7 @@ def compute_pool_net(pool: Pool | None, price: int, most_wh: int) -> int:
 
 
 def compute_pool_cost(pool: Pool, net_wh: int) -> int:
-    """What selling so many Wh net costs the pool on the grid of prices; buying earns (negative)."""
+    """The pool's cost of selling net energy, on the grid of prices; negative: of buying."""
     low, high, depth = pool.curve
     start, end = sorted((pool.net_wh, pool.net_wh + net_wh))
     cost = low * max(0, min(end, -depth) - start) + high * max(0, end - max(start, depth))

@@ -1,8 +1,8 @@
-"""Sharing what does not suffice, so that neither speed nor splitting an order gains.
+"""Pro-rata sharing at the margin, so that neither speed nor splitting an order gains.
 
-Shares are in proportion, rounded down; what is left goes by single Wh to the largest fractions.
+Shares are in proportion, rounded down; the remainder goes by single Wh to the largest fractions.
 First the owners share, then the orders of each owner. So an owner's share depends on the total of
-its orders alone, and equal fractions are decided by a hash that nobody knows beforehand.
+its orders alone, and equal fractions are decided by a hash that is unknown beforehand.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Tag = Callable[[int], bytes]
 def share_among_orders(
     total_wh: int, orders: Sequence[Order], wanted_wh: Sequence[int], seed: bytes
 ) -> list[int]:
-    """Shares of orders that want so much each, no more than all of it together.
+    """Shares of a total among orders; wanted_wh: the maximum share of each.
 
-    seed: what nobody could know when the orders were placed, as the hash of a block.
+    seed: unknown when the orders were placed, such as a block hash.
     """
     members: dict[bytes, list[int]] = {}
     for index, order in enumerate(orders):

@@ -1,4 +1,4 @@
-"""Sums of rounded quotients in closed form, so that a straight line costs no loop over its Wh."""
+"""Sums of rounded quotients in closed form, so that a linear order needs no loop over its Wh."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ def floor_sum(count: int, divisor: int, step: int, first: int) -> int:
 
     Neither step nor first may be negative. The sum counts the lattice points below a line. Its
     whole part is a triangle and a rectangle; of the rest the axes change places, which leads to a
-    smaller problem of the same kind, as in Euclid's algorithm (Graham, Knuth, Patashnik, Concrete
+    smaller problem of the same form, as in Euclid's algorithm (Graham, Knuth, Patashnik, Concrete
     Mathematics, section 3.5).
     """
     total = 0

@@ -121,10 +121,10 @@ def _make_pool(pool: Sequence[Number], prices: Scale, quantities: Scale) -> clea
     return clearing.Pool(Curve(prices.scale(low), prices.scale(high), quantities.scale(depth)))
 
 
-def _make_line(line: LineOfFile, prices: Scale, quantities: Scale) -> clearing.Line:
+def _make_line(line: LineOfFile, prices: Scale, quantities: Scale) -> clearing.Branch:
     start, end, forward, backward, fee = line
     capacities = quantities.scale(forward), quantities.scale(backward)
-    return clearing.Line(start, end, *capacities, prices.scale(fee))
+    return clearing.Branch(start, end, *capacities, prices.scale(fee))
 
 
 def _make_orders(

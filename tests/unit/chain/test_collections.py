@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.runtime.bech32 import AddressError
-from chain.runtime.collections import GenesisError, Index, Item, Map, Schema, Sequence, successor
+from chain.runtime.collections import GenesisError, Index, Item, Map, Schema, Sequence
 from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.sections import successor
 from chain.runtime.store import CacheStore, MemoryStore
 from chain.runtime.values import Amount, Record
 from tests.support.properties import examples
@@ -34,13 +35,7 @@ PARAMS = Item(SCHEMA, 0, "params", Record(state_pb2.Params))
 BY_NUMBER = Map(SCHEMA, 1, "by_number", Pair(U64, TEXT), Amount())
 HOLDS = Map(SCHEMA, 2, "holds", Pair(ADDRESS, U64), Record(state_pb2.Hold))
 IDS = Sequence(SCHEMA, 3, "ids")
-
-
-def by_deadline(key: tuple[bytes, int], hold: state_pb2.Hold) -> bytes | None:
-    return U64.encode(hold.deadline_s) + HOLDS.key.encode(key) if hold.deadline_s else None
-
-
-BY_DEADLINE = Index(SCHEMA, 4, HOLDS, by_deadline)
+BY_DEADLINE = Index(SCHEMA, 4, HOLDS, U64, by=lambda _, hold: hold.deadline_s or None)
 
 
 class TestKeys:
@@ -237,18 +232,31 @@ class TestAgainstADict:
         entries = sorted(model.items(), key=lambda item: BY_NUMBER.key.encode(item[0]))
         assert list(BY_NUMBER.items(state)) == entries
         assert list(BY_NUMBER.items(state, reverse=True)) == entries[::-1]
-        under = BY_NUMBER.first(part)
-        of_part = [entry for entry in entries if entry[0][0] == part]
-        assert list(BY_NUMBER.items(state, under)) == of_part
-        assert list(BY_NUMBER.items(state, under, reverse=True)) == of_part[::-1]
-        after = BY_NUMBER.key.encode((part, "a"))
-        behind = [entry for entry in entries if BY_NUMBER.key.encode(entry[0]) > after]
-        assert list(BY_NUMBER.items(state, after=after)) == behind
-        before = [entry for entry in entries if BY_NUMBER.key.encode(entry[0]) < after]
-        assert list(BY_NUMBER.items(state, after=after, reverse=True)) == before[::-1]
+        self.check_ranges(state, entries, part)
         for key in [(number, text) for number in range(6) for text in ("a", "b", "ab")]:
             assert BY_NUMBER.get(state, key) == model.get(key)
             assert BY_NUMBER.has(state, key) == (key in model)
+
+    @staticmethod
+    def check_ranges(state: State, entries: list[tuple[tuple[int, str], int]], part: int) -> None:
+        """Of keys here, texts with the same first part compare as their bytes do."""
+        key = (part, "ab")
+        for bounds, is_in in (
+            ({"start": key}, lambda one: one >= key),
+            ({"after": key}, lambda one: one > key),
+            ({"before": key}, lambda one: one < key),
+            ({"start": (1, "b"), "before": key}, lambda one: (1, "b") <= one < key),
+        ):
+            expected = [entry for entry in entries if is_in(entry[0])]
+            assert list(BY_NUMBER.items(state, **bounds)) == expected
+            assert list(BY_NUMBER.items(state, **bounds, reverse=True)) == expected[::-1]
+        section = BY_NUMBER.under(part)
+        of_part = [(text, amount) for (number, text), amount in entries if number == part]
+        assert list(section.items(state)) == of_part
+        assert list(section.items(state, reverse=True)) == of_part[::-1]
+        behind = [entry for entry in of_part if entry[0] > "a"]
+        assert list(section.items(state, after="a")) == behind
+        assert list(section.items(state, start="ab", reverse=True)) == behind[::-1]
 
     @staticmethod
     def change(state: State, steps: list[Any], model: dict[tuple[int, str], int]) -> None:
@@ -273,10 +281,12 @@ class TestAgainstADict:
                 HOLDS.delete(state, (bytes(20), number))
                 model.pop(number, None)
         expected = sorted((deadline, number) for number, deadline in model.items() if deadline)
-        found = [(U64.decode(k[:8]), key[1]) for k, key in BY_DEADLINE.keys(state)]
-        assert found == expected
-        under = U64.encode(3)
-        of_three = [key[1] for _, key in BY_DEADLINE.keys(state, under)]
+        assert [(at_s, key[1]) for at_s, key in BY_DEADLINE.items(state)] == expected
+        after = [(at_s, key[1]) for at_s, key in BY_DEADLINE.items(state, after=3)]
+        assert after == [entry for entry in expected if entry[0] > 3]
+        before = [(at_s, key[1]) for at_s, key in BY_DEADLINE.items(state, before=3)]
+        assert before == [entry for entry in expected if entry[0] < 3]
+        of_three = [key[1] for key in BY_DEADLINE.keys(state, under=3)]
         assert of_three == [number for deadline, number in expected if deadline == 3]
         assert not BY_DEADLINE.check_invariants(state)
 
@@ -288,7 +298,7 @@ class TestAgainstADict:
         if deadline_s == 5:
             state.store.delete(key)
         else:
-            state.store.set(key, HOLDS.key.encode((bytes(20), 1)))
+            state.store.set(key, b"\x01")
         assert BY_DEADLINE.check_invariants(state) == ["the index of holds does not fit them"]
 
     @given(steps, st.integers(0, 6), st.integers(0, 10))
@@ -299,7 +309,7 @@ class TestAgainstADict:
         state = State()
         model: dict[tuple[int, str], int] = {}
         self.change(state, changes, model)
-        removed = BY_NUMBER.prune(state, U64.encode(before), limit)
+        removed = BY_NUMBER.prune(state, before, limit)
         entries = sorted(model.items(), key=lambda item: BY_NUMBER.key.encode(item[0]))
         old = sum(key[0] < before for key, _ in entries)
         assert removed == min(old, limit)

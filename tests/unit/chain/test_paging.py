@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from blockenergy.bank.v1 import query_pb2
+from blockenergy.market.v1 import query_pb2 as market_query_pb2
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
+from chain import market
 from chain.runtime.errors import ChainError
 from tests.support import cast
 from tests.support.world import START_S, World
@@ -51,6 +53,24 @@ def test_the_pages_together_are_the_list(world: World, limit: int, reverse: bool
             break
     expected = list(range(COUNT + 1, 2 * COUNT + 1))
     assert found == (expected[::-1] if reverse else expected)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_pages_keep_to_what_begins_with_a_slot(reverse: bool) -> None:
+    world, path = World({}), "/blockenergy.market.v1.Query/Slots"
+    world.block()
+    kept = [number for number, _ in market.iter_slots(world.state)]
+    found: list[int] = []
+    key = b""
+    while True:
+        page = PageRequest(limit=2, key=key, reverse=reverse)
+        request = market_query_pb2.QuerySlotsRequest(first_slot=kept[3], pagination=page)
+        answer = world.query(path, request, market_query_pb2.QuerySlotsResponse)
+        found += [entry.slot for entry in answer.slots]
+        key = answer.pagination.next_key
+        if not key:
+            break
+    assert len(kept) > 4 and found == (kept[:2:-1] if reverse else kept[3:])
 
 
 def test_an_offset_skips(world: World) -> None:

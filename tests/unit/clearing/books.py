@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import count
 from math import ceil, floor
 
-from chain.market.clearing import ASK, BID, Book, Line, Network, NodeOrders, Order, Pool
+from chain.market.clearing import ASK, BID, Book, Branch, Network, NodeOrders, Order, Pool
 from chain.market.rules import Curve
 
 STREET = Curve(80_000, 300_000, 50_000)
@@ -93,7 +93,7 @@ def make_random_network(
             forward = rng.choice(CAPACITIES)
             backward = rng.choice(CAPACITIES) if fees else forward
             fee = rng.choice((0, 0, 1, 2, 5)) if fees else 0
-            lines.append(Line(ends[0], ends[1], forward, backward, fee))
+            lines.append(Branch(ends[0], ends[1], forward, backward, fee))
     return Network(nodes, lines, make_random_pool(rng) if pool else None)
 
 

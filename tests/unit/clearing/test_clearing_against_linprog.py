@@ -61,7 +61,7 @@ class Program:
         for side, steps in ((BID, pool_bids), (ASK, pool_asks)):
             for limit, quantity_wh in steps:
                 self._add(side * limit * VOLUMES, 0, quantity_wh, {self.rows: side})
-        for line in network.lines:
+        for line in network.branches:
             start, end, fee = self.rows + line.start, self.rows + line.end, line.fee_per_kwh
             self._add(-fee * VOLUMES, 0, line.forward_capacity_wh, {start: 1, end: -1})
             self._add(-fee * VOLUMES, 0, line.backward_capacity_wh, {start: -1, end: 1})
@@ -107,7 +107,7 @@ def reach(network: Network) -> tuple[int, int]:
             network.nodes, outcome.bid_fills, outcome.ask_fills, strict=True
         )
     )
-    for line, flow in zip(network.lines, outcome.flows, strict=True):
+    for line, flow in zip(network.branches, outcome.flows, strict=True):
         welfare -= line.fee_per_kwh * abs(flow)
     cost = compute_pool_cost(network.pool, outcome.pool_wh) if network.pool else 0
     return welfare - cost, sum(map(sum, outcome.bid_fills))

@@ -200,7 +200,7 @@ class TestThinMarket:
         (Order(1, b"", 5, -1), "negative"),
         (Order(1, b"", -5, 1), "negative"),
         (Order(1, b"", 5, 1, 2), "minimum"),
-        (Order(1, b"", 5, 2, 1, 3), "one of them"),
+        (Order(1, b"", 5, 2, 1, 3), "one of the two"),
         (Order(1, b"", 5, 2, 0, 6), "below its limit"),
     ],
 )

@@ -10,7 +10,7 @@ from books import STREET, make_book, make_order, make_random_book, make_random_n
 
 from chain.market.clearing import (
     Book,
-    Line,
+    Branch,
     Network,
     NetworkOutcome,
     NodeOrders,
@@ -26,10 +26,10 @@ BOOK = make_book([(9, 10), (8, 10), (7, 10), (4, 10)], [(3, 10), (4, 10), (5, 10
 POOL_BOOK = Book([make_order(1, 300_000, 10_000)], [], Pool(STREET))
 NETWORK = Network(
     [NodeOrders([], [make_order(1, 10, 10)]), NodeOrders([make_order(2, 30, 6)], [])],
-    [Line(0, 1, 5, 5)],
+    [Branch(0, 1, 5, 5)],
 )
 # The fee is 4; the line carries 6 Wh of the 9 that it can.
-FEE_NETWORK = NETWORK._replace(lines=[Line(0, 1, 9, 0, 4)])
+FEE_NETWORK = NETWORK._replace(branches=[Branch(0, 1, 9, 0, 4)])
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ FEE_NETWORK = NETWORK._replace(lines=[Line(0, 1, 9, 0, 4)])
         (lambda o: o._replace(bid_fills=[10, 10, 9, 0]), "are bought"),
         (
             lambda o: o._replace(volume_wh=29, bid_fills=[10, 10, 9, 0], ask_fills=[10, 10, 9, 0]),
-            "wishes for more",
+            "wants more",
         ),
-        (lambda o: o._replace(killed=[1]), "not fill-or-kill"),
+        (lambda o: o._replace(killed=[1]), "no minimum"),
         (lambda o: o._replace(bid_fills=[30]), "one fill for each"),
     ],
 )
@@ -77,7 +77,7 @@ def test_the_pool_is_held_to_its_curve() -> None:
         (lambda o: o._replace(flows=[4]), "lacks"),
         (lambda o: o._replace(flows=[6]), "can carry"),
         (lambda o: o._replace(rents=[0]), "does not earn"),
-        (lambda o: o._replace(prices=[10, 10]), "wishes for more"),
+        (lambda o: o._replace(prices=[10, 10]), "wants more"),
         (lambda o: o._replace(prices=[10, 31]), "beyond its limit"),
         (
             lambda o: o._replace(flows=[4], rents=[80], bid_fills=[[], [4]], ask_fills=[[4], []]),
@@ -108,7 +108,7 @@ def test_a_network(change: Callable[[NetworkOutcome], NetworkOutcome], reason: s
         (lambda o: o._replace(prices=[None, 14]), "without a price"),
         (
             lambda o: o._replace(flows=[0], fees=[0], bid_fills=[[], [0]], ask_fills=[[0], []]),
-            "wishes for more",
+            "wants more",
         ),
         (
             lambda o: NetworkOutcome([None] * 2, [0], [0], [0], [[], [0]], [[0], []], 0, []),
@@ -130,14 +130,14 @@ def test_a_fee(change: Callable[[NetworkOutcome], NetworkOutcome], reason: str) 
 
 def test_fill_or_kill_on_a_network() -> None:
     bound = NodeOrders([make_order(2, 30, 6, 5)], [])
-    network = NETWORK._replace(nodes=[NETWORK.nodes[0], bound], lines=[Line(0, 1, 4, 4)])
+    network = NETWORK._replace(nodes=[NETWORK.nodes[0], bound], branches=[Branch(0, 1, 4, 4)])
     outcome = clear_network(network)
     assert (outcome.killed, verify_network_clearing(network, outcome)) == ([2], [])
     stayed = outcome._replace(killed=[])
     assert any("duality gap" in problem for problem in verify_network_clearing(network, stayed))
     free = outcome._replace(killed=[1, 2])
-    assert any("not fill-or-kill" in problem for problem in verify_network_clearing(network, free))
-    part = clear_network(NETWORK._replace(lines=[Line(0, 1, 4, 4)]))
+    assert any("no minimum" in problem for problem in verify_network_clearing(network, free))
+    part = clear_network(NETWORK._replace(branches=[Branch(0, 1, 4, 4)]))
     assert any("outside its" in problem for problem in verify_network_clearing(network, part))
 
 

@@ -20,7 +20,7 @@ from chain.market.clearing import (
     MARGINAL_ASK,
     MARGINAL_BID,
     MIDPOINT,
-    Line,
+    Branch,
     Network,
     NetworkOutcome,
     NodeOrders,
@@ -74,7 +74,7 @@ def draw_network(draw: st.DrawFn) -> Network:
     lines = []
     for place in range(1, len(nodes)):
         ends = draw(st.permutations([place, draw(st.integers(0, place - 1))]))
-        lines.append(Line(*ends, draw(QUANTITIES), draw(QUANTITIES), draw(FEES)))
+        lines.append(Branch(*ends, draw(QUANTITIES), draw(QUANTITIES), draw(FEES)))
     net_wh = draw(st.integers(-60_000, 60_000))
     pool = draw(st.sampled_from([None, Pool(STREET, net_wh)]))
     return Network(nodes, draw(st.permutations(lines)), pool)
@@ -130,7 +130,7 @@ def test_lines_keep_to_their_capacities_and_prices_to_flows_and_fees(
     ]
     taken[0] -= outcome.pool_wh
     for line, flow, rent, fee in zip(
-        network.lines, outcome.flows, outcome.rents, outcome.fees, strict=True
+        network.branches, outcome.flows, outcome.rents, outcome.fees, strict=True
     ):
         taken[line.start] += flow
         taken[line.end] -= flow
@@ -181,7 +181,7 @@ def test_minimums_are_kept_and_anybody_can_check_it(network: Network, rule: Pric
             )
             for node in network.nodes
         ],
-        network.lines,
+        network.branches,
         network.pool,
     )
     free = clear_network(without, rule)
@@ -215,7 +215,7 @@ def test_splitting_an_order_gains_nothing(network: Network, data: st.DataObject)
             )
             for node in network.nodes
         ],
-        network.lines,
+        network.branches,
         network.pool,
     )
     places = [

@@ -13,7 +13,7 @@ from chain.market.clearing import (
     MIDPOINT,
     Book,
     BookError,
-    Line,
+    Branch,
     Network,
     NetworkOutcome,
     NodeOrders,
@@ -42,7 +42,7 @@ class TestByHand:
     END = NodeOrders([make_order(3, 25, 7)], [make_order(4, 20, 1)])
 
     def clear(self, first: int, second: int, rule: PriceRule = MIDPOINT) -> NetworkOutcome:
-        lines = [Line(0, 1, first, first), Line(2, 1, second, second)]
+        lines = [Branch(0, 1, first, first), Branch(2, 1, second, second)]
         network = Network([self.HEAD, self.MIDDLE, self.END], lines)
         outcome = clear_network(network, rule)
         assert verify_network_clearing(network, outcome) == []
@@ -73,12 +73,12 @@ class TestByHand:
     def test_energy_that_cannot_leave_is_cheap(self) -> None:
         sunny = NodeOrders([], [make_order(1, 2, 50)])
         town = NodeOrders([make_order(2, 30, 90)], [make_order(3, 20, 90)])
-        outcome = clear_network(Network([town, sunny], [Line(0, 1, 20, 20)]))
+        outcome = clear_network(Network([town, sunny], [Branch(0, 1, 20, 20)]))
         assert (outcome.prices, outcome.flows, outcome.rents) == ([20, 2], [-20], [20 * 18])
 
     def test_the_pool_stands_at_the_head(self) -> None:
         home = NodeOrders([make_order(1, 300_000, 9_000)], [])
-        network = Network([NodeOrders([], []), home], [Line(0, 1, 5_000, 5_000)], Pool(STREET))
+        network = Network([NodeOrders([], []), home], [Branch(0, 1, 5_000, 5_000)], Pool(STREET))
         outcome = clear_network(network)
         assert verify_network_clearing(network, outcome) == []
         assert (outcome.pool_wh, outcome.flows, outcome.prices) == (
@@ -89,7 +89,7 @@ class TestByHand:
         assert outcome.rents == [5_000 * 99_000]
 
     def test_without_a_trade_there_is_no_price(self) -> None:
-        outcome = clear_network(Network([self.MIDDLE, NodeOrders([], [])], [Line(0, 1, 5, 5)]))
+        outcome = clear_network(Network([self.MIDDLE, NodeOrders([], [])], [Branch(0, 1, 5, 5)]))
         assert (outcome.prices, outcome.flows, outcome.rents) == ([None, None], [0], [0])
 
 
@@ -99,7 +99,7 @@ class TestFees:
     HEAD = NodeOrders([], [make_order(1, 10, 10)])
 
     def clear(
-        self, behind: NodeOrders, line: Line, rule: PriceRule = MIDPOINT, head: NodeOrders = HEAD
+        self, behind: NodeOrders, line: Branch, rule: PriceRule = MIDPOINT, head: NodeOrders = HEAD
     ) -> NetworkOutcome:
         network = Network([head, behind], [line])
         outcome = clear_network(network, rule)
@@ -107,28 +107,28 @@ class TestFees:
         return outcome
 
     def test_imports_cost_the_fee_more(self) -> None:
-        outcome = self.clear(NodeOrders([make_order(2, 30, 6)], []), Line(0, 1, 9, 9, 4))
+        outcome = self.clear(NodeOrders([make_order(2, 30, 6)], []), Branch(0, 1, 9, 9, 4))
         assert (outcome.prices, outcome.flows) == ([10, 14], [6])
         assert (outcome.rents, outcome.fees) == ([0], [6 * 4])
 
     def test_exports_earn_the_fee_less(self) -> None:
         head = NodeOrders([make_order(1, 30, 10)], [])
         sunny = NodeOrders([], [make_order(2, 5, 6)])
-        outcome = self.clear(sunny, Line(1, 0, 9, 9, 4), head=head)
+        outcome = self.clear(sunny, Branch(1, 0, 9, 9, 4), head=head)
         assert (outcome.prices, outcome.flows) == ([30, 26], [6])
         assert (outcome.rents, outcome.fees) == ([0], [6 * 4])
 
     def test_a_full_line_earns_what_the_prices_differ_by_beyond_the_fee(self) -> None:
-        outcome = self.clear(NodeOrders([make_order(2, 30, 6)], []), Line(0, 1, 5, 9, 4))
+        outcome = self.clear(NodeOrders([make_order(2, 30, 6)], []), Branch(0, 1, 5, 9, 4))
         assert (outcome.prices, outcome.flows) == ([10, 30], [5])
         assert (outcome.rents, outcome.fees) == ([5 * (30 - 10 - 4)], [5 * 4])
 
     def test_what_the_fee_makes_too_dear_does_not_flow(self) -> None:
-        outcome = self.clear(NodeOrders([make_order(2, 13, 6)], []), Line(0, 1, 9, 9, 4))
+        outcome = self.clear(NodeOrders([make_order(2, 13, 6)], []), Branch(0, 1, 9, 9, 4))
         assert (outcome.prices, outcome.flows, outcome.fees) == ([None, None], [0], [0])
 
     def test_what_just_covers_the_fee_does(self) -> None:
-        outcome = self.clear(NodeOrders([make_order(2, 14, 6)], []), Line(0, 1, 9, 9, 4))
+        outcome = self.clear(NodeOrders([make_order(2, 14, 6)], []), Branch(0, 1, 9, 9, 4))
         assert (outcome.prices, outcome.flows, outcome.fees) == ([10, 14], [6], [24])
 
     @pytest.mark.parametrize(
@@ -139,18 +139,18 @@ class TestFees:
     ) -> None:
         head = NodeOrders([make_order(1, 10, 1)], [make_order(2, 10, 1)])
         village = NodeOrders([make_order(3, 20, 5)], [make_order(4, 8, 5)])
-        outcome = self.clear(village, Line(0, 1, 9, 9, 4), rule, head)
+        outcome = self.clear(village, Branch(0, 1, 9, 9, 4), rule, head)
         assert (outcome.prices, outcome.flows) == ([10, price], [0])
 
     @pytest.mark.parametrize("rule", RULES)
     def test_where_nobody_is_the_price_is_the_neighbours(self, rule: PriceRule) -> None:
         head = NodeOrders([make_order(1, 10, 1)], [make_order(2, 10, 1)])
-        outcome = self.clear(NodeOrders([], []), Line(0, 1, 9, 9, 4), rule, head)
+        outcome = self.clear(NodeOrders([], []), Branch(0, 1, 9, 9, 4), rule, head)
         assert outcome.prices == [10, 10]
 
     def test_fees_of_all_lines_on_the_way_add_up(self) -> None:
         nodes = [self.HEAD, NodeOrders([], []), NodeOrders([make_order(2, 30, 6)], [])]
-        network = Network(nodes, [Line(0, 1, 9, 9, 4), Line(2, 1, 9, 9, 3)])
+        network = Network(nodes, [Branch(0, 1, 9, 9, 4), Branch(2, 1, 9, 9, 3)])
         outcome = clear_network(network)
         assert verify_network_clearing(network, outcome) == []
         assert (outcome.prices, outcome.flows) == ([10, 14, 17], [6, -6])
@@ -161,7 +161,7 @@ class TestOneWay:
     """A street that sells to the feeder, and buyers who want energy from the street only."""
 
     def clear(self, feeder: NodeOrders, street: NodeOrders) -> NetworkOutcome:
-        network = Network([feeder, street], [Line(0, 1, 0, 100)])
+        network = Network([feeder, street], [Branch(0, 1, 0, 100)])
         outcome = clear_network(network)
         assert verify_network_clearing(network, outcome) == []
         return outcome
@@ -202,7 +202,9 @@ class TestFillOrKill:
 
     def clear(self, *bids: Order, capacity_wh: int = 100) -> NetworkOutcome:
         nodes = [self.HEAD, *(NodeOrders([bid], []) for bid in bids)]
-        lines = [Line(place, place + 1, capacity_wh, capacity_wh, 1) for place in range(len(bids))]
+        lines = [
+            Branch(place, place + 1, capacity_wh, capacity_wh, 1) for place in range(len(bids))
+        ]
         network = Network(nodes, lines)
         outcome = clear_network(network)
         assert verify_network_clearing(network, outcome) == []
@@ -272,7 +274,7 @@ class TestEveryNetwork:
             network = make_random_network(rng, **kind)
             shuffled = Network(
                 [NodeOrders(*(rng.sample(side, len(side)) for side in n)) for n in network.nodes],
-                rng.sample(network.lines, len(network.lines)),
+                rng.sample(network.branches, len(network.branches)),
                 network.pool,
             )
             assert describe(network) == describe(shuffled)
@@ -291,7 +293,7 @@ def describe(network: Network) -> tuple[object, ...]:
     }
     flows = {
         line: (flow, rent)
-        for line, flow, rent in zip(network.lines, outcome.flows, outcome.rents, strict=True)
+        for line, flow, rent in zip(network.branches, outcome.flows, outcome.rents, strict=True)
     }
     return outcome.prices, fills, flows, outcome.pool_wh, outcome.killed
 
@@ -300,10 +302,10 @@ def describe(network: Network) -> tuple[object, ...]:
 def test_with_room_on_all_lines_it_is_one_auction(pool: bool, rng: random.Random) -> None:
     for number in range(NETWORKS):
         network = make_random_network(rng, pool=pool, ranges=True)
-        if len(network.lines) < len(network.nodes) - 1:
+        if len(network.branches) < len(network.nodes) - 1:
             continue
         network = network._replace(
-            lines=[Line(x.start, x.end, 10**6, 10**6) for x in network.lines]
+            branches=[Branch(x.start, x.end, 10**6, 10**6) for x in network.branches]
         )
         outcome = clear_network(network, RULES[number % 3])
         bids = [order for node in network.nodes for order in node.bids]
@@ -318,16 +320,16 @@ def test_with_room_on_all_lines_it_is_one_auction(pool: bool, rng: random.Random
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([Line(0, 1, 5, 5), Line(1, 2, 5, 5), Line(2, 0, 5, 5)], "ring"),
-        ([Line(0, 1, 5, 5), Line(1, 0, 0, 0)], "ring"),
-        ([Line(1, 1, 5, 5)], "ring"),
-        ([Line(0, 3, 5, 5)], "not there"),
-        ([Line(0, 1, -1, 5)], "negative"),
-        ([Line(0, 1, 5, -1)], "negative"),
-        ([Line(0, 1, 5, 5, -1)], "negative"),
+        ([Branch(0, 1, 5, 5), Branch(1, 2, 5, 5), Branch(2, 0, 5, 5)], "ring"),
+        ([Branch(0, 1, 5, 5), Branch(1, 0, 0, 0)], "ring"),
+        ([Branch(1, 1, 5, 5)], "ring"),
+        ([Branch(0, 3, 5, 5)], "unknown node"),
+        ([Branch(0, 1, -1, 5)], "negative"),
+        ([Branch(0, 1, 5, -1)], "negative"),
+        ([Branch(0, 1, 5, 5, -1)], "negative"),
     ],
 )
-def test_lines_that_are_no_feeder_are_refused(lines: list[Line], reason: str) -> None:
+def test_lines_that_are_no_feeder_are_refused(lines: list[Branch], reason: str) -> None:
     with pytest.raises(BookError, match=reason):
         clear_network(Network([NodeOrders([], [])] * 3, lines))
 

@@ -42,7 +42,7 @@ def test_as_it_is_nothing_is_broken(halfway: tuple[documents.Short, int]) -> Non
         ("market.limit_orders[{next}, 4]", {"quantity_wh": 5_000}, "resting_orders"),
         ("market.resting[{next}, ben]", {"orders": 2}, "resting_accounts"),
         ("market.resting[{next}, ben]", {"orders": 2**63 - 1}, "resting_accounts"),
-        ("market.resting[{next}, ben]", {"feeder": "south"}, "(one_place|resting_accounts)"),
+        ("market.resting[{next}, ben]", {"feeder": "south"}, "(one_grid_node|resting_accounts)"),
         ("market.limit_orders[{next}, 4]", {"side": "SIDE_UNSPECIFIED"}, "limit_orders"),
         ("market.limit_orders[{next}, 4]", {"hold_id": 0}, "limit_orders"),
         ("market.limit_orders[{next}, 4]", {"quantity_wh": 0}, "limit_orders"),

@@ -9,8 +9,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.market import batch, rules
-from chain.market.batch import Execution, LineHeadroom, MarketOrder
+from chain.market import rules
+from chain.market.grid.feeders import FeederHeadroom
+from chain.market.pool import batch
+from chain.market.pool.batch import Execution, MarketOrder
 from chain.market.rules import Curve
 from tests.support.properties import Lines, curves_with_orders, examples, lines_with_orders
 
@@ -78,36 +80,36 @@ class TestByExample:
         assert batch.execute_batch(STREET, 0, []).quantities == []
 
 
-class TestFullLines:
+class TestFullFeeders:
     def test_a_full_line_is_shared_in_proportion(self) -> None:
         orders = [buy(4_000, 300_000, "a"), buy(2_000, 300_000, "a"), buy(1_000, 300_000)]
-        execution = batch.execute_batch(STREET, 0, orders, {"a": LineHeadroom(3_000, 0)})
+        execution = batch.execute_batch(STREET, 0, orders, {"a": FeederHeadroom(3_000, 0)})
         assert execution.quantities == [2_000, 1_000, 1_000]
 
     def test_what_flows_out_makes_no_room_for_what_flows_in(self) -> None:
         orders = [buy(4_000, 300_000, "a"), sell(4_000, 80_000, "a")]
-        execution = batch.execute_batch(STREET, 0, orders, {"a": LineHeadroom(1_000, 3_000)})
+        execution = batch.execute_batch(STREET, 0, orders, {"a": FeederHeadroom(1_000, 3_000)})
         assert execution.quantities == [1_000, 3_000]
 
     def test_the_lines_further_out_come_first(self) -> None:
         orders = [sell(3_000, 80_000, "twig", "branch"), sell(3_000, 80_000, "branch")]
-        headrooms = {"branch": LineHeadroom(0, 2_000), "twig": LineHeadroom(0, 1_000)}
+        headrooms = {"branch": FeederHeadroom(0, 2_000), "twig": FeederHeadroom(0, 1_000)}
         # The twig lets 1 kWh out; of 4 kWh half fits into the branch.
         assert batch.execute_batch(STREET, 0, orders, headrooms).quantities == [500, 1_500]
 
     def test_the_price_is_that_of_what_is_carried(self) -> None:
         orders = [buy(10_000, 195_500, "a")]
-        uncut = batch.execute_batch(STREET, 0, orders, {"a": LineHeadroom(10_000, 0)})
+        uncut = batch.execute_batch(STREET, 0, orders, {"a": FeederHeadroom(10_000, 0)})
         assert uncut.quantities == [0]
         both = [buy(5_000, 195_500, "a"), buy(10_000, 300_000, "a")]
-        cut = batch.execute_batch(STREET, 0, both, {"a": LineHeadroom(4_000, 0)})
+        cut = batch.execute_batch(STREET, 0, both, {"a": FeederHeadroom(4_000, 0)})
         # Before the line was looked at the price was too high for the first one: it has left.
         assert cut.quantities == [0, 4_000]
         assert cut.price.ceil() == 194_400
 
     def test_who_has_to_be_whole_makes_way(self) -> None:
         orders = [buy(2_000, 300_000, "a", whole=True), buy(2_000, 300_000, "a")]
-        execution = batch.execute_batch(STREET, 0, orders, {"a": LineHeadroom(2_000, 0)})
+        execution = batch.execute_batch(STREET, 0, orders, {"a": FeederHeadroom(2_000, 0)})
         assert execution.quantities == [0, 2_000]
 
     def test_a_stair_of_whole_orders_comes_to_an_end(self) -> None:
@@ -119,7 +121,7 @@ class TestFullLines:
             quantities = [10_000 - 100 * step for step in range(steps)] + [10]
             return [buy(wh, 190_001 + wh * 11 // 10, "a", whole=True) for wh in quantities]
 
-        headrooms = {"a": LineHeadroom(10, 0)}
+        headrooms = {"a": FeederHeadroom(10, 0)}
         short, long = stair(batch.ROUNDS_MAX - 1), stair(batch.ROUNDS_MAX)
         assert sum(batch.execute_batch(STREET, 0, short, headrooms).quantities) == 10
         assert sum(batch.execute_batch(STREET, 0, long, headrooms).quantities) == 0
@@ -153,18 +155,19 @@ def test_everybody_is_within_the_limit_and_the_price_within_the_bounds(given_bat
 
 @given(lines_with_orders())
 @examples(250)
-def test_no_line_carries_more_than_it_has_room_for(given_batch: Lines) -> None:
+def test_no_feeder_carries_more_than_its_headroom(given_batch: Lines) -> None:
     curve, net_wh, orders, headrooms = given_batch
     quantities = batch.execute_batch(curve, net_wh, orders, headrooms).quantities
-    for line, headroom in headrooms.items():
-        crossing = [(o, wh) for o, wh in zip(orders, quantities, strict=True) if line in o.lines]
+    for feeder, headroom in headrooms.items():
+        pairs = zip(orders, quantities, strict=True)
+        crossing = [(order, wh) for order, wh in pairs if feeder in order.feeders]
         assert sum(wh for order, wh in crossing if order.is_buy) <= headroom.import_wh
         assert sum(wh for order, wh in crossing if not order.is_buy) <= headroom.export_wh
 
 
 @given(lines_with_orders())
 @examples(250)
-def test_equal_orders_at_one_place_get_the_same(given_batch: Lines) -> None:
+def test_equal_orders_at_one_node_get_the_same(given_batch: Lines) -> None:
     curve, net_wh, orders, headrooms = given_batch
     doubled = orders + orders
     quantities = batch.execute_batch(curve, net_wh, doubled, headrooms).quantities
@@ -173,9 +176,9 @@ def test_equal_orders_at_one_place_get_the_same(given_batch: Lines) -> None:
 
 @given(lines_with_orders())
 @examples(250)
-def test_lines_with_room_change_nothing(given_batch: Lines) -> None:
+def test_feeders_with_headroom_change_nothing(given_batch: Lines) -> None:
     curve, net_wh, orders, headrooms = given_batch
-    wide = dict.fromkeys(headrooms, LineHeadroom(1 << 60, 1 << 60))
+    wide = dict.fromkeys(headrooms, FeederHeadroom(1 << 60, 1 << 60))
     bare = [MarketOrder(*order[:3]) for order in orders]
     assert batch.execute_batch(curve, net_wh, orders, wide) == batch.execute_batch(
         curve, net_wh, bare

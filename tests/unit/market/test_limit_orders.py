@@ -10,7 +10,7 @@ from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.market import limit_orders
+from chain.market.auction import limit_orders
 from tests.support import cast
 from tests.support.auctions import ask, bid, gate_s, order_ids, orders_of, slot_of
 from tests.support.properties import examples

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from random import Random
 
 from blockenergy.market.v1 import events_pb2
+from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import app, market
-from chain.market import Leg, trading
+from chain.market import Leg
+from chain.market.pool import trading
 from chain.runtime.context import Context
 from chain.runtime.store import CacheStore
 from tests.support import cast
@@ -41,7 +43,7 @@ def run(world: World, groups: Sequence[Group]) -> dict[tuple[str, int, bool], li
 
 def shift(slot: int, wh: int, most: int = HIGH, least: int = LOW) -> list[Leg]:
     """Bought in one slot, nine tenths of it sold in the next."""
-    return [Leg(True, slot, wh, most), Leg(False, slot + 1, wh * 9 // 10, least)]
+    return [Leg(SIDE_BUY, slot, wh, most), Leg(SIDE_SELL, slot + 1, wh * 9 // 10, least)]
 
 
 class TestByExample:
@@ -129,13 +131,13 @@ def test_a_long_chain_of_broken_links_comes_to_an_end() -> None:
     """
 
     def chain_of(length: int, slot: int) -> list[Group]:
-        groups = [("anna", [Leg(False, slot, 1_000, LOW), Leg(True, slot + 1, 1_000, LOW)])]
+        groups = [("anna", [Leg(SIDE_SELL, slot, 1_000, LOW), Leg(SIDE_BUY, slot + 1, 1_000, LOW)])]
         for step in range(1, length):
             here, other = slot + step % 2, slot + 1 - step % 2
-            legs = [Leg(False, here, 1_000, LOW), Leg(True, other, 1_000, 190_000 + step)]
+            legs = [Leg(SIDE_SELL, here, 1_000, LOW), Leg(SIDE_BUY, other, 1_000, 190_000 + step)]
             groups.append(("anna", legs))
         # Somebody buys what the last one sells, so that both slots are balanced.
-        return [*groups, ("ben", [Leg(True, slot + (length - 1) % 2, 1_000, HIGH)])]
+        return [*groups, ("ben", [Leg(SIDE_BUY, slot + (length - 1) % 2, 1_000, HIGH)])]
 
     for length, survivors in ((8, ["ben", "eva", "eva"]), (30, [])):
         world, slot = opened()

@@ -28,13 +28,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({PARAMS: {"minimum_quantity_orders_max": 1_001}}, "market.params.minimum_quantity_orders_max"),
     ({PARAMS: {"bookings_per_block_max": 0}}, "market.params.bookings_per_block_max"),
     ({PARAMS: {"curtailed_positions_max": 0}}, "market.params.curtailed_positions_max"),
-    ({"market.last_cleared": 7}, "market.last_cleared: behind last_slot"),
+    ({"market.last_cleared": 7}, "market.last_cleared: after last_slot"),
     ({"market.booking": {"slot": 7}}, "market.booking: its slot is not being cleared"),
     ({"market.flows[7, nowhere]": {"import_wh": 1}}, "market: there is no feeder nowhere"),
     ({"market.offers[7, dirk]": {"hold_id": 1}}, "market.offers 7: the slot is not on record"),
     (
         {"market.limit_orders[7, 1]": {"owner": "ben"}},
-        "market.limit_orders 7, 1: behind last_order_id",
+        "market.limit_orders 7, 1: after last_order_id",
     ),
     (
         {"market.limit_orders[7, 1]": {"owner": "ben", "hold_id": 1}, "market.last_order_id": 1},
@@ -97,7 +97,7 @@ def test_an_account_cannot_be_at_two_places() -> None:
     world.block(places.offer("dirk", slot, 100_000, 1_000), bid(world, "anna", slot, 1, HIGH))
     world.block(world.sell("dirk", slot, 10, 80_000))
     moved = documents.patch(world.short(), {f"market.offers[{slot}, dirk]": {"feeder": "north"}})
-    with pytest.raises(GenesisError, match=r"market\.one_place"):
+    with pytest.raises(GenesisError, match=r"market\.one_grid_node"):
         app.init_chain(documents.expand(moved))
 
 

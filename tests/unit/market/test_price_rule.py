@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chain.market import rules
 from chain.market.rules import Curve
+from tests.support.prices import compute_buy_cost, compute_sell_revenue
 from tests.support.properties import curves, examples, net_energies, quantities
 
 STREET = Curve(80_000, 300_000, 50_000)
@@ -43,13 +44,13 @@ class TestPublishedNumbers:
         [(0, 1_000, 191_100), (0, 50_000, 12_250_000), (60_000, 10_000, 3_000_000), (0, 1, 191)],
     )
     def test_buying(self, net_wh: int, quantity_wh: int, cost: int) -> None:
-        assert rules.compute_buy_cost(STREET, net_wh, quantity_wh) == cost
+        assert compute_buy_cost(STREET, net_wh, quantity_wh) == cost
 
     @pytest.mark.parametrize(
         ("quantity_wh", "revenue"), [(1_000, 188_900), (50_000, 6_750_000), (1, 189)]
     )
     def test_selling(self, quantity_wh: int, revenue: int) -> None:
-        assert rules.compute_sell_revenue(STREET, 0, quantity_wh) == revenue
+        assert compute_sell_revenue(STREET, 0, quantity_wh) == revenue
 
     def test_at_balance_the_price_is_in_the_middle(self) -> None:
         assert rules.compute_marginal_price(STREET, 0).ceil() == 190_000
@@ -65,26 +66,26 @@ class TestSeedMarket:
     """What the market of 2020 got right still comes out; each of its defects is gone."""
 
     def test_consuming_makes_energy_dearer_and_producing_takes_it_back(self) -> None:
-        assert [rules.compute_buy_cost(SEED, 1000 * q, 1000) for q in (0, 1)] == [30, 40]
-        assert [rules.compute_sell_revenue(SEED, 1000 * q, 1000) for q in (2, 1)] == [40, 30]
+        assert [compute_buy_cost(SEED, 1000 * q, 1000) for q in (0, 1)] == [30, 40]
+        assert [compute_sell_revenue(SEED, 1000 * q, 1000) for q in (2, 1)] == [40, 30]
 
     def test_producing_makes_energy_cheaper(self) -> None:
-        assert [rules.compute_sell_revenue(SEED, -1000 * q, 1000) for q in (0, 1)] == [20, 10]
+        assert [compute_sell_revenue(SEED, -1000 * q, 1000) for q in (0, 1)] == [20, 10]
 
     @given(curves(), net_energies, quantities)
     @examples(200)
     def test_producers_never_gain_from_each_others_production(
         self, curve: Curve, net_wh: int, quantity_wh: int
     ) -> None:
-        first = rules.compute_sell_revenue(curve, net_wh, quantity_wh)
-        second = rules.compute_sell_revenue(curve, net_wh - quantity_wh, quantity_wh)
+        first = compute_sell_revenue(curve, net_wh, quantity_wh)
+        second = compute_sell_revenue(curve, net_wh - quantity_wh, quantity_wh)
         assert second <= first
 
     def test_no_energy_is_free_however_much_is_produced(self) -> None:
-        assert rules.compute_buy_cost(STREET, -10_000_000, 1_000) == 80_000
+        assert compute_buy_cost(STREET, -10_000_000, 1_000) == 80_000
 
     def test_no_energy_costs_more_than_the_backstop(self) -> None:
-        assert rules.compute_buy_cost(STREET, 10_000_000, 1_000) == 300_000
+        assert compute_buy_cost(STREET, 10_000_000, 1_000) == 300_000
 
 
 @given(curves(), net_energies, quantities)
@@ -93,8 +94,8 @@ def test_the_cost_is_the_area_under_the_price_line(
     curve: Curve, net_wh: int, quantity_wh: int
 ) -> None:
     exact = cost_by_area(curve, net_wh, quantity_wh)
-    assert rules.compute_buy_cost(curve, net_wh, quantity_wh) == -(-exact // 1)
-    sold_back = rules.compute_sell_revenue(curve, net_wh + quantity_wh, quantity_wh)
+    assert compute_buy_cost(curve, net_wh, quantity_wh) == -(-exact // 1)
+    sold_back = compute_sell_revenue(curve, net_wh + quantity_wh, quantity_wh)
     assert sold_back == exact // 1
 
 
@@ -103,8 +104,8 @@ def test_the_cost_is_the_area_under_the_price_line(
 def test_inv_1_every_cost_lies_between_the_bounds(
     curve: Curve, net_wh: int, quantity_wh: int
 ) -> None:
-    cost = rules.compute_buy_cost(curve, net_wh, quantity_wh)
-    revenue = rules.compute_sell_revenue(curve, net_wh, quantity_wh)
+    cost = compute_buy_cost(curve, net_wh, quantity_wh)
+    revenue = compute_sell_revenue(curve, net_wh, quantity_wh)
     assert curve.price_low * quantity_wh <= 1000 * cost < curve.price_high * quantity_wh + 1000
     assert curve.price_low * quantity_wh - 1000 < 1000 * revenue <= curve.price_high * quantity_wh
 
@@ -123,20 +124,20 @@ def test_inv_2_the_price_never_falls_as_more_is_sold(
 @given(curves(), net_energies, quantities)
 @examples(250)
 def test_inv_3_a_round_trip_never_gains(curve: Curve, net_wh: int, quantity_wh: int) -> None:
-    paid = rules.compute_buy_cost(curve, net_wh, quantity_wh)
-    received = rules.compute_sell_revenue(curve, net_wh + quantity_wh, quantity_wh)
+    paid = compute_buy_cost(curve, net_wh, quantity_wh)
+    received = compute_sell_revenue(curve, net_wh + quantity_wh, quantity_wh)
     assert paid - 1 <= received <= paid
 
 
 @given(curves(), net_energies, st.lists(quantities, min_size=1, max_size=6))
 @examples(250)
 def test_inv_4_splitting_never_helps(curve: Curve, net_wh: int, parts: list[int]) -> None:
-    whole_cost = rules.compute_buy_cost(curve, net_wh, sum(parts))
-    whole_revenue = rules.compute_sell_revenue(curve, net_wh, sum(parts))
+    whole_cost = compute_buy_cost(curve, net_wh, sum(parts))
+    whole_revenue = compute_sell_revenue(curve, net_wh, sum(parts))
     costs, revenues, up, down = 0, 0, net_wh, net_wh
     for part in parts:
-        costs += rules.compute_buy_cost(curve, up, part)
-        revenues += rules.compute_sell_revenue(curve, down, part)
+        costs += compute_buy_cost(curve, up, part)
+        revenues += compute_sell_revenue(curve, down, part)
         up, down = up + part, down - part
     assert whole_cost <= costs < whole_cost + len(parts)
     assert whole_revenue - len(parts) < revenues <= whole_revenue
@@ -157,9 +158,9 @@ def test_inv_6_the_funding_covers_the_worst_case(curve: Curve, net_wh: int) -> N
 def test_inv_6_the_funding_is_not_a_millionth_too_much(side: int) -> None:
     net_wh = side * STREET.depth_wh
     if side > 0:
-        earned = rules.compute_buy_cost(STREET, 0, net_wh)
+        earned = compute_buy_cost(STREET, 0, net_wh)
     else:
-        earned = -rules.compute_sell_revenue(STREET, 0, -net_wh)
+        earned = -compute_sell_revenue(STREET, 0, -net_wh)
     lost = rules.compute_close_cost(STREET, net_wh) - earned
     assert lost == rules.compute_funding(STREET)
 

@@ -47,7 +47,7 @@ def test_every_account_is_announced_once_however_many_blocks_it_takes(recorder: 
     owners = [account.owner for account in accounts]
     assert owners == sorted(set(owners))
     assert all(len(batch) <= 1 for _, _, batch in recorder.batches)
-    kept = {owner: line for (_, owner), line in LINES.items(world.state, LINES.first(slot))}
+    kept = dict(LINES.under(slot).items(world.state))
     told = {account.owner: account.line for account in accounts if account.owner in kept}
     assert told == kept
     assert len(kept) >= 2

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market import rules as market_rules
-from chain.market.batch import MarketOrder, execute_batch
+from chain.market.pool.batch import MarketOrder, execute_batch
 from chain.market.rules import Curve
 from chain.settlement import rules
 from chain.settlement.rules import Agreed, Metered
+from tests.support.prices import compute_buy_cost, compute_sell_revenue
 from tests.support.properties import curves, examples, net_energies
 
 STREET = Curve(80_000, 300_000, 50_000)
@@ -149,9 +150,9 @@ def test_a_large_order_among_others_moves_the_price_of_all_of_it() -> None:
 def _trade(curve: Curve, net_wh: int, position_wh: int) -> Agreed:
     """A position bought from, or sold to, the pool as the only order of its block."""
     if position_wh >= 0:
-        cost = market_rules.compute_buy_cost(curve, net_wh, position_wh) if position_wh else 0
+        cost = compute_buy_cost(curve, net_wh, position_wh) if position_wh else 0
         return Agreed(position_wh, 0, cost, 0)
-    revenue = market_rules.compute_sell_revenue(curve, net_wh, -position_wh)
+    revenue = compute_sell_revenue(curve, net_wh, -position_wh)
     return Agreed(0, -position_wh, 0, revenue)
 
 

@@ -1,4 +1,4 @@
-"""What always holds of slots, positions, flows, and the places of accounts."""
+"""Invariants of positions: their sums, their holds, their flows and their grid nodes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections import Counter
 from blockenergy.market.v1 import state_pb2
 
 from chain import registry
-from chain.market import rules
-from chain.market.keeper import get_collateral_hold, get_curve, get_net_wh
-from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, ORDERS, POSITIONS, SLOTS
+from chain.market.keeper import get_collateral_hold
+from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, POSITIONS, SLOTS
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 
@@ -17,21 +16,11 @@ from chain.runtime.collections import HasStore
 _Sums = list[int]
 
 
-def no_orders_left(state: HasStore) -> list[str]:
-    """Between blocks there are no market orders: they were executed, or they lapsed."""
-    return [f"order {order_id} is left" for (_, order_id), _ in ORDERS.items(state)] + [
-        f"slot {slot}: {info.pending_wh} Wh are pending"
-        for slot, info in SLOTS.items(state)
-        if info.pending_wh
-    ]
-
-
 def slot_sums(state: HasStore) -> list[str]:
     """The positions of a slot add up to the slot.
 
-    While fills of its auction are booked they are on their way there, and while the slot is being
-    settled they are taken one by one. Fees of the auction, and of what was cancelled, are the
-    slot's alone.
+    While fills are booked or accounts are settled the sums of the positions are lower. Fees of the
+    auction and of cancelled energy are the slot's alone.
     """
     problems = []
     sums = _add_up_positions(state)
@@ -46,53 +35,14 @@ def slot_sums(state: HasStore) -> list[str]:
     return problems + [f"positions in slot {slot}, which is not on record" for slot in sums]
 
 
-def solvency(state: HasStore) -> list[str]:
-    """What the pool has earned in a slot is at least the area of its curve (INV-5)."""
-    problems = []
-    for slot, info in SLOTS.items(state):
-        curve = get_curve(info)
-        area = rules.compute_potential(curve, get_net_wh(info)) - rules.compute_potential(curve, 0)
-        earned = info.cost + info.cancellation_income - info.revenue
-        earned -= info.grid_fees + info.congestion_rent
-        if earned * 4000 * info.depth_wh < area:
-            problems.append(f"slot {slot}: the pool has earned less than its curve")
-    return problems
-
-
-def funded(state: HasStore) -> list[str]:
-    """A slot has the funding that its prices and its depth ask for, or none if it is unfunded."""
-    problems = []
-    for slot, info in SLOTS.items(state):
-        has_traded = info.bought_wh or info.sold_wh
-        is_funded = info.status == state_pb2.SLOT_STATUS_OPEN or info.funding or has_traded
-        expected = rules.compute_funding(get_curve(info)) if is_funded else 0
-        wrongly = info.status == state_pb2.SLOT_STATUS_UNFUNDED and is_funded
-        if info.funding != expected or wrongly:
-            problems.append(f"slot {slot}: the funding is not that of its prices")
-    return problems
-
-
 def secured(state: HasStore) -> list[str]:
-    """Every position has a hold with exactly what it has to pay, cover and bond."""
+    """Every position has a hold with exactly its cost and collateral."""
     problems = []
     for (slot, owner), position in POSITIONS.items(state):
         hold = get_collateral_hold(state, owner, position.hold_id)
         needed = position.cost + position.buy_collateral + position.sell_collateral
         if hold is None or hold.amount != needed:
             problems.append(f"slot {slot}: hold {position.hold_id} does not secure its position")
-    return problems
-
-
-def offers_secured(state: HasStore) -> list[str]:
-    """Every offer has something left, a hold, and a slot that is not closed yet."""
-    problems = []
-    waiting = (state_pb2.SLOT_STATUS_OPEN, state_pb2.SLOT_STATUS_CLEARING)
-    for (slot, owner), offer in OFFERS.items(state):
-        info = SLOTS.get(state, slot)
-        if info is None or info.status not in waiting or not offer.available_wh:
-            problems.append(f"slot {slot}: an offer is left")
-        if get_collateral_hold(state, owner, offer.hold_id) is None:
-            problems.append(f"slot {slot}: hold {offer.hold_id} does not secure its offer")
     return problems
 
 
@@ -109,8 +59,8 @@ def own_holds(state: HasStore) -> list[str]:
 
 
 def flows(state: HasStore) -> list[str]:
-    """What is agreed over a line is what is bought and sold behind it, as long as nobody in the
-    slot is settled and all fills are booked.
+    """The flow over a feeder is the net energy of the positions below it, while all fills are
+    booked and no account is settled.
     """
     problems, sums = [], _add_up_positions(state)
     expected: dict[int, dict[str, int]] = {}
@@ -130,19 +80,19 @@ def flows(state: HasStore) -> list[str]:
     return problems
 
 
-def one_place(state: HasStore) -> list[str]:
-    """All that an account has in a slot stands at one feeder."""
-    places: dict[tuple[int, bytes], set[str]] = {}
+def one_grid_node(state: HasStore) -> list[str]:
+    """An account has one grid node in a slot."""
+    nodes: dict[tuple[int, bytes], set[str]] = {}
     for key, position in POSITIONS.items(state):
-        places.setdefault(key, set()).add(position.feeder)
+        nodes.setdefault(key, set()).add(position.feeder)
     for key, offer in OFFERS.items(state):
-        places.setdefault(key, set()).add(offer.feeder)
+        nodes.setdefault(key, set()).add(offer.feeder)
     for (slot, _), order in LIMIT_ORDERS.items(state):
         if order.hold_id:
-            places.setdefault((slot, bech32.decode(order.owner)), set()).add(order.feeder)
+            nodes.setdefault((slot, bech32.decode(order.owner)), set()).add(order.feeder)
     return [
         f"slot {slot}: an account is at {sorted(found)}"
-        for (slot, _), found in places.items()
+        for (slot, _), found in nodes.items()
         if len(found) > 1
     ]
 

@@ -1,9 +1,9 @@
-"""Gate closure: from then on a slot takes no orders, and its call auction is cleared.
+"""Gate closure: the slot accepts no more orders, and its call auction is cleared.
 
-Promises that slots are dealt with in their order, one auction per block at the most, that an
-auction knows nothing but the limit orders, what the feeders can still carry, and what the pool has
-sold before, and that the slot's sums and the flows over the feeders have all of its outcome at
-once. What remains, the position of each account, is written by booking.py.
+Promises that gates close in the order of the slots, with max one auction per block; that an auction
+depends on nothing but the limit orders, the headroom of the feeders and what the pool has traded
+before; and that its result is in the slot's sums and the flows at once. The positions of accounts
+follow in booking.py.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from blockenergy.market.v1 import events_pb2, state_pb2
 
 from chain import metering, registry
-from chain.market import clearing_record as record
-from chain.market import feeders, positions
+from chain.market import positions
+from chain.market.auction import record
 from chain.market.clearing import clear_network, clear_truthful
-from chain.market.keeper import get_curve, get_first_slot_from, get_gate_closure_s
+from chain.market.grid import feeders
+from chain.market.keeper import get_curve, get_gate_closure_s, iter_slots
+from chain.market.lifecycle import SlotEvent, transition
 from chain.market.state import (
     BOOKING,
     CLEARINGS,
@@ -24,7 +26,6 @@ from chain.market.state import (
     LIMIT_ORDERS,
     OFFERS,
     PARAMS,
-    SLOTS,
 )
 from chain.runtime.context import Context
 
@@ -32,19 +33,20 @@ _PRODUCTS = (state_pb2.PRODUCT_LOCAL, state_pb2.PRODUCT_LOCAL_RENEWABLE)
 
 
 def close_gates(ctx: Context) -> None:
-    """Deals with the slots whose gates have passed, up to the first that has something to book.
+    """Closes the gates that are due, up to the first slot that has something to book.
 
-    While that is being booked, the slots behind it wait; nobody can order for them any more.
+    While that slot is being booked the later ones wait; they accept no orders either.
     """
     if BOOKING.get_shared(ctx).slot:
         return
-    length_s, params = metering.get_params(ctx).slot_length_s, PARAMS.get_shared(ctx)
-    for _ in range(params.slots_opened_per_block_max):
-        found = get_first_slot_from(ctx, LAST_CLEARED.last(ctx) + 1)
+    length_s = metering.get_params(ctx).slot_length_s
+    for _ in range(PARAMS.get_shared(ctx).slots_opened_per_block_max):
+        found = next(iter_slots(ctx, LAST_CLEARED.last(ctx) + 1), None)
         if found is None:
             return
         slot, info = found
-        if ctx.block.time_s < get_gate_closure_s(length_s, params.gate_closure_s, slot):
+        gate_closure_s = PARAMS.at(ctx, slot).gate_closure_s
+        if ctx.block.time_s < get_gate_closure_s(length_s, gate_closure_s, slot):
             return
         LAST_CLEARED.set(ctx, slot)
         if info.status == state_pb2.SLOT_STATUS_OPEN and _close(ctx, slot, info):
@@ -53,21 +55,18 @@ def close_gates(ctx: Context) -> None:
 
 def _close(ctx: Context, slot: int, info: state_pb2.Slot) -> bool:
     """Closes a slot; returns whether there is anything to book."""
-    orders = [(key[1], order) for key, order in LIMIT_ORDERS.items(ctx, LIMIT_ORDERS.first(slot))]
+    orders = list(LIMIT_ORDERS.under(slot).items(ctx))
     if orders:
         _clear(ctx, slot, info, orders)
-    has_more = bool(orders) or any(True for _ in OFFERS.items(ctx, OFFERS.first(slot)))
+    has_more = bool(orders) or any(True for _ in OFFERS.under(slot).items(ctx))
     if has_more:
-        info.status = state_pb2.SLOT_STATUS_CLEARING
         BOOKING.set(ctx, state_pb2.Booking(slot=slot))
-    else:
-        info.status = state_pb2.SLOT_STATUS_CLOSED
-    SLOTS.set(ctx, slot, info)
+    transition(ctx, slot, info, SlotEvent.CLEARED if has_more else SlotEvent.CLOSED)
     return has_more
 
 
 def _clear(ctx: Context, slot: int, info: state_pb2.Slot, orders: record.Orders) -> None:
-    """Clears the auction, records it, and adds its outcome to the slot and to the flows."""
+    """Clears the auction, records it, and adds its result to the slot and to the flows."""
     clearing = _describe_auction(ctx, slot, info, orders)
     auction = record.build_auction(clearing, get_curve(info), orders)
     outcome = clear_network(auction.network, record.get_price_rule(clearing), clearing.seed)
@@ -75,7 +74,7 @@ def _clear(ctx: Context, slot: int, info: state_pb2.Slot, orders: record.Orders)
     record.write_outcome(clearing, orders, auction, outcome, thin_outcomes)
     CLEARINGS.set(ctx, slot, clearing)
     _add_to_slot(info, clearing, orders)
-    # Thin markets trade among themselves: nothing flows over their lines.
+    # A thin market trades within its feeder: nothing flows over it.
     for feeder, change_wh in _list_flows(clearing):
         feeders.add_flow(ctx, slot, feeder, change_wh)
     ctx.emit(
@@ -99,7 +98,7 @@ def _describe_auction(
     clearing = state_pb2.Clearing(
         height=ctx.block.height,
         seed=ctx.block.require_hash(),
-        price_rule_permille=PARAMS.get_shared(ctx).price_rule_permille,
+        price_rule_permille=PARAMS.at(ctx, slot).price_rule_permille,
         pool_sold_before_wh=info.bought_wh,
         pool_bought_before_wh=info.sold_wh,
         thin_markets=[state_pb2.ThinMarket(feeder=name) for name in thin],
@@ -117,32 +116,32 @@ def _describe_auction(
 
 def _is_thin(ctx: Context, name: str) -> bool:
     feeder = registry.get_feeder(ctx, name)
-    assert feeder is not None, "a limit order stands on a feeder that was never registered"
+    assert feeder is not None, "a limit order is at a feeder that was never registered"
     return feeder.thin_market
 
 
 def _list_nodes(
     ctx: Context, slot: int, used: list[str], wanted: set[tuple[str, int]]
 ) -> Iterator[state_pb2.ClearedNode]:
-    """The head, the feeders with orders and all above them, each after the one it branches off,
-    and behind each a node for every special product that somebody wants there.
+    """The grid supply point, then the feeders with orders and all above them, parents first; after
+    each a node for every special product that is wanted there.
     """
     paths = [registry.get_path(ctx, name) for name in used]
     branches = {
         name: (len(path) - below, info) for path in paths for below, (name, info) in enumerate(path)
     }
     yield state_pb2.ClearedNode()
-    places, count = {"": 0}, 1
+    numbers, count = {"": 0}, 1
     for name, (_, info) in sorted(branches.items(), key=lambda one: (one[1][0], one[0])):
         capacity_wh, flow_wh = feeders.get_capacity_wh(ctx, info), feeders.get_flow(ctx, slot, name)
         yield state_pb2.ClearedNode(
             feeder=name,
-            parent=places[info.parent],
+            parent=numbers[info.parent],
             import_capacity_wh=max(0, capacity_wh - flow_wh),
             export_capacity_wh=max(0, capacity_wh + flow_wh),
             grid_fee_per_kwh=info.grid_fee_per_kwh,
         )
-        places[name] = parent = count
+        numbers[name] = parent = count
         count += 1
         for product in _PRODUCTS:
             if (name, product) in wanted:
@@ -152,7 +151,7 @@ def _list_nodes(
 
 
 def _add_to_slot(info: state_pb2.Slot, clearing: state_pb2.Clearing, orders: record.Orders) -> None:
-    """Adds all fills to the sums of the slot, and what belongs to the grid."""
+    """Adds all fills to the sums of the slot, and the income of the grid."""
     fills = record.list_fills(clearing, orders)
     for (_, order), fill in zip(orders, fills, strict=True):
         is_buy = order.side == state_pb2.SIDE_BUY
@@ -162,7 +161,7 @@ def _add_to_slot(info: state_pb2.Slot, clearing: state_pb2.Clearing, orders: rec
 
 
 def _list_flows(clearing: state_pb2.Clearing) -> Iterator[tuple[str, int]]:
-    """What flows into each feeder."""
+    """The net flow into each feeder."""
     for node in clearing.nodes[1:]:
         if node.product == state_pb2.PRODUCT_ANY:
             yield node.feeder, node.import_wh - node.export_wh

@@ -1,16 +1,16 @@
-"""Which fill-or-kill orders leave, when those at the margin cannot all have their minimum.
+"""Which orders with a minimum acceptable quantity are removed if they cannot all get it.
 
-Everything is cleared as if there were no minimum. If nobody is offered a part below its minimum,
-that is the best there is: dropping conditions cannot make it worse. Otherwise orders at the margin
-leave until the rest are content, and the book is cleared again. First those leave whose minimum is
-more than there is for the whole margin; then, one after the other, the one that asks for the
-largest part of its quantity (of several, the smallest, then the one with the lowest hash). An order
-that has left does not come back.
+The book is cleared as if there were no minimum. If no order gets a part below its minimum, that is
+optimal: dropping constraints cannot make it worse. Otherwise orders at the margin are removed until
+the others have their minimum, and the book is cleared again. First go those whose minimum is more
+than there is for the whole margin; then, one after the other, the one with the largest minimum in
+proportion to its quantity (of several, the smallest, then the one with the lowest hash). A removed
+order does not come back.
 
-What holds: nobody is filled below its minimum; the sequence of the orders does not matter; the
-price leaves nobody envious who has not had to leave; it ends, because every round takes an order
-out. What does not hold in general: the best choice of who leaves is a knapsack problem, and an
-order that has left might have fitted after all.
+What holds: no order is filled below its minimum; the sequence of the orders is irrelevant; the
+price is envy-free for all orders that are not removed; it ends, because every round removes an
+order. What does not hold in general: the best choice is a knapsack problem, and a removed order
+might have fitted after all.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from hashlib import sha256
 from chain.market.clearing.orders import Order
 from chain.market.clearing.rationing import encode_id, share_among_orders
 
-# Parts of quantities are compared in steps of one by this.
+# Fractions of quantities are compared in steps of one by this.
 _STEPS = 10**18
 
 
 def choose_leaving(
     total_wh: int, margin: Sequence[Order], wanted_wh: Sequence[int], seed: bytes
 ) -> list[Order]:
-    """The orders that leave, of those that share so much; none if all are content."""
+    """The orders to remove of those that share a quantity; none if all get their minimum."""
     wanted = sum(wanted_wh)
     if not total_wh or total_wh == wanted:
         return []
-    hopeless = [order for order in margin if order.minimum_acceptable_wh > total_wh]
-    if hopeless:
-        return hopeless
+    impossible = [order for order in margin if order.minimum_acceptable_wh > total_wh]
+    if impossible:
+        return impossible
     bound = [order for order in margin if order.minimum_acceptable_wh]
     leaving: list[Order] = []
     for order in sorted(bound, key=lambda order: get_rank(order, seed)):
@@ -49,7 +49,7 @@ def choose_leaving(
 
 
 def get_rank(order: Order, seed: bytes) -> tuple[int, int, bytes]:
-    """Orders leave from the lowest rank on."""
+    """Orders are removed from the lowest rank on."""
     part = order.minimum_acceptable_wh * _STEPS // order.quantity_wh
     return -part, order.quantity_wh, sha256(seed + encode_id(order)).digest()
 
@@ -57,7 +57,7 @@ def get_rank(order: Order, seed: bytes) -> tuple[int, int, bytes]:
 def _list_short(
     total_wh: int, margin: Sequence[Order], wanted_wh: Sequence[int], seed: bytes
 ) -> list[Order]:
-    """Those whom the rounding of shares alone leaves below their minimum."""
+    """Orders that are below their minimum only by the rounding of shares."""
     shares = share_among_orders(total_wh, margin, wanted_wh, seed)
     return [
         order

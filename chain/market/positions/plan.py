@@ -11,11 +11,10 @@ from chain.runtime.collections import HasStore
 def get_plan(
     state: HasStore, owner: bytes, after: int
 ) -> list[tuple[int, state_pb2.Position | None]]:
-    """Every slot behind the given one that is open or not settled yet, the earliest first, with
-    the position of an account in it, which the caller must not change.
+    """Every slot after the given one that is not settled yet, in order, with the position of an
+    account in it, which the caller must not change.
 
-    There are no more of them than the horizon and the reading deadline span, unless the settlement
-    is late.
+    Their number is limited by the horizon and the reading deadline, unless the settlement is late.
     """
     plan = []
     slot = LAST_SLOT.last(state)
@@ -24,7 +23,7 @@ def get_plan(
         if info is None:
             slot = _get_slot_before(state, slot)
             continue
-        # Slots are settled one after the other.
+        # Slots are settled in their order.
         if info.status == state_pb2.SLOT_STATUS_SETTLED:
             break
         plan.append((slot, POSITIONS.get_shared(state, (slot, owner))))
@@ -35,5 +34,5 @@ def get_plan(
 
 def _get_slot_before(state: HasStore, slot: int) -> int:
     """The last slot on record before one that is not: a halt of the chain leaves a gap."""
-    found = next(SLOTS.items(state, after=SLOTS.key.encode(slot), reverse=True), None)
+    found = next(SLOTS.items(state, before=slot, reverse=True), None)
     return found[0] if found else 0

@@ -1,4 +1,4 @@
-"""Reading limit orders and the outcome of call auctions."""
+"""Queries of limit orders and call auctions."""
 
 from __future__ import annotations
 
@@ -28,20 +28,15 @@ def limit_orders(
     ctx: Context, request: query_pb2.QueryLimitOrdersRequest
 ) -> query_pb2.QueryLimitOrdersResponse:
     """The limit orders of a slot, or of one account in it."""
-    under = LIMIT_ORDERS.first(request.slot)
     if request.owner:
-        page, pagination = get_index_page(
-            ctx,
-            LIMIT_ORDERS,
-            LIMIT_ORDERS_BY_OWNER,
-            request.pagination,
-            under + decode_address(request.owner),
-        )
+        under = request.slot, decode_address(request.owner)
+        owned, pagination = get_index_page(ctx, LIMIT_ORDERS_BY_OWNER, under, request.pagination)
+        page = [(order_id, order) for (_, order_id), order in owned]
     else:
-        page, pagination = get_page(ctx, LIMIT_ORDERS, request.pagination, under)
+        page, pagination = get_page(ctx, LIMIT_ORDERS.under(request.slot), request.pagination)
     entries = [
-        query_pb2.QueryLimitOrderResponse(slot=slot, order_id=order_id, order=order)
-        for (slot, order_id), order in page
+        query_pb2.QueryLimitOrderResponse(slot=request.slot, order_id=order_id, order=order)
+        for order_id, order in page
     ]
     return query_pb2.QueryLimitOrdersResponse(orders=entries, pagination=pagination)
 
@@ -49,7 +44,7 @@ def limit_orders(
 def clearing(
     ctx: Context, request: query_pb2.QueryClearingRequest
 ) -> query_pb2.QueryClearingResponse:
-    """The outcome of a slot's call auction, with the pool's price line."""
+    """The outcome of a slot's call auction, with the pool's price curve."""
     found, info = CLEARINGS.get(ctx, request.slot), SLOTS.get(ctx, request.slot)
     if found is None or info is None:
         raise ChainError(MarketError.CLEARING_UNKNOWN)

@@ -1,7 +1,7 @@
 """Curtailment: after gate closure a distributor takes over a share of the positions on a feeder.
 
-The distributor stands in for the energy at the price that was agreed, and pays the owner a
-compensation at once; for everybody else, the pool included, nothing changes. Who still uses or
+The distributor stands in for the energy at the price that was agreed, and pays its owner a
+compensation at once; nothing changes for all others, the pool included. An owner who still uses or
 delivers the energy is in imbalance.
 """
 
@@ -13,7 +13,8 @@ from typing import NamedTuple
 from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank, metering, registry
-from chain.market import feeders, positions, rules
+from chain.market import positions, rules
+from chain.market.grid import feeders
 from chain.market.keeper import MarketError
 from chain.market.state import (
     CURTAILMENTS,
@@ -27,20 +28,24 @@ from chain.runtime import bech32, slots
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
-from chain.runtime.keys import TEXT, U64
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
 
 _REASON_BYTES_MAX = 256
-_WAITING = (state_pb2.SLOT_STATUS_OPEN, state_pb2.SLOT_STATUS_CLEARING)
+_GATE_OPEN = (state_pb2.SLOT_STATUS_OPEN, state_pb2.SLOT_STATUS_CLEARING)
 
 
 class Part(NamedTuple):
     """What a curtailment takes of one position."""
 
     owner: bytes
+    is_buy: bool
     quantity_wh: int
     share: positions.Share
     compensation: int
+
+    def compute_secured(self) -> int:
+        """What of the owner's hold goes over to the distributor's."""
+        return self.share.collateral + (self.share.amount if self.is_buy else 0)
 
 
 def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
@@ -48,9 +53,13 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
     _validate_basic(msg)
     _require_curtailable(ctx, msg)
     parts = _require_parts(ctx, msg)
+    denom = PARAMS.get_shared(ctx).settlement_denom
+    needed = sum(part.compute_secured() + part.compensation for part in parts)
+    bank.require_balance(ctx, ctx.signer, denom, needed)
     number = ORDER_IDS.next(ctx)
     for part in parts:
-        _take_over(ctx, msg, number, part)
+        _take_over(ctx, msg.slot, number, part)
+        bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
     record = state_pb2.Curtailment(
         distributor=msg.distributor,
         feeder=msg.feeder,
@@ -87,78 +96,72 @@ def _validate_basic(msg: tx_pb2.MsgCurtail) -> None:
     require(0 < msg.share_permille <= PERMILLE, MarketError.SHARE_INVALID)
     require(0 < len(msg.reason.encode()) <= _REASON_BYTES_MAX, MarketError.REASON_INVALID)
     price_fits = msg.compensation_per_kwh <= rules.PRICE_MAX
-    require(price_fits, MarketError.COMPENSATION_INVALID, f"at most {rules.PRICE_MAX}")
+    require(price_fits, MarketError.COMPENSATION_INVALID, f"max {rules.PRICE_MAX}")
 
 
 def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> None:
-    """Refuses a slot whose trades are not final or that is over, and a feeder that is not
-    registered.
-    """
-    info = SLOTS.get(ctx, msg.slot)
+    """Rejects a slot whose trades are not final or that has ended, and an unknown feeder."""
+    info = SLOTS.get_shared(ctx, msg.slot)
     if info is None:
         raise ChainError(MarketError.SLOT_UNKNOWN)
     end_s = slots.end_s(msg.slot, metering.get_params(ctx).slot_length_s)
     require(ctx.block.time_s < end_s, MarketError.SLOT_OVER)
-    require(info.status not in _WAITING, MarketError.GATE_OPEN)
+    require(info.status not in _GATE_OPEN, MarketError.GATE_OPEN)
     known = registry.get_feeder(ctx, msg.feeder) is not None
     require(known, registry.RegistryError.FEEDER_UNKNOWN)
 
 
 def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail) -> list[Part]:
-    """What is taken of each position; refuses if that is nothing, or too many."""
-    most = PARAMS.get_shared(ctx).curtailed_positions_max
+    """What is taken of each position; rejects if that is nothing, or too many positions."""
+    max_parts = PARAMS.get_shared(ctx).curtailed_positions_max
     is_buy = msg.side == state_pb2.SIDE_BUY
     parts: list[Part] = []
-    for owner, position in _get_positions(ctx, msg.slot, msg.feeder):
+    for owner, position in _iter_positions(ctx, msg.slot, msg.feeder):
         net_wh = position.bought_wh - position.sold_wh
         quantity_wh = floor_div((net_wh if is_buy else -net_wh) * msg.share_permille, PERMILLE)
-        # Nobody takes over from himself.
+        # A distributor's own position stays.
         if quantity_wh <= 0 or owner == ctx.signer:
             continue
-        require(len(parts) < most, MarketError.TOO_MANY_POSITIONS, f"at most {most}")
+        require(len(parts) < max_parts, MarketError.TOO_MANY_POSITIONS, f"max {max_parts}")
         share = positions.compute_share(position, is_buy, quantity_wh)
         compensation = ceil_div(msg.compensation_per_kwh * quantity_wh, WH_PER_KWH)
-        parts.append(Part(owner, quantity_wh, share, compensation))
+        parts.append(Part(owner, is_buy, quantity_wh, share, compensation))
     require(parts, MarketError.NOTHING_TO_CURTAIL)
     return parts
 
 
-def _get_positions(
+def _iter_positions(
     state: HasStore, slot: int, feeder: str
 ) -> Iterator[tuple[bytes, state_pb2.Position]]:
     """Positions at a feeder and at those below it, feeder by feeder from the top down."""
     for name in feeders.get_feeders_below(state, feeder):
-        under = U64.encode(slot) + TEXT.encode_part(name)
-        for _, key in POSITIONS_BY_FEEDER.keys(state, under):
+        for key in POSITIONS_BY_FEEDER.keys(state, under=(slot, name)):
             position = POSITIONS.get(state, key)
-            assert position is not None, "an index points to a position that is not there"
+            assert position is not None, "an index points to a missing position"
             yield key[1], position
 
 
-def _take_over(ctx: Context, msg: tx_pb2.MsgCurtail, number: int, part: Part) -> None:
-    """Moves energy, money and what secures them from an owner to the distributor, and pays the
-    compensation. The sums of the slot stay as they are.
+def _take_over(ctx: Context, slot: int, number: int, part: Part) -> None:
+    """Moves energy, money and collateral from an owner to the distributor. The sums of the slot
+    stay as they are.
     """
-    is_buy = msg.side == state_pb2.SIDE_BUY
-    secured = part.share.collateral + (part.share.amount if is_buy else 0)
-    position = positions.require_position(ctx, msg.slot, part.owner)
-    positions.take_share(position, is_buy, part.quantity_wh, part.share)
-    POSITIONS.set(ctx, (msg.slot, part.owner), position)
-    positions.unlock_collateral(ctx, msg.slot, part.owner, secured)
-    positions.remove_if_empty(ctx, msg.slot, part.owner)
-    positions.lock_collateral(ctx, msg.slot, ctx.signer, secured)
-    place = positions.get_place(ctx, msg.slot, ctx.signer)
-    trade = positions.Trade(is_buy, part.quantity_wh, *part.share[:2], place, part.share.collateral)
-    positions.add_to_position(ctx, msg.slot, ctx.signer, trade)
-    change_wh = part.quantity_wh if is_buy else -part.quantity_wh
-    feeders.book_flow(ctx, msg.slot, position.feeder, -change_wh)
-    feeders.book_flow(ctx, msg.slot, place, change_wh)
-    denom = PARAMS.get_shared(ctx).settlement_denom
-    bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
+    position = positions.require_position(ctx, slot, part.owner)
+    positions.take_share(position, part.is_buy, part.quantity_wh, part.share)
+    POSITIONS.set(ctx, (slot, part.owner), position)
+    secured = part.compute_secured()
+    positions.unlock_collateral(ctx, slot, part.owner, secured)
+    positions.remove_if_empty(ctx, slot, part.owner)
+    node = positions.lock_collateral(ctx, slot, ctx.signer, secured)
+    amount, grid_fee, collateral = part.share
+    trade = positions.Trade(part.is_buy, part.quantity_wh, amount, grid_fee, node, collateral)
+    positions.add_to_position(ctx, slot, ctx.signer, trade)
+    change_wh = part.quantity_wh if part.is_buy else -part.quantity_wh
+    feeders.book_flow(ctx, slot, position.feeder, -change_wh)
+    feeders.book_flow(ctx, slot, node, change_wh)
     ctx.emit(
         events_pb2.EventPositionCurtailed(
             curtailment_id=number,
-            slot=msg.slot,
+            slot=slot,
             owner=bech32.encode(part.owner),
             quantity_wh=part.quantity_wh,
             amount=part.share.amount,

@@ -1,8 +1,8 @@
-"""Whether the record of a call auction is right: anybody can check it, in one pass.
+"""Verifies the record of a call auction, in one pass; anybody can do it.
 
-`verify_record` needs no more than the record, the limit orders of the slot and the pool's price
-line. It proves the network by its certificate and clears the thin markets once more. What it takes
-as given is what only the chain knew: capacities that were left, fees, and the pool's sales before.
+`verify_record` needs only the record, the limit orders of the slot and the pool's price curve. It
+proves the network by its certificate and clears the thin markets again. It trusts what only the
+chain knew: headroom, fees, and the pool's trades before the auction.
 """
 
 from __future__ import annotations
@@ -14,6 +14,15 @@ from typing import NamedTuple
 from blockenergy.market.v1 import state_pb2
 
 from chain.market import rules
+from chain.market.auction.record import (
+    LINEAR_STEPS_MAX,
+    Auction,
+    Orders,
+    RecordError,
+    build_auction,
+    compute_volume_wh,
+    count_steps,
+)
 from chain.market.clearing import (
     NetworkOutcome,
     Order,
@@ -22,33 +31,24 @@ from chain.market.clearing import (
 )
 from chain.market.clearing.network import remove_network_self_trades
 from chain.market.clearing.nodal import compute_fee, compute_rent
-from chain.market.clearing_record import (
-    RANGE_STEPS_MAX,
-    Auction,
-    Orders,
-    RecordError,
-    build_auction,
-    compute_volume_wh,
-    count_steps,
-)
 from chain.runtime.units import WH_PER_KWH
 
 
 class _Fills(NamedTuple):
-    """Fills of bids and asks, in the places of their orders."""
+    """Fills of bids and asks, in the sequence of their orders."""
 
     bids: list[int]
     asks: list[int]
 
 
 def verify_record(clearing: state_pb2.Clearing, curve: rules.Curve, orders: Orders) -> list[str]:
-    """What is wrong with a record; nothing, if it is the best that its orders and lines allow.
+    """What is wrong with a record; nothing if it is optimal for its orders and feeders.
 
     orders: all limit orders of the slot, in the order of their ids.
     """
-    has_line = curve.depth_wh and curve.price_low <= curve.price_high <= rules.PRICE_MAX
-    if not clearing.nodes or not has_line:
-        return ["the record has no head of the grid, or the pool no price line"]
+    has_curve = curve.depth_wh and curve.price_low <= curve.price_high <= rules.PRICE_MAX
+    if not clearing.nodes or not has_curve:
+        return ["the record has no grid supply point, or the pool no price curve"]
     if len(clearing.fills_wh) != len(orders):
         return [f"there are {len(orders)} orders and {len(clearing.fills_wh)} fills"]
     try:
@@ -57,7 +57,7 @@ def verify_record(clearing: state_pb2.Clearing, curve: rules.Curve, orders: Orde
         outcome = _read_outcome(clearing, auction, nodes)
         problems = verify_network_clearing(auction.network, outcome)
         problems += _check_thin_markets(clearing, auction, thin_markets)
-    # Besides what these functions find, an address that is none: the record may come from anybody.
+    # Includes invalid addresses: the record may come from anybody.
     except ValueError as error:
         return [str(error)]
     problems += _check_money(clearing, outcome)
@@ -72,24 +72,24 @@ def _collect_fills(
     """The fills of each node and of each thin market."""
     nodes = [_Fills([], []) for _ in clearing.nodes]
     thin_markets = [_Fills([], []) for _ in clearing.thin_markets]
-    # Of a range that its owner's own orders have shortened only the steps that are left are filled.
+    # After self-trade netting only the remaining steps of a linear order can fill.
     left = [(iter(bids), iter(asks)) for bids, asks in remove_network_self_trades(auction.network)]
-    found = zip(orders, clearing.fills_wh, auction.places, strict=True)
-    for (order_id, order), filled_wh, place in found:
+    found = zip(orders, clearing.fills_wh, auction.venues, strict=True)
+    for (order_id, order), filled_wh, venue in found:
         is_ask = order.side != state_pb2.SIDE_BUY
-        if place is None:
+        if venue is None:
             if filled_wh:
                 raise RecordError(f"order {order_id} is filled and could not take part")
-        elif place.is_thin:
-            thin_markets[place.number][is_ask].append(filled_wh)
+        elif venue.is_thin:
+            thin_markets[venue.number][is_ask].append(filled_wh)
         else:
-            steps = islice(left[place.number][is_ask], count_steps(order))
-            nodes[place.number][is_ask].extend(_share_among_steps(filled_wh, list(steps)))
+            steps = islice(left[venue.number][is_ask], count_steps(order))
+            nodes[venue.number][is_ask].extend(_share_among_steps(filled_wh, list(steps)))
     return nodes, thin_markets
 
 
 def _share_among_steps(filled_wh: int, steps: list[Order]) -> Iterator[int]:
-    """What each step of an order gets: the best first, the last whatever is left over."""
+    """The fill of each step of an order: the best first, the remainder to the last."""
     for step in steps[:-1]:
         share_wh = min(filled_wh, step.quantity_wh)
         filled_wh -= share_wh
@@ -100,26 +100,26 @@ def _share_among_steps(filled_wh: int, steps: list[Order]) -> Iterator[int]:
 def _read_outcome(
     clearing: state_pb2.Clearing, auction: Auction, fills: list[_Fills]
 ) -> NetworkOutcome:
-    """The outcome that a record tells of; what lines earn follows from prices and flows."""
+    """The outcome in a record; rents and fees follow from prices and flows."""
     prices = [node.price_per_kwh if node.has_price else None for node in clearing.nodes]
     flows = [node.import_wh - node.export_wh for node in clearing.nodes[1:]]
-    lines = list(zip(auction.network.lines, flows, strict=True))
+    branches = list(zip(auction.network.branches, flows, strict=True))
     return NetworkOutcome(
         prices=prices,
         flows=flows,
-        rents=[compute_rent(line, flow_wh, prices) for line, flow_wh in lines],
-        fees=[compute_fee(line, flow_wh) for line, flow_wh in lines],
+        rents=[compute_rent(branch, flow_wh, prices) for branch, flow_wh in branches],
+        fees=[compute_fee(branch, flow_wh) for branch, flow_wh in branches],
         bid_fills=[one.bids for one in fills],
         ask_fills=[one.asks for one in fills],
         pool_wh=clearing.pool_sold_wh - clearing.pool_bought_wh,
-        killed=[order_id * RANGE_STEPS_MAX for order_id in clearing.killed_order_ids],
+        killed=[order_id * LINEAR_STEPS_MAX for order_id in clearing.killed_order_ids],
     )
 
 
 def _check_thin_markets(
     clearing: state_pb2.Clearing, auction: Auction, fills: list[_Fills]
 ) -> Iterator[str]:
-    """Whether clearing the thin markets again comes to the same."""
+    """Whether clearing the thin markets again gives the same."""
     found = zip(clearing.thin_markets, auction.thin_markets, fills, strict=True)
     for thin, book, filled in found:
         again = clear_truthful(book, clearing.seed)
@@ -133,11 +133,11 @@ def _check_thin_markets(
 
 
 def _check_money(clearing: state_pb2.Clearing, outcome: NetworkOutcome) -> Iterator[str]:
-    """Whether rents and fees are what prices and flows come to; the head has no line."""
-    head = clearing.nodes[0]
-    if head.import_wh or head.export_wh or head.congestion_rent or head.grid_fee:
-        yield "the head of the grid has a line"
+    """Whether rents and fees follow from prices and flows; the grid supply point has none."""
+    top = clearing.nodes[0]
+    if top.import_wh or top.export_wh or top.congestion_rent or top.grid_fee:
+        yield "the grid supply point has a flow, a rent or a fee"
     earned = zip(clearing.nodes[1:], outcome.rents, outcome.fees, strict=True)
-    for place, (node, rent, fee) in enumerate(earned, start=1):
+    for number, (node, rent, fee) in enumerate(earned, start=1):
         if (node.congestion_rent, node.grid_fee) != (rent // WH_PER_KWH, fee // WH_PER_KWH):
-            yield f"the line of node {place} does not earn what is recorded"
+            yield f"node {number} does not earn what is recorded"

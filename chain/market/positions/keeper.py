@@ -1,9 +1,4 @@
-"""Positions: what an account has bought and sold for a slot, and the one hold that secures it.
-
-Promises that between blocks the hold has exactly what the account has to pay for what it bought,
-the cover against using more, and the bond against delivering less; while orders wait for the end
-of the block, it has what they put on it as well.
-"""
+"""Positions and the hold of each: locking collateral, booking trades, taking shares."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from typing import NamedTuple
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, registry
-from chain.market import feeders
+from chain.market.grid import feeders
 from chain.market.state import OFFERS, PARAMS, POSITIONS, RESTING
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
@@ -20,11 +15,11 @@ from chain.runtime.units import ceil_div, floor_div
 
 
 class Trade(NamedTuple):
-    """What one side of a trade comes to.
+    """One side of a trade.
 
     amount: to pay or to receive on delivery, grid fee included. feeder: where the energy is used
-    or made; empty: at the head of the grid. collateral: what of the hold stands for it, the amount
-    to pay left aside.
+    or produced; empty: the grid supply point. collateral: the part of the hold that secures it,
+    beside the amount to pay.
     """
 
     is_buy: bool
@@ -43,46 +38,42 @@ class Share(NamedTuple):
     collateral: int
 
 
-def lock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
-    """Puts money on the one hold that secures all positions of an account in a slot.
+def lock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> str:
+    """Adds to the hold that secures the position of an account in a slot, and makes both if they
+    are not there; returns the grid node of the account.
 
-    Refuses if the balance does not cover it.
+    It rejects an amount that the balance does not cover, before it writes anything.
     """
     position = POSITIONS.get_shared(ctx, (slot, owner))
-    if position is None:
-        feeder = get_place(ctx, slot, owner)
-        hold_id = bank.reserve(ctx, owner, PARAMS.get_shared(ctx).settlement_denom, amount)
-        POSITIONS.set(ctx, (slot, owner), state_pb2.Position(hold_id=hold_id, feeder=feeder))
-    else:
+    if position is not None:
         bank.extend(ctx, owner, position.hold_id, amount)
+        return position.feeder
+    feeder = _get_grid_node_without_position(ctx, slot, owner)
+    hold_id = bank.reserve(ctx, owner, PARAMS.get_shared(ctx).settlement_denom, amount)
+    POSITIONS.set(ctx, (slot, owner), state_pb2.Position(hold_id=hold_id, feeder=feeder))
+    return feeder
 
 
 def unlock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
-    """Gives part of that hold back to its owner."""
+    """Releases part of that hold to its owner."""
     bank.release(ctx, owner, require_position(ctx, slot, owner).hold_id, amount)
 
 
-def get_place(state: HasStore, slot: int, owner: bytes) -> str:
-    """The feeder at which an account trades in a slot; empty: at the head of the grid.
+def get_grid_node(state: HasStore, slot: int, owner: bytes) -> str:
+    """The feeder at which an account trades in a slot; empty: the grid supply point.
 
-    All that it has in a slot stands at one place: its position's, its orders' or its offer's, and
-    if it has nothing yet, that of its meters.
+    An account has one grid node in a slot: that of its position, its offer or its limit orders,
+    and if it has none of these, that of its meters.
     """
     position = POSITIONS.get_shared(state, (slot, owner))
     if position is not None:
         return position.feeder
-    offer = OFFERS.get_shared(state, (slot, owner))
-    if offer is not None:
-        return offer.feeder
-    resting = RESTING.get_shared(state, (slot, owner))
-    if resting is not None:
-        return resting.feeder
-    return registry.get_feeder_of(state, owner)
+    return _get_grid_node_without_position(state, slot, owner)
 
 
 def book_trade(ctx: Context, slot: int, info: state_pb2.Slot, owner: bytes, trade: Trade) -> None:
-    """Takes a trade into its owner's position, which is secured, into the sums of the slot, which
-    the caller keeps, and into the flows over the feeders.
+    """Books a trade in its owner's position, which is secured, in the flows over the feeders, and
+    in the sums of the slot, which the caller writes.
     """
     add_to_position(ctx, slot, owner, trade)
     add_to_slot(info, trade)
@@ -91,9 +82,9 @@ def book_trade(ctx: Context, slot: int, info: state_pb2.Slot, owner: bytes, trad
 
 
 def add_to_position(ctx: Context, slot: int, owner: bytes, trade: Trade) -> None:
-    """Takes a trade into its owner's position alone, which is secured."""
+    """Books a trade in its owner's position alone, which is secured."""
     position = require_position(ctx, slot, owner)
-    assert position.feeder == trade.feeder, "a position is at two places"
+    assert position.feeder == trade.feeder, "a position is at two grid nodes"
     if trade.is_buy:
         position.bought_wh += trade.quantity_wh
         position.cost += trade.amount
@@ -108,7 +99,7 @@ def add_to_position(ctx: Context, slot: int, owner: bytes, trade: Trade) -> None
 
 
 def add_to_slot(info: state_pb2.Slot, trade: Trade) -> None:
-    """Takes a trade into the sums of a slot alone."""
+    """Adds a trade to the sums of a slot alone; the caller writes them."""
     if trade.is_buy:
         info.bought_wh += trade.quantity_wh
         info.cost += trade.amount
@@ -119,10 +110,10 @@ def add_to_slot(info: state_pb2.Slot, trade: Trade) -> None:
 
 
 def compute_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int) -> Share:
-    """The pro-rata part of what was bought, or sold, for some of its energy.
+    """The pro-rata share of a part of what was bought, or sold.
 
-    Rounded down, but for the grid fee, which nobody gets back: rounded up. Taken one after the
-    other, the parts of a position add up to it exactly.
+    Rounded down; the grid fee, which is not refunded, up. Taken one after the other, the shares of
+    a position add up to it exactly.
     """
     if is_buy:
         whole = position.cost, position.grid_fees, position.buy_collateral
@@ -135,7 +126,7 @@ def compute_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int) 
 
 
 def take_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int, share: Share) -> None:
-    """Takes a part out of a position; the caller keeps the position, its hold and the slot."""
+    """Subtracts a share from a position; the caller writes position, hold and slot."""
     if is_buy:
         position.bought_wh -= quantity_wh
         position.cost -= share.amount
@@ -154,10 +145,10 @@ def is_empty(position: state_pb2.Position) -> bool:
 
 
 def remove_if_empty(ctx: Context, slot: int, owner: bytes) -> None:
-    """Removes a position, and its hold, if nothing is bought or sold in it."""
+    """Removes a position, and voids its hold, if nothing is bought or sold in it."""
     position = require_position(ctx, slot, owner)
     if is_empty(position):
-        bank.post(ctx, owner, position.hold_id, owner, 0)
+        bank.void(ctx, owner, position.hold_id)
         POSITIONS.delete(ctx, (slot, owner))
 
 
@@ -166,3 +157,13 @@ def require_position(ctx: Context, slot: int, owner: bytes) -> state_pb2.Positio
     position = POSITIONS.get(ctx, (slot, owner))
     assert position is not None, "there is no position to secure this trade"
     return position
+
+
+def _get_grid_node_without_position(state: HasStore, slot: int, owner: bytes) -> str:
+    offer = OFFERS.get_shared(state, (slot, owner))
+    if offer is not None:
+        return offer.feeder
+    resting = RESTING.get_shared(state, (slot, owner))
+    if resting is not None:
+        return resting.feeder
+    return registry.get_feeder_of(state, owner)

@@ -1,14 +1,13 @@
-"""The record of a call auction, and the auction that it is the record of.
+"""The record of a call auction, and the auction that it records.
 
 `build_auction` makes the order books of a record's nodes and thin markets from the limit orders of
-the slot; `write_outcome` puts into the record what clearing them came to; `list_fills` says what
-each order gets. All are functions of their arguments, for the chain and for everybody who checks it
-(clearing_proof.py).
+the slot; `write_outcome` writes the result into the record; `list_fills` gives the fill of each
+order. All are functions of their arguments, used by the chain and by everybody who verifies it
+(proof.py).
 
-A node trades one product of one feeder. Sellers stand at the most special product that there is of
-what they have, buyers at the one they want, and between the products of a feeder energy flows only
-towards the less special one. So who wants energy of his own feeder gets no other, and who does not
-care gets the cheapest.
+A node trades one product of one feeder. Asks are at the most specific product that they can supply,
+bids at the one they want, and between the products of a feeder energy flows only towards the less
+specific one. So a bid for local energy gets no other, and a bid for any energy gets the cheapest.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from blockenergy.market.v1 import state_pb2
 from chain.market import rules
 from chain.market.clearing import (
     Book,
-    Line,
+    Branch,
     Network,
     NetworkOutcome,
     NodeOrders,
@@ -37,18 +36,18 @@ from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
 # (order id, order), in the order of the ids.
 Orders = Sequence[tuple[int, state_pb2.LimitOrder]]
 
-# A proportional range is cleared as step orders, so many at the most: with one for each Wh a single
-# order could take as long as thousands.
-RANGE_STEPS_MAX = 50
-# What flows from a product of a feeder into a less special one is not limited.
+# A linear order is cleared as max 50 step orders: with one step per Wh a single order could take as
+# long as thousands.
+LINEAR_STEPS_MAX = 50
+# Flow from a product of a feeder into a less specific one is not limited.
 _ANY_CAPACITY_WH = 1 << 63
 
 
 class RecordError(ValueError):
-    """A record that does not fit its orders; the text says where."""
+    """A record that does not match its orders; the text says where."""
 
 
-class Place(NamedTuple):
+class Venue(NamedTuple):
     """Where an order is cleared: the number of a node, or that of a thin market."""
 
     is_thin: bool
@@ -56,53 +55,53 @@ class Place(NamedTuple):
 
 
 class Auction(NamedTuple):
-    """What is cleared. places: of each order, its place, or None if it cannot take part."""
+    """What is cleared. venues: that of each order, or None if it cannot take part."""
 
     network: Network
     thin_markets: list[Book]
-    places: list[Place | None]
+    venues: list[Venue | None]
 
 
 class Fill(NamedTuple):
-    """What an order gets: energy, and what is to be paid or received for it, at one price."""
+    """What an order gets: energy, and the amount to pay or to receive for it, at one price."""
 
     filled_wh: int = 0
     price_per_kwh: int = 0
     amount: int = 0
 
 
-class Places:
-    """Finds the place of an order by the nodes and thin markets of a record."""
+class Venues:
+    """Finds the venue of an order among the nodes and thin markets of a record."""
 
     def __init__(self, clearing: state_pb2.Clearing) -> None:
         self._nodes: dict[tuple[str, int], int] = {
-            (node.feeder, node.product): place for place, node in enumerate(clearing.nodes)
+            (node.feeder, node.product): number for number, node in enumerate(clearing.nodes)
         }
-        self._thin = {thin.feeder: place for place, thin in enumerate(clearing.thin_markets)}
+        self._thin = {thin.feeder: number for number, thin in enumerate(clearing.thin_markets)}
 
-    def find(self, order: state_pb2.LimitOrder) -> Place | None:
-        """The place of an order; None if its feeder has become a thin market, which cannot give it
-        the minimum, the range or the source that it was placed with.
+    def find(self, order: state_pb2.LimitOrder) -> Venue | None:
+        """The venue of an order; None if its feeder has become a thin market, which has no minimum
+        quantities, linear orders or energy sources.
         """
         if order.feeder in self._thin:
-            return Place(True, self._thin[order.feeder]) if is_plain(order) else None
+            return Venue(True, self._thin[order.feeder]) if is_plain(order) else None
         product = get_product(order)
         if order.side == state_pb2.SIDE_SELL:
             while product and (order.feeder, product) not in self._nodes:
                 product -= 1
         if (order.feeder, product) not in self._nodes:
             raise RecordError(f"an order on feeder {order.feeder!r} has no node")
-        return Place(False, self._nodes[order.feeder, product])
+        return Venue(False, self._nodes[order.feeder, product])
 
 
 def is_plain(order: state_pb2.LimitOrder) -> bool:
-    """Whether a thin market can clear an order as it was meant. All energy there is local."""
+    """Whether a thin market can clear an order with its conditions. All energy there is local."""
     asks_for_source = order.side == state_pb2.SIDE_BUY and order.renewable
     return not (order.minimum_acceptable_wh or order.full_price_per_kwh or asks_for_source)
 
 
 def get_product(order: state_pb2.LimitOrder) -> int:
-    """What a buyer wants; the most special product that a seller has."""
+    """The product that a buyer wants; the most specific product that a seller has."""
     if not order.feeder:
         return state_pb2.PRODUCT_ANY
     if order.renewable:
@@ -112,23 +111,23 @@ def get_product(order: state_pb2.LimitOrder) -> int:
 
 
 def build_auction(clearing: state_pb2.Clearing, curve: rules.Curve, orders: Orders) -> Auction:
-    """The auction of a record; raises RecordError if an order has no place in it."""
+    """The auction of a record; raises RecordError if an order has no venue in it."""
     nodes = [NodeOrders([], []) for _ in clearing.nodes]
     thin_markets = [Book([], []) for _ in clearing.thin_markets]
-    places, finder = [], Places(clearing)
+    found, venues = [], Venues(clearing)
     for order_id, order in orders:
-        place = finder.find(order)
-        if place is not None:
-            books = thin_markets if place.is_thin else nodes
-            _get_side(books[place.number], order).extend(_list_steps(order_id, order))
-        places.append(place)
+        venue = venues.find(order)
+        if venue is not None:
+            books = thin_markets if venue.is_thin else nodes
+            _get_side(books[venue.number], order).extend(_list_steps(order_id, order))
+        found.append(venue)
     net_wh = clearing.pool_sold_before_wh - clearing.pool_bought_before_wh
-    network = Network(nodes, list(_list_lines(clearing)), Pool(curve, net_wh))
-    return Auction(network, thin_markets, places)
+    network = Network(nodes, list(_list_branches(clearing)), Pool(curve, net_wh))
+    return Auction(network, thin_markets, found)
 
 
 def get_price_rule(clearing: state_pb2.Clearing) -> PriceRule:
-    """Where prices lie between their bounds."""
+    """The position of prices between their bounds."""
     return PriceRule(clearing.price_rule_permille, PERMILLE)
 
 
@@ -139,54 +138,54 @@ def write_outcome(
     outcome: NetworkOutcome,
     thin_outcomes: Sequence[TruthfulOutcome],
 ) -> None:
-    """Puts what clearing has come to into a record."""
+    """Writes the result of clearing into a record."""
     clearing.pool_sold_wh = max(0, outcome.pool_wh)
     clearing.pool_bought_wh = max(0, -outcome.pool_wh)
     for node, price in zip(clearing.nodes, outcome.prices, strict=True):
         node.has_price = price is not None
         node.price_per_kwh = price or 0
-    # The head, which has no line, is the first node.
-    for place, node in enumerate(clearing.nodes[1:]):
-        node.import_wh = max(0, outcome.flows[place])
-        node.export_wh = max(0, -outcome.flows[place])
-        node.congestion_rent = outcome.rents[place] // WH_PER_KWH
-        node.grid_fee = outcome.fees[place] // WH_PER_KWH
+    # The first node is the grid supply point, which has no branch.
+    for index, node in enumerate(clearing.nodes[1:]):
+        node.import_wh = max(0, outcome.flows[index])
+        node.export_wh = max(0, -outcome.flows[index])
+        node.congestion_rent = outcome.rents[index] // WH_PER_KWH
+        node.grid_fee = outcome.fees[index] // WH_PER_KWH
     for thin, truthful in zip(clearing.thin_markets, thin_outcomes, strict=True):
         thin.volume_wh = truthful.volume_wh
         thin.bid_price_per_kwh = truthful.buy_price or 0
         thin.ask_price_per_kwh = truthful.sell_price or 0
     clearing.fills_wh.extend(_join_fills(orders, auction, outcome, thin_outcomes))
     clearing.volume_wh = compute_volume_wh(clearing, orders)
-    clearing.killed_order_ids.extend(number // RANGE_STEPS_MAX for number in outcome.killed)
+    clearing.killed_order_ids.extend(number // LINEAR_STEPS_MAX for number in outcome.killed)
 
 
 def list_fills(clearing: state_pb2.Clearing, orders: Orders) -> Iterator[Fill]:
-    """What each order gets. Buyers pay rounded up, sellers receive rounded down."""
-    finder = Places(clearing)
+    """The fill of each order. Buyers pay rounded up, sellers receive rounded down."""
+    venues = Venues(clearing)
     for (_, order), filled_wh in zip(orders, clearing.fills_wh, strict=True):
-        yield compute_fill(clearing, finder, order, filled_wh)
+        yield compute_fill(clearing, venues, order, filled_wh)
 
 
 def compute_fill(
-    clearing: state_pb2.Clearing, finder: Places, order: state_pb2.LimitOrder, filled_wh: int
+    clearing: state_pb2.Clearing, venues: Venues, order: state_pb2.LimitOrder, filled_wh: int
 ) -> Fill:
-    """What an order gets that is filled with so much."""
-    place = finder.find(order) if filled_wh else None
-    if place is None:
+    """The fill of an order, of its energy."""
+    venue = venues.find(order) if filled_wh else None
+    if venue is None:
         return Fill()
     is_buy = order.side == state_pb2.SIDE_BUY
-    if place.is_thin:
-        thin = clearing.thin_markets[place.number]
+    if venue.is_thin:
+        thin = clearing.thin_markets[venue.number]
         price = thin.bid_price_per_kwh if is_buy else thin.ask_price_per_kwh
     else:
-        price = clearing.nodes[place.number].price_per_kwh
+        price = clearing.nodes[venue.number].price_per_kwh
     exact = rules.Price(price, 1)
     compute_amount = rules.compute_payment if is_buy else rules.compute_receipt
     return Fill(filled_wh, price, compute_amount(exact, filled_wh))
 
 
 def compute_volume_wh(clearing: state_pb2.Clearing, orders: Orders) -> int:
-    """What all buyers or all sellers trade, whichever is more; the pool has the difference."""
+    """Energy of all bids or all asks, whichever is more; the pool trades the difference."""
     bought = sum(
         filled_wh
         for (_, order), filled_wh in zip(orders, clearing.fills_wh, strict=True)
@@ -195,16 +194,16 @@ def compute_volume_wh(clearing: state_pb2.Clearing, orders: Orders) -> int:
     return max(bought, sum(clearing.fills_wh) - bought)
 
 
-def _list_lines(clearing: state_pb2.Clearing) -> Iterator[Line]:
-    """The line of each node but the head; it starts at the parent."""
-    for place, node in enumerate(clearing.nodes[1:], start=1):
-        if node.parent >= place:
-            raise RecordError(f"node {place} stands before its parent")
+def _list_branches(clearing: state_pb2.Clearing) -> Iterator[Branch]:
+    """The branch from the parent to each node except the grid supply point."""
+    for number, node in enumerate(clearing.nodes[1:], start=1):
+        if node.parent >= number:
+            raise RecordError(f"node {number} comes before its parent")
         if node.product == state_pb2.PRODUCT_ANY:
             capacities = node.import_capacity_wh, node.export_capacity_wh
         else:
             capacities = 0, _ANY_CAPACITY_WH
-        yield Line(node.parent, place, *capacities, node.grid_fee_per_kwh)
+        yield Branch(node.parent, number, *capacities, node.grid_fee_per_kwh)
 
 
 def _get_side(book: NodeOrders | Book, order: state_pb2.LimitOrder) -> list[Order]:
@@ -219,7 +218,7 @@ def _list_steps(order_id: int, order: state_pb2.LimitOrder) -> Iterator[Order]:
     A range accepts quantity * |price - limit| / |full price - limit|; each step has the price at
     which that is all of it and of those before it.
     """
-    number, owner = order_id * RANGE_STEPS_MAX, bech32.decode(order.owner)
+    number, owner = order_id * LINEAR_STEPS_MAX, bech32.decode(order.owner)
     limit, quantity_wh = order.price_limit_per_kwh, order.quantity_wh
     if max(limit, order.full_price_per_kwh) > rules.PRICE_MAX:
         raise RecordError(f"order {order_id} has a limit above every price")
@@ -227,19 +226,19 @@ def _list_steps(order_id: int, order: state_pb2.LimitOrder) -> Iterator[Order]:
         yield Order(number, owner, limit, quantity_wh, order.minimum_acceptable_wh)
         return
     width = order.full_price_per_kwh - limit
-    step_wh = ceil_div(quantity_wh, RANGE_STEPS_MAX)
-    for place, before_wh in enumerate(range(0, quantity_wh, step_wh)):
+    step_wh = ceil_div(quantity_wh, LINEAR_STEPS_MAX)
+    for step, before_wh in enumerate(range(0, quantity_wh, step_wh)):
         with_it_wh = min(quantity_wh, before_wh + step_wh)
         move = ceil_div(abs(width) * with_it_wh, quantity_wh)
         price = limit + move if width > 0 else limit - move
-        yield Order(number + place, owner, price, with_it_wh - before_wh)
+        yield Order(number + step, owner, price, with_it_wh - before_wh)
 
 
 def count_steps(order: state_pb2.LimitOrder) -> int:
-    """How many orders the engine clears for one."""
+    """How many step orders an order is cleared as."""
     if not order.full_price_per_kwh:
         return 1
-    return ceil_div(order.quantity_wh, ceil_div(order.quantity_wh, RANGE_STEPS_MAX))
+    return ceil_div(order.quantity_wh, ceil_div(order.quantity_wh, LINEAR_STEPS_MAX))
 
 
 def _join_fills(
@@ -252,10 +251,10 @@ def _join_fills(
     network = zip(outcome.bid_fills, outcome.ask_fills, strict=True)
     nodes = [(iter(bids), iter(asks)) for bids, asks in network]
     thin_markets = [(iter(one.bid_fills), iter(one.ask_fills)) for one in thin_outcomes]
-    for (_, order), place in zip(orders, auction.places, strict=True):
-        if place is None:
+    for (_, order), venue in zip(orders, auction.venues, strict=True):
+        if venue is None:
             yield 0
         else:
-            books = thin_markets if place.is_thin else nodes
-            fills = books[place.number][order.side != state_pb2.SIDE_BUY]
+            books = thin_markets if venue.is_thin else nodes
+            fills = books[venue.number][order.side != state_pb2.SIDE_BUY]
             yield sum(islice(fills, count_steps(order)))

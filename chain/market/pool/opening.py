@@ -1,4 +1,4 @@
-"""Opening slots: those that have come within the horizon, each funded by the treasury."""
+"""Opening slots as they come within the horizon, each funded by the treasury."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from chain import bank, metering
 from chain.market import rules
 from chain.market.keeper import POOL, get_gate_closure_s
-from chain.market.state import LAST_SLOT, PARAMS, SLOTS
+from chain.market.lifecycle import SLOT, SlotEvent, transition
+from chain.market.state import LAST_SLOT, PARAMS
 from chain.runtime import bech32, slots
 from chain.runtime.context import Context
 
 
 def open_slots(ctx: Context) -> None:
-    """Opens the slots that have come within the horizon, each funded by the treasury.
+    """Opens slots within the horizon, each funded by the treasury.
 
-    A slot that cannot be funded waits, and the slots behind it, until its gate closes; then it is
-    recorded as unfunded.
+    A slot that cannot be funded waits, and so do the slots after it, until its gate closes; then it
+    is recorded as unfunded.
     """
-    params, metering_params = PARAMS.get(ctx), metering.get_params(ctx)
+    params, metering_params = PARAMS.get_shared(ctx), metering.get_params(ctx)
     length_s, now_s = metering_params.slot_length_s, ctx.block.time_s
     last = slots.slot_at(now_s, length_s) + params.horizon_slots
     slot = _get_next_slot(ctx, params, metering_params)
@@ -36,8 +37,8 @@ def _get_next_slot(
 ) -> int:
     """The slot to open next.
 
-    The chain begins with the first slot whose gate is open. After a halt of the chain the slots
-    whose readings nobody can submit any more are passed over.
+    The chain begins with the first slot whose gate is open. After a halt of the chain, slots past
+    their reading deadline are skipped.
     """
     length_s, now_s = metering_params.slot_length_s, ctx.block.time_s
     opened = LAST_SLOT.last(ctx)
@@ -56,18 +57,18 @@ def _open_slot(ctx: Context, slot: int, params: state_pb2.Params, gate_open: boo
     if gate_open and not funded:
         return False
     info = state_pb2.Slot(
-        status=state_pb2.SLOT_STATUS_UNFUNDED,
+        status=SLOT.initial,
         price_low_per_kwh=curve.price_low,
         price_high_per_kwh=curve.price_high,
         depth_wh=curve.depth_wh,
     )
     if gate_open:
         bank.transfer(ctx, treasury, POOL, params.settlement_denom, funding)
-        info.status = state_pb2.SLOT_STATUS_OPEN
         info.funding = funding
+        transition(ctx, slot, info, SlotEvent.FUNDED)
         price = rules.compute_marginal_price(curve, 0).ceil()
         ctx.emit(events_pb2.EventSlotOpened(slot=slot, funding=funding, price_per_kwh=price))
     else:
+        transition(ctx, slot, info, SlotEvent.NOT_FUNDED)
         ctx.emit(events_pb2.EventSlotUnfunded(slot=slot, funding=funding))
-    SLOTS.set(ctx, slot, info)
     return True

@@ -1,4 +1,4 @@
-"""What always holds of limit orders and of the outcomes of call auctions."""
+"""Invariants of limit orders and call auctions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from blockenergy.market.v1 import state_pb2
 
-from chain.market import clearing_record as record
 from chain.market import rules
-from chain.market.clearing_proof import verify_record
+from chain.market.auction import record
+from chain.market.auction.proof import verify_record
 from chain.market.keeper import get_collateral_hold, get_curve
 from chain.market.state import (
     BOOKING,
@@ -34,16 +34,14 @@ def gates(state: HasStore) -> list[str]:
         if info.status == state_pb2.SLOT_STATUS_OPEN and slot <= last:
             problems.append(f"slot {slot} is open and its gate was closed")
         if info.status in _GATE_CLOSED and slot > last:
-            problems.append(f"slot {slot} is closed out of turn")
+            problems.append(f"slot {slot} is closed out of order")
         if (info.status == state_pb2.SLOT_STATUS_CLEARING) != (slot == booking):
             problems.append(f"slot {slot} is not the one that is being booked, {booking}")
     return problems
 
 
 def resting_orders(state: HasStore) -> list[str]:
-    """Every order that rests has its own hold, which covers the most that it can cost, and the
-    slot knows how many there are.
-    """
+    """Every resting order has a hold that covers its worst case, and the slot counts them."""
     problems: list[str] = []
     for slot, info in SLOTS.items(state):
         orders = _get_orders(state, slot)
@@ -61,7 +59,7 @@ def resting_orders(state: HasStore) -> list[str]:
 
 
 def resting_accounts(state: HasStore) -> list[str]:
-    """It is known how many orders each account has that are not booked, and where."""
+    """The orders of each account that are not booked are counted, with their grid node."""
     counted: dict[tuple[int, bytes], Counter[str]] = {}
     for (slot, _), order in LIMIT_ORDERS.items(state):
         if order.hold_id:
@@ -73,8 +71,8 @@ def resting_accounts(state: HasStore) -> list[str]:
 
 
 def clearings(state: HasStore) -> list[str]:
-    """Until its slot is settled, every clearing is the best that there is, what is booked is what
-    it says, and positions and what is still to be booked add up to the slot (INV-8, INV-9).
+    """Until its slot is settled, every clearing is optimal, bookings are its fills, and positions
+    and pending fills add up to the slot (INV-8, INV-9).
     """
     problems: list[str] = []
     for slot, info in SLOTS.items(state):
@@ -91,18 +89,18 @@ def clearings(state: HasStore) -> list[str]:
 
 
 def bookings(state: HasStore) -> list[str]:
-    """Of the slot that is being booked, it is known how many orders are done, the first ones."""
+    """In the slot that is being booked, the first orders are done, and they are counted."""
     booking = BOOKING.get(state)
     orders = _get_orders(state, booking.slot) if booking.slot else []
     done = [order_id for order_id, order in orders if not order.hold_id]
     first = [order_id for order_id, _ in orders[: len(done)]]
     if done != first or (booking.booked, booking.order_id) != (len(done), max(done, default=0)):
-        return [f"slot {booking.slot} is not booked as far as it is said to be"]
+        return [f"slot {booking.slot} is not booked as far as its record says"]
     return []
 
 
 def _get_orders(state: HasStore, slot: int) -> list[tuple[int, state_pb2.LimitOrder]]:
-    return [(key[1], order) for key, order in LIMIT_ORDERS.items(state, LIMIT_ORDERS.first(slot))]
+    return list(LIMIT_ORDERS.under(slot).items(state))
 
 
 def _check_holds(state: HasStore, slot: int, orders: record.Orders) -> Iterator[str]:
@@ -123,7 +121,7 @@ def _check_fills(
     clearing: state_pb2.Clearing,
     orders: record.Orders,
 ) -> Iterator[str]:
-    # Bought, sold, cost and revenue of what is not booked yet.
+    # Bought, sold, cost and revenue of pending fills.
     waiting = [0, 0, 0, 0]
     for (order_id, order), fill in zip(orders, record.list_fills(clearing, orders), strict=True):
         low, high = info.price_low_per_kwh, info.price_high_per_kwh
@@ -136,7 +134,7 @@ def _check_fills(
         elif (order.filled_wh, order.amount) != (fill.filled_wh, fill.amount):
             yield f"order {order_id} is booked with {order.filled_wh} Wh and {order.amount}"
     if info.status == state_pb2.SLOT_STATUS_CLEARING:
-        for _, one in POSITIONS.items(state, POSITIONS.first(slot)):
+        for _, one in POSITIONS.under(slot).items(state):
             amounts = one.bought_wh, one.sold_wh, one.cost, one.revenue
             waiting = [a + b for a, b in zip(waiting, amounts, strict=True)]
         if waiting != [info.bought_wh, info.sold_wh, info.cost, info.revenue]:

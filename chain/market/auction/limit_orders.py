@@ -1,8 +1,8 @@
 """Limit orders: they rest until gate closure and meet in the slot's call auction.
 
-Promises that an order is on hold with its worst case from the moment it is placed, that changing
-or cancelling it before the gate costs nothing and gives its hold back exactly, and that from the
-gate on nobody can touch it any more.
+Promises that the worst case of an order is on hold from the moment it is placed, that amending or
+cancelling it before gate closure costs nothing and releases its hold exactly, and that no order
+changes after gate closure.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from blockenergy.registry.v1.role_pb2 import Role
 
 from chain import bank, registry
 from chain.market import positions, rules
-from chain.market.keeper import (
-    MarketError,
-    get_curve,
+from chain.market.keeper import MarketError
+from chain.market.lifecycle import LIMIT_ORDER, LimitOrderEvent, get_limit_order_status
+from chain.market.open_slot import (
+    OpenSlot,
     require_headroom,
+    require_open_slot,
     require_price_limit,
     require_quantity,
-    require_takes_orders,
 )
-from chain.market.state import LIMIT_ORDERS, ORDER_IDS, PARAMS, RESTING, SLOTS
+from chain.market.state import LIMIT_ORDERS, ORDER_IDS, RESTING, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 
-# Ranges that one auction clears at the most: each costs as much as its steps.
+# Max linear orders per auction: each is cleared as its steps.
 LINEAR_ORDERS_MAX = 1_000
 _ROLES: dict[int, frozenset[int]] = {
     state_pb2.SIDE_BUY: frozenset({Role.ROLE_CONSUMER, Role.ROLE_PROSUMER}),
@@ -37,7 +38,7 @@ def place_limit_order(
 ) -> tx_pb2.MsgPlaceLimitOrderResponse:
     """Places a bid or ask that rests until gate closure."""
     require(msg.side in _ROLES, MarketError.SIDE_INVALID)
-    info = require_takes_orders(ctx, msg.slot, ctx.block.time_s)
+    slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
     order = state_pb2.LimitOrder(
         owner=msg.owner,
         side=msg.side,
@@ -45,19 +46,21 @@ def place_limit_order(
         price_limit_per_kwh=msg.price_limit_per_kwh,
         full_price_per_kwh=msg.full_price_per_kwh,
         minimum_acceptable_wh=msg.minimum_acceptable_wh,
-        feeder=positions.get_place(ctx, msg.slot, ctx.signer),
+        feeder=positions.get_grid_node(ctx, msg.slot, ctx.signer),
         local=msg.local,
         renewable=msg.renewable,
     )
-    _require_valid(ctx, info, order)
-    _require_few(ctx, msg.slot, info)
-    _count(ctx, msg.slot, info, order, 1)
-    params = PARAMS.get_shared(ctx)
-    reserved = _compute_reserve(order, info, params)
-    order.hold_id = bank.reserve(ctx, ctx.signer, params.settlement_denom, reserved)
+    _require_valid(ctx, slot, order)
+    _require_not_full(ctx, slot)
+    _count(slot.info, order, 1)
+    _require_few_special(slot, order)
+    order.hold_id = bank.reserve(
+        ctx, ctx.signer, slot.params.settlement_denom, _compute_reserve(slot, order)
+    )
     order_id = ORDER_IDS.next(ctx)
     LIMIT_ORDERS.set(ctx, (msg.slot, order_id), order)
     change_resting(ctx, msg.slot, ctx.signer, order, 1)
+    SLOTS.set(ctx, msg.slot, slot.info)
     _announce(ctx, msg.slot, order_id, order, amended=False)
     return tx_pb2.MsgPlaceLimitOrderResponse(order_id=order_id)
 
@@ -66,22 +69,25 @@ def amend_limit_order(
     ctx: Context, msg: tx_pb2.MsgAmendLimitOrder
 ) -> tx_pb2.MsgAmendLimitOrderResponse:
     """Replaces quantity, limits and minimum of a resting limit order."""
-    order, info = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
-    _count(ctx, msg.slot, info, order, -1)
+    order, slot = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
+    LIMIT_ORDER.next(get_limit_order_status(order), LimitOrderEvent.AMEND)
+    _count(slot.info, order, -1)
     order.quantity_wh = msg.quantity_wh
     order.price_limit_per_kwh = msg.price_limit_per_kwh
     order.full_price_per_kwh = msg.full_price_per_kwh
     order.minimum_acceptable_wh = msg.minimum_acceptable_wh
-    _require_valid(ctx, info, order)
-    _count(ctx, msg.slot, info, order, 1)
+    _require_valid(ctx, slot, order)
+    _count(slot.info, order, 1)
+    _require_few_special(slot, order)
     hold = bank.get_hold(ctx, ctx.signer, order.hold_id)
     assert hold is not None, "a resting order has lost its hold"
-    change = _compute_reserve(order, info, PARAMS.get_shared(ctx)) - hold.amount
+    change = _compute_reserve(slot, order) - hold.amount
     if change > 0:
         bank.extend(ctx, ctx.signer, order.hold_id, change)
     elif change < 0:
         bank.release(ctx, ctx.signer, order.hold_id, -change)
     LIMIT_ORDERS.set(ctx, (msg.slot, msg.order_id), order)
+    SLOTS.set(ctx, msg.slot, slot.info)
     _announce(ctx, msg.slot, msg.order_id, order, amended=True)
     return tx_pb2.MsgAmendLimitOrderResponse()
 
@@ -89,12 +95,14 @@ def amend_limit_order(
 def cancel_limit_order(
     ctx: Context, msg: tx_pb2.MsgCancelLimitOrder
 ) -> tx_pb2.MsgCancelLimitOrderResponse:
-    """Takes back a resting limit order; all of its hold is free again."""
-    order, info = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
-    bank.post(ctx, ctx.signer, order.hold_id, ctx.signer, 0)
+    """Withdraws a resting limit order and voids its hold."""
+    order, slot = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
+    LIMIT_ORDER.next(get_limit_order_status(order), LimitOrderEvent.CANCEL)
+    bank.void(ctx, ctx.signer, order.hold_id)
     LIMIT_ORDERS.delete(ctx, (msg.slot, msg.order_id))
     change_resting(ctx, msg.slot, ctx.signer, order, -1)
-    _count(ctx, msg.slot, info, order, -1)
+    _count(slot.info, order, -1)
+    SLOTS.set(ctx, msg.slot, slot.info)
     ctx.emit(
         events_pb2.EventLimitOrderCancelled(order_id=msg.order_id, slot=msg.slot, owner=order.owner)
     )
@@ -104,7 +112,7 @@ def cancel_limit_order(
 def change_resting(
     ctx: Context, slot: int, owner: bytes, order: state_pb2.LimitOrder, change: int
 ) -> None:
-    """Keeps how many limit orders an account has in a slot, and where."""
+    """Counts the limit orders of an account in a slot that are not booked, and notes where."""
     own = RESTING.get(ctx, (slot, owner)) or state_pb2.RestingOrders(feeder=order.feeder)
     own.orders += change
     if own.orders:
@@ -115,24 +123,24 @@ def change_resting(
 
 def _require_resting(
     ctx: Context, slot: int, order_id: int, owner: str
-) -> tuple[state_pb2.LimitOrder, state_pb2.Slot]:
-    """The order and its slot; refuses an order that is not the signer's or does not rest."""
+) -> tuple[state_pb2.LimitOrder, OpenSlot]:
+    """The order and its slot; rejects an order of another account or that does not rest."""
     order = LIMIT_ORDERS.get(ctx, (slot, order_id))
     if order is None or order.owner != owner:
         raise ChainError(MarketError.ORDER_UNKNOWN)
-    return order, require_takes_orders(ctx, slot, ctx.block.time_s)
+    return order, require_open_slot(ctx, slot, ctx.block.time_s)
 
 
-def _require_valid(ctx: Context, info: state_pb2.Slot, order: state_pb2.LimitOrder) -> None:
+def _require_valid(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
     registry.require_permission(ctx, ctx.signer, _ROLES[order.side])
-    require_quantity(PARAMS.get_shared(ctx), order.quantity_wh)
-    curve, limit, full = get_curve(info), order.price_limit_per_kwh, order.full_price_per_kwh
-    require_price_limit(curve, limit)
+    require_quantity(slot, order.quantity_wh)
+    limit, full = order.price_limit_per_kwh, order.full_price_per_kwh
+    require_price_limit(slot, limit)
     if full:
         beyond = full < limit if order.side == state_pb2.SIDE_BUY else full > limit
-        inside = curve.price_low <= full <= curve.price_high
+        inside = slot.curve.price_low <= full <= slot.curve.price_high
         require(beyond and inside, MarketError.LINEAR_ORDER_INVALID)
-    one_of_both = not (order.minimum_acceptable_wh and order.full_price_per_kwh)
+    one_of_both = not (order.minimum_acceptable_wh and full)
     require(
         one_of_both and order.minimum_acceptable_wh <= order.quantity_wh,
         MarketError.MINIMUM_INVALID,
@@ -148,8 +156,8 @@ def _require_valid_attributes(ctx: Context, order: state_pb2.LimitOrder) -> None
         require(order.local, MarketError.ATTRIBUTES_INVALID)
     elif order.renewable:
         at_home = order.feeder == registry.get_feeder_of(ctx, ctx.signer)
-        made = at_home and registry.has_renewable_meter(ctx, ctx.signer)
-        require(made, MarketError.ATTRIBUTES_INVALID)
+        produced = at_home and registry.has_renewable_meter(ctx, ctx.signer)
+        require(produced, MarketError.ATTRIBUTES_INVALID)
     if feeder and feeder.thin_market:
         special = (
             order.local
@@ -160,45 +168,48 @@ def _require_valid_attributes(ctx: Context, order: state_pb2.LimitOrder) -> None
         require(not special, MarketError.ATTRIBUTES_INVALID, f"{order.feeder} is a thin market")
 
 
-def _require_few(ctx: Context, slot: int, info: state_pb2.Slot) -> None:
-    """Refuses one more order than a slot, or an account in it, may have."""
-    params = PARAMS.get_shared(ctx)
-    # However much it is amended to.
-    require_headroom(params, info, params.order_max_wh)
-    most = params.resting_orders_max
-    require(info.resting_orders < most, MarketError.TOO_MANY_ORDERS, f"{most} in a slot")
-    own, most = RESTING.get_shared(ctx, (slot, ctx.signer)), params.resting_orders_per_owner_max
-    fits = own is None or own.orders < most
-    require(fits, MarketError.TOO_MANY_ORDERS, f"{most} of one account")
+def _require_not_full(ctx: Context, slot: OpenSlot) -> None:
+    """Rejects one more order than a slot, or an account in it, may have."""
+    # Assume the largest amendment.
+    require_headroom(slot, slot.params.order_max_wh)
+    max_orders = slot.params.resting_orders_max
+    fits = slot.info.resting_orders < max_orders
+    require(fits, MarketError.TOO_MANY_ORDERS, f"max {max_orders} in a slot")
+    own = RESTING.get_shared(ctx, (slot.number, ctx.signer))
+    max_orders = slot.params.resting_orders_per_owner_max
+    fits = own is None or own.orders < max_orders
+    require(fits, MarketError.TOO_MANY_ORDERS, f"max {max_orders} of one account")
 
 
-def _count(
-    ctx: Context, slot: int, info: state_pb2.Slot, order: state_pb2.LimitOrder, change: int
-) -> None:
-    """Keeps the numbers of resting orders; refuses one too many of those that are slow to clear."""
+def _require_few_special(slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
+    """Rejects an order, counted already, if there are too many like it that are slow to clear."""
+    if order.minimum_acceptable_wh:
+        max_orders = slot.params.minimum_quantity_orders_max
+        fits = slot.info.minimum_quantity_orders <= max_orders
+        require(fits, MarketError.TOO_MANY_ORDERS, f"max {max_orders} with a minimum in a slot")
+    if order.full_price_per_kwh:
+        fits = slot.info.linear_orders <= LINEAR_ORDERS_MAX
+        detail = f"max {LINEAR_ORDERS_MAX} linear orders in a slot"
+        require(fits, MarketError.TOO_MANY_ORDERS, detail)
+
+
+def _count(info: state_pb2.Slot, order: state_pb2.LimitOrder, change: int) -> None:
+    """Counts a resting order in its slot, which the caller writes."""
     info.resting_orders += change
     if order.minimum_acceptable_wh:
         info.minimum_quantity_orders += change
-        most = PARAMS.get_shared(ctx).minimum_quantity_orders_max
-        fits = change < 0 or info.minimum_quantity_orders <= most
-        require(fits, MarketError.TOO_MANY_ORDERS, f"{most} fill-or-kill orders in a slot")
     if order.full_price_per_kwh:
         info.linear_orders += change
-        fits = change < 0 or info.linear_orders <= LINEAR_ORDERS_MAX
-        require(fits, MarketError.TOO_MANY_ORDERS, f"{LINEAR_ORDERS_MAX} with a range in a slot")
-    SLOTS.set(ctx, slot, info)
 
 
-def _compute_reserve(
-    order: state_pb2.LimitOrder, info: state_pb2.Slot, params: state_pb2.Params
-) -> int:
-    """What the order needs at worst, which is all of it at its limit."""
+def _compute_reserve(slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
+    """The worst case of an order: all of it at its limit."""
     return rules.compute_reserve(
         order.side == state_pb2.SIDE_BUY,
         order.quantity_wh,
         order.price_limit_per_kwh,
-        get_curve(info),
-        params.imbalance_collateral_permille,
+        slot.curve,
+        slot.params.imbalance_collateral_permille,
     )
 
 

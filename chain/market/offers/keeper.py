@@ -1,0 +1,57 @@
+"""Offers and their holds, as messages and gate closure use them."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from blockenergy.market.v1 import events_pb2, state_pb2
+
+from chain import bank
+from chain.market import rules
+from chain.market.state import OFFERS
+from chain.runtime import bech32
+from chain.runtime.context import Context
+
+
+def end_offers(ctx: Context, slot: int, limit: int) -> int:
+    """Ends the offers of a slot, up to a limit, and voids their holds; returns how many."""
+    ended = list(islice(OFFERS.under(slot).items(ctx), limit))
+    for seller, offer in ended:
+        end_offer(ctx, slot, seller, offer)
+    return len(ended)
+
+
+def end_offer(ctx: Context, slot: int, seller: bytes, offer: state_pb2.Offer) -> None:
+    """Removes an offer, voids its hold, and announces it."""
+    bank.void(ctx, seller, offer.hold_id)
+    OFFERS.delete(ctx, (slot, seller))
+    offer.available_wh = 0
+    announce(ctx, slot, seller, offer)
+
+
+def get_held(ctx: Context, seller: bytes, offer: state_pb2.Offer) -> int:
+    """What is on hold for an offer."""
+    hold = bank.get_hold(ctx, seller, offer.hold_id)
+    assert hold is not None, "an offer has lost its hold"
+    return hold.amount
+
+
+def compute_collateral(
+    info: state_pb2.Slot, params: state_pb2.Params, price_per_kwh: int, available_wh: int
+) -> int:
+    """The collateral for selling what is available at its price."""
+    return rules.compute_sell_collateral(
+        available_wh, price_per_kwh, info.price_high_per_kwh, params.imbalance_collateral_permille
+    )
+
+
+def announce(ctx: Context, slot: int, seller: bytes, offer: state_pb2.Offer) -> None:
+    """Announces what an offer is now."""
+    ctx.emit(
+        events_pb2.EventOfferSet(
+            slot=slot,
+            seller=bech32.encode(seller),
+            price_per_kwh=offer.price_per_kwh,
+            available_wh=offer.available_wh,
+        )
+    )

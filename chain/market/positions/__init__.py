@@ -1,0 +1,37 @@
+"""Positions: what an account has bought and sold for a slot, and the one hold that secures it.
+
+Promises that between blocks the hold has exactly the cost of what the account bought and its
+collateral; while orders wait for the end of the block, it has what they reserve as well.
+"""
+
+from chain.market.positions.keeper import (
+    Share,
+    Trade,
+    add_to_position,
+    add_to_slot,
+    book_trade,
+    compute_share,
+    get_grid_node,
+    is_empty,
+    lock_collateral,
+    remove_if_empty,
+    require_position,
+    take_share,
+    unlock_collateral,
+)
+
+__all__ = [
+    "Share",
+    "Trade",
+    "add_to_position",
+    "add_to_slot",
+    "book_trade",
+    "compute_share",
+    "get_grid_node",
+    "is_empty",
+    "lock_collateral",
+    "remove_if_empty",
+    "require_position",
+    "take_share",
+    "unlock_collateral",
+]
