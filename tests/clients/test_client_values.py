@@ -16,7 +16,6 @@ from blockenergy.params.v1.tx_pb2 import MsgUpdateParams
 from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, ROLE_PROSUMER
 from blockenergy.registry.v1.tx_pb2 import MsgAddMeter, MsgAddParticipant
-from client.display import to_dict, to_json
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from cosmos.base.v1beta1.coin_pb2 import Coin

@@ -15,6 +15,7 @@ from chain import app
 from chain.runtime.collections import GenesisError
 from chain.runtime.options import get_option
 from tests.support import cast, parameters
+from tests.support.auctions import ask, bid
 from tests.support.properties import examples
 from tests.support.settling import opened, settle
 from tests.support.world import World, reading
@@ -33,17 +34,50 @@ _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
         st.just("settlement"),
         st.fixed_dictionaries({"backstop": st.sampled_from(["distributor", "clara"])}),
     ),
+    st.tuples(
+        st.just("market"),
+        st.fixed_dictionaries(
+            {
+                "treasury": st.sampled_from(["treasury", "auditor"]),
+                "grid_account": st.sampled_from(["distributor", "clara"]),
+                "gate_closure_s": st.sampled_from([0, 20, 59, 200]),
+                "horizon_slots": st.sampled_from([4, 5]),
+                "price_low_per_kwh": st.sampled_from([0, 80_000]),
+                "price_high_per_kwh": st.integers(90_000, 400_000),
+                "depth_wh": st.integers(1_000, 60_000),
+                "order_max_wh": st.integers(500, 100_000),
+                "imbalance_collateral_permille": st.integers(0, 500),
+                "price_rule_permille": st.integers(0, 1_000),
+                "resting_orders_max": st.integers(1, 20),
+                "resting_orders_per_owner_max": st.just(1),
+                "minimum_quantity_orders_max": st.just(1),
+            }
+        ),
+    ),
 )
-# What the settlement of a slot writes and pays.
-_OUTCOMES = ("settlement.results", "settlement.lines", "settlement.arrears", "bank.balances")
+# What a slot comes to. The treasury's balance also pays for slots that were opened later.
+_OUTCOMES = (
+    "market.clearings", "settlement.results", "settlement.lines", "settlement.arrears",
+    *(f"bank.balances[{name}, " for name in (*cast.HOUSEHOLDS, "backstop", "distributor")),
+)  # fmt: skip
 
 
 def run_slot(changes: list[tuple[str, dict[str, Any]]]) -> tuple[World, dict[str, Any]]:
     """A slot that is opened before changes and settled after them, and what came of it."""
     world, slot = opened()
     world.block(world.buy("ben", slot, 5_000, 300_000), world.sell("anna", slot, 2_000, 80_000))
-    for module, fields in changes:
-        world.block(parameters.update(world, module, **fields))
+    # The seed of an auction is that of its block, so the blocks are the same with any changes.
+    world.block(*[parameters.update(world, module, **fields) for module, fields in changes])
+    codes = {result.code for result in world.results}
+    assert codes <= {0, errors_pb2.PARAMS_UNCHANGED}
+    # Both trade on, with the pool and with each other at gate closure.
+    world.block(world.buy("ben", slot, 3_000, 300_000), world.sell("eva", slot, 900, 80_000))
+    world.block(
+        bid(world, "clara", slot, 2_000, 290_000),
+        bid(world, "clara", slot, 1_000, 280_000),
+        ask(world, "dirk", slot, 2_500, 90_000),
+    )
+    assert not [result.log for result in world.results if result.code]
     readings = [reading("meter-ben", slot, 6_000), reading("meter-anna", slot, 0, 1_000)]
     # The last second in which the slot's own deadline allows it.
     world.block(world.submit(*readings), at=world.deadline_s(slot) - 1)
