@@ -1,0 +1,167 @@
+"""Slots that are open settle as if nothing had been changed, and later ones by what is new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from blockenergy.options.v1 import options_pb2 as options
+from blockenergy.params.v1 import errors_pb2, tx_pb2
+from google.protobuf.any_pb2 import Any as AnyMessage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain import app
+from chain.runtime.collections import GenesisError
+from chain.runtime.options import get_option
+from tests.support import cast, parameters
+from tests.support.auctions import ask, bid
+from tests.support.properties import examples
+from tests.support.settling import opened, settle
+from tests.support.world import World, reading
+
+_CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
+    st.tuples(
+        st.just("metering"),
+        st.fixed_dictionaries(
+            {
+                "reading_deadline_s": st.integers(1, 200),
+                "capacity_tolerance_permille": st.integers(0, 1_000),
+            }
+        ),
+    ),
+    st.tuples(
+        st.just("settlement"),
+        st.fixed_dictionaries({"backstop": st.sampled_from(["distributor", "clara"])}),
+    ),
+    st.tuples(
+        st.just("market"),
+        st.fixed_dictionaries(
+            {
+                "treasury": st.sampled_from(["treasury", "auditor"]),
+                "grid_account": st.sampled_from(["distributor", "clara"]),
+                "gate_closure_s": st.sampled_from([0, 20, 59, 200]),
+                "horizon_slots": st.sampled_from([4, 5]),
+                "price_low_per_kwh": st.sampled_from([0, 80_000]),
+                "price_high_per_kwh": st.integers(90_000, 400_000),
+                "depth_wh": st.integers(1_000, 60_000),
+                "order_max_wh": st.integers(500, 100_000),
+                "imbalance_collateral_permille": st.integers(0, 500),
+                "price_rule_permille": st.integers(0, 1_000),
+                "resting_orders_max": st.integers(1, 20),
+                "resting_orders_per_owner_max": st.just(1),
+                "minimum_quantity_orders_max": st.just(1),
+            }
+        ),
+    ),
+)
+# What a slot comes to. The treasury's balance also pays for slots that were opened later.
+_OUTCOMES = (
+    "market.clearings", "settlement.results", "settlement.lines", "settlement.arrears",
+    *(f"bank.balances[{name}, " for name in (*cast.HOUSEHOLDS, "backstop", "distributor")),
+)  # fmt: skip
+
+
+def run_slot(changes: list[tuple[str, dict[str, Any]]]) -> tuple[World, dict[str, Any]]:
+    """A slot that is opened before changes and settled after them, and what came of it."""
+    world, slot = opened()
+    world.block(world.buy("ben", slot, 5_000, 300_000), world.sell("anna", slot, 2_000, 80_000))
+    # The seed of an auction is that of its block, so the blocks are the same with any changes.
+    world.block(*[parameters.update(world, module, **fields) for module, fields in changes])
+    codes = {result.code for result in world.results}
+    assert codes <= {0, errors_pb2.PARAMS_UNCHANGED}
+    # Both trade on, with the pool and with each other at gate closure.
+    world.block(world.buy("ben", slot, 3_000, 300_000), world.sell("eva", slot, 900, 80_000))
+    world.block(
+        bid(world, "clara", slot, 2_000, 290_000),
+        bid(world, "clara", slot, 1_000, 280_000),
+        ask(world, "dirk", slot, 2_500, 90_000),
+    )
+    assert not [result.log for result in world.results if result.code]
+    readings = [reading("meter-ben", slot, 6_000), reading("meter-anna", slot, 0, 1_000)]
+    # The last second in which the slot's own deadline allows it.
+    world.block(world.submit(*readings), at=world.deadline_s(slot) - 1)
+    settle(world, slot)
+    outcome = {path: value for path, value in world.short().items() if path.startswith(_OUTCOMES)}
+    return world, outcome
+
+
+@given(st.lists(_CHANGES, min_size=1, max_size=4))
+@examples(25)
+def test_open_slots_settle_as_if_nothing_had_been_changed(
+    changes: list[tuple[str, dict[str, Any]]],
+) -> None:
+    world, outcome = run_slot(changes)
+    assert outcome == run_slot([])[1]
+    # The superseded parameters are part of an export, and what follows from them as well.
+    document = app.export(world.store)
+    assert World.from_document(document).store.data == world.store.data
+
+
+def test_later_slots_settle_by_what_is_new() -> None:
+    world, slot = opened()
+    world.block(parameters.update(world, "settlement", backstop="clara"))
+    new = parameters.get(world, "settlement").from_slot
+    before = world.balance("clara")
+    for each in range(slot, new + 1):
+        settle(world, each)
+    assert world.balance("clara") == before
+    world.block(world.submit(reading("meter-ben", new + 1, 10_000)), at=world.end_s(new + 1))
+    settle(world, new + 1)
+    assert world.balance("clara") == before + 3_000_000
+
+
+def test_superseded_parameters_are_forgotten_with_their_slots() -> None:
+    world, slot = opened({"settlement.params": {"history_slots": 2}})
+    world.block(parameters.update(world, "metering", reading_deadline_s=30))
+    new = parameters.get(world, "metering").from_slot
+    assert parameters.get(world, "metering", new - 1).reading_deadline_s == 60
+    for each in range(slot, new + 3):
+        settle(world, each)
+    assert not [path for path in world.short() if path.startswith("metering.superseded_params")]
+
+
+def test_a_longer_history_does_not_bring_back_what_is_gone() -> None:
+    world, slot = opened({"settlement.params": {"history_slots": 1, "pruned_per_block_max": 1}})
+    for each in range(slot, slot + 4):
+        settle(world, each)
+    world.block(parameters.update(world, "settlement", history_slots=20))
+    # Every block checks that lines and results agree in the history.
+    settle(world, slot + 4)
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\x08\x00", b"\x12\x00\x08\x01", b"\x48\x01"])
+def test_parameters_have_one_encoding(data: bytes) -> None:
+    world = World()
+    message = tx_pb2.MsgUpdateParams(
+        authority=cast.address_text("distributor"),
+        params=AnyMessage(type_url="/blockenergy.bank.v1.Params", value=data),
+    )
+    world.block(world.sign("distributor", message))
+    assert world.results[0].codespace == "params"
+    assert world.results[0].code == errors_pb2.PARAMS_INVALID
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"from_slot": "30000007"}, "metering.params.from_slot: behind last_slot"),
+        ({"from_slot": "30000005"}, "the parameters superseded after slot 30000005 are followed"),
+    ],
+)
+def test_a_genesis_with_parameters_that_do_not_follow_each_other(
+    change: dict[str, str], place: str
+) -> None:
+    world, _ = opened()
+    world.block(parameters.update(world, "metering", reading_deadline_s=90))
+    document = app.export(world.store)
+    document["metering"]["params"].update(change)
+    with pytest.raises(GenesisError, match=place):
+        app.init_chain(document)
+
+
+def test_every_parameter_says_from_when_on_it_is_in_force() -> None:
+    for module in app.MODULES:
+        assert module.params is not None and module.validate_params is not None, module.name
+        for field in module.params.message_type.DESCRIPTOR.fields:
+            assert get_option(field, options.in_force), field.full_name
