@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from net_address import LOOPBACK
 from node_config.genesis import GenesisValidator
-from node_config.localnet.ports import LOOPBACK, Ports
 from node_config.preset import Preset
 from node_config.toml import format_toml
 
@@ -58,14 +58,14 @@ def compute_address(pub_key: bytes) -> bytes:
     return hashlib.sha256(pub_key).digest()[:20]
 
 
-def make_plan(number: int, ports: Ports) -> NodePlan:
+def make_plan(number: int, p2p_port: int, rpc_port: int) -> NodePlan:
     """Node `number`, with new keys."""
     return NodePlan(
         name=f"node{number}",
         validator_key=Ed25519PrivateKey.generate(),
         node_key=Ed25519PrivateKey.generate(),
-        p2p_port=ports.p2p(number),
-        rpc_port=ports.rpc(number),
+        p2p_port=p2p_port,
+        rpc_port=rpc_port,
     )
 
 

@@ -23,6 +23,7 @@ from typing import IO, Self
 
 from client.errors import ClientError, MissingError, RpcError, UsageError
 from client.rpc import Rpc
+from net_address import parse_host_port
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable
 from node_config.localnet.process import Process
@@ -302,8 +303,7 @@ def is_listening(node: NodeFiles) -> bool:
     """Whether the application of a node takes connections."""
     scheme, _, place = node.proxy_app.partition("://")
     if scheme == "tcp":
-        host, _, port = place.rpartition(":")
-        return can_connect((host, int(port)))
+        return can_connect(parse_host_port(place))
     # The path of a socket may have 107 bytes only; through the folder it is always short enough.
     folder = os.open(node.home, os.O_PATH | os.O_DIRECTORY)
     try:

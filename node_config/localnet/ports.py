@@ -6,9 +6,9 @@ import os
 from typing import NamedTuple
 
 from client.errors import MissingError
+from net_address import LOOPBACK
 from node_config.localnet.address import Address
 
-LOOPBACK = "127.0.0.1"
 DEFAULT_BASE_PORT = 26656
 # Below the ports that Linux hands out by itself, so that no other program takes one by chance.
 LOWEST, HIGHEST = 20_000, 32_000

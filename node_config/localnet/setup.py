@@ -16,11 +16,12 @@ from pathlib import Path
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
+from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount, read_accounts
 from node_config.cometbft.files import NodePlan, make_plan, write_node
 from node_config.genesis import GenesisMeter, make_app_state, make_document
 from node_config.localnet.layout import BRIDGE, FILE, KEYS, NODES_MAX, format_layout
-from node_config.localnet.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.preset import Preset, load_preset
 
 DEFAULT_VALIDATORS = 4
@@ -56,7 +57,9 @@ def init_network(
     addresses = {name: key.address for name, key in keys.items()}
     genesis_time_s = genesis_time_s or int(time.time())
     state = make_app_state(preset, addresses, [*accounts, *listed], meters, genesis_time_s)
-    plans = [make_plan(number, ports) for number in range(validators)]
+    plans = [
+        make_plan(number, ports.p2p(number), ports.rpc(number)) for number in range(validators)
+    ]
     nodes = [plan.validator for plan in plans]
     document = make_document(preset, chain_id, genesis_time_s, nodes, state)
     try:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from node_config.localnet.ports import LOOPBACK
+from net_address import LOOPBACK
 
 CERTIFICATE, KEY, AUTHORITY = "tls.pem", "tls.key", "authority.pem"
 VALID_DAYS = 3650

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from client.errors import RpcError
 from client.rpc import Rpc
-from node_config.localnet.ports import LOOPBACK
+from net_address import LOOPBACK
 from node_config.testnet import images
 from node_config.testnet.engine import Engine, EngineError, run
 

@@ -29,9 +29,10 @@ from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
+from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
-from node_config.localnet.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
 from node_config.testnet.certificates import write_certificates
