@@ -101,7 +101,7 @@ def _describe_form(field: FieldDescriptor) -> str:
         return f"one or more of {names}, separated by commas" if field.is_repeated else names
     if is_of_type(field, Coin):
         return COIN_EXAMPLE
-    if is_of_kind(field, AnyMessage):
+    if is_of_type(field, AnyMessage):
         return 'JSON with its "@type", or @FILE'
     if field.message_type is not None:
         form = f"{get_message_type(field).name} as JSON, or @FILE"

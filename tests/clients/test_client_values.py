@@ -24,9 +24,9 @@ from google.protobuf.message import Message
 
 from client.catalog import get_messages, get_queries
 from client.cli.common import Parser
+from client.cli.display import to_dict, to_json
 from client.cli.fields import add_options, build_message, list_options
 from client.cli.values import Lookups
-from client.display import to_dict, to_json
 from client.errors import MissingError, UsageError
 
 ALICE = "energy19rl4cm2hmr8afy4kldpxz3fka4jguq0aj4r0uh"
