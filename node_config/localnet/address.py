@@ -1,4 +1,4 @@
-"""Where a process listens on this machine."""
+"""An address at which a process listens on this machine."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Address(NamedTuple):
 
     host: str
     port: int
-    # What listens there and where that is written, for sentences.
+    # What listens there and where that is configured, for error messages.
     owner: str
 
     def __str__(self) -> str:
         return str(HostPort(self.host, self.port))
 
     def becomes_free(self, wait_s: float) -> bool:
-        """Whether nobody listens there, or stops to within a time."""
+        """Whether it is free, or becomes free within `wait_s` seconds."""
         deadline_s = time.monotonic() + wait_s
         while not self.is_free():
             if time.monotonic() >= deadline_s:
@@ -34,7 +34,7 @@ class Address(NamedTuple):
     def is_free(self) -> bool:
         """Whether a process could listen there now."""
         with socket.socket() as probe:
-            # A port whose last connection has just closed can be taken again at once.
+            # A port whose last connection has just closed can be reused at once.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((self.host, self.port))

@@ -43,8 +43,8 @@ def init_network(
 ) -> None:
     """Writes every file of a new network into `home`, which must not exist.
 
-    `genesis_time_s` is the time of the first block, now if 0; the nodes wait for a later one.
-    Raises UsageError or MissingError, and then has written nothing.
+    `genesis_time_s` is the time of the first block, now if 0; the nodes wait for a future one.
+    Raises UsageError or MissingError, with nothing written.
     """
     if isinstance(preset, str):
         preset = load_preset(preset)
@@ -77,15 +77,19 @@ def init_network(
 def _require_fitting(home: Path, validators: int, ports: Ports, chain_id: str) -> None:
     if home.exists():
         raise UsageError(
-            f"{home} exists already; start it, or remove it first to make a new network there"
+            f"{home} already exists; start it, or remove it to create a new network there"
         )
     if not 1 <= validators <= NODES_MAX:
-        raise UsageError(f"{validators} validators cannot be; take 1 to {NODES_MAX}")
+        raise UsageError(f"{validators} validators are not possible; choose 1 to {NODES_MAX}")
     highest = max(ports.get_all(validators))
     if ports.base < 1024 or highest >= 1 << 16:
-        raise UsageError(f"the ports {ports.base} to {highest} cannot be; take 1024 to 65535")
+        raise UsageError(
+            f"the ports {ports.base} to {highest} are not possible; choose 1024 to 65535"
+        )
     if not _CHAIN_ID.fullmatch(chain_id):
-        raise UsageError(f"{chain_id!r} is no chain id; take 1 to 50 letters, digits or one of ._-")
+        raise UsageError(
+            f"{chain_id!r} is not a chain id; use 1 to 50 letters, digits or one of ._-"
+        )
 
 
 def _write(
