@@ -24,7 +24,7 @@ from pathlib import Path
 from abci_app.application import OperatorError
 from abci_app.export import ExportError, make_genesis
 from abci_app.leveldb import DatabaseError
-from abci_app.listener import AddressError
+from abci_app.listener import ListenError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import HISTORY_HEIGHTS, Database
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         return COMMANDS[options.command](options)
-    except (DatabaseError, AddressError, ExportError) as error:
+    except (DatabaseError, ListenError, ExportError) as error:
         print(f"blockenergy: {error}", file=sys.stderr)
         return MISSING
 

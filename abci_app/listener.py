@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import selectors
 import socket
 import stat
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+
+from net_address import LOOPBACK, HostPort, is_loopback, parse_host_port
 
 BACKLOG = 128
 PROBE_TIMEOUT_S = 1.0
 
 
-class AddressError(Exception):
+class ListenError(Exception):
     """The server cannot listen at an address. The text is a sentence that says what to do."""
 
 
-class AddressInUse(AddressError):  # noqa: N818, the name reads as the sentence does.
+class AddressInUse(ListenError):  # noqa: N818, the name reads as the sentence does.
     """Another server listens at the address."""
 
 
@@ -73,17 +73,15 @@ class Listener:
 def open_listener(address: str) -> Listener:
     """Listens at `unix:///path/to/socket` or `tcp://127.0.0.1:26658`; port 0 takes a free one.
 
-    Errors: AddressError, AddressInUse.
+    Errors: ListenError, AddressInUse.
     """
-    try:
-        parts = urlsplit(address)
-        if parts.scheme == "unix" and address.startswith("unix://"):
-            return open_unix_listener(Path(address.removeprefix("unix://")))
-        if parts.scheme == "tcp" and parts.hostname and parts.port is not None:
-            return open_tcp_listener(address, parts)
-    except ValueError as error:
-        raise AddressError(f"The address {address} is not valid: {error}.") from error
-    raise AddressError(
+    scheme, _, place = address.partition("://")
+    with contextlib.suppress(ValueError):
+        if scheme == "unix" and place:
+            return open_unix_listener(Path(place))
+        if scheme == "tcp":
+            return open_tcp_listener(parse_host_port(place))
+    raise ListenError(
         f"The address {address!r} is not one to listen at; "
         "write unix:///path/to/socket or tcp://127.0.0.1:26658."
     )
@@ -111,66 +109,60 @@ def clear_stale_socket(path: Path) -> None:
     except OSError:
         return
     if not stat.S_ISSOCK(mode):
-        raise AddressError(f"{path} exists and is not a socket; move it away or choose another.")
+        raise ListenError(f"{path} exists and is not a socket; move it away or choose another.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_TIMEOUT_S)
         result = probe.connect_ex(str(path))
     if result == errno.ECONNREFUSED:
         path.unlink(missing_ok=True)
     elif result == errno.EACCES:
-        raise AddressError(f"The socket {path} belongs to another user; choose another path.")
+        raise ListenError(f"The socket {path} belongs to another user; choose another path.")
     elif result != errno.ENOENT:
         raise AddressInUse(
             f"Another server is listening at {path}; stop it first or choose another path."
         )
 
 
-def make_unix_error(path: Path, error: OSError) -> AddressError:
+def make_unix_error(path: Path, error: OSError) -> ListenError:
     """Puts the reason why a unix socket could not be made into a sentence."""
     if error.errno == errno.EADDRINUSE:
         return AddressInUse(f"Another server has just begun to listen at {path}; stop it first.")
     if error.errno == errno.ENOENT:
-        return AddressError(f"The folder {path.parent} does not exist; create it first.")
+        return ListenError(f"The folder {path.parent} does not exist; create it first.")
     if "too long" in str(error):
-        return AddressError(
+        return ListenError(
             f"The path {path} is too long for a socket; choose one of at most 100 characters."
         )
-    return AddressError(f"The socket {path} cannot be made: {error.strerror}.")
+    return ListenError(f"The socket {path} cannot be made: {error.strerror}.")
 
 
-def open_tcp_listener(address: str, parts: SplitResult) -> Listener:
+def open_tcp_listener(address: HostPort) -> Listener:
     """Listens at a TCP port of a loopback address."""
-    host = "127.0.0.1" if parts.hostname == "localhost" else str(parts.hostname)
-    require_loopback(host)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not is_loopback(address.host):
+        raise ListenError(
+            f"{address.host} is not a loopback address; ABCI has no passwords, so use 127.0.0.1, "
+            "::1 or a unix socket."
+        )
+    if address.host == "localhost":
+        address = address._replace(host=LOOPBACK)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         # A port whose last connection has just closed can be taken again at once.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, parts.port))
+        listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             raise AddressInUse(
-                f"Another program is using {address}; stop it or choose another port."
+                f"Another program is using tcp://{address}; stop it or choose another port."
             ) from error
-        raise AddressError(f"The address {address} cannot be used: {error.strerror}.") from error
-    port = listening.getsockname()[1]
-    return Listener(listening, f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}")
-
-
-def require_loopback(host: str) -> None:
-    """Refuses an address that other machines could reach."""
-    try:
-        reachable = not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        reachable = True
-    if reachable:
-        raise AddressError(
-            f"{host} is not a loopback address; ABCI has no passwords, so use 127.0.0.1, ::1 "
-            "or a unix socket."
-        )
+        raise ListenError(
+            f"The address tcp://{address} cannot be used: {error.strerror}."
+        ) from error
+    taken = address._replace(port=listening.getsockname()[1])
+    return Listener(listening, f"tcp://{taken}")
 
 
 def get_inode(path: Path | None) -> int:

@@ -31,11 +31,12 @@ from prometheus_client import (
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.application import EncodedReply
-from abci_app.listener import AddressError
+from abci_app.listener import ListenError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.signature_worker import SignatureWorker
 from chain.transactions import TxResult
+from net_address import parse_host_port
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOIN_DEADLINE_S = 5.0
@@ -131,14 +132,15 @@ class MeteredApplication(EnergyApplication):
 
 @contextmanager
 def serve_metrics(metrics: Metrics, address: str) -> Iterator[None]:
-    """Answers GET /metrics at HOST:PORT. Errors: AddressError."""
-    host, colon, port = address.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        raise AddressError(f"{address!r} is not HOST:PORT; write it like 127.0.0.1:26661.")
+    """Answers GET /metrics at HOST:PORT. Errors: ListenError."""
     try:
-        server, thread = start_http_server(int(port), host, metrics.registry)
+        host, port = parse_host_port(address)
+    except ValueError as error:
+        raise ListenError(f"{error}; write it like 127.0.0.1:26661.") from error
+    try:
+        server, thread = start_http_server(port, host, metrics.registry)
     except OSError as error:
-        raise AddressError(
+        raise ListenError(
             f"the metrics cannot be served at {address} ({error.strerror}); choose another "
             "address with --metrics."
         ) from error

@@ -26,9 +26,9 @@ from typing import NamedTuple, Self
 from abci_app.application import Application, OperatorError
 from abci_app.dispatch import CallFailed, Dispatcher, Question, make_exception_reply
 from abci_app.framing import FrameReader, FramingError
-from abci_app.listener import AddressError, AddressInUse, Listener, open_listener
+from abci_app.listener import AddressInUse, Listener, ListenError, open_listener
 
-__all__ = ["AddressError", "AddressInUse", "Application", "Server"]
+__all__ = ["AddressInUse", "Application", "ListenError", "Server"]
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Server:
         the port that was found. Python's switch interval is made short for the whole process,
         and its garbage collector is told to look less often.
 
-        Errors: AddressError, AddressInUse.
+        Errors: ListenError, AddressInUse.
         """
         prepare_interpreter()
         self._listener = open_listener(self.address)

@@ -66,7 +66,7 @@ def run_kvstore(home: Path, preset: Preset) -> Iterator[Node]:
     the garbage collector as Go sets it. What our build does better is ours.
     """
     ports = find_free_ports(1)
-    plan = make_plan(0, ports)
+    plan = make_plan(0, ports.p2p(0), ports.rpc(0))
     base = {**preset.cometbft["base"], "proxy_app": "kvstore"}
     preset = replace(preset, cometbft={**preset.cometbft, "base": base})
     document = make_document(preset, CHAIN_ID, int(time.time()), [plan.validator], {})

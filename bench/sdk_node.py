@@ -13,9 +13,10 @@ from bench.nodes import CHAIN_ID, Node, run_nodes
 from bench.workload import BALANCE
 from chain.runtime import bech32
 from client.keys import AccountKey
+from net_address import LOOPBACK
 from node_config.localnet.address import Address
 from node_config.localnet.layout import NodeFiles
-from node_config.localnet.ports import LOOPBACK, Ports, find_free_ports
+from node_config.localnet.ports import Ports, find_free_ports
 from node_config.preset import Preset
 
 DENOM = "stake"

@@ -26,6 +26,7 @@ from meter_bridge.options import add_local_time_option
 from meter_bridge.server import ListenError, ServerLimits
 from meter_bridge.spool import SpoolBrokenError, SpoolLimits
 from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
+from net_address import parse_host_port
 
 DAY_S = 86_400
 NUMBER_MAX = 100_000_000
@@ -67,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     key = load_account_key(args.key, args.keyring)
     bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key), fail)
     with bridge:
-        host = args.listen.rpartition(":")[0]
-        log.info("listening on %s:%d as bridge %s", host, bridge.port, key.address)
+        address = parse_host_port(args.listen)._replace(port=bridge.port)
+        log.info("listening on %s as bridge %s", address, key.address)
         stop.wait()
         log.info("stopping")
     for error in failures:

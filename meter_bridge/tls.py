@@ -6,7 +6,6 @@ with its own certificate, each client with one signed by the operator's CA.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+
+from net_address import is_loopback, parse_host_port
 
 FILE_BYTES_MAX = 256 * 1024
 
@@ -73,20 +74,10 @@ def make_client_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
 
 def require_host(address: str) -> str:
     """The host of `host:port` or `[ipv6]:port`; errors: TlsError."""
-    host, colon, port = address.rpartition(":")
-    is_port = port.isascii() and port.isdigit() and int(port) <= 65_535
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not (host and colon and is_port) or "/" in host:
-        raise TlsError(f"{address!r} is not HOST:PORT, such as 127.0.0.1:26690.")
-    return host
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return parse_host_port(address).host
+    except ValueError as error:
+        raise TlsError(f"{error}, such as 127.0.0.1:26690.") from error
 
 
 def read_files(files: TlsFiles) -> tuple[bytes, bytes, bytes]:

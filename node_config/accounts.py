@@ -2,8 +2,8 @@
 
 Roles are separated by `+`. An amount is a whole number of the settlement denomination's smallest
 unit (`1500000` or `1500000ueur`), or a decimal number with its symbol (`1.5 EUR`). The first row
-may be the header; empty lines and lines that begin with # are read over. Anything else is refused
-with its line.
+may be the header; empty lines and lines that begin with # are skipped. Anything else is an error
+that names its line.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ ROLES = {name.removeprefix(_PREFIX).lower(): number for name, number in Role.ite
 
 
 class GenesisAccount(NamedTuple):
-    """Who is registered from the beginning, as what, and with how much."""
+    """A participant registered at genesis, with its roles and balance."""
 
     address: str
-    # Numbers of blockenergy.registry.v1.Role, in rising order.
+    # Numbers of blockenergy.registry.v1.Role, in ascending order.
     roles: tuple[int, ...]
     # In the smallest unit of the settlement denomination.
     amount: int
@@ -64,7 +64,7 @@ def parse_accounts(lines: Iterable[str], denom: Denom) -> list[GenesisAccount]:
             account = _parse_row(number, cells, denom)
             if account.address in seen:
                 raise ValueError(
-                    f"line {number}: {account.address} stands in line {seen[account.address]} too"
+                    f"line {number}: {account.address} is already in line {seen[account.address]}"
                 )
             if len(accounts) == ROWS_MAX:
                 raise ValueError(f"line {number}: more than {ROWS_MAX} accounts")
@@ -82,9 +82,7 @@ def _split(number: int, line: str) -> list[str]:
     except csv.Error as error:
         raise ValueError(f"line {number}: {error}") from None
     if len(cells) != len(HEADER):
-        raise ValueError(
-            f"line {number}: {len(cells)} columns where {','.join(HEADER)} is expected"
-        )
+        raise ValueError(f"line {number}: {len(cells)} columns instead of {','.join(HEADER)}")
     return cells
 
 
@@ -94,7 +92,7 @@ def _parse_row(number: int, cells: list[str], denom: Denom) -> GenesisAccount:
         bech32.decode(address)
         return GenesisAccount(address, _parse_roles(roles), denom.parse(amount))
     except bech32.AddressError as error:
-        raise ValueError(f"line {number}: {address[:80]!r} is no address: {error}") from None
+        raise ValueError(f"line {number}: {address[:80]!r} is not an address: {error}") from None
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from None
 
@@ -104,8 +102,8 @@ def _parse_roles(text: str) -> tuple[int, ...]:
     for name in names:
         if name not in ROLES:
             raise ValueError(
-                f"{name[:80]!r} is no role; take one or more of {', '.join(ROLES)}, joined by +"
+                f"{name[:80]!r} is not a role; use one or more of {', '.join(ROLES)}, joined by +"
             )
     if len(set(names)) != len(names):
-        raise ValueError(f"a role stands twice in {text!r}")
+        raise ValueError(f"a role is repeated in {text!r}")
     return tuple(sorted(ROLES[name] for name in names))

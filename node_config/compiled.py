@@ -141,7 +141,7 @@ def _build_in(work: Path, target: Path) -> None:
 
 
 def main() -> int:
-    """Builds the compiled rules if this machine can; it is no failure if it cannot."""
+    """Builds the compiled rules if this machine can; succeeds if it cannot."""
     obstacle = find_obstacle()
     if obstacle:
         say(f"The rules run from their sources: {obstacle}.")

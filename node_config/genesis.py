@@ -1,7 +1,7 @@
-"""The genesis document of a new network: who is registered, who owns what, which rules hold.
+"""The genesis document of a new network: participants, balances and parameters.
 
-Nothing here is known better than the chain knows it: a document is handed out only after
-`chain.app.init_chain` has accepted its state, and the supply is the sum of the balances.
+The chain has the last word: a document is returned only after `chain.app.init_chain` has accepted
+its state. The supply is the sum of the balances.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from node_config.accounts import GenesisAccount
 from node_config.preset import Preset
 
 STATUS_ACTIVE = "STATUS_ACTIVE"
-# What an operator's account may do, by the first part of its name.
+# Roles of the operators' accounts, by the name without its number.
 OPERATOR_ROLES: Mapping[str, Role] = {
     "registrar": ROLE_DISTRIBUTOR,
     "treasury": ROLE_DISTRIBUTOR,
@@ -39,17 +39,17 @@ OPERATOR_ROLES: Mapping[str, Role] = {
 }
 # Grid fees and congestion rents are paid to the distributor with the first validator.
 GRID_ACCOUNT = "distributor0"
-# The same may change parameters until it hands that over.
+# It may change parameters until it transfers that right.
 AUTHORITY = "distributor0"
 
 
 @dataclass(frozen=True, slots=True)
 class GenesisMeter:
-    """A meter that is registered from the beginning, to the bridge of the network."""
+    """A meter registered at genesis, to the bridge of the network."""
 
     meter_id: str
     owner: str
-    # One of the preset; all meters of an owner are on the same one.
+    # A feeder of the preset, the same for all meters of an owner.
     feeder: str
     capacity_w: int
     # Ed25519, 32 bytes.
@@ -62,7 +62,7 @@ class GenesisMeter:
 
 @dataclass(frozen=True, slots=True)
 class GenesisValidator:
-    """A validator that takes part from the first block on."""
+    """A validator of the first block."""
 
     name: str
     # The first 20 bytes of sha256 of the key, in hexadecimal.
@@ -75,9 +75,9 @@ def make_operator_accounts(preset: Preset, addresses: Mapping[str, str]) -> list
     """The accounts of the operators; `addresses` are by name, such as `distributor0`."""
     accounts = []
     for name, address in addresses.items():
-        kind = name.rstrip("0123456789")
+        role = name.rstrip("0123456789")
         accounts.append(
-            GenesisAccount(address, (OPERATOR_ROLES[kind],), preset.balances[kind], name)
+            GenesisAccount(address, (OPERATOR_ROLES[role],), preset.balances[role], name)
         )
     return accounts
 
@@ -89,7 +89,7 @@ def make_app_state(
     meters: Sequence[GenesisMeter],
     genesis_time_s: int,
 ) -> dict[str, Any]:
-    """The chain's state at its beginning; raises UsageError if the chain would not take it."""
+    """The chain's initial state; raises UsageError if the chain rejects it."""
     everybody = [*make_operator_accounts(preset, operators), *accounts]
     entries: dict[str, dict[str, Any]] = {
         "auth": _make_auth(everybody),
@@ -114,7 +114,7 @@ def make_document(
     validators: Sequence[GenesisValidator],
     app_state: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What stands in genesis.json, in the form of CometBFT 0.38."""
+    """The content of genesis.json, in the format of CometBFT 0.38."""
     moment = datetime.fromtimestamp(genesis_time_s, UTC)
     return {
         "genesis_time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -139,11 +139,11 @@ def make_document(
 
 
 def require_valid(app_state: Any) -> None:
-    """Raises UsageError with the place and the reason unless the chain takes the state."""
+    """Raises UsageError with the field and the reason if the chain rejects the state."""
     try:
         app.init_chain(app_state)
     except GenesisError as error:
-        raise UsageError(f"the chain does not take this genesis state: {error}") from error
+        raise UsageError(f"the chain rejects this genesis state: {error}") from error
 
 
 def _name_operators(denom: str, operators: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -162,7 +162,7 @@ def _name_operators(denom: str, operators: Mapping[str, str]) -> dict[str, dict[
 
 
 def _write_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
-    # The JSON of protobuf writes numbers of 64 bits as texts.
+    # Protobuf's JSON writes 64-bit numbers as strings.
     return {
         key: str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         for key, value in fields.items()
@@ -195,7 +195,7 @@ def _make_registry(
     bridge: str,
     genesis_time_s: int,
 ) -> dict[str, Any]:
-    # The feeders of each owner's meters; the chain refuses an owner with more than one.
+    # The feeders of each owner's meters; the chain rejects an owner with more than one.
     feeders: dict[str, list[str]] = {}
     for meter in meters:
         feeders.setdefault(meter.owner, []).append(meter.feeder)

@@ -1,4 +1,4 @@
-"""Amounts of the settlement denomination as people write them in files."""
+"""Amounts of the settlement denomination as written in files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Denom:
-    """A denomination: its smallest unit, its symbol, and how many of the first make the second."""
+    """A denomination: its smallest unit, its symbol, and the decimals between them."""
 
     name: str
     symbol: str
@@ -24,13 +24,13 @@ class Denom:
         """Smallest units of `1500000`, `1500000ueur` or `1.5 EUR`; ValueError for anything else."""
         found = _AMOUNT.fullmatch(text.strip()) if len(text) <= _TEXT_MAX else None
         if found is None:
-            raise ValueError(f"{text[:_TEXT_MAX]!r} is no amount; {self._advice()}")
+            raise ValueError(f"{text[:_TEXT_MAX]!r} is not an amount; {self._advice()}")
         number, unit = found[1], found[2] or self.name
         if unit not in (self.name, self.symbol):
             raise ValueError(f"{text!r} is not in {self.symbol} or {self.name}; {self._advice()}")
         amount = parse_decimal(number, self.decimals if unit == self.symbol else 0)
         if amount is None:
-            raise ValueError(f"{text!r} is no whole number of {self.name}; {self._advice()}")
+            raise ValueError(f"{text!r} is not a whole number of {self.name}; {self._advice()}")
         if amount > AMOUNT_MAX:
             raise ValueError(f"{text!r} is more than 2^63 - 1 {self.name}")
         return amount

@@ -1,7 +1,7 @@
-"""Presets: all numbers of a new network in one TOML file, to be chosen by name or by path.
+"""Presets: all parameters of a new network in one TOML file, chosen by name or by path.
 
-A preset says what the chain's parameters, the agreed consensus parameters and the node settings
-are; who the accounts are, and which ports are used, is decided when a network is made of it.
+A preset has the chain's parameters, the consensus parameters and the node settings. Accounts and
+ports are chosen when a network is created from it.
 """
 
 from __future__ import annotations
@@ -25,31 +25,33 @@ _TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """The settings of a kind of network."""
+    """The settings of a network."""
 
     chain_id: str
     denom: Denom
     # What each operator's account begins with, in smallest units.
     balances: Mapping[str, int]
-    # The lines of the grid: what each carries and costs, and the feeder that it branches off.
+    # The feeders: capacity and grid fee of each line, and the feeder that it branches off.
     feeders: Mapping[str, Mapping[str, Any]]
     # Per module, without the addresses and denominations, which genesis puts in. The chain checks
     # that none is missing.
     params: Mapping[str, Mapping[str, Any]]
     consensus_params: Mapping[str, Any]
-    # Per section of config.toml; `base` is what stands before the first section.
+    # Per section of config.toml; `base` precedes the first section.
     cometbft: Mapping[str, Mapping[str, Any]]
 
 
 def load_preset(name: str) -> Preset:
-    """The preset of a name, or of a path that ends with .toml.
+    """Loads a preset by name, or by a path that ends with .toml.
 
-    Raises MissingError if there is none, and UsageError if it lacks something.
+    Raises MissingError if there is none, and UsageError if it is incomplete.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.toml")))
-        raise MissingError(f"there is no preset {name}; take one of {known}, or name a .toml file")
+        raise MissingError(
+            f"there is no preset {name}; use one of {known}, or the path of a .toml file"
+        )
     content = read_toml(path)
     _require_names(path, "", content, _TABLES)
     _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])

@@ -1,4 +1,4 @@
-"""TOML files: read with a sentence for every fault, and written for people to edit."""
+"""TOML files: read with one sentence per error, and written for people to edit."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
         if len(content) > FILE_BYTES_MAX:
-            raise MissingError(f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right one?")
+            raise MissingError(
+                f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right file?"
+            )
         return tomllib.loads(content.decode())
     except OSError as error:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise MissingError(f"{path} is no TOML: {error}") from error
+        raise MissingError(f"{path} is not valid TOML: {error}") from error
 
 
 def format_toml(comment: str, content: Mapping[str, Any]) -> str:
-    """Values, and tables of values, behind a comment; tables in tables are not needed here."""
+    """A comment, then values, then tables of values; nested tables are not needed here."""
     values = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
     tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     parts = ["\n".join(f"# {line}".rstrip() for line in comment.splitlines()), _format(values)]
@@ -37,5 +39,5 @@ def format_toml(comment: str, content: Mapping[str, Any]) -> str:
 
 
 def _format(values: Mapping[str, Any]) -> str:
-    # JSON's texts, numbers, booleans and lists are written alike in TOML.
+    # Strings, numbers, booleans and lists are written the same in JSON and TOML.
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())

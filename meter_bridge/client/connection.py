@@ -26,7 +26,8 @@ from google.protobuf.message import Message
 
 from chain.metering import reading_sign_bytes
 from client.errors import ClientError
-from meter_bridge.tls import TlsError, TlsFiles, is_loopback, make_client_credentials, require_host
+from meter_bridge.tls import TlsError, TlsFiles, make_client_credentials, require_host
+from net_address import is_loopback
 
 R = TypeVar("R", bound=Message)
 

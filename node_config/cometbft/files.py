@@ -1,6 +1,6 @@
-"""The files of a CometBFT node: its two keys, its settings, and where its signing stands.
+"""The files of a CometBFT node: its two keys, its configuration, and its signing state.
 
-The forms are those of CometBFT 0.38; a node identifies itself by the address of its node key.
+The formats are those of CometBFT 0.38; a node is identified by the address of its node key.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from net_address import LOOPBACK
 from node_config.genesis import GenesisValidator
-from node_config.localnet.ports import LOOPBACK, Ports
 from node_config.preset import Preset
 from node_config.toml import format_toml
 
 SOCKET = "app.sock"
 _CONFIG_COMMENT = """\
-Settings of this CometBFT node; what does not stand here has CometBFT's own default
+Configuration of this CometBFT node; everything else has CometBFT's own default
 (`cometbft init` writes all of them, each with an explanation).
-The node is started in its folder, so the application's socket needs no long path."""
+The node is started in its own folder, so the path of the application's socket is short."""
 
 
 class NodePlan(NamedTuple):
-    """A validator to be: its name, keys and ports."""
+    """A new validator: its name, keys and ports."""
 
     name: str
     validator_key: Ed25519PrivateKey
@@ -38,13 +38,13 @@ class NodePlan(NamedTuple):
 
     @property
     def validator(self) -> GenesisValidator:
-        """How it stands in the genesis document."""
+        """Its entry in the genesis document."""
         pub_key = self.validator_key.public_key().public_bytes_raw()
         return GenesisValidator(self.name, compute_address(pub_key).hex().upper(), pub_key)
 
     @property
     def peer(self) -> str:
-        """Under which others know it: id@host:port."""
+        """How other nodes reach it: id@host:port."""
         return f"{self.node_id}@{LOOPBACK}:{self.p2p_port}"
 
     @property
@@ -58,14 +58,14 @@ def compute_address(pub_key: bytes) -> bytes:
     return hashlib.sha256(pub_key).digest()[:20]
 
 
-def make_plan(number: int, ports: Ports) -> NodePlan:
+def make_plan(number: int, p2p_port: int, rpc_port: int) -> NodePlan:
     """Node `number`, with new keys."""
     return NodePlan(
         name=f"node{number}",
         validator_key=Ed25519PrivateKey.generate(),
         node_key=Ed25519PrivateKey.generate(),
-        p2p_port=ports.p2p(number),
-        rpc_port=ports.rpc(number),
+        p2p_port=p2p_port,
+        rpc_port=rpc_port,
     )
 
 
@@ -106,7 +106,7 @@ def make_config(plan: NodePlan, others: Sequence[NodePlan], preset: Preset) -> s
 
 
 def write_secret(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a file that only its owner can read."""
+    """Writes a JSON file that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(content, file, indent=2)
@@ -126,7 +126,7 @@ def _make_validator_key(plan: NodePlan) -> dict[str, Any]:
 
 
 def _private(key: Ed25519PrivateKey) -> dict[str, str]:
-    """CometBFT keeps the seed with the public key behind it."""
+    """CometBFT stores the seed followed by the public key."""
     content = key.private_bytes_raw() + key.public_key().public_bytes_raw()
     return {
         "type": "tendermint/PrivKeyEd25519",

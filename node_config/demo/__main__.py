@@ -1,8 +1,8 @@
 """`make demo`: a street of twenty homes trades and settles one sunny day on four validators.
 
-A slot of ten seconds stands for an hour. It ends by itself after the last slot is settled, writes
+A slot of ten seconds represents an hour. It ends by itself after the last slot is settled, writes
 demo.png and demo.csv, and proves what it shows: exit status 0 only if every slot was settled, no
-reading was refused, the supply is what it was, and all validators have the same state.
+reading was rejected, the supply is what it was, and all validators have the same state.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prepares, plays and proves the day in a folder that is removed if all went well."""
+    """Prepares, runs and checks the day in a folder that is removed on success."""
     from node_config.demo.run import play, prepare
     from node_config.demo.view import make_view
     from node_config.localnet.network import Network
@@ -134,7 +134,7 @@ def parse_slots(text: str) -> int:
 
 
 def require_libraries() -> None:
-    """Refuses to begin where the demonstration's own libraries are missing."""
+    """Raises UsageError if the demonstration's own libraries are missing."""
     try:
         import demandlib  # noqa: F401
         import matplotlib  # noqa: F401

@@ -1,4 +1,4 @@
-"""How a home trades: from what it sees to the orders it places. Nothing here acts or remembers.
+"""How a home trades: from an observation to orders, as pure functions.
 
 A home covers its forecast: most of it as soon as a slot can be traded, the rest with the better
 forecast just before the gate closes. It pays anything up to what a deviation would cost, and sells
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 EARLY_PERMILLE = 700
 # Less than this is left to the imbalance price.
 ORDER_MIN_WH = 20
-# Between the lowest and the highest price: up to here energy is cheap.
+# Share of the price range up to which energy counts as cheap.
 CHEAP_PERMILLE = 400
 _PERMILLE = 1000
 
@@ -30,12 +30,12 @@ class OpenSlot:
 
 @dataclass(frozen=True, slots=True)
 class Flexible:
-    """What is left of a flexible load."""
+    """The rest of a flexible load."""
 
     # Not planned for any slot yet.
     left_wh: int
     slot_max_wh: int
-    # Where it may be put, and what is planned in each slot already.
+    # Slots that it may use, with what is already planned in each.
     slots: range
     planned_wh: Mapping[int, int]
 
@@ -44,7 +44,7 @@ class Flexible:
 class Observation:
     """What a home knows when it decides."""
 
-    # In rising order; the gate of the first one closes next.
+    # In ascending order; the gate of the first one closes next.
     open_slots: tuple[OpenSlot, ...]
     # Expected net use per slot, without the flexible load; negative is surplus.
     forecast_wh: Mapping[int, int]
@@ -58,7 +58,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a home wants to buy or sell."""
+    """A quantity to buy or sell."""
 
     slot: int
     is_buy: bool
@@ -73,7 +73,7 @@ def decide(seen: Observation) -> list[Order]:
 
 
 def _cover_forecast(seen: Observation) -> Iterator[Order]:
-    """All of what is missing in the next slot, most of it in slots that are untouched."""
+    """Everything missing in the next slot, most of it in slots without orders."""
     for number, open_slot in enumerate(seen.open_slots):
         slot = open_slot.slot
         if slot not in seen.forecast_wh:
@@ -93,7 +93,7 @@ def _cover_forecast(seen: Observation) -> Iterator[Order]:
 
 
 def _place_flexible(seen: Observation) -> Iterator[Order]:
-    """Into the cheapest slots in sight; dear ones only as far as the time left demands it."""
+    """Fills the cheapest slots; expensive ones only as far as the remaining time requires."""
     flexible = seen.flexible
     left_wh = flexible.left_wh
     in_sight = [one for one in seen.open_slots if one.slot in flexible.slots]

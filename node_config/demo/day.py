@@ -1,4 +1,4 @@
-"""The day of the demonstration: which slot stands for which hour, and the rules that hold."""
+"""The day of the demonstration: its slots, their hours, and the parameters in force."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from node_config.preset import Preset
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """So many slots from the first one on, each standing for an hour from midnight on."""
+    """Consecutive slots, each representing an hour from midnight on."""
 
     chain_id: str
     first_slot: int
@@ -48,19 +48,19 @@ class Day:
         return (slot + 1) * self.slot_length_s
 
     def get_slots(self, hours: range) -> range:
-        """The slots of some hours, as far as they belong to the day."""
+        """The slots of some hours, if they belong to the day."""
         first = min(self.first_slot + hours.start, self.slots.stop)
         return range(first, min(self.first_slot + hours.stop, self.slots.stop))
 
     def get_tradable(self, slot: int, known: Sequence[int]) -> list[int]:
-        """The slots of the day that take orders while a slot is delivered."""
+        """The slots of the day that are open while a slot is delivered."""
         last = min(slot + self.horizon_slots, self.slots.stop - 1)
         ahead = range(max(slot + 1, self.first_slot), last + 1)
         return [number for number in ahead if number in known]
 
 
 def plan_day(preset: Preset, hours: int, not_before_s: float) -> Day:
-    """The next day that can begin with a first block not before a time."""
+    """The next day whose first block is not before a time."""
     metering, market = preset.params["metering"], preset.params["market"]
     length_s, gate_closure_s = metering["slot_length_s"], market["gate_closure_s"]
     begin_s = -(-int(not_before_s + 1 + gate_closure_s) // length_s)

@@ -30,12 +30,12 @@ PerHour = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class FlexibleLoad:
-    """Energy that a home needs during the day, but does not mind when: a car, a boiler."""
+    """Energy that a home needs at any time of the day: a car, a boiler."""
 
     state_of_charge_wh: int
-    # The most that its connection takes in an hour.
+    # Max Wh per hour.
     hour_max_wh: int
-    # From the beginning of the first hour to that of the last one.
+    # Hours from the first, inclusive, to the last, exclusive.
     first_hour: int
     end_hour: int
 
@@ -142,5 +142,5 @@ def _split(quarters: Sequence[int]) -> tuple[PerHour, ...]:
 
 
 def _derive_secret(seed: int, name: str, purpose: str) -> bytes:
-    """A key that everybody can guess: good for a demonstration, and for nothing else."""
+    """A guessable key, for the demonstration only."""
     return hashlib.sha256(f"blockenergy demo {seed} {name} {purpose}".encode()).digest()

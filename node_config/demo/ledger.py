@@ -1,4 +1,4 @@
-"""What the chain has reported so far, event by event. Nothing here asks or acts.
+"""What the chain has reported so far, event by event.
 
 It is fed with every block in order, so that what it shows is what the chain did.
 """
@@ -19,7 +19,7 @@ from client.watch import WatchedBlock
 
 @dataclass(slots=True)
 class SlotRecord:
-    """One slot, as far as it has come."""
+    """One slot and its progress."""
 
     slot: int
     price_per_kwh: int = 0
@@ -46,7 +46,7 @@ class Ledger:
     txs: int = 0
     txs_failed: int = 0
     orders: int = 0
-    readings_refused: int = 0
+    readings_rejected: int = 0
     slots: dict[int, SlotRecord] = field(default_factory=dict)
     # Net energy bought, by owner and slot.
     positions_wh: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Ledger:
     lapsed: set[int] = field(default_factory=set)
 
     def apply(self, block: WatchedBlock) -> None:
-        """Takes in the next block."""
+        """Adds the next block."""
         self.height = block.height
         self.app_hash = block.app_hash
         self.txs += len(block.tx_codes)
@@ -63,18 +63,18 @@ class Ledger:
             self._apply_event(event)
 
     def get_slot(self, slot: int) -> SlotRecord:
-        """The record of a slot; an empty one if nothing is known of it."""
+        """The record of a slot, empty if there is none yet."""
         return self.slots.setdefault(slot, SlotRecord(slot))
 
     def copy(self) -> Ledger:
-        """A ledger with the same content that does not follow this one."""
+        """An independent copy."""
         slots = {number: replace(record) for number, record in self.slots.items()}
         return replace(
             self, slots=slots, positions_wh=dict(self.positions_wh), lapsed=set(self.lapsed)
         )
 
     def count_settled(self, slots: range) -> int:
-        """How many of these slots are metered and paid."""
+        """The number of these slots that are settled."""
         records = (self.slots.get(slot) for slot in slots)
         return sum(1 for record in records if record is not None and record.result is not None)
 
@@ -95,7 +95,7 @@ class Ledger:
         elif isinstance(event, metering.EventReadingRecorded):
             self.get_slot(event.slot).readings += 1
         elif isinstance(event, metering.EventReadingRejected):
-            self.readings_refused += 1
+            self.readings_rejected += 1
         elif isinstance(event, settlement.EventSlotSettled):
             self.get_slot(event.slot).result = event.result
 

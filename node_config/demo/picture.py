@@ -1,4 +1,4 @@
-"""The day as one picture: who produced and used what, what was traded, at which price."""
+"""The day as one picture: production, use, trades and prices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from node_config.demo.results import Results
 
-# Colours that differ in brightness as well, for those who do not tell red from green.
+# Colours that also differ in brightness, for colour-blind readers.
 PV, LOAD, BOUGHT, SOLD = "#f2b701", "#3969ac", "#1d3557", "#a66f00"
 PRICE, BOUNDS, SHORT, LONG = "#7f1d5a", "#9a9a9a", "#c1452f", "#2f8f6b"
 DPI = 150
@@ -88,7 +88,7 @@ def _draw_price(panel: Any, results: Results) -> None:
 def _draw_imbalance(panel: Any, results: Results) -> None:
     middles = [hour + 0.5 for hour in range(len(results.slots))]
     prices = results.day.price_high_per_kwh, results.day.price_low_per_kwh
-    # Charges and credits have one price each, so that money tells the energy.
+    # Charges and credits have one price each, so the amounts give the energy.
     short = [slot.result.imbalance_charge / prices[0] for slot in results.slots]
     long = [-slot.result.imbalance_credit / prices[1] for slot in results.slots]
     panel.bar(middles, short, width=0.8, color=SHORT, label="short: used more, or fed in less")

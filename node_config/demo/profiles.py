@@ -1,4 +1,4 @@
-"""What homes use and what the sun gives, per quarter of an hour of one day.
+"""Consumption and PV production per quarter of an hour of one day.
 
 Loads follow the BDEW standard load profile H25 (2025), PV a clear sky (Ineichen, Linke turbidity
 3) on tilted modules with the cell temperature of Faiman and the PVWatts model of module and
@@ -34,7 +34,7 @@ _WH_PER_KWH = 1000
 
 
 def compute_load_wh(annual_kwh: int, factors: Sequence[float]) -> list[int]:
-    """The use of a household with so many kWh a year, each quarter times a factor of its own."""
+    """The use of a household by its annual kWh, with a factor for each quarter."""
     profile_kw = H25(_make_times("0min"))
     scale = annual_kwh / PROFILE_KWH * _QUARTER_H * _WH_PER_KWH
     return [
@@ -43,8 +43,8 @@ def compute_load_wh(annual_kwh: int, factors: Sequence[float]) -> list[int]:
 
 
 def compute_pv_wh(peak_w: int, azimuth_degrees: int) -> list[int]:
-    """What a PV system with so much peak power feeds in behind its inverter on a clear day."""
-    # The sun in the middle of each quarter stands for the whole of it.
+    """AC output of a PV system by its peak power, on a clear day."""
+    # The sun's position in the middle of a quarter represents the whole quarter.
     times = _make_times("7min30s")
     sun = PLACE.get_solarposition(times)
     sky = PLACE.get_clearsky(times, model="ineichen", linke_turbidity=LINKE_TURBIDITY)

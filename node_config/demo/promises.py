@@ -1,4 +1,4 @@
-"""What the demonstration promises, checked on the numbers that the chain gives."""
+"""The guarantees of the demonstration, checked on figures of the chain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from node_config.demo.results import PartyTotals, Results
 
 
 def find_broken(results: Results) -> Iterator[str]:
-    """A sentence for every promise that was not kept."""
+    """A sentence for every guarantee that does not hold."""
     if results.supply_before != results.supply_after:
         yield f"the supply was {results.supply_before} and is {results.supply_after}"
     owned = sum(after for _, after in results.operators.values())
@@ -34,7 +34,7 @@ def _find_broken_of_party(party: PartyTotals) -> Iterator[str]:
 
 
 def _find_broken_sums(results: Results) -> Iterator[str]:
-    """Trades and meters of the homes are those of the slots."""
+    """Trades and readings of the homes add up to those of the slots."""
     for name in ("bought_wh", "sold_wh", "cost", "revenue"):
         of_slots = sum(getattr(slot.info, name) for slot in results.slots)
         of_parties = sum(party.sums[name] for party in results.parties)

@@ -1,6 +1,6 @@
-"""One home at work: sends its orders as signed transactions, and reads its meter.
+"""One home: sends its orders as signed transactions and reads its meter.
 
-It remembers only what it needs for the next decision; what became of its orders, the chain says.
+It keeps only what the next decision needs; the results of its orders come from the chain.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from node_config.demo.homes import Home
 from node_config.demo.ledger import Ledger
 from node_config.demo.meter import Meter
 
-# How long a transaction is handed over again to a node that does not answer.
+# How long a transaction is resent to a node that does not respond.
 SEND_S = 1.0
 
 
@@ -32,8 +32,8 @@ class Resident:
 
     def __init__(self, home: Home, rpc: Rpc, day: Day) -> None:
         self.home = home
-        # Sentences of the chain for transactions that it refused.
-        self.refusals: list[str] = []
+        # Errors of rejected transactions.
+        self.rejections: list[str] = []
         self._day = day
         self._rpc = rpc
         self._signer = Signer(rpc, home.key, chain_id=day.chain_id, wait_s=SEND_S)
@@ -54,14 +54,14 @@ class Resident:
             return
         taken = self._signer.send([self._make_message(order) for order in orders], wait=False)
         if taken.code:
-            self.refusals.append(f"{self.home.name}: {taken.log}")
+            self.rejections.append(f"{self.home.name}: {taken.log}")
             return
         self._sent = taken.hash, orders
         for order in orders:
             self._plan(order, order.quantity_wh)
 
     def read_meter(self, slot: int) -> PushRequest:
-        """What the meter shows at the end of a slot, as its gateway pushes it; counts the slot."""
+        """Meters a slot and returns the telegram that the gateway pushes at its end."""
         quarters = self.compute_net_use_wh(slot)
         self._meter.count(quarters)
         telegram = self._meter.make_telegram(self._day.get_end_s(slot))
@@ -74,7 +74,7 @@ class Resident:
         )
 
     def compute_net_use_wh(self, slot: int) -> list[int]:
-        """What flows through the meter in a slot, per quarter; negative flows out."""
+        """Metered net use of a slot, per quarter; negative is export."""
         hour = self._day.get_hour(slot)
         load, pv = self.home.load_wh[hour], self.home.pv_wh[hour]
         extra = self.get_flexible_wh(slot)
@@ -108,7 +108,7 @@ class Resident:
         )
 
     def _settle_sent(self, ledger: Ledger) -> None:
-        """Looks what became of the last transaction; what was not bought is not planned."""
+        """Checks the last transaction; what was not bought is no longer planned."""
         if self._sent is None:
             return
         tx_hash, orders = self._sent
@@ -117,7 +117,7 @@ class Resident:
             return
         self._sent = None
         if found.result.code:
-            self.refusals.append(f"{self.home.name}: {found.result.log}")
+            self.rejections.append(f"{self.home.name}: {found.result.log}")
             not_bought = orders
         else:
             ids = read_order_ids(found.result.data)
@@ -144,7 +144,7 @@ class Resident:
 
 
 def read_order_ids(data: bytes) -> list[int]:
-    """The ids that the chain gave to the orders of a transaction."""
+    """The ids of the orders of a transaction."""
     responses = [tx.unpack(packed) for packed in TxMsgData.FromString(data).msg_responses]
     return [
         response.order_id

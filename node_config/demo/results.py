@@ -1,4 +1,4 @@
-"""The day in numbers, as the chain gives them when it is over, and whether it kept its promises."""
+"""The figures of the day from the chain, and whether the guarantees hold."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ class PartyTotals:
 
     @property
     def net_money(self) -> int:
-        """What it received less what it paid."""
+        """Revenue minus cost."""
         return self.sums["credited"] - self.sums["charged"]
 
     def compute_without_market(self, price_low: int, price_high: int) -> int:
-        """What the day would have brought at the prices outside; negative is a cost. In Wh times
+        """The same day at the prices outside the market; negative is a cost. In Wh times
         millionths per kWh, rounded down.
         """
         earned = self.sums["export_wh"] * price_low - self.sums["import_wh"] * price_high
@@ -81,12 +81,12 @@ class PartyTotals:
 
 @dataclass(slots=True)
 class Results:
-    """Everything that the summary, the table and the picture show."""
+    """Everything shown in the summary, the table and the picture."""
 
     day: Day
     slots: list[SlotTotals]
     parties: list[PartyTotals]
-    # Of operators and modules, at genesis and in the end.
+    # Of operators and modules, at genesis and at the end.
     operators: Mapping[str, tuple[int, int]]
     supply_before: int
     supply_after: int
@@ -96,7 +96,7 @@ class Results:
     txs: int
     orders: int
     readings: int
-    # Sentences about promises that were not kept; none is the promise.
+    # Guarantees that do not hold; must be empty.
     broken: list[str] = field(default_factory=list)
 
 
@@ -112,9 +112,9 @@ def collect(
     rpcs: Sequence[Rpc],
     denom: str,
 ) -> Results:
-    """Asks the chain for all that happened; `before` is what each address had at genesis."""
+    """Queries the day's results; `before` is each address's balance at genesis."""
     rpc = rpcs[0]
-    # Accounts of modules are not in the genesis and begin with nothing.
+    # Module accounts are not in the genesis and start empty.
     known = {**operators, **MODULE_ACCOUNTS}
     parties = {resident.home.key.address: resident.home.name for resident in residents}
     after, height = get_money_at_once(rpc, [*parties, *known.values()], denom)
@@ -141,7 +141,7 @@ def collect(
 
 
 def get_money_at_once(rpc: Rpc, addresses: Sequence[str], denom: str) -> tuple[dict[str, int], int]:
-    """What the addresses have after one and the same block, and its height."""
+    """The balances after one and the same block, and its height."""
     for _ in range(READINGS_MAX):
         height = get_app_height(rpc)
         money = {address: get_money(rpc, address, denom) for address in addresses}
@@ -151,12 +151,12 @@ def get_money_at_once(rpc: Rpc, addresses: Sequence[str], denom: str) -> tuple[d
 
 
 def get_app_height(rpc: Rpc) -> int:
-    """The height that queries are answered from."""
+    """The height at which queries are answered."""
     return int(rpc.call("abci_info", {})["response"]["last_block_height"])
 
 
 def wait_for_app_hash(rpc: Rpc, height: int) -> bytes:
-    """The app hash after a block, which stands in the next one."""
+    """The app hash after a block, which is in the header of the next one."""
     deadline = time.monotonic() + NEXT_BLOCK_DEADLINE_S
     while rpc.status().latest_height <= height:
         if time.monotonic() > deadline:
@@ -173,7 +173,7 @@ def get_lines(rpc: Rpc, slot: int) -> list[tuple[str, Line]]:
 
 
 def get_money(rpc: Rpc, address: str, denom: str) -> int:
-    """What an address has, free and on hold."""
+    """The balance of an address, free and on hold."""
     found = query(rpc, QueryBalancesRequest(address=address), QueryBalancesResponse)
     coins = [*found.free, *found.held]
     return sum(int(coin.amount) for coin in coins if coin.denom == denom)

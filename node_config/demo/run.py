@@ -1,4 +1,4 @@
-"""The demonstration from beginning to end: network, street, view, proof."""
+"""The demonstration from start to end: network, street, view, checks."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from node_config.preset import load_preset
 
 VALIDATORS = 4
 PRESET = "demo"
-# What each home begins with, in millionths.
+# Initial balance of a home, in millionths.
 POCKET_MONEY = 30_000_000
-# From writing the files to the first block, at the least: all processes start meanwhile.
+# Min time from writing the files to the first block, in which all processes start.
 START_S = 5.0
 START_DEADLINE_S = 60.0
 SHOW_S = 0.25
@@ -44,26 +44,26 @@ SETTLED_DEADLINE_S = 20.0
 
 
 class DemoError(ClientError):
-    """The demonstration did not come to its end. The text is one sentence."""
+    """The demonstration did not finish. The text is one sentence."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is known before anything runs."""
+    """Everything known before the network runs."""
 
     home: Path
     homes: Sequence[Home]
     day: Day
     denom: str
-    # What each address has at genesis, and the addresses of the operators.
+    # Balances at genesis by address, and the operators' addresses by name.
     balances: dict[str, int]
     operators: dict[str, str]
 
 
 def prepare(home: Path, hours: int, seed: int) -> Plan:
-    """Thinks up the street and writes the files of its network."""
+    """Makes up the street and writes the files of its network."""
     preset = load_preset(PRESET)
     homes = make_street(seed, compute_load_wh, compute_pv_wh)
     day = plan_day(preset, hours, time.time() + START_S)
@@ -109,7 +109,7 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
 
 
 def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Results | None:
-    """The day on a network that is not running yet; None if `stop` was set before its end."""
+    """Starts the network and runs the day; None if `stop` was set before its end."""
     try:
         network.start(START_DEADLINE_S)
         watcher = Watcher(network.rpc_urls[0])
@@ -145,10 +145,10 @@ def _conclude(plan: Plan, street: Street, watcher: Watcher, rpcs: Sequence[Rpc])
         plan.day, ledger, street.residents, plan.operators, plan.balances, rpcs, plan.denom
     )
     results.broken += find_broken(results)
-    results.broken += street.refusals
-    results.broken += street.refused_telegrams
-    if ledger.readings_refused:
-        results.broken.append(f"the chain refused {ledger.readings_refused} readings")
+    results.broken += street.rejections
+    results.broken += street.rejected_telegrams
+    if ledger.readings_rejected:
+        results.broken.append(f"the chain rejected {ledger.readings_rejected} readings")
     return results
 
 
@@ -166,7 +166,7 @@ class _Background:
         ]
 
     def raise_failure(self) -> None:
-        """Raises what a task raised, if one did."""
+        """Raises the first exception of a task, if any."""
         if self._failure is not None:
             raise self._failure
 

@@ -1,4 +1,4 @@
-"""The street in motion: everybody's turn in every slot, by the clock.
+"""Runs the street by the clock: every home's turn in every slot.
 
 start of a slot     the meters' telegrams of the slot before are pushed to the bridge
 2.5 s later         one home after the other looks at the prices and sends its orders
@@ -25,11 +25,11 @@ from node_config.demo.watcher import Watcher
 
 READ_AFTER_S = 0.3
 TRADE_AFTER_S, TURN_S = 2.5, 0.18
-# A node that does not answer must not keep the whole street waiting.
+# A node that does not respond must not delay the whole street.
 NODE_TIMEOUT_S = 1.0
 PUSH_AGAIN_S = 0.3
 PUSH_TIMEOUT_S = 5.0
-# What the same telegram need not be answered with the next time.
+# Transient errors: the same telegram may be pushed again.
 PASSING = {
     bridge_pb2.PUSH_TOO_EARLY,
     bridge_pb2.PUSH_CHAIN_UNREACHABLE,
@@ -52,8 +52,8 @@ class Street:
         self.residents = [
             Resident(home, rpcs[number % len(rpcs)], day) for number, home in enumerate(homes)
         ]
-        # Sentences about telegrams that the bridge did not take.
-        self.refused_telegrams: list[str] = []
+        # Errors of telegrams that the bridge rejected.
+        self.rejected_telegrams: list[str] = []
         self.problems: list[str] = []
         self._day = day
         self._bridge_address = bridge_address
@@ -73,9 +73,9 @@ class Street:
                     self._trade(slot, start_s, stop)
 
     @property
-    def refusals(self) -> list[str]:
-        """What the chain refused."""
-        return [text for resident in self.residents for text in resident.refusals]
+    def rejections(self) -> list[str]:
+        """The errors of rejected transactions."""
+        return [text for resident in self.residents for text in resident.rejections]
 
     def _trade(self, slot: int, start_s: int, stop: threading.Event) -> None:
         for number, resident in enumerate(self.residents):
@@ -87,11 +87,11 @@ class Street:
             try:
                 resident.trade(ledger, prices)
             except ClientError as error:
-                # A node that is being started again; the home tries again in the next slot.
+                # The node is restarting; the home tries again in the next slot.
                 self.problems.append(f"{resident.home.name}: {error.sentence}")
 
     def _push(self, bridge: MeterClient, slot: int, stop: threading.Event) -> None:
-        """Pushes all telegrams until each is acknowledged, refused, or too late."""
+        """Pushes all telegrams until each is acknowledged, rejected or too late."""
         waiting = [resident.read_meter(slot) for resident in self.residents]
         deadline_s = self._day.get_end_s(slot) + self._day.reading_deadline_s
         while waiting and time.time() < deadline_s and not stop.is_set():
@@ -99,10 +99,10 @@ class Street:
             if waiting:
                 stop.wait(PUSH_AGAIN_S)
         if waiting:
-            self.refused_telegrams.append(f"slot {slot}: {len(waiting)} telegrams were not taken")
+            self.rejected_telegrams.append(f"slot {slot}: {len(waiting)} telegrams were not taken")
 
     def _push_once(self, bridge: MeterClient, requests: list[PushRequest]) -> list[PushRequest]:
-        """Gives the requests that may be pushed again."""
+        """Yields the requests that may be pushed again."""
         left = list(requests)
         try:
             for request, response in zip(
@@ -112,7 +112,7 @@ class Street:
                     left.remove(request)
                 elif response.result not in PASSING:
                     left.remove(request)
-                    self.refused_telegrams.append(response.detail)
+                    self.rejected_telegrams.append(response.detail)
         except ClientError as error:
             self.problems.append(error.sentence)
         return left

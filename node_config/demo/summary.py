@@ -26,7 +26,7 @@ CSV_HEADER = [
 
 
 def format_summary(results: Results) -> str:
-    """Energy and money per home, then the sums, then the proof that all agree."""
+    """Energy and money per home, then the sums, then the checks."""
     lines = ["Energy and money per home", "", PARTY_HEADER, UNITS]
     lines += [_format_party(results, number) for number in range(len(results.parties))]
     lines += [_format_totals(results), "", *_format_money(results), "", *_format_chain(results)]
@@ -34,7 +34,7 @@ def format_summary(results: Results) -> str:
 
 
 def compute_alone(results: Results) -> int:
-    """What the day would have brought all homes without a market."""
+    """The result of all homes without a market."""
     prices = results.day.price_low_per_kwh, results.day.price_high_per_kwh
     return sum(party.compute_without_market(*prices) for party in results.parties)
 

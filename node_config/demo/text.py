@@ -1,4 +1,4 @@
-"""Numbers as the demonstration shows them."""
+"""Number formats of the demonstration."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def cent(price_per_kwh: int) -> str:
 
 
 def hours(hour: int) -> str:
-    """The hour that a slot stands for."""
+    """The hour that a slot represents."""
     return f"{hour:02d}-{hour + 1:02d} h"
 
 
 def _format(number: float, digits: int) -> str:
-    # What is rounded to nothing has no sign.
+    # No minus sign for zero.
     return f"{round(number, digits) + 0.0:,.{digits}f}"

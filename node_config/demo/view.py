@@ -1,4 +1,4 @@
-"""The day while it happens: a live table on a terminal, or a line per settled slot elsewhere."""
+"""The running day: a live table on a terminal, or a line per settled slot elsewhere."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from node_config.demo.day import Day
 from node_config.demo.ledger import Ledger, SlotRecord
 from node_config.demo.text import cent, eur, hours, kwh
 
-TITLE = "BlockEnergy: 20 homes, 10 with PV, on four validators; ten seconds stand for an hour"
+TITLE = "BlockEnergy: 20 homes, 10 with PV, on four validators; ten seconds represent an hour"
 REFRESH_PER_S = 4
 # Lines of a terminal that are not rows of slots.
 FRAME_LINES = 9
 
 
 class View(Protocol):
-    """Shows the ledger whenever it is told to."""
+    """Shows the ledger on request."""
 
     def show(self, ledger: Ledger, slot: int) -> None:
-        """Shows what is known while `slot` is delivered."""
+        """Shows the state while `slot` is delivered."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        cls: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
@@ -71,7 +71,7 @@ class PlainView:
 
 
 class LiveView:
-    """A table that fills itself."""
+    """A live table."""
 
     def __init__(self, day: Day) -> None:
         self._day = day
@@ -113,7 +113,7 @@ class LiveView:
         return table
 
     def _choose_slots(self, slot: int) -> range:
-        """As many as fit on the terminal, with the tradable ones at the end."""
+        """The slots that fit on the terminal, ending with the tradable ones."""
         room = max(6, self._console.height - FRAME_LINES)
         last = min(slot + self._day.horizon_slots, self._day.slots.stop - 1)
         return range(max(self._day.first_slot, last - room + 1), last + 1)
@@ -146,5 +146,5 @@ class LiveView:
 
 
 def make_view(day: Day, is_plain: bool) -> View:
-    """A live table where there is a terminal, unless plain lines are asked for."""
+    """A live table on a terminal, unless `plain` is set."""
     return PlainView(day) if is_plain or not sys.stdout.isatty() else LiveView(day)

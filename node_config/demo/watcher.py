@@ -1,4 +1,4 @@
-"""Follows the chain block by block and keeps the ledger up to date."""
+"""Follows the chain block by block and updates the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETRY_S = 0.5
 
 
 class Watcher:
-    """A ledger that is fed by one node."""
+    """A ledger that follows one node."""
 
     def __init__(self, rpc_url: str) -> None:
         self._ledger = Ledger()
@@ -21,17 +21,17 @@ class Watcher:
         self._rpc = Rpc(rpc_url)
 
     def get_ledger(self) -> Ledger:
-        """The ledger as it is now; it does not change any more."""
+        """A snapshot of the ledger."""
         with self._lock:
             return self._ledger.copy()
 
     def run(self, stop: threading.Event) -> None:
-        """Takes in every block from the first one on until `stop` is set."""
+        """Adds every block from the first one on until `stop` is set."""
         while not stop.is_set():
             try:
                 for block in watch_blocks(self._rpc, self._ledger.height + 1, stop=stop):
                     with self._lock:
                         self._ledger.apply(block)
             except RpcError:
-                # The node is being started again; the block after the last one is asked for next.
+                # The node is restarting; the next block is requested again.
                 stop.wait(RETRY_S)

@@ -1,11 +1,12 @@
-"""Where a process listens on this machine."""
+"""An address at which a process listens on this machine."""
 
 from __future__ import annotations
 
 import socket
 import time
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from net_address import HostPort, parse_host_port
 
 _POLL_S = 0.05
 
@@ -15,14 +16,14 @@ class Address(NamedTuple):
 
     host: str
     port: int
-    # What listens there and where that is written, for sentences.
+    # What listens there and where that is configured, for error messages.
     owner: str
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return str(HostPort(self.host, self.port))
 
     def becomes_free(self, wait_s: float) -> bool:
-        """Whether nobody listens there, or stops to within a time."""
+        """Whether it is free, or becomes free within `wait_s` seconds."""
         deadline_s = time.monotonic() + wait_s
         while not self.is_free():
             if time.monotonic() >= deadline_s:
@@ -33,7 +34,7 @@ class Address(NamedTuple):
     def is_free(self) -> bool:
         """Whether a process could listen there now."""
         with socket.socket() as probe:
-            # A port whose last connection has just closed can be taken again at once.
+            # A port whose last connection has just closed can be reused at once.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((self.host, self.port))
@@ -44,15 +45,15 @@ class Address(NamedTuple):
 
 def parse_url(url: str, owner: str) -> Address:
     """The address of `tcp://127.0.0.1:26657`; ValueError for another form."""
-    parts = urlsplit(url)
-    if parts.scheme != "tcp":
+    scheme, _, place = url.partition("://")
+    if scheme != "tcp":
         raise ValueError(f"{url} does not begin with tcp://")
-    return parse_address(parts.netloc, owner)
+    return parse_address(place, owner)
 
 
 def parse_address(text: str, owner: str) -> Address:
     """The address of `127.0.0.1:26690`; ValueError for another form."""
-    host, colon, port = text.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    return Address(host, int(port), owner)
+    host, port = parse_host_port(text)
+    if not port:
+        raise ValueError(f"{text!r} names no port")
+    return Address(host, port, owner)

@@ -60,12 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         {
             "init": Command(
                 "write the files of a new network",
-                "Writes every file of a new network into a folder; all may be changed by hand.",
+                "Writes every file of a new network into a folder; all may be edited by hand.",
                 _fill_init,
             ),
             "start": Command(
                 "run a network until Ctrl-C",
-                "Runs the network of a folder until Ctrl-C; ends every process that it started.",
+                "Runs the network of a folder until Ctrl-C; stops every process that it started.",
                 _fill_start,
             ),
         },
@@ -111,7 +111,7 @@ def _fill_init(parser: argparse.ArgumentParser) -> None:
         "--preset",
         metavar="NAME",
         default="localnet",
-        help="localnet, demo, or a .toml file with all numbers (default: localnet)",
+        help="localnet, demo, or a .toml file with all parameters (default: localnet)",
     )
     parser.add_argument(
         "--base-port",
@@ -132,7 +132,7 @@ def _fill_start(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=float,
         default=START_DEADLINE_S,
-        help=f"for the first block after the start (default: {START_DEADLINE_S:g})",
+        help=f"max wait for the first new block (default: {START_DEADLINE_S:g})",
     )
     parser.set_defaults(run_localnet=_run_start)
 

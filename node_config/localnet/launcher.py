@@ -1,9 +1,9 @@
-"""Becomes another program that ends with the one that started it, whatever ended that one.
+"""Execs a program that exits with its parent, however the parent ends.
 
     python launcher.py PARENT_PID PROGRAM ARGUMENT…
 
-Linux sends the signal when the thread that started this process ends, even by kill -9. It runs
-before anything else of a process, so it imports nothing but the standard library.
+Linux sends the signal when the thread that started this process ends, even after kill -9. Every
+process starts here, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Asks for the signal, makes sure that it was not too late, and becomes the program."""
+    """Requests the signal, checks that the parent is still alive, and execs the program."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() == parent:
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted.

@@ -1,14 +1,14 @@
-"""Where everything of a network lies, as its own files say it.
+"""Where the files of a network are, read from the files themselves.
 
     HOME/localnet.toml          the nodes and the bridge
     HOME/keys/                  keyring of the operators' accounts, not encrypted
     HOME/node0/config/          CometBFT: settings, genesis, keys (and node1, node2, …)
-    HOME/node0/data/            CometBFT: blocks, and where the validator's signing stands
+    HOME/node0/data/            CometBFT: blocks, and the last height and round signed
     HOME/node0/app-data/        the application's state
     HOME/bridge/                the bridge's spool
-    HOME/logs/                  what every process writes
+    HOME/logs/                  the output of every process
 
-Reading checks that the files fit together, so that a fault is a sentence before anything starts.
+Reading checks that the files are consistent, so that a mistake is reported before anything starts.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from node_config.toml import format_toml, read_toml
 FILE = "localnet.toml"
 KEYS, BRIDGE, LOGS = "keys", "bridge", "logs"
 NODES_MAX = 100
-# A program that was killed gives its ports back a moment after it seems to be gone.
+# A killed program may hold its ports for a moment after it has exited.
 RELEASE_DEADLINE_S = 2.0
 _COMMENT = """\
-What `blockenergy localnet start` runs. Addresses, ports and timeouts of a node stand in its own
-config/config.toml; the first block is made of config/genesis.json, the same in every node."""
+What `blockenergy localnet start` runs. Addresses, ports and timeouts of a node are in its own
+config/config.toml; the chain begins with config/genesis.json, the same in every node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class NodeFiles:
     home: Path
     rpc: Address
     p2p: Address
-    # Where the application listens, as CometBFT's `proxy_app` has it.
+    # Where the application listens: CometBFT's `proxy_app`.
     proxy_app: str
 
     @property
@@ -89,7 +89,7 @@ class Layout:
             if node.name == name:
                 return node
         known = ", ".join(node.name for node in self.nodes)
-        raise UsageError(f"there is no node {name} in {self.home}; there are {known}")
+        raise UsageError(f"there is no node {name} in {self.home}; its nodes are {known}")
 
 
 def format_layout(nodes: list[str], bridge_listen: str) -> str:
@@ -103,7 +103,7 @@ def load_layout(home: Path) -> Layout:
     path = home / FILE
     if not path.is_file():
         raise MissingError(
-            f"{home} holds no network; make one with: blockenergy localnet init --home {home}"
+            f"{home} holds no network; create one with: blockenergy localnet init --home {home}"
         )
     content = read_toml(path)
     try:
@@ -120,12 +120,12 @@ def load_layout(home: Path) -> Layout:
 
 
 def require_startable(layout: Layout) -> None:
-    """Raises UsageError if a port is taken, or if the nodes would not start from one genesis."""
+    """Raises UsageError if a port is in use, or if the nodes have different genesis files."""
     addresses = [address for node in layout.nodes for address in (node.rpc, node.p2p)]
     for address in [*addresses, layout.bridge.listen]:
         if not address.becomes_free(RELEASE_DEADLINE_S):
             raise UsageError(
-                f"port {address.port} is taken; stop the program that uses it, or change the port "
+                f"port {address.port} is in use; stop the program that uses it, or change the port "
                 f"of {address.owner}"
             )
     first = layout.nodes[0].genesis
@@ -133,7 +133,7 @@ def require_startable(layout: Layout) -> None:
     for node in layout.nodes[1:]:
         if _read(node.genesis) != document:
             raise UsageError(f"{node.genesis} differs from {first}; make them the same")
-    # Only the first block is made of it; later the state on disk counts.
+    # Only a new chain begins with it; later the state on disk counts.
     if not any((node.home / "app-data").exists() for node in layout.nodes):
         _require_valid_genesis(first, document)
 
@@ -158,7 +158,7 @@ def _require_valid_genesis(path: Path, document: bytes) -> None:
         content: Any = json.loads(document)
         state = content["app_state"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no genesis document: {error!r}") from error
+        raise UsageError(f"{path} is not a genesis document: {error!r}") from error
     try:
         require_valid(state)
     except UsageError as error:

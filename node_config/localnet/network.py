@@ -1,7 +1,7 @@
 """A network on this machine, kept running: N CometBFT nodes, N applications and a meter bridge.
 
-It promises that a process that ends is started again, that `stop` ends every process in order
-(bridge, CometBFT, applications), and that none outlives this program even if that is killed.
+Guarantees: a process that ends is restarted; `stop` stops every process in order (bridge, CometBFT,
+applications); none outlives this program, even if it is killed.
 
     with Network(home) as network:
         network.wait_for_height(10, deadline_s=30)
@@ -23,6 +23,7 @@ from typing import IO, Self
 
 from client.errors import ClientError, MissingError, RpcError, UsageError
 from client.rpc import Rpc
+from net_address import parse_host_port
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable
 from node_config.localnet.process import Process
@@ -38,7 +39,7 @@ ProcessMaker = Callable[[str, Sequence[str], Path, Path], Process]
 
 
 class NetworkError(ClientError):
-    """The network does not do what it should. The text is one sentence."""
+    """The network failed. The text is one sentence."""
 
     exit_code = 3
 
@@ -46,7 +47,7 @@ class NetworkError(ClientError):
 class Network:
     """The network in a folder that `setup.init_network` has made.
 
-    `say` gets a line for everything that an operator wants to know; `make_process` makes each
+    `say` receives a line for every event of interest to an operator; `make_process` makes each
     process from its name, command, folder and log. Raises ClientError.
     """
 
@@ -69,10 +70,10 @@ class Network:
         self._units: dict[str, Unit] = {}
 
     def start(self, deadline_s: float = START_DEADLINE_S) -> None:
-        """Starts everything and waits until blocks are made and the bridge listens.
+        """Starts everything and waits for a new block and for the bridge to listen.
 
-        Raises UsageError or MissingError before anything is started, and NetworkError if a process
-        fails or the deadline passes; then nothing is left running.
+        Raises UsageError or MissingError before anything is started, and NetworkError, with nothing
+        left running, if a process fails or the deadline passes.
         """
         assert self._supervisor is None, "the network is running"
         deadline = time.monotonic() + deadline_s
@@ -94,20 +95,20 @@ class Network:
             raise
 
     def cancel(self) -> None:
-        """Makes a `start` that is under way fail soon; may be called by a signal handler."""
+        """Makes a running `start` fail soon; may be called from a signal handler."""
         self._cancelled.set()
 
     def stop(self) -> None:
-        """Ends every process in order; harmless if nothing runs."""
+        """Stops every process in order; does nothing if none runs."""
         with self._lock:
             for unit in self._units.values():
                 unit.is_wanted = False
-        # The lock is free while the processes take their time; the supervisor starts nothing now.
+        # The lock is free while processes exit; the supervisor starts nothing now.
         nodes = [self._units[node.name] for node in self.layout.nodes if self._units]
         end_all([unit.stages[-1].process for unit in self._units.values() if unit not in nodes])
         end_all([unit.stages[-1].process for unit in nodes])
         end_all([unit.stages[0].process for unit in nodes])
-        # Only now: the processes end with the thread that started them.
+        # Only now: the processes die with the thread that started them.
         self._stopping.set()
         if self._supervisor is not None:
             self._supervisor.join()
@@ -125,7 +126,7 @@ class Network:
         self.stop()
 
     def stop_unit(self, name: str) -> None:
-        """Ends a node, or the bridge, in order; it stays down until `start_unit`."""
+        """Stops a node or the bridge in order; it stays down until `start_unit`."""
         with self._lock:
             unit = self._units[name]
             unit.is_wanted = False
@@ -134,14 +135,14 @@ class Network:
             unit.forget()
 
     def start_unit(self, name: str, deadline_s: float = START_DEADLINE_S) -> None:
-        """Starts what `stop_unit` has ended, and waits until it is up."""
+        """Starts what `stop_unit` stopped, and waits until it is up."""
         self._want([name])
         self._wait_until_up([name], time.monotonic() + deadline_s)
 
     def kill(self, name: str, process: str) -> None:
-        """Kills a process as kill -9 does: of a node its "app" or "cometbft", or the "bridge".
+        """Sends SIGKILL to a process: the "app" or "cometbft" of a node, or the "bridge".
 
-        The supervisor starts its node, or the bridge, again.
+        The supervisor restarts its node or the bridge.
         """
         self._get_process(name, process).send(signal.SIGKILL)
 
@@ -150,15 +151,15 @@ class Network:
         return self._get_process(name, process).pid
 
     def get_pids(self) -> list[int]:
-        """Of every process that is running."""
+        """The process ids of everything that runs."""
         stages = [stage for unit in self._units.values() for stage in unit.stages]
         return [stage.process.pid for stage in stages if stage.process.pid]
 
     def require_running(self) -> None:
-        """Raises NetworkError if no node is left that could be started again."""
+        """Raises NetworkError if every node has been given up."""
         nodes = [self._units[node.name] for node in self.layout.nodes]
         if not self._is_kept() or all(unit.is_given_up for unit in nodes):
-            raise NetworkError(f"no node is left running; see {self.layout.logs}")
+            raise NetworkError(f"no node is running any more; see {self.layout.logs}")
 
     def wait_for_height(
         self, height: int, deadline_s: float, nodes: Sequence[str] | None = None
@@ -176,7 +177,7 @@ class Network:
                     self._pause()
 
     def _keep(self) -> None:
-        """The life of the thread that starts all processes."""
+        """The supervisor's thread, which starts all processes."""
         while not self._stopping.wait(POLL_S):
             with self._lock:
                 for unit in self._units.values():
@@ -202,7 +203,7 @@ class Network:
         self.wait_for_height(height + 1, max(0.0, deadline - time.monotonic()))
 
     def _is_kept(self) -> bool:
-        """Whether processes are being watched; False after a failure of the supervisor."""
+        """Whether the supervisor is running; False after it failed."""
         return self._supervisor is not None and self._supervisor.is_alive()
 
     def _pause(self) -> None:
@@ -217,7 +218,7 @@ class Network:
 def make_units(
     layout: Layout, say: Callable[[str], None], make_process: ProcessMaker
 ) -> dict[str, Unit]:
-    """The nodes and the bridge, ready to be started."""
+    """The nodes and the bridge, not yet started."""
     try:
         cometbft = str(cometbft_binary())
     except ToolchainError as error:
@@ -269,18 +270,18 @@ def make_bridge(layout: Layout, say: Callable[[str], None], make_process: Proces
 
 
 def lock_home(home: Path) -> IO[bytes]:
-    """Keeps a second supervisor out of the folder; closing the file, or dying, lets it in."""
+    """Locks out a second supervisor until the file is closed or this process ends."""
     file = (home / "lock").open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise UsageError(f"a network is running from {home} already; stop it first") from error
+        raise UsageError(f"a network is already running from {home}; stop it first") from error
     return file
 
 
 def end_all(processes: Sequence[Process]) -> None:
-    """Asks all to end at once, then waits for each."""
+    """Sends SIGTERM to all, then waits for each."""
     for process in processes:
         process.send(signal.SIGTERM)
     for process in processes:
@@ -302,9 +303,8 @@ def is_listening(node: NodeFiles) -> bool:
     """Whether the application of a node takes connections."""
     scheme, _, place = node.proxy_app.partition("://")
     if scheme == "tcp":
-        host, _, port = place.rpartition(":")
-        return can_connect((host, int(port)))
-    # The path of a socket may have 107 bytes only; through the folder it is always short enough.
+        return can_connect(parse_host_port(place))
+    # A socket's path has max 107 bytes; relative to the folder it is always short enough.
     folder = os.open(node.home, os.O_PATH | os.O_DIRECTORY)
     try:
         path = place if place.startswith("/") else f"/proc/self/fd/{folder}/{place}"
@@ -314,7 +314,7 @@ def is_listening(node: NodeFiles) -> bool:
 
 
 def can_connect(address: str | tuple[str, int]) -> bool:
-    """Whether something listens at the path of a unix socket, or at a host and port."""
+    """Whether something listens at a unix socket's path or at a host and port."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family) as probe, contextlib.suppress(OSError):
         probe.settimeout(PROBE_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Ports of a network: where they lie, and a row of them that is free."""
+"""Ports of a network: their offsets from a base port, and how a free range is found."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 from typing import NamedTuple
 
 from client.errors import MissingError
+from net_address import LOOPBACK
 from node_config.localnet.address import Address
 
-LOOPBACK = "127.0.0.1"
 DEFAULT_BASE_PORT = 26656
-# Below the ports that Linux hands out by itself, so that no other program takes one by chance.
+# Below Linux's ephemeral ports, so that no other program is given one by chance.
 LOWEST, HIGHEST = 20_000, 32_000
 STEP = 10
-# Behind the ports of node 0 to 3; the last digit is one that no node uses.
+# After the ports of nodes 0 to 3; no node's port ends with this digit.
 _BRIDGE_OFFSET = 34
 
 
@@ -36,18 +36,20 @@ class Ports(NamedTuple):
         return self.base + _BRIDGE_OFFSET
 
     def get_all(self, validators: int) -> list[int]:
-        """Every port of a network with so many validators."""
+        """Every port of a network with this many validators."""
         numbers = range(validators)
         return [*map(self.p2p, numbers), *map(self.rpc, numbers), self.bridge]
 
 
 def find_free_ports(validators: int) -> Ports:
-    """Ports that nobody listens at now; raises MissingError if there are none."""
+    """A range of free ports; raises MissingError if there is none."""
     width = max(Ports(0).get_all(validators)) // STEP * STEP + STEP
     rows = (HIGHEST - LOWEST) // width
     for attempt in range(rows):
-        # Programs that search at the same time begin at different places.
+        # Programs that search at the same time start at different ports.
         ports = Ports(LOWEST + (os.getpid() + attempt) % rows * width)
         if all(Address(LOOPBACK, port, "").is_free() for port in ports.get_all(validators)):
             return ports
-    raise MissingError(f"there are no free ports between {LOWEST} and {HIGHEST}; end some programs")
+    raise MissingError(
+        f"there are no free ports between {LOWEST} and {HIGHEST}; stop some programs"
+    )

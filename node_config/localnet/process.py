@@ -1,6 +1,6 @@
-"""One process of a network: started with its output in a log file, watched, and ended for sure.
+"""One process of a network: started with its output in a log file, watched, and always stopped.
 
-It runs in a session of its own, so that Ctrl-C reaches only the supervisor, which then ends its
+It runs in a session of its own, so that Ctrl-C reaches only the supervisor, which then stops its
 processes in order. It is killed with the thread that started it (see launcher).
 """
 
@@ -23,7 +23,7 @@ LAST_LINE_BYTES_MAX = 4096
 
 
 class Process:
-    """A program with its arguments; `start` may be called again after it has ended."""
+    """A program with its arguments; `start` may be called again once it has ended."""
 
     def __init__(self, name: str, command: Sequence[str], folder: Path, log: Path) -> None:
         self.name = name
@@ -38,7 +38,7 @@ class Process:
         return self._process.pid if self._process is not None and self.is_running() else 0
 
     def start(self) -> None:
-        """Starts the program; its log goes on, or anew if it has become large."""
+        """Starts the program; appends to its log, which is rotated once it is large."""
         assert not self.is_running(), f"{self.name} is running"
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
             self.log.replace(self.log.with_suffix(".old"))
@@ -59,7 +59,7 @@ class Process:
         return self._process is not None and self._process.poll() is None
 
     def describe_end(self) -> str:
-        """How it ended, and where to look; what it said itself if it ended with a complaint."""
+        """How it ended and where its log is; with its last line of output if it failed."""
         status = self._process.poll() if self._process is not None else None
         if status is None:
             return f"{self.name} is running"
@@ -75,12 +75,12 @@ class Process:
             self._process.send_signal(number)
 
     def end(self, wait_s: float) -> None:
-        """Asks it to end, and kills it if it has not after so long."""
+        """Sends SIGTERM, then SIGKILL after `wait_s` seconds."""
         self.send(signal.SIGTERM)
         self.wait_or_kill(wait_s)
 
     def ends_within(self, wait_s: float) -> bool:
-        """Whether it has ended after so long at the latest."""
+        """Whether it ends within `wait_s` seconds."""
         try:
             if self._process is not None:
                 self._process.wait(wait_s)
@@ -89,7 +89,7 @@ class Process:
         return True
 
     def wait_or_kill(self, wait_s: float) -> None:
-        """Waits until it has ended, and kills it if it has not after so long."""
+        """Waits for its end; kills it after `wait_s` seconds."""
         if self._process is not None and not self.ends_within(wait_s):
             self._process.kill()
             self._process.wait()
@@ -106,14 +106,14 @@ class Process:
 
 
 def make_environment() -> dict[str, str]:
-    """That of this process, and where it has our packages from: compiled ones first."""
+    """The environment of this process, with the paths of our packages: compiled ones first."""
     folders = [ROOT, Path(blockenergy.__path__[0]).parent]
     compiled = find_compiled()
     if compiled is not None:
         folders.insert(0, compiled)
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
-    # CometBFT makes much garbage and keeps little: collecting it at five times what is kept, and
-    # not at twice, takes a tenth off its processor time under load; above the limit it is collected
-    # as soon as it is made.
+    # CometBFT allocates much and keeps little: collecting at five times the live heap instead of
+    # twice saves a tenth of its processor time under load. Near the memory limit it collects
+    # more often.
     collector = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
     return collector | os.environ | {"PYTHONPATH": os.pathsep.join([*map(str, folders), *known])}

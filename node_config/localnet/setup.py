@@ -16,11 +16,12 @@ from pathlib import Path
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
+from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount, read_accounts
 from node_config.cometbft.files import NodePlan, make_plan, write_node
 from node_config.genesis import GenesisMeter, make_app_state, make_document
 from node_config.localnet.layout import BRIDGE, FILE, KEYS, NODES_MAX, format_layout
-from node_config.localnet.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.preset import Preset, load_preset
 
 DEFAULT_VALIDATORS = 4
@@ -42,8 +43,8 @@ def init_network(
 ) -> None:
     """Writes every file of a new network into `home`, which must not exist.
 
-    `genesis_time_s` is the time of the first block, now if 0; the nodes wait for a later one.
-    Raises UsageError or MissingError, and then has written nothing.
+    `genesis_time_s` is the time of the first block, now if 0; the nodes wait for a future one.
+    Raises UsageError or MissingError, with nothing written.
     """
     if isinstance(preset, str):
         preset = load_preset(preset)
@@ -56,7 +57,9 @@ def init_network(
     addresses = {name: key.address for name, key in keys.items()}
     genesis_time_s = genesis_time_s or int(time.time())
     state = make_app_state(preset, addresses, [*accounts, *listed], meters, genesis_time_s)
-    plans = [make_plan(number, ports) for number in range(validators)]
+    plans = [
+        make_plan(number, ports.p2p(number), ports.rpc(number)) for number in range(validators)
+    ]
     nodes = [plan.validator for plan in plans]
     document = make_document(preset, chain_id, genesis_time_s, nodes, state)
     try:
@@ -74,15 +77,19 @@ def init_network(
 def _require_fitting(home: Path, validators: int, ports: Ports, chain_id: str) -> None:
     if home.exists():
         raise UsageError(
-            f"{home} exists already; start it, or remove it first to make a new network there"
+            f"{home} already exists; start it, or remove it to create a new network there"
         )
     if not 1 <= validators <= NODES_MAX:
-        raise UsageError(f"{validators} validators cannot be; take 1 to {NODES_MAX}")
+        raise UsageError(f"{validators} validators are not possible; choose 1 to {NODES_MAX}")
     highest = max(ports.get_all(validators))
     if ports.base < 1024 or highest >= 1 << 16:
-        raise UsageError(f"the ports {ports.base} to {highest} cannot be; take 1024 to 65535")
+        raise UsageError(
+            f"the ports {ports.base} to {highest} are not possible; choose 1024 to 65535"
+        )
     if not _CHAIN_ID.fullmatch(chain_id):
-        raise UsageError(f"{chain_id!r} is no chain id; take 1 to 50 letters, digits or one of ._-")
+        raise UsageError(
+            f"{chain_id!r} is not a chain id; use 1 to 50 letters, digits or one of ._-"
+        )
 
 
 def _write(

@@ -1,8 +1,8 @@
-"""Processes that live and die together, and are started again when one of them has ended.
+"""Processes that run and stop together, restarted when one of them ends.
 
-A node is such a unit: CometBFT ends itself when its connection to the application breaks, and an
-application that could not write its state must not go on. Starting is done in steps, one process
-after the other, each as soon as the one before is ready.
+A node is such a unit: CometBFT exits when its connection to the application breaks, and an
+application that could not write its state must not continue. Processes are started one after the
+other, each as soon as the previous one is ready.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import NamedTuple
 from node_config.localnet.process import Process
 
 BACKOFF_S, BACKOFF_MAX_S = 0.2, 10.0
-# So many failures without STABLE_S of life between them, and the unit is given up.
+# Max failures in a row, without STABLE_S of uptime in between, before the unit is given up.
 FAILURES_MAX = 10
 STABLE_S = 10.0
-# So long a killed process may take to be gone; a large one gives back its memory first.
+# Grace period for a killed process to exit; a large one releases its memory first.
 CAUSE_S = 0.3
 
 
 class Stage(NamedTuple):
-    """A process, and how to see that the next one can be started."""
+    """A process, and the check that the next one can be started."""
 
     process: Process
     is_ready: Callable[[], bool]
 
 
 class Unit:
-    """A row of stages. Not thread-safe: its network has the lock."""
+    """Stages in start order. Not thread-safe: its network holds the lock."""
 
     def __init__(self, name: str, stages: Sequence[Stage], say: Callable[[str], None]) -> None:
         self.name = name
         self.stages = list(stages)
         self.is_wanted = False
         self.is_given_up = False
-        # Failures in a row, and what is known of the last one.
+        # Failures in a row, and the reason of the last one.
         self.failures = 0
         self.problem = ""
         self._say = say
@@ -45,7 +45,7 @@ class Unit:
         self._up_since_s = 0.0
 
     def step(self, now_s: float) -> None:
-        """Does what is next: start a process, notice a death, or nothing."""
+        """One step: starts the next process, handles one that ended, or does nothing."""
         if not self.is_wanted or self.is_given_up:
             return
         if any(not stage.process.is_running() for stage in self.stages[: self._started]):
@@ -63,7 +63,7 @@ class Unit:
         return self._started == len(self.stages) and self.stages[-1].is_ready()
 
     def forget(self) -> None:
-        """Its processes have been ended on purpose; the next start is a fresh one."""
+        """Resets the unit after its processes were stopped on purpose."""
         self.is_wanted = False
         self.is_given_up = False
         self.failures = 0
@@ -74,9 +74,9 @@ class Unit:
         return self._started == 0 or self.stages[self._started - 1].is_ready()
 
     def _fail(self, now_s: float) -> None:
-        """Ends what is left of it, and decides when it starts again."""
+        """Kills its remaining processes and schedules the restart."""
         processes = [stage.process for stage in self.stages[: self._started]]
-        # Who cannot do without another may be gone while that one is still dying: it is the cause.
+        # A dependent can exit before the process that caused it.
         for process in processes:
             if not process.is_running() or process.ends_within(CAUSE_S):
                 break
@@ -91,9 +91,9 @@ class Unit:
             self.is_given_up = True
             self._say(
                 f"{self.problem}; {self.name} has failed {self.failures} times in a row and "
-                "is left alone"
+                "is not restarted"
             )
             return
         wait_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** (self.failures - 1))
         self._start_at_s = now_s + wait_s
-        self._say(f"{self.problem}; {self.name} starts again in {wait_s:g} s")
+        self._say(f"{self.problem}; {self.name} restarts in {wait_s:g} s")

@@ -1,1 +1,1 @@
-"""A test network in containers: its images, its compose file, and what runs inside them."""
+"""A test network in containers: images, compose file, and what runs inside."""

@@ -1,10 +1,10 @@
-"""Builds, starts, breaks, heals and stops the test network in containers.
+"""Builds, starts, partitions, heals and stops the test network in containers.
 
-build        make the images
-up           make the images, start everything, and wait for blocks on all four validators
+build        build the images
+up           build the images, start everything, and wait for blocks on all four validators
 status       height and peers of every validator
-cut N        take validator N, 0 to 3, off its links; `cut N M` only off the one to M
-heal N       put it back
+cut N        disconnect validator N (0 to 3) from its links; `cut N M` only from the one to M
+heal N       reconnect it
 keys DIR     copy the operators' keyring and a gateway's TLS files into a new folder
 down         remove containers and networks; with --volumes the chain as well
 """
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace, net: Testnet) -> None:
-    """Does what a command says. Errors: ClientError."""
+    """Runs one command. Errors: ClientError."""
     match options.command:
         case "build":
             images.build(net.engine, sys.stdout.buffer)
@@ -60,12 +60,14 @@ def run(options: argparse.Namespace, net: Testnet) -> None:
 
 
 def describe(net: Testnet) -> None:
-    """Says where everything is."""
+    """Prints the address of every service."""
     for service in PORTS:
         if service != "grafana" or net.has_grafana:
             print(f"{service:<11} {net.get_address(service)}")
     if not net.has_grafana:
-        print("grafana     left out: its image cannot be pulled; name one with GRAFANA_IMAGE")
+        print(
+            "grafana     not started: its image cannot be pulled; set GRAFANA_IMAGE to another one"
+        )
     print("Stop it with: make testnet-down")
 
 
@@ -94,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
         command.add_argument("peer", type=int, choices=range(NODES), nargs="?")
     commands.add_parser("keys").add_argument("folder", type=Path, metavar="DIR")
     down = commands.add_parser("down")
-    down.add_argument("--volumes", action="store_true", help="forget the chain as well")
+    down.add_argument("--volumes", action="store_true", help="delete the chain as well")
     return parser
 
 

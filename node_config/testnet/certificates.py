@@ -1,4 +1,4 @@
-"""Certificates for one bridge and its gateways, all signed by an authority that is then forgotten.
+"""Certificates for one bridge and its gateways, signed by a CA whose key is then discarded.
 
 The authority's key is never written, so that nobody can be let in later: for trials only.
 """
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from node_config.localnet.ports import LOOPBACK
+from net_address import LOOPBACK
 
 CERTIFICATE, KEY, AUTHORITY = "tls.pem", "tls.key", "authority.pem"
 VALID_DAYS = 3650
@@ -45,7 +45,7 @@ def write_certificates(server: Path, clients: Sequence[Path], hosts: Sequence[st
 
 
 def make_pair(name: str, issuer: Pair | None, hosts: Sequence[x509.GeneralName] = ()) -> Pair:
-    """A new key on P-256 with its certificate; without an issuer it is an authority."""
+    """A new P-256 key with its certificate; without an issuer it is a CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

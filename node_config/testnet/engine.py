@@ -1,4 +1,4 @@
-"""The Docker engine of this machine, through its command line.
+"""The Docker engine of this machine, used by its command line.
 
 Promise: what fails is an EngineError of one sentence, with what the command itself said behind it.
 """
@@ -18,18 +18,18 @@ CLIENT_VARIABLE = "DOCKER"
 ANSWER_DEADLINE_S = 30.0
 COMMAND_DEADLINE_S = 300.0
 BUILD_DEADLINE_S, PULL_DEADLINE_S = 3600.0, 1800.0
-# Up to here a client can build with BuildKit by itself; later ones need a plugin for it.
+# Up to this version a client has BuildKit built in; later ones need a plugin.
 LAST_WITH_BUILDKIT = 22
 
 
 class EngineError(ClientError):
-    """There is no engine, or it does not do what it should."""
+    """There is no engine, or a command failed."""
 
     exit_code = 3
 
 
 class Engine:
-    """Docker on this machine: raises EngineError if there is no client, or no engine answers."""
+    """Docker on this machine: raises EngineError if there is no client, or no engine responds."""
 
     def __init__(self) -> None:
         self.docker = find_client()
@@ -41,21 +41,21 @@ class Engine:
         deadline_s: float = COMMAND_DEADLINE_S,
         environment: Mapping[str, str] | None = None,
     ) -> str:
-        """What `docker ARGUMENTS` prints."""
+        """The output of `docker ARGUMENTS`."""
         return run([self.docker, *arguments], deadline_s, environment)
 
     def has_image(self, image: str) -> bool:
-        """Whether the engine has an image already."""
+        """Whether the engine has an image."""
         return succeeds([self.docker, "image", "inspect", image])
 
     def pull(self, image: str) -> bool:
-        """Whether the engine has an image, or could fetch it."""
+        """Whether the engine has an image or could pull it."""
         return self.has_image(image) or succeeds([self.docker, "pull", image], PULL_DEADLINE_S)
 
     def build(
         self, folder: Path, arguments: Sequence[str], output: IO[bytes] | None = None
     ) -> None:
-        """Builds with BuildKit, which secrets need; `output` gets what it prints."""
+        """Builds with BuildKit, which secrets require; `output` receives its output."""
         command = [self.docker, "build", "--progress", "plain", *arguments, str(folder)]
         environment = {"DOCKER_BUILDKIT": "1"}
         run(command, BUILD_DEADLINE_S, environment, output)
@@ -92,7 +92,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> str:
-    """What a command prints, unless that goes to `output`; raises EngineError if it fails."""
+    """The output of a command, unless it goes to `output`; raises EngineError if it fails."""
     shown = " ".join(command[:3])
     try:
         done = subprocess.run(
@@ -115,7 +115,7 @@ def run(
 
 
 def succeeds(command: Sequence[str], deadline_s: float = ANSWER_DEADLINE_S) -> bool:
-    """Whether a command ends with 0."""
+    """Whether a command succeeds."""
     try:
         run(command, deadline_s)
     except EngineError:

@@ -1,4 +1,4 @@
-"""Exit status 0 if the validator of this container has a block that is not old, else 1.
+"""Exit status 0 if the validator of this container has a recent block, else 1.
 
 A validator that is cut off, or that has yet to catch up, is not healthy.
 """
@@ -17,14 +17,14 @@ TIMEOUT_S = 4.0
 
 
 def main() -> int:
-    """Prints one line, and returns the exit status."""
+    """Prints one line and returns the exit status."""
     try:
         with urllib.request.urlopen(URL, timeout=TIMEOUT_S) as answer:
             info = json.load(answer)["result"]["sync_info"]
         # Python 3.11 reads at most six decimals; CometBFT writes nine.
         made = datetime.fromisoformat(info["latest_block_time"][:19] + "+00:00")
     except (OSError, ValueError, KeyError) as error:
-        print(f"the node does not answer: {error}")
+        print(f"the node does not respond: {error}")
         return 1
     age_s = (datetime.now(UTC) - made).total_seconds()
     print(f"height {info['latest_block_height']}, {age_s:.0f} s ago")

@@ -23,14 +23,14 @@ LOAD_W = (
     *(420, 380, 340, 360, 460, 680, 860, 820, 700, 560, 400, 280),
 )  # fmt: skip
 PV_W = (0, 0, 0, 0, 0, 20, 80, 190, 330, 460, 560, 610, 620, 570, 480, 360, 220, 100, 30, *[0] * 5)
-# How far a home's slot may be from the table, and a forecast from what will flow.
+# Max deviation of a home's slot from the table, and of a forecast from the actual flow.
 SPREAD_PERMILLE, ERROR_PERMILLE = 300, 80
 _PERMILLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """How many homes there are, since when they count, and the rules that they need to know."""
+    """The number of homes, their first slot, and the parameters that they need."""
 
     homes: int
     first_slot: int
@@ -57,12 +57,12 @@ class Street:
 
     @property
     def slots_per_day(self) -> int:
-        """How many slots stand for a day."""
+        """The number of slots that represent a day."""
         return max(1, DAY_S // self.represented_duration_s)
 
 
 class SimulatedHome:
-    """One home: its use per slot, and what its meter shows."""
+    """One home: its net use per slot, and its meter's registers."""
 
     def __init__(self, street: Street, number: int) -> None:
         self.meter_id = get_meter_id(number)
@@ -73,16 +73,16 @@ class SimulatedHome:
         self._export_wh = list(accumulate((max(-use, 0) for use in self._net_use_wh), initial=0))
 
     def get_net_use_wh(self, slot: int) -> int:
-        """What flows in during a slot; negative if it flows out."""
+        """Net energy of a slot in Wh; negative is export."""
         return self._net_use_wh[slot % len(self._net_use_wh)]
 
     def forecast_wh(self, slot: int) -> int:
-        """What the home expects beforehand; a few percent beside what will flow."""
+        """The home's forecast of a slot, a few percent off the actual flow."""
         error = self._draw(f"forecast {slot}", ERROR_PERMILLE)
         return self.get_net_use_wh(slot) * (_PERMILLE + error) // _PERMILLE
 
     def compute_registers_wh(self, slot: int) -> tuple[int, int]:
-        """What the meter shows at the end of a slot: import and export since the first slot."""
+        """The registers at the end of a slot: import and export since the first slot."""
         first, after = self._street.first_slot, max(self._street.first_slot, slot + 1)
         return (
             _count(self._import_wh, after) - _count(self._import_wh, first),
@@ -98,7 +98,7 @@ class SimulatedHome:
         return power_w * self._street.represented_duration_s // 3600
 
     def _draw(self, purpose: str, reach: int) -> int:
-        """A number from -reach to reach that looks random, and is always the same."""
+        """A pseudo-random number from -reach to reach, the same every time."""
         digest = hashlib.sha256(f"{self.meter_id} {purpose}".encode()).digest()
         return int.from_bytes(digest[:8]) % (2 * reach + 1) - reach
 
@@ -114,6 +114,6 @@ def get_meter_id(number: int) -> str:
 
 
 def _count(sums: list[int], slots: int) -> int:
-    """What was counted in the slots before a slot, since slot 0."""
+    """The sum over all slots before a slot, since slot 0."""
     days, rest = divmod(slots, len(sums) - 1)
     return days * sums[-1] + sums[rest]

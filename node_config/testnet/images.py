@@ -1,8 +1,8 @@
-"""The images of a test network: which there are, and how they are built.
+"""The images of a test network and how they are built.
 
-The environment says what a company's network needs: BASE_IMAGE, PIP_INDEX_URL, GOPROXY, GONOSUMDB,
-DEBIAN_MIRROR, and CA_BUNDLE, a file of certificates (PIP_CERT is taken if only that is set).
-COMETBFT names a finished CometBFT where Go modules cannot be had.
+The environment adapts a build to a company's network: BASE_IMAGE, PIP_INDEX_URL, GOPROXY,
+GONOSUMDB, DEBIAN_MIRROR, and CA_BUNDLE, a file of certificates (else PIP_CERT is used).
+COMETBFT names a CometBFT executable where Go modules are not available.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BASE_DEADLINE_S = 1800.0
 
 
 def build(engine: Engine, output: IO[bytes] | None = None) -> None:
-    """Builds all images; what is unchanged is taken from the engine's cache.
+    """Builds all images, using the engine's cache.
 
     Raises MissingError without a checkout, and EngineError.
     """
@@ -42,9 +42,7 @@ def build(engine: Engine, output: IO[bytes] | None = None) -> None:
 
 
 def require_base(engine: Engine, output: IO[bytes] | None = None) -> str:
-    """The image that all others begin with: BASE_IMAGE, else Debian's, else one that is made here
-    from Debian's packages.
-    """
+    """The base image: BASE_IMAGE, else Debian's, else one built here from Debian packages."""
     named = os.environ.get("BASE_IMAGE")
     if named:
         return named
@@ -66,7 +64,7 @@ def require_base(engine: Engine, output: IO[bytes] | None = None) -> str:
 
 
 def make_arguments(base: str) -> list[str]:
-    """What the Dockerfile wants to know."""
+    """The build arguments of the Dockerfile."""
     arguments = ["--build-arg", f"BASE_IMAGE={base}"]
     for name in PASSED_ON:
         if os.environ.get(name):
@@ -78,7 +76,7 @@ def make_arguments(base: str) -> list[str]:
 
 
 def _take_given_cometbft() -> Iterator[str]:
-    """Puts the CometBFT that $COMETBFT names where the Dockerfile finds it."""
+    """Copies the CometBFT that $COMETBFT names to where the Dockerfile expects it."""
     given = os.environ.get("COMETBFT")
     if given:
         target = CHECKOUT / "dist" / "cometbft"

@@ -4,7 +4,7 @@
                         acknowledged or too late
     after that          every home buys or sells what it expects for the slot after the next
 
-What is refused is one line of the log. A node or bridge that is away is tried again in the next
+A rejection is one line of the log. A node or bridge that is down is tried again in the next
 slot; the meters go on counting meanwhile.
 """
 
@@ -75,7 +75,7 @@ class Resident:
         self._signer = Signer(rpc, self._key, chain_id=CHAIN_ID, wait_s=SEND_S)
 
     def make_request(self, slot: int) -> PushRequest:
-        """What the gateway pushes at the end of a slot."""
+        """The request that the gateway pushes at the end of a slot."""
         meter = Meter(self.home.meter_id, *self.home.compute_registers_wh(slot))
         telegram = meter.make_telegram((slot + 1) * self._street.slot_length_s)
         reading = compute_reading(dsmr.parse(telegram), self._street.slot_length_s)
@@ -87,7 +87,7 @@ class Resident:
         )
 
     def trade(self, slot: int) -> None:
-        """Covers what is expected for a slot, at any price that the market may have."""
+        """Buys or sells the forecast of a slot at any price."""
         quantity_wh = self.home.forecast_wh(slot)
         if abs(quantity_wh) < ORDER_MIN_WH:
             return
@@ -121,7 +121,7 @@ def run(folder: Path, rpc: Rpc, bridge: MeterClient, stop: threading.Event) -> N
                 resident.trade(slot + AHEAD_SLOTS)
             except ClientError as error:
                 say(f"{resident.name}: {error.sentence}")
-        # Written anew in every slot; two may be missed before --check finds fault.
+        # Rewritten in every slot; two may be missed before --check fails.
         HEARTBEAT.write_text(str(end_s + 2 * street.slot_length_s))
         stop.wait(max(0.0, end_s - time.time()))
 
@@ -129,7 +129,7 @@ def run(folder: Path, rpc: Rpc, bridge: MeterClient, stop: threading.Event) -> N
 def push(
     bridge: MeterClient, requests: list[PushRequest], deadline_s: float, stop: threading.Event
 ) -> None:
-    """Pushes telegrams until each is acknowledged or refused, or until a time."""
+    """Pushes telegrams until each is acknowledged or rejected, or until a deadline."""
     waiting, problem = requests, ""
     while waiting and time.time() < deadline_s and not stop.is_set():
         waiting, problem = _push_once(bridge, waiting)
@@ -140,7 +140,7 @@ def push(
 
 
 def _push_once(bridge: MeterClient, requests: list[PushRequest]) -> tuple[list[PushRequest], str]:
-    """Gives the requests that may be pushed again, and why."""
+    """Yields the requests that may be pushed again, and why."""
     left, problem = list(requests), ""
     try:
         answers = bridge.stream(requests, PUSH_TIMEOUT_S)
@@ -150,7 +150,7 @@ def _push_once(bridge: MeterClient, requests: list[PushRequest]) -> tuple[list[P
                 continue
             left.remove(request)
             if response.result not in ACKNOWLEDGED:
-                say(f"the bridge refused a telegram: {response.detail}")
+                say(f"the bridge rejected a telegram: {response.detail}")
     except ClientError as error:
         problem = error.sentence
     return left, problem
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=Path("/testnet/meters"))
     parser.add_argument("--node", default="http://node1:26657")
     parser.add_argument("--bridge", default="bridge:26690")
-    parser.add_argument("--check", action="store_true", help="only say whether the homes are well")
+    parser.add_argument("--check", action="store_true", help="only check that the homes are active")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def is_well() -> bool:
-    """Whether the homes had their turn in one of the last slots."""
+    """Whether the homes were active in one of the last slots."""
     try:
         return time.time() < float(HEARTBEAT.read_text())
     except (OSError, ValueError):
@@ -196,9 +196,9 @@ def say(line: str) -> None:
     print(f"meters: {line}", file=sys.stderr, flush=True)
 
 
-def _load(keyring: Keyring, name: str, kind: type[K]) -> K:
+def _load(keyring: Keyring, name: str, cls: type[K]) -> K:
     key = keyring.load(name, str)
-    assert isinstance(key, kind), f"{name} is a key of another kind"
+    assert isinstance(key, cls), f"{name} is a key of another type"
     return key
 
 

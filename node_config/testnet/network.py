@@ -1,4 +1,4 @@
-"""The test network of compose.yaml: started, looked at, broken, healed and stopped."""
+"""The test network of compose.yaml: start, inspect, partition, heal and stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from client.errors import RpcError
 from client.rpc import Rpc
-from node_config.localnet.ports import LOOPBACK
+from net_address import LOOPBACK
 from node_config.testnet import images
 from node_config.testnet.engine import Engine, EngineError, run
 
@@ -21,7 +21,7 @@ POLL_S = 0.5
 PROBE_TIMEOUT_S = 3.0
 LINKS_LABEL = "blockenergy.links"
 OPERATORS = "/testnet/operators"
-# The services that people look at, with the variable and the default of each one's port.
+# The published services, with the variable and the default of each port.
 PORTS = {
     **{f"node{n}": (f"RPC_PORT_{n}", 26657 + 10 * n) for n in range(NODES)},
     "bridge": ("BRIDGE_PORT", 26690),
@@ -35,7 +35,7 @@ class Testnet:
     environment has the others.
     """
 
-    # Its name is no test's, whatever pytest thinks.
+    # Its name does not make it a test for pytest.
     __test__ = False
 
     def __init__(
@@ -47,7 +47,7 @@ class Testnet:
         self._variables = dict(variables or {})
 
     def up(self, deadline_s: float = UP_DEADLINE_S) -> None:
-        """Starts every container, and waits until all validators make blocks.
+        """Starts every container and waits for blocks on all validators.
 
         Grafana is left out where its image cannot be had.
         """
@@ -56,24 +56,24 @@ class Testnet:
         profile = ["--profile", "grafana"] if self.has_grafana else []
         self.compose(*profile, "up", "--detach", deadline_s=deadline_s)
         for more in (0, 1):
-            # First they answer, then each has a block that is new to all.
+            # First all respond, then each has a block that is new to all.
             height = more + max(1, *map(self.get_height, range(NODES)))
             for number in range(NODES):
                 self.wait_for_height(number, height, end_s - time.monotonic())
 
     def down(self, volumes: bool = False) -> None:
-        """Removes every container and network; the volumes, and so the chain, only if wanted."""
+        """Removes every container and network; with `volumes` the chain as well."""
         what = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
         self.compose("--profile", "grafana", *what, deadline_s=DOWN_DEADLINE_S)
 
     def cut(self, number: int, peer: int | None = None) -> None:
-        """Takes a validator off all its links, or off the one to a peer; it goes on running."""
+        """Disconnects a running validator from all its links, or from the one to a peer."""
         for link, _ in self.get_links(number, peer):
             if self.is_on(link, number):
                 self.engine.run("network", "disconnect", link, self.get_container(f"node{number}"))
 
     def heal(self, number: int, peer: int | None = None) -> None:
-        """Puts a validator back on its links, at the addresses that its peers know."""
+        """Reconnects a validator to its links, at the addresses that its peers know."""
         for link, address in self.get_links(number, peer):
             if not self.is_on(link, number):
                 container = self.get_container(f"node{number}")
@@ -82,7 +82,7 @@ class Testnet:
     def get_links(self, number: int, peer: int | None = None) -> list[tuple[str, str]]:
         """The networks that lead to other validators, with the address that a validator has there.
 
-        They are a label of the container, for the engine forgets an address when it is cut off.
+        They are a label of the container, because the engine forgets the address of a cut link.
         """
         label = self.inspect(f"node{number}", f'{{{{index .Config.Labels "{LINKS_LABEL}"}}}}')
         links = [(name, address) for name, _, address in (x.partition("=") for x in label.split())]
@@ -115,15 +115,17 @@ class Testnet:
         filters = [f"--filter=label=com.docker.compose.{k}={v}" for k, v in labels.items()]
         found = self.engine.run("ps", "--all", "--quiet", "--no-trunc", *filters).split()
         if len(found) != 1:
-            raise EngineError(f"{self.project} has no {service}; start it with: make testnet")
+            raise EngineError(
+                f"{self.project} has no service {service}; start it with: make testnet"
+            )
         return found[0]
 
     def inspect(self, service: str, template: str) -> str:
-        """What the engine knows of a service's container, by a Go template."""
+        """Inspects a service's container with a Go template."""
         return self.engine.run("inspect", "--format", template, self.get_container(service)).strip()
 
     def get_address(self, service: str) -> str:
-        """Where this machine reaches a service: host:port."""
+        """The host:port of a service on this machine."""
         variable, default = PORTS[service]
         return f"{LOOPBACK}:{self._get(variable, str(default))}"
 
@@ -142,7 +144,7 @@ class Testnet:
             rpc.close()
 
     def get_peers(self, number: int) -> list[str]:
-        """The addresses of the peers that a validator takes for connected."""
+        """The addresses of the peers that a validator reports as connected."""
         rpc = Rpc(self.get_rpc_url(number), timeout_s=PROBE_TIMEOUT_S)
         try:
             return [peer["remote_ip"] for peer in rpc.call("net_info", {})["peers"]]
@@ -150,12 +152,12 @@ class Testnet:
             rpc.close()
 
     def wait_for_height(self, number: int, height: int, deadline_s: float) -> None:
-        """Waits until a validator has a block; raises EngineError if it does not get it in time."""
+        """Waits until a validator has a block; raises EngineError at the deadline."""
         end_s = time.monotonic() + deadline_s
         while (found := self.get_height(number)) < height:
             if time.monotonic() >= end_s:
                 raise EngineError(
-                    f"node{number} is at height {found}, not at {height}; see what it says with: "
+                    f"node{number} is at height {found}, not at {height}; see its log: "
                     f"docker logs {self.get_container(f'node{number}')[:12]}"
                 )
             time.sleep(POLL_S)

@@ -1,13 +1,13 @@
-"""Fills the volumes of a test network, each with what its container needs and nothing else.
+"""Fills the volumes of a test network, each with only what its container needs.
 
     ROOT/node0/        a validator's folder (and node1, node2, node3)
     ROOT/bridge/       the bridge's account, and its side of TLS
     ROOT/meters/       keys of the simulated homes and meters, and a gateway's side of TLS
     ROOT/operators/    for people: keyring of the operators, with an account `home0` and the key
-                       `meter0` of its meter, which nobody simulates; a gateway's side of TLS
+                       `meter0` of its meter, which is not simulated; a gateway's side of TLS
 
-Volumes that are filled stay as they are, so that a network that is started again goes on. The keys
-are made in one place, which is right for trials only.
+Volumes that are already filled stay unchanged, so a restarted network continues. All keys are
+generated in one place, which is acceptable for trials only.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
+from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
-from node_config.localnet.ports import DEFAULT_BASE_PORT, LOOPBACK, Ports
+from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
 from node_config.testnet.certificates import write_certificates
@@ -46,13 +47,15 @@ COMPLETE = "complete"
 HOME_AMOUNT = 10_000_000_000
 CAPACITY_W = 17_300
 FEEDER = "feeder-1"
-_CONFIG_COMMENT = "Settings of this CometBFT node; the other validators are known by their hosts."
+_CONFIG_COMMENT = (
+    "Configuration of this CometBFT node; the other validators are addressed by host name."
+)
 
 
 def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
-    """Makes a network and spreads it over the folders in `root`; False if it was there already.
+    """Creates a network and distributes it over the folders in `root`; False if it exists already.
 
-    Raises UsageError if an earlier try was interrupted.
+    Raises UsageError if an earlier setup was interrupted.
     """
     complete = root / OPERATORS / COMPLETE
     if complete.exists():
@@ -62,7 +65,7 @@ def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
         (root / name).mkdir(exist_ok=True)
         if any((root / name).iterdir()):
             raise UsageError(
-                f"{root / name} holds a part of a network only; remove the volumes and start again"
+                f"{root / name} holds only a part of a network; remove the volumes and start again"
             )
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "net"
@@ -94,12 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"setup: {error.filename} cannot be written: {error.strerror}", file=sys.stderr)
         return MissingError.exit_code
-    print("The volumes are filled." if is_new else "The volumes hold a network; it goes on.")
+    print(
+        "The volumes are filled." if is_new else "The volumes already hold a network; it continues."
+    )
     return 0
 
 
 def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> Street:
-    """Writes the files of an ordinary network with homes in it, each with its keys in a keyring."""
+    """Writes the files of a local network with homes, each with its keys in a keyring."""
     accounts, meters = [], []
     for number, keyring in enumerate(keyrings):
         key, meter_key = AccountKey.generate(), MeterKey.generate()
@@ -141,7 +146,7 @@ def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> S
 
 
 def _reach_from_containers(preset: Preset) -> Preset:
-    """The same, listening at every address of a container; who gets there, the networks say."""
+    """The same, listening at every address of a container; networks limit who can connect."""
     own: dict[str, dict[str, Any]] = {
         "p2p": {"laddr": f"tcp://0.0.0.0:{P2P_PORT}", "allow_duplicate_ip": False},
         "rpc": {"laddr": f"tcp://0.0.0.0:{RPC_PORT}"},
@@ -152,7 +157,7 @@ def _reach_from_containers(preset: Preset) -> Preset:
 
 
 def _adapt_config(path: Path) -> None:
-    """Peers have the names of their links' ends in compose.yaml, and all the same port."""
+    """Addresses peers by their host names in compose.yaml, all at the same port."""
     content = read_toml(path)
     ports = Ports(DEFAULT_BASE_PORT)
     hosts = {f"{LOOPBACK}:{ports.p2p(number)}": f"peer{number}" for number in range(VALIDATORS)}
@@ -167,7 +172,7 @@ def _adapt_config(path: Path) -> None:
 def _parse_homes(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) <= HOMES_MAX:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {HOMES_MAX}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {HOMES_MAX}")
 
 
 if __name__ == "__main__":

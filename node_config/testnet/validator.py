@@ -30,9 +30,9 @@ Child = subprocess.Popen[bytes]
 
 
 def run(home: Path, metrics: str, stop: threading.Event) -> int:
-    """Runs both until `stop` is set, then gives 0, or until one of them ends, then 1.
+    """Runs both until `stop` is set, and returns 0, or until one of them ends, and returns 1.
 
-    Raises MissingError if CometBFT cannot be had, or the application does not listen in time.
+    Raises MissingError if there is no CometBFT, or the application does not listen in time.
     """
     try:
         cometbft = str(cometbft_binary())
@@ -46,11 +46,11 @@ def run(home: Path, metrics: str, stop: threading.Event) -> int:
             while not stop.wait(POLL_S) and all(child.poll() is None for child in children):
                 pass
     finally:
-        # CometBFT first: without its application it would report a broken connection.
+        # CometBFT first: without the application it would report a broken connection.
         codes = [end(child) for child in reversed(children)]
     if stop.is_set():
         return 0
-    print(f"validator: a process ended by itself; exit codes {codes[::-1]}", file=sys.stderr)
+    print(f"validator: a process ended unexpectedly; exit codes {codes[::-1]}", file=sys.stderr)
     return 1
 
 
@@ -66,7 +66,7 @@ def wait_until_listening(socket: Path, app: Child, stop: threading.Event) -> boo
 
 
 def end(child: Child) -> int:
-    """Asks a process to end, kills it if it does not, and gives its exit code."""
+    """Sends SIGTERM, then SIGKILL after the deadline; returns the exit code."""
     if child.poll() is None:
         child.send_signal(signal.SIGTERM)
     try:

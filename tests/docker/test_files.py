@@ -68,13 +68,13 @@ def test_volumes_that_are_filled_stay_as_they_are(root: Path) -> None:
 def test_half_filled_volumes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "node1").mkdir()
     (tmp_path / "node1" / "config").mkdir()
-    with pytest.raises(UsageError, match=r"node1 holds a part of a network only; remove"):
+    with pytest.raises(UsageError, match=r"node1 holds only a part of a network; remove"):
         write_volumes(tmp_path, load_preset("localnet"), 1)
 
 
 def test_setup_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(tmp_path), "--homes", "1000"]) == 2
-    assert "no number from 0 to 100" in capsys.readouterr().err
+    assert "not a number from 0 to 100" in capsys.readouterr().err
     assert main(["--root", str(tmp_path / "missing")]) == 4
     assert "cannot be written" in capsys.readouterr().err
 

@@ -171,7 +171,7 @@ def test_settings_of_a_private_network(home: Path) -> None:
 
 def test_an_existing_folder_is_left_alone(home: Path) -> None:
     before = sorted(home.rglob("*"))
-    with pytest.raises(UsageError, match="exists already; start it, or remove it first"):
+    with pytest.raises(UsageError, match="already exists; start it, or remove it to create"):
         init_network(home)
     assert sorted(home.rglob("*")) == before
 
@@ -179,7 +179,7 @@ def test_an_existing_folder_is_left_alone(home: Path) -> None:
 def test_nothing_is_written_for_a_wrong_csv(tmp_path: Path) -> None:
     accounts = tmp_path / "accounts.csv"
     accounts.write_text(f"{ALICE},consumer,1\n{ALICE},consumer,1\n")
-    with pytest.raises(UsageError, match=r"accounts\.csv: line 2: .* stands in line 1 too"):
+    with pytest.raises(UsageError, match=r"accounts\.csv: line 2: .* is already in line 1"):
         init_network(tmp_path / "net", accounts_csv=accounts)
     assert [path.name for path in tmp_path.iterdir()] == ["accounts.csv"]
 
@@ -203,11 +203,11 @@ def test_parameters_that_the_chain_refuses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"validators": 0}, "0 validators cannot be; take 1 to 100"),
-        ({"validators": 101}, "101 validators cannot be"),
+        ({"validators": 0}, "0 validators are not possible; choose 1 to 100"),
+        ({"validators": 101}, "101 validators are not possible"),
         ({"base_port": 80}, "the ports 80 to"),
         ({"base_port": 65_530}, "the ports 65530 to"),
-        ({"chain_id": "a b"}, "'a b' is no chain id"),
+        ({"chain_id": "a b"}, "'a b' is not a chain id"),
         ({"preset": "huge"}, "there is no preset huge"),
     ],
 )
@@ -248,7 +248,7 @@ def spoil_json(layout: Layout) -> None:
     [
         (spoil_state, r"node0/config/genesis.json: .* market.params.depth_wh: 1 to"),
         (spoil_one, r"node1/config/genesis.json differs from .*node0/config/genesis.json"),
-        (spoil_json, r"node0/config/genesis.json is no genesis document"),
+        (spoil_json, r"node0/config/genesis.json is not a genesis document"),
     ],
 )
 def test_a_spoilt_genesis_starts_nothing(
@@ -266,14 +266,16 @@ def test_a_taken_port_starts_nothing(home: Path) -> None:
     node = network.layout.nodes[1]
     with (
         socket.create_server(("127.0.0.1", node.rpc.port)),
-        pytest.raises(UsageError, match=rf"port {node.rpc.port} is taken; .*node1/config/config"),
+        pytest.raises(UsageError, match=rf"port {node.rpc.port} is in use; .*node1/config/config"),
     ):
         network.start()
     assert not network.get_pids()
 
 
 def test_missing_and_broken_files(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="holds no network; make one with: blockenergy localnet"):
+    with pytest.raises(
+        MissingError, match="holds no network; create one with: blockenergy localnet"
+    ):
         load_layout(tmp_path / "nowhere")
     change(home / "node1/config/config.toml", "laddr", "address")
     with pytest.raises(UsageError, match=r"node1/config/config\.toml cannot be used: .*laddr"):
@@ -288,6 +290,6 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["init", "--home", home, "--validators", "1"]) == 0
     assert "Wrote a network of 1 validators" in capsys.readouterr().out
     assert main(["init", "--home", home]) == 2
-    assert capsys.readouterr().err.startswith(f"blockenergy: {home} exists already")
+    assert capsys.readouterr().err.startswith(f"blockenergy: {home} already exists")
     assert main(["start", "--home", str(tmp_path / "nowhere")]) == 4
     assert main(["init", "--validators", "many"]) == 2

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.listener import AddressError
+from abci_app.listener import ListenError
 from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
 from abci_app.node_state import NodeState
 from abci_app.persistence import Database
@@ -83,11 +83,11 @@ def test_a_port_that_is_taken_is_a_sentence(metrics: Metrics) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         address = f"127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(AddressError, match=f"{address}.*in use.*--metrics"):
+        with pytest.raises(ListenError, match=f"{address}.*in use.*--metrics"):
             serve_metrics(metrics, address).__enter__()
 
 
 @pytest.mark.parametrize("address", ["26661", "127.0.0.1", "127.0.0.1:port", "127.0.0.1:70000"])
 def test_an_address_of_another_form_is_a_sentence(metrics: Metrics, address: str) -> None:
-    with pytest.raises(AddressError, match="HOST:PORT"):
+    with pytest.raises(ListenError, match="HOST:PORT"):
         serve_metrics(metrics, address).__enter__()

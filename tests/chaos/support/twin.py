@@ -9,9 +9,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from net_address import LOOPBACK
 from node_config.cometbft.files import NodePlan
 from node_config.localnet.layout import load_layout
-from node_config.localnet.ports import LOOPBACK, Ports
+from node_config.localnet.ports import Ports
 
 TWIN = "twin"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.listener import AddressError, AddressInUse, open_listener
+from abci_app.listener import AddressInUse, ListenError, open_listener
 
 
 @pytest.fixture
@@ -68,25 +68,25 @@ def test_closing_twice_does_no_harm(path: Path) -> None:
 
 def test_a_file_that_is_not_a_socket_is_kept(path: Path) -> None:
     path.write_text("precious")
-    with pytest.raises(AddressError, match="is not a socket"):
+    with pytest.raises(ListenError, match="is not a socket"):
         open_listener(f"unix://{path}")
     assert path.read_text() == "precious"
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AddressError, match="nowhere does not exist; create it"):
+    with pytest.raises(ListenError, match="nowhere does not exist; create it"):
         open_listener(f"unix://{tmp_path}/nowhere/abci.sock")
 
 
 def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AddressError, match="too long"):
+    with pytest.raises(ListenError, match="too long"):
         open_listener(f"unix://{tmp_path}/{'x' * 120}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(AddressError, match="Permission denied"):
+    with pytest.raises(ListenError, match="Permission denied"):
         open_listener(f"unix://{tmp_path}/abci.sock")
 
 
@@ -121,7 +121,7 @@ def test_localhost_and_ipv6_are_loopback() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "[::]"])
 def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
-    with pytest.raises(AddressError, match="not a loopback address"):
+    with pytest.raises(ListenError, match="not a loopback address"):
         open_listener(f"tcp://{host}:26658")
 
 
@@ -134,17 +134,12 @@ def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
         "tcp://127.0.0.1",
         "tcp://:26658",
         "http://127.0.0.1:1",
+        "tcp://127.0.0.1:70000",
     ],
 )
 def test_an_address_of_another_form_is_refused(address: str) -> None:
-    with pytest.raises(AddressError, match="write unix:///path/to/socket or tcp://"):
+    with pytest.raises(ListenError, match="write unix:///path/to/socket or tcp://"):
         open_listener(address)
-
-
-@pytest.mark.parametrize("port", ["70000", "-1", "x"])
-def test_a_port_that_is_no_port_is_refused(port: str) -> None:
-    with pytest.raises(AddressError, match="is not valid"):
-        open_listener(f"tcp://127.0.0.1:{port}")
 
 
 def test_interrupt_ends_accept_before_and_after(path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_ledger_follows_a_slot_from_its_opening_to_its_settlement() -> None:
     assert (record.cost, record.revenue, record.money_settled) == (100, 30, 103)
     assert ledger.get_position_wh("a", 7) == 300
     assert ledger.lapsed == {9}
-    assert (record.readings, ledger.readings_refused) == (1, 1)
+    assert (record.readings, ledger.readings_rejected) == (1, 1)
     assert ledger.count_settled(range(6, 9)) == 1
     # A copy does not follow.
     assert before.height == 2

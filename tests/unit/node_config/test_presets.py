@@ -44,7 +44,7 @@ def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:
         ('issuer = "1000 EUR"', 'issuer = "1000 GBP"', "'1000 GBP' is not in EUR or ueur"),
         ('issuer = "1000 EUR"', "", "balances.issuer is missing"),
         ("decimals = 6", "digits = 6", "digits"),
-        ("[chain]", "[chain", "is no TOML"),
+        ("[chain]", "[chain", "is not valid TOML"),
     ],
 )
 def test_faults(tmp_path: Path, before: str, after: str, sentence: str) -> None:
@@ -57,5 +57,5 @@ def test_faults(tmp_path: Path, before: str, after: str, sentence: str) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(MissingError, match="there is no preset huge; take one of demo, localnet"):
+    with pytest.raises(MissingError, match="there is no preset huge; use one of demo, localnet"):
         load_preset("huge")

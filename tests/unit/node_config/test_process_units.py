@@ -71,7 +71,7 @@ def test_a_unit_starts_in_steps_and_dies_together(make: Callable[..., Process]) 
     wait_for(lambda: not first.is_running())
     unit.step(1.0)
     assert not second.is_running()
-    assert lines == ["first was ended by SIGKILL; pair starts again in 0.2 s"]
+    assert lines == ["first was ended by SIGKILL; pair restarts in 0.2 s"]
     unit.step(1.1)
     assert not first.is_running()
     unit.step(1.3)
@@ -97,7 +97,7 @@ def test_a_unit_that_always_fails_is_given_up(make: Callable[..., Process]) -> N
         now_s += BACKOFF_MAX_S
     assert unit.is_given_up
     assert "car ended with status 1: no fuel (see " in unit.problem
-    assert "is left alone" in lines[-1]
+    assert "is not restarted" in lines[-1]
     assert len(lines) == FAILURES_MAX + 1
     unit.step(now_s)
     assert not process.is_running()
