@@ -4,7 +4,7 @@ It promises:
 
 - `commit` returns only when the block is on disk for good; killing the process or the machine at
   any moment leaves exactly one committed height with its own app hash and state;
-- a damaged file is refused when the database is opened, never read past in silence;
+- a damaged file is rejected when the database is opened, never read past in silence;
 - a snapshot shows one committed height for as long as it is open, whatever is committed
   meanwhile;
 - besides the latest height, the `history_heights` before it can be read, as far back as the
@@ -169,7 +169,7 @@ class Database:
         `notes` are what the caller needs, by name, to go back behind this block; they are kept for
         as long as what the block replaced.
 
-        Errors: DatabaseError when the disk refuses. What is on disk is then only known after
+        Errors: DatabaseError when the disk fails. What is on disk is then only known after
         opening the database again, so nothing more is committed before that.
         """
         self._require_next(height)
@@ -242,7 +242,7 @@ class Database:
                 count -= 1
 
     def _require_next(self, height: int) -> None:
-        """Refuses to go back in height, and to write behind a write that failed."""
+        """Rejects going back in height, and writing behind a write that failed."""
         if self._failed:
             raise DatabaseError(
                 f"An earlier write to {self._path} failed; start the node again to see what is "
@@ -277,7 +277,7 @@ class Database:
 
 
 def require_format(handle: Handle, path: Path) -> None:
-    """Marks a new database as ours; refuses one that is not, or that a later version wrote."""
+    """Marks a new database as ours; rejects one that is not, or that a later version wrote."""
     found = handle.get(FORMAT_KEY, verify_checksums=True)
     if found == FORMAT:
         return

@@ -81,7 +81,7 @@ def create(
     as {"settlement.accounts_per_block_max": 1000}.
     """
     changes = app.init_chain(_make_genesis(metered, params or {}))
-    with Database.open(folder, create=True, cache_entries=1) as database:
+    with Database.open(folder, create=True, cache_entries=1, history_heights=0) as database:
         state = NodeState(database)
         state.begin_chain(BlockInfo(CHAIN_ID, 1, GENESIS_TIME_S), changes)
         for height, chunk in enumerate(_chunks(size), start=1):
