@@ -15,13 +15,11 @@ from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
 from abci_app.application import Application, EncodedReply
 from abci_app.blocks import make_block_info, make_validator_updates
-from abci_app.framing import FrameReader, FramingError
 from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
 from abci_app.optimistic import OptimisticExecution
 from abci_app.results import (
     encode_block_result,
-    encode_check_result,
     make_check_result,
     make_misbehavior_event,
 )
@@ -32,13 +30,10 @@ from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError
 from chain.runtime.store import CacheStore
-from chain.transactions import MACHINE_ERRORS, TxResult, reject
+from chain.transactions import MACHINE_ERRORS, TxResult
 
 APP_VERSION = 1
 NAME = "blockenergy"
-# The type of a CheckTx for many waiting transactions at once (node_config/cometbft/recheck.go). Who
-# sends transactions cannot set it; only CometBFT can.
-RECHECK_MANY = 2
 
 log = logging.getLogger(__name__)
 
@@ -100,23 +95,11 @@ class EnergyApplication(Application):
                 self._batches += self._submit(self._mempool, self._mempool_block, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
-        if request.type == RECHECK_MANY:
-            return self._recheck(request.tx)
         raw = request.tx
         while self._batches and not app.RULES.is_verified(raw):
             self._wait(self._batches.popleft())
         with self._mempool_lock:
             return make_check_result(self._check(raw))
-
-    def _recheck(self, joined: bytes) -> abci.ResponseCheckTx:
-        """The answers about transactions that come together, each behind its length, as they do."""
-        try:
-            txs = list(FrameReader(len(joined)).feed(joined))
-        except FramingError as error:
-            return make_check_result(reject(ChainError(SdkError.TX_PARSE, str(error))))
-        with self._mempool_lock:
-            answers = [encode_check_result(self._check(raw)) for raw in txs]
-        return abci.ResponseCheckTx(data=b"".join(answers))
 
     def _check(self, raw: bytes) -> TxResult:
         result = app.check_tx(self._mempool, self._mempool_block, raw)
