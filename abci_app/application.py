@@ -66,9 +66,9 @@ class Application(ABC):
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         """Says whether a transaction may wait for a block; leaves the committed state as it is."""
 
-    def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
-        """Hears of transactions that have arrived together, before it is asked about each; for
-        what can be done for all of them at once. Changes nothing about the answers.
+    def on_check_tx_batch(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+        """Is told of transactions that have arrived together, before check_tx is called for each:
+        for work that is better done for all of them at once. Changes nothing about the answers.
         """
         return
 

@@ -1,8 +1,8 @@
 """One framed ABCI request in, one framed reply out.
 
-First every request that has arrived is read, then the application hears of them, then each is
-answered. The table of calls comes from the protobuf definition, so a call can neither be forgotten
-nor answered with another call's reply.
+Requests that have arrived together are decoded first, then the application is told of them, then
+each is answered. The table of calls comes from the protobuf definition, so a call can neither be
+forgotten nor answered with another call's reply.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from google.protobuf.message import DecodeError, Message
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.application import Application, EncodedReply
-from abci_app.framing import FramingError, decode_uvarint, encode_uvarint
+from abci_app.framing import FramingError, decode_uvarint
+from chain.runtime.codec import write_varint
 
 # Protobuf's wire type of a field that is a message.
 LENGTH_DELIMITED = 2
 EXCEPTION_CHARACTERS_MAX = 1_000
 
 # The name of a call and its request message.
-Question = tuple[str, Any]
+Request = tuple[str, Any]
 
 
 class CallFailed(Exception):  # noqa: N818, the name reads as the sentence does.
@@ -49,7 +50,7 @@ class Dispatcher:
     """
 
     def __init__(self, application: Application) -> None:
-        self._announce = application.announce
+        self._on_check_tx_batch = application.on_check_tx_batch
         self._calls = {
             field.name: Call(
                 method=getattr(application, field.name),
@@ -60,15 +61,15 @@ class Dispatcher:
             if field.name not in ("echo", "flush")
         }
 
-    def read(self, frame: bytes) -> Question:
-        """What a frame asks; FramingError when it cannot be read."""
+    def decode(self, frame: bytes) -> Request:
+        """The request in a frame; FramingError if it is none."""
         if frame == FLUSH_REQUEST:
             return FLUSH
         try:
             if frame.startswith(CHECK_TX_TAG):
                 header = decode_uvarint(frame, len(CHECK_TX_TAG))
-                # Half of all calls are this one, so the Request around it is taken off by hand; a
-                # length that protobuf itself would refuse is left to it.
+                # Half of all calls are this one, so the Request around it is removed by hand; a
+                # length that protobuf itself would reject is left to it.
                 if header and sum(header) == len(frame) and header[1] <= CHECK_TX_START_MAX:
                     return "check_tx", abci.RequestCheckTx.FromString(frame[header[1] :])
             request = abci.Request.FromString(frame)
@@ -81,28 +82,28 @@ class Dispatcher:
             )
         return name, getattr(request, name)
 
-    def announce(self, questions: Iterable[Question]) -> None:
-        """Lets the application hear of what it will be asked; CallFailed when it raises."""
-        requests = [request for name, request in questions if name == "check_tx"]
-        if requests:
+    def announce(self, requests: Iterable[Request]) -> None:
+        """Tells the application of requests that have arrived together; CallFailed if it raises."""
+        checks = [request for name, request in requests if name == "check_tx"]
+        if checks:
             try:
-                self._announce(requests)
+                self._on_check_tx_batch(checks)
             except Exception as error:
                 raise CallFailed("check_tx", error) from error
 
-    def answer(self, question: Question) -> bytes:
-        """Gives the framed reply to a question.
+    def answer(self, request: Request) -> bytes:
+        """Gives the framed reply to a request.
 
         Errors: CallFailed when the application raises or returns something else than its call's
         reply.
         """
-        name, request = question
+        name, message = request
         if name == "flush":
             return FLUSH_REPLY
         if name == "echo":
-            return frame_reply("echo", abci.ResponseEcho(message=request.message))
+            return frame_reply("echo", abci.ResponseEcho(message=message.message))
         call = self._calls[name]
-        return frame_message(call.tag, run_call(name, call, request))
+        return frame_message(call.tag, run_call(name, call, message))
 
 
 def run_call(name: str, call: Call, request: Message) -> bytes:
@@ -135,19 +136,19 @@ def frame_message(tag: bytes, payload: bytes) -> bytes:
     """Wraps a reply that is already bytes. The Response around it is written by hand, because
     a Response object would copy every result of a large block once more.
     """
-    header = tag + encode_uvarint(len(payload))
-    return encode_uvarint(len(header) + len(payload)) + header + payload
+    header = tag + write_varint(len(payload))
+    return write_varint(len(header) + len(payload)) + header + payload
 
 
 def get_tag(name: str, kind: type[Message] = abci.Response) -> bytes:
     """The protobuf tag of a field of a Response, or of a Request."""
     number: int = kind.DESCRIPTOR.fields_by_name[name].number
-    return encode_uvarint(number << 3 | LENGTH_DELIMITED)
+    return write_varint(number << 3 | LENGTH_DELIMITED)
 
 
 CHECK_TX_TAG = get_tag("check_tx", abci.Request)
 # Protobuf reads no length of more than five bytes.
 CHECK_TX_START_MAX = len(CHECK_TX_TAG) + 5
 FLUSH_REQUEST = abci.Request(flush=abci.RequestFlush()).SerializeToString()
-FLUSH: Question = ("flush", abci.RequestFlush())
+FLUSH: Request = ("flush", abci.RequestFlush())
 FLUSH_REPLY = frame_reply("flush", abci.ResponseFlush())

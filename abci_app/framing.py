@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 # Ten groups of seven bits hold any 64-bit number.
 MAX_UVARINT_BYTES = 10
-_ONE_BYTE = [bytes([value]) for value in range(0x80)]
 
 
 class FramingError(Exception):
@@ -29,7 +28,7 @@ class FrameReader:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Gives every frame that `chunk` completes and keeps the rest for the next call.
 
-        Errors: FramingError, after the frames that came before the fault.
+        Errors: FramingError, after the frames before it.
         """
         data = self._join_pending(chunk)
         position = 0
@@ -89,15 +88,3 @@ def decode_uvarint(data: bytes, position: int) -> tuple[int, int] | None:
         if len(data) - position < MAX_UVARINT_BYTES:
             return None
     raise FramingError("The length before a message is not an unsigned 64-bit varint.")
-
-
-def encode_uvarint(value: int) -> bytes:
-    """Writes a number that is not negative in as few bytes as possible."""
-    if value < 0x80:
-        return _ONE_BYTE[value]
-    groups = bytearray()
-    while value >= 0x80:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    groups.append(value)
-    return bytes(groups)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Sequence
 
 from tendermint.abci import types_pb2 as abci
@@ -15,30 +14,26 @@ from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
 from abci_app.application import Application, EncodedReply
 from abci_app.blocks import make_block_info, make_validator_updates
-from abci_app.framing import FrameReader, FramingError
 from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
 from abci_app.optimistic import OptimisticExecution
+from abci_app.prefetch import SignaturePrefetcher
 from abci_app.results import (
     encode_block_result,
-    encode_check_result,
     make_check_result,
     make_misbehavior_event,
 )
-from abci_app.signature_worker import Batch, SignatureWorker
+from abci_app.signature_worker import SignatureWorker
 from abci_app.snapshot import HeightError
 from chain import app
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError
 from chain.runtime.store import CacheStore
-from chain.transactions import MACHINE_ERRORS, TxResult, reject
+from chain.transactions import MACHINE_ERRORS, TxResult
 
 APP_VERSION = 1
 NAME = "blockenergy"
-# The type of a CheckTx for many waiting transactions at once (node_config/cometbft/recheck.go). Who
-# sends transactions cannot set it; only CometBFT can.
-RECHECK_MANY = 2
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +44,7 @@ class BrokenInvariantError(Exception):
 
 class EnergyApplication(Application):
     """One method per ABCI call. `check_invariants` runs every invariant after every block: for
-    test networks, where the state is small. `worker` checks signatures ahead.
+    test networks, where the state is small. `worker` verifies signatures ahead.
     """
 
     def __init__(
@@ -60,9 +55,7 @@ class EnergyApplication(Application):
         worker: SignatureWorker | None = None,
     ) -> None:
         self._state = state
-        self._worker = worker
-        # Signatures of transactions that CheckTx is about to be asked about.
-        self._batches: deque[Batch] = deque()
+        self._signatures = SignaturePrefetcher(worker)
         self._version = version
         self._check_invariants = check_invariants
         self._mempool_lock = threading.Lock()
@@ -93,36 +86,18 @@ class EnergyApplication(Application):
         self._reset_mempool()
         return abci.ResponseInitChain(app_hash=app_hash)
 
-    def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
-        if self._worker is not None:
-            txs = [request.tx for request in requests if request.type == abci.CheckTxType.NEW]
-            with self._mempool_lock:
-                self._batches += self._submit(self._mempool, self._mempool_block, txs)
+    def on_check_tx_batch(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+        txs = [request.tx for request in requests if request.type == abci.CheckTxType.NEW]
+        with self._mempool_lock:
+            self._signatures.submit(self._mempool, self._mempool_block, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
-        if request.type == RECHECK_MANY:
-            return self._recheck(request.tx)
-        raw = request.tx
-        while self._batches and not app.RULES.is_verified(raw):
-            self._wait(self._batches.popleft())
+        self._signatures.wait_for(request.tx)
         with self._mempool_lock:
-            return make_check_result(self._check(raw))
-
-    def _recheck(self, joined: bytes) -> abci.ResponseCheckTx:
-        """The answers about transactions that come together, each behind its length, as they do."""
-        try:
-            txs = list(FrameReader(len(joined)).feed(joined))
-        except FramingError as error:
-            return make_check_result(reject(ChainError(SdkError.TX_PARSE, str(error))))
-        with self._mempool_lock:
-            answers = [encode_check_result(self._check(raw)) for raw in txs]
-        return abci.ResponseCheckTx(data=b"".join(answers))
-
-    def _check(self, raw: bytes) -> TxResult:
-        result = app.check_tx(self._mempool, self._mempool_block, raw)
-        if not result.code:
-            self._passed.append(raw)
-        return result
+            result = app.check_tx(self._mempool, self._mempool_block, request.tx)
+            if not result.code:
+                self._passed.append(request.tx)
+        return make_check_result(result)
 
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal
@@ -145,7 +120,7 @@ class EnergyApplication(Application):
         # A proposer has to vote on its own proposal as well, which it has just checked.
         good = (request.height, txs) == self._prepared
         if not good:
-            self._check_ahead(block, txs)
+            self._signatures.verify(CacheStore(self._state.reader), block, txs)
             good = app.process_proposal(self._state.reader, block, txs)
             if good:
                 self._optimistic.begin(self._state.reader, block, txs)
@@ -159,7 +134,7 @@ class EnergyApplication(Application):
         txs = list(request.txs)
         result = self._optimistic.take(self._state.reader, block, txs)
         if result is None:
-            self._check_ahead(block, txs)
+            self._signatures.verify(CacheStore(self._state.reader), block, txs)
             result = app.finalize_block(self._state.reader, block, txs)
         self._note_results(request.height, result.tx_results)
         evidence = [make_misbehavior_event(found) for found in request.misbehavior]
@@ -228,21 +203,6 @@ class EnergyApplication(Application):
             log=refusal.log,
             height=self._state.committed.height,
         )
-
-    def _check_ahead(self, block: BlockInfo, txs: Sequence[bytes]) -> None:
-        """Has the signatures checked that have not been; a block from elsewhere has many."""
-        for batch in self._submit(CacheStore(self._state.reader), block, txs):
-            self._wait(batch)
-
-    def _submit(self, store: CacheStore, block: BlockInfo, txs: Sequence[bytes]) -> list[Batch]:
-        if self._worker is None:
-            return []
-        found = (app.find_signer_data(store, block, raw) for raw in txs)
-        return self._worker.submit(claim for claim in found if claim is not None)
-
-    def _wait(self, batch: Batch) -> None:
-        assert self._worker is not None
-        self._worker.wait(batch)
 
     def _reset_mempool(self) -> None:
         committed = self._state.committed

@@ -80,19 +80,6 @@ def make_check_result(result: TxResult) -> abci.ResponseCheckTx:
     )
 
 
-def encode_check_result(result: TxResult) -> bytes:
-    """The same as bytes, behind their length."""
-    return _encode_check_result(
-        result.code, result.log, result.gas_wanted, result.gas_used, result.codespace
-    )
-
-
-@lru_cache(_CACHED_OUTCOMES)
-def _encode_check_result(*outcome: Any) -> bytes:
-    content = _make_check_result(*outcome).SerializeToString()
-    return write_varint(len(content)) + content
-
-
 @lru_cache(_CACHED_OUTCOMES)
 def _make_check_result(
     code: int, log: str, gas_wanted: int, gas_used: int, codespace: str

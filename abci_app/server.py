@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Self
 
 from abci_app.application import Application, OperatorError
-from abci_app.dispatch import CallFailed, Dispatcher, Question, make_exception_reply
+from abci_app.dispatch import CallFailed, Dispatcher, Request, make_exception_reply
 from abci_app.framing import FrameReader, FramingError
 from abci_app.listener import AddressInUse, Listener, ListenError, open_listener
 
@@ -33,11 +33,11 @@ __all__ = ["AddressInUse", "Application", "ListenError", "Server"]
 log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-# CometBFT opens four; the rest is room for reconnects and for tools.
+# CometBFT opens four; the others are for reconnects and tools.
 MAX_CONNECTIONS = 16
-# How much is taken from a connection at once.
+# Max bytes read from a connection at once.
 RECEIVE_BYTES = 256 * 1024
-# Replies that are waiting are sent at the latest when they reach this size.
+# Max size of the replies that wait to be sent together.
 SEND_BYTES = 1024 * 1024
 # How long to wait before accepting again when the machine has run out of file descriptors.
 ACCEPT_PAUSE_S = 0.1
@@ -49,15 +49,15 @@ SWITCH_INTERVAL_S = 0.001
 # through all transactions that wait again and again: it is told to look when there are more new
 # objects than these have.
 GARBAGE_THRESHOLDS = (400_000, 20, 50)
-# How long a refused peer may take to read why.
+# How long a peer whose connection is rejected has to read why.
 LINGER_S = 5.0
 
 
-class Arrival(NamedTuple):
-    """What a peer has sent at once: its questions, and the fault behind them that ends it."""
+class RequestBatch(NamedTuple):
+    """Requests that have arrived together, and the error behind them that ends the connection."""
 
-    questions: list[Question]
-    fault: FramingError | None
+    requests: list[Request]
+    error: FramingError | None
 
 
 class Server:
@@ -65,7 +65,7 @@ class Server:
 
     `on_failure` is called with the name of the call and the exception when the application has
     raised; it is the place to stop the process. Frames over `max_frame_bytes` and connections
-    over `max_connections` are refused.
+    over `max_connections` are rejected.
 
         with Server(application, "unix:///run/blockenergy.sock"):
             stop_requested.wait()
@@ -147,7 +147,7 @@ class Server:
                 self._stopping.wait(ACCEPT_PAUSE_S)
 
     def _start_connection(self, connection: socket.socket) -> None:
-        """Gives a connection its thread, or refuses it when there are too many."""
+        """Gives a connection its thread, or rejects it when there are too many."""
         with self._lock:
             if len(self._connections) < self._max_connections:
                 self._accepted += 1
@@ -160,7 +160,7 @@ class Server:
                 thread.start()
                 self._connections[connection] = thread
                 return
-        log.warning("refused a connection: %d are open", self._max_connections)
+        log.warning("rejected a connection: %d are open", self._max_connections)
         text = f"This node already has {self._max_connections} ABCI connections, its limit."
         with connection, contextlib.suppress(OSError):
             connection.send(make_exception_reply(text))
@@ -180,10 +180,10 @@ class Server:
         """Answers all that arrives; the replies to what arrived together are sent together."""
         replies = bytearray()
         try:
-            for arrival in self._read_arrivals(connection):
-                self._answer_arrival(connection, arrival, replies)
+            for batch in self._read_batches(connection):
+                self._answer_batch(connection, batch, replies)
         except (FramingError, CallFailed) as error:
-            self._refuse(connection, replies, error)
+            self._reject(connection, replies, error)
             # Closing a TCP connection with unread bytes would also throw away the reply that is
             # on its way to the peer.
             discard(connection, LINGER_S)
@@ -191,53 +191,53 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def _read_arrivals(self, connection: socket.socket) -> Iterator[Arrival]:
-        """What arrives until the peer ends or the server stops, each part announced.
+    def _read_batches(self, connection: socket.socket) -> Iterator[RequestBatch]:
+        """What arrives until the peer ends or the server stops.
 
-        A part is given out when the next one is announced as well or has not come yet: while its
-        answers wait for what the application has others do, these have the next part to do.
+        Yields a batch once its successor has been announced too or none is pending, so that what
+        the application does ahead never runs dry while it answers.
         """
         reader = FrameReader(self._max_frame_bytes)
-        waiting: Arrival | None = None
-        while not self._stopping.is_set() and (waiting is None or waiting.fault is None):
+        waiting: RequestBatch | None = None
+        while not self._stopping.is_set() and (waiting is None or waiting.error is None):
             chunk = receive(connection, wait=waiting is None)
             if chunk == b"":
                 break
-            arrival = self._read_frames(reader.feed(chunk)) if chunk else None
-            if arrival is not None:
-                self._dispatcher.announce(arrival.questions)
+            batch = self._decode_frames(reader.feed(chunk)) if chunk else None
+            if batch is not None:
+                self._dispatcher.announce(batch.requests)
             if waiting is not None:
                 yield waiting
-            waiting = arrival
+            waiting = batch
         if waiting is not None:
             yield waiting
 
-    def _read_frames(self, frames: Iterable[bytes]) -> Arrival:
-        """What the frames ask, and the fault behind the last that can be read."""
-        questions: list[Question] = []
+    def _decode_frames(self, frames: Iterable[bytes]) -> RequestBatch:
+        """The requests in frames, up to the first that cannot be decoded."""
+        requests: list[Request] = []
         try:
             for frame in frames:
-                questions.append(self._dispatcher.read(frame))  # noqa: PERF401 - kept on a fault
-        except FramingError as fault:
-            return Arrival(questions, fault)
-        return Arrival(questions, None)
+                requests.append(self._dispatcher.decode(frame))  # noqa: PERF401 - kept on an error
+        except FramingError as error:
+            return RequestBatch(requests, error)
+        return RequestBatch(requests, None)
 
-    def _answer_arrival(
-        self, connection: socket.socket, arrival: Arrival, replies: bytearray
+    def _answer_batch(
+        self, connection: socket.socket, batch: RequestBatch, replies: bytearray
     ) -> None:
-        """Answers questions; on an error, `replies` has the answers that were not sent yet."""
-        for question in arrival.questions:
-            replies += self._dispatcher.answer(question)
+        """Answers requests; on an error, `replies` has the replies that were not sent yet."""
+        for request in batch.requests:
+            replies += self._dispatcher.answer(request)
             if len(replies) >= SEND_BYTES:
                 connection.sendall(replies)
                 replies.clear()
-        if arrival.fault is not None:
-            raise arrival.fault
+        if batch.error is not None:
+            raise batch.error
         if replies:
             connection.sendall(replies)
             replies.clear()
 
-    def _refuse(
+    def _reject(
         self, connection: socket.socket, replies: bytearray, error: FramingError | CallFailed
     ) -> None:
         """Sends the replies so far and the reason why there will be no more."""

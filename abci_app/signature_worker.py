@@ -1,11 +1,11 @@
-"""Checks signatures ahead of time, in a process of its own.
+"""Verifies signatures ahead of time, in a process of its own.
 
 A signature takes a third of the time of a transaction, and Python computes on one core at a time:
-while this process checks, the node executes. It promises that nothing depends on it: a signature
-that it has not found good, for whatever reason, is checked again where the rules ask for it, so a
+while this process verifies, the node executes. It promises that nothing depends on it: a signature
+that it has not found good, for whatever reason, is verified again where the rules need it, so a
 worker that is slow or gone costs time and changes no answer.
 
-    python -m abci_app.signature_worker        the other end: jobs come on standard input
+    python -m abci_app.signature_worker        the worker itself: tasks come on standard input
 """
 
 from __future__ import annotations
@@ -32,39 +32,42 @@ from chain.runtime.signatures import (
 )
 from chain.runtime.tx import DecodedTx, SignerData, compute_digest
 
-# In front of the jobs of a batch: how many there are.
+# In front of the tasks of a batch: how many there are.
 COUNT_BYTES = 4
-JOB_BYTES = SECP256K1_KEY_BYTES + DIGEST_BYTES + SECP256K1_SIGNATURE_BYTES
+TASK_BYTES = SECP256K1_KEY_BYTES + DIGEST_BYTES + SECP256K1_SIGNATURE_BYTES
 GOOD = 1
-# Jobs that are sent together: few enough that the answer to the first is not long in coming.
+# Max tasks in a batch: few enough that the first is answered soon.
 BATCH_MAX = 64
-# For fewer, asking takes longer than checking.
+# Min tasks in a batch: to send fewer takes longer than to verify them.
 BATCH_MIN = 4
-# The library lets go of the interpreter while it checks: a thread for each core is at work.
+# The library releases the interpreter while it verifies, so that a thread for each core helps.
 THREADS_MAX = 8
-# So many batches are taken in before the first of them is answered.
+# Max batches that the worker reads before the first of them is answered.
 BATCHES_AHEAD_MAX = 256
-# After this the node no longer waits for an answer: a batch takes milliseconds.
+# How long the node waits for a batch, which takes milliseconds.
 REPLY_DEADLINE_S = 30.0
-# How long a worker may take to end when it has nothing more to do.
+# Grace period for a worker without tasks to exit.
 END_DEADLINE_S = 10.0
 
 log = logging.getLogger(__name__)
 
+# A transaction, and what its signature has to verify against.
+SignatureTask = tuple[DecodedTx, SignerData]
+
 
 class Batch:
-    """Signatures that a worker is checking."""
+    """Signatures that a worker is verifying."""
 
-    __slots__ = ("claims", "is_settled")
+    __slots__ = ("is_done", "tasks")
 
-    def __init__(self, claims: Sequence[tuple[DecodedTx, SignerData]]) -> None:
-        self.claims = claims
-        self.is_settled = False
+    def __init__(self, tasks: Sequence[SignatureTask]) -> None:
+        self.tasks = tasks
+        self.is_done = False
 
 
 class SignatureWorker:
-    """A process that checks signatures; any thread may submit and wait. OSError if there is no room
-    for another process. It ends with `close`, or with this process.
+    """A process that verifies signatures; any thread may submit and wait. It ends with `close`, or
+    with this process. Raises OSError if the machine has no memory for another process.
     """
 
     def __init__(self) -> None:
@@ -86,12 +89,12 @@ class SignatureWorker:
         """The number of the process."""
         return self._process.pid
 
-    def submit(self, claims: Iterable[tuple[DecodedTx, SignerData]]) -> list[Batch]:
-        """Has signatures checked; the batches, in their order, are to be waited for.
+    def submit(self, tasks: Iterable[SignatureTask]) -> list[Batch]:
+        """Has signatures verified; returns the batches to wait for, in their order.
 
-        What is checked first is on its way while `claims` still finds out what comes next.
+        The first is sent while `tasks` still yields the next.
         """
-        fit = (claim for claim in claims if _has_form(*claim))
+        fit = (task for task in tasks if _has_lengths(*task))
         batches: list[Batch] = []
         while len(part := list(islice(fit, BATCH_MAX))) >= BATCH_MIN and not self._is_lost:
             batches.append(Batch(part))
@@ -103,8 +106,8 @@ class SignatureWorker:
     def wait(self, batch: Batch) -> None:
         """Returns when the good signatures of a batch are noted in their transactions."""
         with self._waiting:
-            while not batch.is_settled:
-                self._settle(self._batches.popleft())
+            while not batch.is_done:
+                self._receive(self._batches.popleft())
 
     def close(self) -> None:
         """Ends the process."""
@@ -119,38 +122,38 @@ class SignatureWorker:
         self._socket.close()
 
     def _send(self, batch: Batch) -> None:
-        jobs = [
+        tasks = [
             signer_data.pub_key + compute_digest(tx, signer_data) + tx.signature
-            for tx, signer_data in batch.claims
+            for tx, signer_data in batch.tasks
         ]
         try:
-            self._socket.sendall(len(jobs).to_bytes(COUNT_BYTES, "big") + b"".join(jobs))
+            self._socket.sendall(len(tasks).to_bytes(COUNT_BYTES, "big") + b"".join(tasks))
         except OSError as error:
             self._lose(error)
 
-    def _settle(self, batch: Batch) -> None:
+    def _receive(self, batch: Batch) -> None:
         """Reads the answer to the oldest batch."""
         try:
-            answer = b"" if self._is_lost else self._replies.read(len(batch.claims))
-            if len(answer) < len(batch.claims):
+            answer = b"" if self._is_lost else self._replies.read(len(batch.tasks))
+            if len(answer) < len(batch.tasks):
                 self._lose(EOFError("it has ended"))
         except OSError as error:
             answer = b""
             self._lose(error)
-        for (tx, signer_data), result in zip(batch.claims, answer, strict=False):
+        for (tx, signer_data), result in zip(batch.tasks, answer, strict=False):
             if result == GOOD:
                 tx.verified_for = signer_data
-        batch.is_settled = True
+        batch.is_done = True
 
     def _lose(self, error: Exception) -> None:
         if not self._is_lost:
             self._is_lost = True
             self._process.kill()
-            log.warning("lost the process that checks signatures ahead, going on alone: %s", error)
+            log.warning("lost the signature process, going on alone: %s", error)
 
 
-def _has_form(tx: DecodedTx, signer_data: SignerData) -> bool:
-    """Whether a signature and its key have the lengths of a job."""
+def _has_lengths(tx: DecodedTx, signer_data: SignerData) -> bool:
+    """Whether a signature and its key have the lengths of a task."""
     key_fits = len(signer_data.pub_key) == SECP256K1_KEY_BYTES
     return key_fits and len(tx.signature) == SECP256K1_SIGNATURE_BYTES
 
@@ -168,41 +171,40 @@ def main() -> None:
     ):
         sender = threading.Thread(target=send_results, args=(connection, results))
         sender.start()
-        for jobs in read_batches(connection):
-            results.put(pool.submit(check_jobs, jobs))
+        for tasks in read_batches(connection):
+            results.put(pool.submit(verify_tasks, tasks))
         results.put(None)
         sender.join()
 
 
 def read_batches(connection: socket.socket) -> Iterator[bytes]:
-    """The jobs of each batch. A node that was killed leaves half a batch, which is none."""
+    """The tasks of each batch. An incomplete batch of a node that was killed is dropped."""
     with connection.makefile("rb") as requests, suppress(OSError):
         while len(head := requests.read(COUNT_BYTES)) == COUNT_BYTES:
-            size = int.from_bytes(head, "big") * JOB_BYTES
-            jobs = requests.read(size)
-            if len(jobs) < size:
+            size = int.from_bytes(head, "big") * TASK_BYTES
+            tasks = requests.read(size)
+            if len(tasks) < size:
                 break
-            yield jobs
+            yield tasks
 
 
 def send_results(connection: socket.socket, results: Queue[Future[bytes] | None]) -> None:
-    """Sends results until there are no more, or nobody who hears them."""
+    """Sends results until there are no more; after the node has gone, they are dropped."""
     while (result := results.get()) is not None:
-        # With nobody there, reading ends as well, and what is left is taken off the queue.
         with suppress(OSError):
             connection.sendall(result.result())
 
 
-def check_jobs(jobs: bytes) -> bytes:
-    """A byte for each job: 1 if its signature is good, else 0."""
+def verify_tasks(tasks: bytes) -> bytes:
+    """A byte for each task: 1 if its signature is good, else 0."""
     end_of_key = SECP256K1_KEY_BYTES
     end_of_digest = end_of_key + DIGEST_BYTES
     results = bytearray()
-    for first in range(0, len(jobs), JOB_BYTES):
-        job = jobs[first : first + JOB_BYTES]
+    for first in range(0, len(tasks), TASK_BYTES):
+        task = tasks[first : first + TASK_BYTES]
         results.append(
             verify_secp256k1_digest(
-                job[:end_of_key], job[end_of_key:end_of_digest], job[end_of_digest:]
+                task[:end_of_key], task[end_of_key:end_of_digest], task[end_of_digest:]
             )
         )
     return bytes(results)

@@ -1,8 +1,8 @@
 """The rules that run most, compiled from their own sources where this machine can.
 
 Promise: what runs is the same program. mypyc makes a C extension of each module that `FILES` names;
-the sources stay the only definition, and tests compare the two. What `NATIVE` names is C code that
-is compared with its definition in Python in the same way. Without a C compiler or Python's
+the sources stay the only definition, and tests compare the two. Beside them `NATIVE` names C code,
+which is compared with its definition in Python in the same way. Without a C compiler or Python's
 headers the sources themselves run, a quarter slower.
 
 `python -m node_config.compiled` builds what is missing and prints the folder, where processes of a
@@ -36,7 +36,7 @@ FILES = (
     *("abci_app/history.py", "abci_app/snapshot.py"),
 )
 # What is written in C because nothing else makes it fast. Its definition is in Python all the same.
-NATIVE = ("chain/runtime/merkle_native.c", "chain/runtime/strict_native.c")
+NATIVE = "chain/runtime/native/*.c"
 # A package itself only names what is in it, and the errors of a module come from its definitions
 # when it is imported.
 EXCEPT = ("__init__.py", "error_codes.py")
@@ -53,6 +53,11 @@ def list_sources(root: Path = ROOT) -> list[str]:
     """The files that are compiled, relative to the checkout."""
     found = sorted(path for pattern in FILES for path in root.glob(pattern))
     return [str(path.relative_to(root)) for path in found if path.name not in EXCEPT]
+
+
+def list_native(root: Path = ROOT) -> list[str]:
+    """The files in C, relative to the checkout."""
+    return [str(path.relative_to(root)) for path in sorted(root.glob(NATIVE))]
 
 
 def find_obstacle() -> str:
@@ -76,7 +81,7 @@ def make_extensions() -> list[Any]:
     extensions: list[Any] = mypycify(list_sources(Path.cwd()), opt_level="2", debug_level="0")
     native = [
         Extension(path.removesuffix(".c").replace("/", "."), [path], extra_compile_args=["-O3"])
-        for path in NATIVE
+        for path in list_native(Path.cwd())
     ]
     return extensions + native
 
@@ -92,7 +97,7 @@ def get_folder() -> Path:
     """Where the compiled rules of these sources lie or would lie."""
     digest = hashlib.sha256()
     sources = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-    for path in [*sources, *(ROOT / path for path in NATIVE), Path(__file__)]:
+    for path in [*sources, *(ROOT / path for path in list_native()), Path(__file__)]:
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     return get_cache_folder() / f"rules{suffix}" / digest.hexdigest()[:16]

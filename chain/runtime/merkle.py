@@ -34,20 +34,13 @@ from chain.runtime.merkle_top import (
     locate_in_row,
     make_node,
 )
-
-try:
-    # The same functions in C (merkle_native.c), where they were built and the processor has what
-    # they need.
-    from chain.runtime.merkle_native import (
-        build_change,
-        hash_buckets,
-        hash_nodes,
-        list_parents,
-        locate_buckets,
-    )
-except ImportError:
-    from chain.runtime.merkle_bucket import build_change
-    from chain.runtime.merkle_nodes import hash_buckets, hash_nodes, list_parents, locate_buckets
+from chain.runtime.native import (
+    build_change,
+    hash_buckets,
+    hash_nodes,
+    list_parents,
+    locate_buckets,
+)
 
 # More leaves in a bucket save memory and cost time: with one, a leaf takes a third more memory and
 # a change a tenth less time; with four, a seventh less and a seventh more.

@@ -21,11 +21,7 @@ from chain.runtime.merkle_bucket import (
 )
 from chain.runtime.merkle_hash import EMPTY_HASH, Step, compute_path
 from chain.runtime.merkle_nodes import set_kind
-
-try:
-    from chain.runtime.merkle_native import hash_nodes, list_parents
-except ImportError:
-    from chain.runtime.merkle_nodes import hash_nodes, list_parents
+from chain.runtime.native import hash_nodes, list_parents
 
 # Deeper makes proofs cheaper, of old heights above all, and more to write down with each block.
 ROW_DEPTH = 10

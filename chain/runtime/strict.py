@@ -4,7 +4,7 @@ Everything is rejected that re-encodes to other bytes: unknown fields, fields gi
 order, defaults that are written, and numbers written longer than necessary.
 
 `decode_by_definition` and `read_by_definition` say what is right. Where it was built,
-strict_native.c recognizes the canonical encoding in one pass; where it is unsure, the definition
+native/strict.c recognizes the canonical encoding in one pass; where it is unsure, the definition
 decides.
 """
 
@@ -20,14 +20,9 @@ from google.protobuf.message import Message
 
 from chain.runtime import codec
 from chain.runtime.codec import EncodingError, M
+from chain.runtime.native import strict_functions
 
-native: Any
-try:
-    from chain.runtime import strict_native as native
-except ImportError:
-    native = None
-
-# Types of fields as strict_native.c numbers them. A type that is not here has no layout, nor has a
+# Types of fields as native/strict.c numbers them. A type that is not here has no layout, nor has a
 # message with a field of such a type.
 _UINT64, _UINT32, _INT64, _INT32, _BOOL, _STRING, _BYTES, _MESSAGE = range(8)
 _KINDS = {
@@ -50,7 +45,7 @@ class NoLayoutError(Exception):
 def decode(message_type: type[M], data: bytes) -> M:
     """A message; raises EncodingError unless the bytes are its canonical encoding."""
     layout = _find_layout(cast("Any", message_type))
-    if layout is None or not native.is_plain(layout, data):
+    if layout is None or not strict_functions.is_plain(layout, data):
         return decode_by_definition(message_type, data)
     return codec.decode(message_type, data)
 
@@ -62,7 +57,7 @@ def read(message_type: type[Message], data: bytes) -> tuple[Any, ...]:
     tuple of its values. Raises EncodingError unless the bytes are the canonical encoding.
     """
     layout = _find_layout(cast("Any", message_type))
-    values = None if layout is None else native.read_plain(layout, data)
+    values = None if layout is None else strict_functions.read_plain(layout, data)
     return read_by_definition(message_type, data) if values is None else values
 
 
@@ -102,16 +97,16 @@ def _get_value(message: Message, field: FieldDescriptor) -> Any:
 @cache
 def _find_layout(message_type: Any) -> object | None:
     """How the native functions know a message type; None if they do not."""
-    if native is None:
+    if strict_functions is None:
         return None
     try:
-        return make_layout(native, message_type.DESCRIPTOR)
+        return make_layout(strict_functions, message_type.DESCRIPTOR)
     except NoLayoutError:
         return None
 
 
 def make_layout(functions: Any, descriptor: Any, outer: tuple[str, ...] = ()) -> object:
-    """The layout of a message type for the functions of strict_native.c; NoLayoutError if they
+    """The layout of a message type for the functions of native/strict.c; NoLayoutError if they
     cannot read it. `outer` are the types around it.
     """
     names = (*outer, descriptor.full_name)

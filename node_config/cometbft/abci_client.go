@@ -17,10 +17,9 @@ import (
 )
 
 const (
-	// So many requests may wait to be sent; then their callers wait.
+	// Max requests waiting to be sent; further callers wait.
 	queueMax = 10_000
-	// So many batches may be sent and not answered. Two: while the application works on one, the
-	// next is there already, and what comes meanwhile gathers for the one after it.
+	// Max batches in flight: one executing, one queued. What comes meanwhile gathers for the next.
 	batchesMax = 2
 	// Between two attempts to reach the application.
 	dialPause  = time.Second
@@ -44,19 +43,16 @@ type client struct {
 	// Waiting to be sent.
 	queue []*abcicli.ReqRes
 	// Sent and not answered, and how many ends of batches are among them.
-	sent    []exchange
+	sent    []sentRequest
 	batches int
-	// Whether the application knows requests for many transactions, until it shows that it does not.
-	knowsMany bool
 	// Called with every answer.
 	callback abcicli.Callback
 	stopped  bool
 	err      error
 }
 
-// exchange is one message on the wire and those who wait for its answer.
-type exchange struct {
-	requests  []*abcicli.ReqRes
+type sentRequest struct {
+	*abcicli.ReqRes
 	endsBatch bool
 }
 
@@ -64,7 +60,7 @@ type clientCreator struct{ address string }
 
 // NewABCIClient makes the client of one of CometBFT's four connections.
 func (creator clientCreator) NewABCIClient() (abcicli.Client, error) {
-	c := &client{address: creator.address, knowsMany: true}
+	c := &client{address: creator.address}
 	c.changed.L = &c.mtx
 	c.BaseService = *service.NewBaseService(nil, "abciClient", c)
 	return c, nil
@@ -92,14 +88,15 @@ func (c *client) OnStop() {
 		c.conn.Close()
 	}
 	c.mtx.Lock()
-	waiting := append(c.sent, exchange{requests: c.queue})
+	sent, queue := c.sent, c.queue
 	c.stopped, c.sent, c.queue = true, nil, nil
 	c.changed.Broadcast()
 	c.mtx.Unlock()
-	for _, one := range waiting {
-		for _, request := range one.requests {
-			request.Done()
-		}
+	for _, request := range sent {
+		request.Done()
+	}
+	for _, request := range queue {
+		request.Done()
 	}
 }
 
@@ -153,7 +150,7 @@ func (c *client) enqueue(request *types.Request) *abcicli.ReqRes {
 }
 
 // takeBatch waits for requests and for their turn; nil when the client has stopped.
-func (c *client) takeBatch() []exchange {
+func (c *client) takeBatch() []*abcicli.ReqRes {
 	c.mtx.Lock()
 	defer c.mtx.Unlock()
 	for (len(c.queue) == 0 || c.batches >= batchesMax) && !c.stopped {
@@ -162,14 +159,14 @@ func (c *client) takeBatch() []exchange {
 	if c.stopped {
 		return nil
 	}
-	requests := c.queue
+	batch := c.queue
 	c.queue = nil
-	if requests[len(requests)-1].Request.GetFlush() == nil {
-		requests = append(requests, abcicli.NewReqRes(types.ToRequestFlush()))
+	if batch[len(batch)-1].Request.GetFlush() == nil {
+		batch = append(batch, abcicli.NewReqRes(types.ToRequestFlush()))
 	}
-	batch := group(requests, c.knowsMany)
-	batch[len(batch)-1].endsBatch = true
-	c.sent = append(c.sent, batch...)
+	for i, request := range batch {
+		c.sent = append(c.sent, sentRequest{request, i == len(batch)-1})
+	}
 	c.batches++
 	c.changed.Broadcast()
 	return batch
@@ -183,9 +180,9 @@ func (c *client) sendAll() error {
 			return nil
 		}
 		buffer = buffer[:0]
-		for _, one := range batch {
+		for _, entry := range batch {
 			var err error
-			if buffer, err = appendMessage(buffer, one.message()); err != nil {
+			if buffer, err = appendMessage(buffer, entry.Request); err != nil {
 				return err
 			}
 		}
@@ -239,32 +236,23 @@ func (c *client) answer(response *types.Response) error {
 		c.mtx.Unlock()
 		return fmt.Errorf("the application sends %T, and nothing was asked", response.Value)
 	}
-	one, callback := c.sent[0], c.callback
-	request := one.requests[0].Request
-	if !isAnswer(request, response) {
+	entry, callback := c.sent[0], c.callback
+	if !isAnswer(entry.Request, response) {
 		c.mtx.Unlock()
-		return fmt.Errorf("the application answers %T with %T", request.Value, response.Value)
+		return fmt.Errorf("the application answers %T with %T", entry.Request.Value, response.Value)
 	}
 	c.sent = c.sent[1:]
-	if one.endsBatch {
+	if entry.endsBatch {
 		c.batches--
 		c.changed.Broadcast()
 	}
 	c.mtx.Unlock()
-	responses, isKnown := one.split(response)
-	if !isKnown {
-		c.mtx.Lock()
-		c.knowsMany = false
-		c.mtx.Unlock()
+	entry.Response = response
+	entry.Done()
+	if callback != nil {
+		callback(entry.Request, entry.Response)
 	}
-	for i, entry := range one.requests {
-		entry.Response = responses[i]
-		entry.Done()
-		if callback != nil {
-			callback(entry.Request, entry.Response)
-		}
-		entry.InvokeCallback()
-	}
+	entry.InvokeCallback()
 	return nil
 }
 

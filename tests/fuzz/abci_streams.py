@@ -95,7 +95,7 @@ class AbciStreams:
         replies: list[bytes] = []
         try:
             for frame in frames:
-                replies.append(self._dispatcher.answer(self._dispatcher.read(frame)))
+                replies.append(self._dispatcher.answer(self._dispatcher.decode(frame)))
                 _require_fitting(frame, replies[-1])
         except FramingError as error:
             return [*replies, _refuse(str(error))], "rejected abci not a request"

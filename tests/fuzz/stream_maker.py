@@ -7,8 +7,8 @@ from random import Random
 
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.framing import encode_uvarint
 from chain import app
+from chain.runtime.codec import write_varint
 from tests.fuzz import wire
 from tests.fuzz.pools import Pools, fill
 from tests.fuzz.street import Street
@@ -52,7 +52,7 @@ class StreamMaker:
         length = len(payload)
         if kind == 0:
             wrong = random.choice((length + 1, max(0, length - 1), 0, length * 2, *wire.NUMBERS))
-            written[place] = encode_uvarint(wrong) + payload
+            written[place] = write_varint(wrong) + payload
         elif kind == 1:
             written[place] = wire.write_varint(length, random.choice((1, 2, 7, 8, 9, 30))) + payload
         elif kind == 2:
@@ -102,4 +102,4 @@ def _make_app_state(random: Random) -> bytes:
 
 
 def _frame(payload: bytes) -> bytes:
-    return encode_uvarint(len(payload)) + payload
+    return write_varint(len(payload)) + payload

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,6 @@ import pytest
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.dispatch import frame_reply
-from abci_app.framing import FrameReader, encode_uvarint
-from abci_app.node import RECHECK_MANY
 from abci_app.server import Server
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from tests.node.toy import KeyValueApplication
@@ -193,11 +191,11 @@ ODD = {b"%d" % number for number in range(1, 60, 2)}
 
 
 class Slow(KeyValueApplication):
-    """Takes three transactions into a block, so that others wait, and notes the rechecks."""
+    """Takes three transactions into a block, so that others wait; rechecks reject odd keys."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rechecked: list[list[bytes]] = []
+        self.rejected: set[bytes] = set()
 
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal
@@ -205,30 +203,15 @@ class Slow(KeyValueApplication):
         return abci.ResponsePrepareProposal(txs=request.txs[:3])
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
-        if request.type == RECHECK_MANY:
-            self.rechecked.append(list(FrameReader(1 << 20).feed(request.tx)))
-            return self.recheck(self.rechecked[-1])
+        key = request.tx.split(b"=")[0]
+        if request.type == abci.CheckTxType.RECHECK and key in ODD:
+            self.rejected.add(key)
+            return abci.ResponseCheckTx(code=1)
         return super().check_tx(request)
 
-    def recheck(self, txs: Sequence[bytes]) -> abci.ResponseCheckTx:
-        """Lets everything wait on but what has an odd key."""
-        answers = [abci.ResponseCheckTx(code=int(tx.split(b"=")[0]) % 2) for tx in txs]
-        framed = [encode_uvarint(a.ByteSize()) + a.SerializeToString() for a in answers]
-        return abci.ResponseCheckTx(data=b"".join(framed))
 
-
-class Unaware(Slow):
-    """Knows nothing of rechecks of many transactions."""
-
-    def recheck(self, txs: Sequence[bytes]) -> abci.ResponseCheckTx:
-        return abci.ResponseCheckTx(code=1, log="write key=value")
-
-
-@pytest.mark.parametrize("kind", [Slow, Unaware])
-def test_waiting_transactions_are_rechecked_together(
-    cometbft: Path, home: Path, tmp_path: Path, kind: type[Slow]
-) -> None:
-    application = kind()
+def test_each_recheck_has_its_own_answer(cometbft: Path, home: Path, tmp_path: Path) -> None:
+    application = Slow()
     with (
         Server(application, f"unix://{tmp_path}/abci.sock") as server,
         run_node(cometbft, home, server) as node,
@@ -240,16 +223,11 @@ def test_waiting_transactions_are_rechecked_together(
         while b"58" not in application.pairs or node.call("num_unconfirmed_txs")["total"] != "0":
             assert time.monotonic() < end_s, len(application.pairs)
             time.sleep(0.05)
-    assert len(application.rechecked[0]) > 1
-    if kind is Unaware:
-        # It is asked once, and everything waits on; then it is asked about each.
-        assert len(application.rechecked) == 1
-        assert len(application.pairs) == 60
-    else:
-        # What it refuses waits no more and is in no block.
-        refused = {tx.split(b"=")[0] for txs in application.rechecked for tx in txs} & ODD
-        assert refused
-        assert not refused & application.pairs.keys()
+    # What is rejected waits no more and is in no block; everything else is.
+    assert application.rejected
+    assert (
+        application.pairs.keys() == {b"%d" % number for number in range(60)} - application.rejected
+    )
 
 
 def test_an_answer_to_another_question_stops_the_node(

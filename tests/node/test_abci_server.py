@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.framing import encode_uvarint
 from abci_app.server import SWITCH_INTERVAL_S, AddressInUse, Server
+from chain.runtime.codec import write_varint
 from tests.node.toy import Client, KeyValueApplication, frame_request
 
 DEADLINE_S = 20.0
@@ -174,7 +174,7 @@ def test_a_thread_that_computes_gives_way_quickly(server: Server) -> None:
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (encode_uvarint(8_000_001), "over the limit of 8000000"),
+        (write_varint(8_000_001), "over the limit of 8000000"),
         (b"\xff" * 11, "not an unsigned 64-bit varint"),
         (b"\x03\xff\xff\xff", "not an ABCI request"),
         (b"\x00", "names no call"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,9 @@ from blockenergy.market.v1.query_pb2 import (
 from cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.framing import FrameReader, encode_uvarint
-from abci_app.node import RECHECK_MANY
 from chain.bank.state import BALANCES
 from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.collections import GenesisError
-from chain.runtime.errors import SdkError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 from tests.node.driven_node import ANNA, BEN, CHAIN_ID, TIME_S, Node, pay, place_order
 from tests.support.cast import wallet
@@ -174,32 +170,10 @@ def test_proofs_wait_for_the_commit(node: Node) -> None:
     assert "ask again" in refused.log
 
 
-class TestRecheckOfManyTransactions:
-    def recheck(self, node: Node, txs: Sequence[bytes]) -> abci.ResponseCheckTx:
-        joined = b"".join(encode_uvarint(len(tx)) + tx for tx in txs)
-        return node.app.check_tx(abci.RequestCheckTx(tx=joined, type=RECHECK_MANY))
-
-    def test_it_is_answered_as_one_by_one(self, tmp_path: Path) -> None:
-        # Two are in the block that came between, one is out of order, one is none.
-        waiting = [pay(2), pay(3), b"", pay(5), b"noise" * 40, pay(4)]
-        answers = []
-        for number in range(2):
-            node = Node(tmp_path / f"state-{number}")
-            node.begin()
-            node.block(2, [pay(0), pay(1)])
-            if number:
-                frames = FrameReader(1 << 20).feed(self.recheck(node, waiting).data)
-                answers.append([abci.ResponseCheckTx.FromString(frame) for frame in frames])
-            else:
-                answers.append([node.check(tx) for tx in waiting])
-            # What was admitted is what the next proposal has.
-            assert node.app._get_passed(9, 3) == [pay(2), pay(3), pay(4)]
-            node.stop()
-        assert answers[0] == answers[1]
-        assert [answer.code for answer in answers[0]].count(0) == 3
-
-    def test_what_is_not_many_transactions_is_refused(self, node: Node) -> None:
-        request = abci.RequestCheckTx(tx=b"\xff" * 12, type=RECHECK_MANY)
-        answer = node.app.check_tx(request)
-        assert answer.code == SdkError.TX_PARSE.code
-        assert not answer.data
+def test_what_passes_the_recheck_is_what_the_next_proposal_has(node: Node) -> None:
+    node.block(2, [pay(0), pay(1)])
+    # One is out of order, two are none.
+    waiting = [pay(2), pay(3), b"", pay(5), b"noise" * 40, pay(4)]
+    codes = [node.check(tx, recheck=True).code for tx in waiting]
+    assert [code == 0 for code in codes] == [True, True, False, False, False, True]
+    assert node.app._get_passed(9, 3) == [pay(2), pay(3), pay(4)]

@@ -15,14 +15,14 @@ import pytest
 from cosmos.tx.v1beta1 import tx_pb2
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.signature_worker import JOB_BYTES, SignatureWorker, check_jobs
+from abci_app.signature_worker import TASK_BYTES, SignatureWorker, verify_tasks
 from chain import app
 from chain.runtime.tx import DecodedTx, SignerData, compute_digest, decode
 from node_config.localnet.process import make_environment
 from tests.node.driven_node import ANNA, CHAIN_ID, Node, account_number, pay
 from tests.support.transactions import flip_s
 
-PURPOSE = SignerData(CHAIN_ID, account_number("anna"), ANNA.pub_key)
+SIGNER_DATA = SignerData(CHAIN_ID, account_number("anna"), ANNA.pub_key)
 DEADLINE_S = 20.0
 
 
@@ -33,8 +33,8 @@ def spoiled(raw: bytes) -> bytes:
     return tx.SerializeToString(deterministic=True)
 
 
-def claims(raws: Sequence[bytes]) -> list[tuple[DecodedTx, SignerData]]:
-    return [(decode(raw, app.RULES.handlers), PURPOSE) for raw in raws]
+def make_tasks(raws: Sequence[bytes]) -> list[tuple[DecodedTx, SignerData]]:
+    return [(decode(raw, app.RULES.handlers), SIGNER_DATA) for raw in raws]
 
 
 def is_running(pid: int) -> bool:
@@ -59,10 +59,10 @@ def worker() -> Iterator[SignatureWorker]:
         yield worker
 
 
-def test_each_job_has_its_own_answer() -> None:
+def test_each_task_has_its_own_answer() -> None:
     tx = decode(pay(0), app.RULES.handlers)
-    digest = compute_digest(tx, PURPOSE)
-    jobs = [
+    digest = compute_digest(tx, SIGNER_DATA)
+    tasks = [
         ANNA.pub_key + digest + tx.signature,
         ANNA.pub_key + bytes(32) + tx.signature,
         ANNA.pub_key + digest + flip_s(tx.signature),
@@ -70,31 +70,33 @@ def test_each_job_has_its_own_answer() -> None:
         ANNA.pub_key + digest + bytes(64),
         ANNA.pub_key + digest + tx.signature,
     ]
-    assert {len(job) for job in jobs} == {JOB_BYTES}
-    assert check_jobs(b"".join(jobs)) == bytes([1, 0, 0, 0, 0, 1])
+    assert {len(task) for task in tasks} == {TASK_BYTES}
+    assert verify_tasks(b"".join(tasks)) == bytes([1, 0, 0, 0, 0, 1])
 
 
 def test_only_good_signatures_are_noted(worker: SignatureWorker) -> None:
     raws = [pay(number) if number % 3 else spoiled(pay(number)) for number in range(200)]
-    jobs = claims(raws)
-    batches = worker.submit(jobs)
+    tasks = make_tasks(raws)
+    batches = worker.submit(tasks)
     # Whoever waits for the last has the others as well.
     worker.wait(batches[-1])
-    for number, (tx, _) in enumerate(jobs):
-        assert tx.verified_for == (PURPOSE if number % 3 else None)
+    for number, (tx, _) in enumerate(tasks):
+        assert tx.verified_for == (SIGNER_DATA if number % 3 else None)
 
 
 def test_a_few_are_left_to_the_node(worker: SignatureWorker) -> None:
-    assert worker.submit(claims([pay(0), pay(1)])) == []
+    assert worker.submit(make_tasks([pay(0), pay(1)])) == []
 
 
-def test_what_has_not_the_form_of_a_signature_is_left_to_the_node(worker: SignatureWorker) -> None:
-    jobs = claims([pay(number) for number in range(8)])
-    jobs[3][0].signature = b"short"
-    jobs[5] = (jobs[5][0], SignerData(CHAIN_ID, PURPOSE.account_number, b""))
-    for batch in worker.submit(jobs):
+def test_what_has_another_length_is_left_to_the_node(
+    worker: SignatureWorker,
+) -> None:
+    tasks = make_tasks([pay(number) for number in range(8)])
+    tasks[3][0].signature = b"short"
+    tasks[5] = (tasks[5][0], SignerData(CHAIN_ID, SIGNER_DATA.account_number, b""))
+    for batch in worker.submit(tasks):
         worker.wait(batch)
-    assert [tx.verified_for is not None for tx, _ in jobs].count(False) == 2
+    assert [tx.verified_for is not None for tx, _ in tasks].count(False) == 2
 
 
 class TestTheAnswersAreThoseOfANodeAlone:
@@ -108,7 +110,7 @@ class TestTheAnswersAreThoseOfANodeAlone:
     def trade(self, node: Node) -> tuple[list[int], bool, list[int], bytes]:
         txs = self.offers()
         node.begin()
-        node.app.announce([abci.RequestCheckTx(tx=tx) for tx in txs])
+        node.app.on_check_tx_batch([abci.RequestCheckTx(tx=tx) for tx in txs])
         codes = [node.check(tx).code for tx in txs]
         accepted = node.accepts([tx for tx, code in zip(txs, codes, strict=True) if not code])
         executed = node.block(2, txs)
@@ -145,11 +147,11 @@ class TestTheAnswersAreThoseOfANodeAlone:
 class TestTheProcess:
     def test_it_leaves_the_end_to_the_node(self, worker: SignatureWorker) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            jobs = claims([pay(0)] * 4)
-            for batch in worker.submit(jobs):
+            tasks = make_tasks([pay(0)] * 4)
+            for batch in worker.submit(tasks):
                 worker.wait(batch)
             os.kill(worker.pid, number)
-            assert all(tx.verified_for == PURPOSE for tx, _ in jobs)
+            assert all(tx.verified_for == SIGNER_DATA for tx, _ in tasks)
 
     def test_it_ends_with_the_node(self) -> None:
         with closing(SignatureWorker()) as worker:

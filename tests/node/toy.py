@@ -11,7 +11,8 @@ from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.application import Application
-from abci_app.framing import FrameReader, encode_uvarint
+from abci_app.framing import FrameReader
+from chain.runtime.codec import write_varint
 
 MALFORMED = 1
 NOT_FOUND = 2
@@ -145,7 +146,7 @@ def frame_request(request: Message) -> bytes:
     wrapped = abci.Request()
     getattr(wrapped, get_call_name(request)).CopyFrom(request)
     payload = wrapped.SerializeToString()
-    return encode_uvarint(len(payload)) + payload
+    return write_varint(len(payload)) + payload
 
 
 def get_call_name(request: Message) -> str:

@@ -26,12 +26,12 @@ def make_request(name: str) -> bytes:
 
 def answer(application: Application, frame: bytes) -> bytes:
     dispatcher = Dispatcher(application)
-    return dispatcher.answer(dispatcher.read(frame))
+    return dispatcher.answer(dispatcher.decode(frame))
 
 
 def test_the_application_has_one_method_for_each_call_of_the_protocol() -> None:
     methods = {name for name in vars(Application) if not name.startswith("_")}
-    assert methods == {*OWN_CALLS, "announce"}
+    assert methods == {*OWN_CALLS, "on_check_tx_batch"}
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -56,18 +56,18 @@ def test_an_echo_comes_back() -> None:
     assert reply.echo.message == "Grüezi"
 
 
-def test_the_application_hears_of_all_transactions_before_it_is_asked_about_one() -> None:
+def test_the_application_is_told_of_all_transactions_before_it_is_called_for_one() -> None:
     heard: list[list[bytes]] = []
 
     class Listening(KeyValueApplication):
-        def announce(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+        def on_check_tx_batch(self, requests: Sequence[abci.RequestCheckTx]) -> None:
             heard.append([request.tx for request in requests])
 
     dispatcher = Dispatcher(Listening())
     txs = [abci.Request(check_tx=abci.RequestCheckTx(tx=tx)) for tx in (b"a=1", b"b=2")]
     others = [abci.Request(flush=abci.RequestFlush()), abci.Request(info=abci.RequestInfo())]
-    dispatcher.announce([dispatcher.read(r.SerializeToString()) for r in [*txs, *others]])
-    dispatcher.announce([dispatcher.read(r.SerializeToString()) for r in others])
+    dispatcher.announce([dispatcher.decode(r.SerializeToString()) for r in [*txs, *others]])
+    dispatcher.announce([dispatcher.decode(r.SerializeToString()) for r in others])
     assert heard == [[b"a=1", b"b=2"]]
 
 

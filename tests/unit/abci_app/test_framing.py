@@ -2,14 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abci_app.framing import FrameReader, FramingError, decode_uvarint, encode_uvarint
+from abci_app.framing import FrameReader, FramingError, decode_uvarint
+from chain.runtime.codec import write_varint
 
 FRAMES = st.lists(st.binary(max_size=300), max_size=12)
 PIECES = st.lists(st.integers(0, 400), max_size=40)
 
 
 def frame(payload: bytes) -> bytes:
-    return encode_uvarint(len(payload)) + payload
+    return write_varint(len(payload)) + payload
 
 
 def split(stream: bytes, sizes: list[int]) -> list[bytes]:
@@ -54,7 +55,7 @@ def test_the_largest_frame_is_accepted_and_one_byte_more_is_not() -> None:
 
 def test_a_frame_too_large_is_refused_before_its_bytes_arrive() -> None:
     with pytest.raises(FramingError, match="over the limit"):
-        list(FrameReader(1000).feed(encode_uvarint(1 << 40)))
+        list(FrameReader(1000).feed(write_varint(1 << 40)))
 
 
 def test_the_frames_before_a_fault_are_given() -> None:
@@ -76,17 +77,17 @@ def test_a_length_of_more_than_64_bits_is_refused(prefix: bytes) -> None:
     [(0, "00"), (1, "01"), (127, "7f"), (128, "8001"), (150, "9601"), (2**64 - 1, "ff" * 9 + "01")],
 )
 def test_known_varints(value: int, encoded: str) -> None:
-    assert encode_uvarint(value).hex() == encoded
+    assert write_varint(value).hex() == encoded
     assert decode_uvarint(bytes.fromhex(encoded), 0) == (value, len(encoded) // 2)
 
 
 @given(st.integers(0, 2**64 - 1), st.binary(max_size=5), st.binary(max_size=12))
 def test_a_number_is_read_from_between_other_bytes(value: int, before: bytes, after: bytes) -> None:
-    encoded = encode_uvarint(value)
+    encoded = write_varint(value)
     end = len(before) + len(encoded)
     assert decode_uvarint(before + encoded + after, len(before)) == (value, end)
 
 
 @given(st.integers(128, 2**64 - 1))
 def test_a_number_that_is_not_complete_is_waited_for(value: int) -> None:
-    assert decode_uvarint(encode_uvarint(value)[:-1], 0) is None
+    assert decode_uvarint(write_varint(value)[:-1], 0) is None

@@ -23,7 +23,7 @@ KEYS = st.lists(st.tuples(PATHS, st.binary(min_size=1, max_size=1)), unique=True
 
 @pytest.fixture(scope="module")
 def native(compiled: Path) -> ModuleType:
-    return load_native(compiled, "chain.runtime.merkle_native")
+    return load_native(compiled, "chain.runtime.native.merkle")
 
 
 def make_bucket(keys: list[tuple[bytes, bytes]]) -> bytes:

@@ -112,7 +112,7 @@ class TestReading:
 
 @pytest.fixture(scope="module")
 def native(compiled: Path) -> ModuleType:
-    return load_native(compiled, "chain.runtime.strict_native")
+    return load_native(compiled, "chain.runtime.native.strict")
 
 
 def compare(native: ModuleType, kind: type[Message], layout: object, data: bytes) -> bool:

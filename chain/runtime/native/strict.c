@@ -11,7 +11,7 @@ enum { UINT64, UINT32, INT64, INT32, BOOL, STRING, BYTES, MESSAGE, KINDS };
 enum { WIRE_VARINT = 0, WIRE_LENGTH = 2 };
 /* Deeper messages are left to the definition. */
 enum { DEPTH_MAX = 16, FIELDS_MAX = 1024 };
-static const char LAYOUT[] = "chain.runtime.strict_native.layout";
+static const char LAYOUT[] = "chain.runtime.native.strict.layout";
 
 typedef struct Layout Layout;
 
@@ -378,10 +378,10 @@ static PyMethodDef methods[] = {
 };
 
 static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, .m_name = "chain.runtime.strict_native", .m_methods = methods, .m_size = -1
+    PyModuleDef_HEAD_INIT, .m_name = "chain.runtime.native.strict", .m_methods = methods, .m_size = -1
 };
 
-PyMODINIT_FUNC PyInit_strict_native(void)
+PyMODINIT_FUNC PyInit_strict(void)
 {
     return PyModule_Create(&module);
 }

@@ -497,10 +497,10 @@ static PyMethodDef methods[] = {{NULL}};
 #endif
 
 static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, .m_name = "chain.runtime.merkle_native", .m_methods = methods, .m_size = -1
+    PyModuleDef_HEAD_INIT, .m_name = "chain.runtime.native.merkle", .m_methods = methods, .m_size = -1
 };
 
-PyMODINIT_FUNC PyInit_merkle_native(void)
+PyMODINIT_FUNC PyInit_merkle(void)
 {
     if (!has_instructions()) {
         PyErr_SetString(PyExc_ImportError, "the processor has no instructions for SHA-256");

@@ -1,4 +1,4 @@
-# What merkle_native.c gives where it was built and the processor has the instructions: the same
+# What merkle.c gives where it was built and the processor has the instructions: the same
 # functions as in merkle_bucket and merkle_nodes, with the same results and errors.
 
 from chain.runtime.merkle_bucket import Change

@@ -1,4 +1,4 @@
-# What strict_native.c gives where it was built; strict.py says what the functions do.
+# What strict.c gives where it was built; strict.py says what the functions do.
 
 from typing import Any
 
