@@ -16,7 +16,7 @@ python := $(VENV)/bin/python
 pip := -m pip --quiet --disable-pip-version-check
 # Only what the lock file names, only with the hash it gives, and never anything to compile.
 locked := $(pip) install --require-hashes --only-binary :all: -r
-# Tests that put something else in the place of a function, which compiled code does not notice.
+# Tests that replace a function, which compiled code does not notice.
 patched := test_a_library_that_writes_otherwise_is_not_used
 generated := proto/gen/blockenergy/descriptors.bin
 # The folders too: their time changes when a definition is added or removed.
@@ -101,7 +101,7 @@ typecheck: $(VENV)/.dev proto ## Check types
 
 ## Change it
 
-format: $(VENV)/.dev ## Format the code and mend what the linter can mend
+format: $(VENV)/.dev ## Format the code and apply the linter's fixes
 	$(python) -m ruff format .
 	$(python) -m ruff check --fix .
 

@@ -32,8 +32,8 @@ from tendermint.abci import types_pb2 as abci
 
 
 class OperatorError(Exception):
-    """The application cannot go on until its operator has mended something, such as a full disk.
-    The text is a sentence that says what; nobody needs to see the way to it.
+    """The application cannot continue until its operator has fixed something, such as a full disk.
+    The text is a sentence that says what; no traceback is logged.
     """
 
 

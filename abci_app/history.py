@@ -8,7 +8,7 @@ Records of a block, all under `record_key(height)`:
 - `v` + key: old values in the order of their keys, RECORD_ENTRIES to a record, each under the last
   key in it, so that one seek finds the only record that can have a key;
 - `h`: the app hash of the height before;
-- `n` + name: notes of whoever commits, here not understood.
+- `n` + name: notes of the committer, opaque here.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def open_leveldb(path: Path, *, create: bool) -> Handle:
 
     Errors: DatabaseError when it is missing, in use by another process, or damaged.
     """
-    # LevelDB itself would leave an empty folder behind when it refuses.
+    # LevelDB itself would leave an empty folder behind when it fails.
     if not create and not (path / "CURRENT").exists():
         raise DatabaseError(f"There is no database in {path}; check the path of the node's home.")
     try:

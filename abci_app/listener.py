@@ -2,7 +2,7 @@
 
 ABCI knows no passwords, so nobody else may reach it: a unix socket belongs to its owner alone
 (mode 0600), and a TCP address must be a loopback address. A unix socket that a dead server left
-behind is replaced; one that a living server uses is refused.
+behind is replaced; one that a running server uses is an error.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def open_unix_listener(path: Path) -> Listener:
 
 
 def clear_stale_socket(path: Path) -> None:
-    """Removes a socket nobody listens at; refuses one that is in use, and any other file."""
+    """Removes a socket nobody listens at; fails for one that is in use, and for any other file."""
     try:
         mode = path.lstat().st_mode
     except OSError:

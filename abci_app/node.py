@@ -157,17 +157,17 @@ class EnergyApplication(Application):
             if request.path.startswith("/store/"):
                 return self._query_store(request)
             return self._query_rules(request)
-        except ChainError as refusal:
-            return self._refuse(refusal)
+        except ChainError as error:
+            return self._reject(error)
         except HeightError as error:
-            return self._refuse(ChainError(SdkError.INVALID_HEIGHT, str(error)))
+            return self._reject(ChainError(SdkError.INVALID_HEIGHT, str(error)))
         except NotReadyError as error:
-            return self._refuse(ChainError(SdkError.INVALID_REQUEST, str(error)))
+            return self._reject(ChainError(SdkError.INVALID_REQUEST, str(error)))
         except MACHINE_ERRORS:
             raise
         except Exception:
             log.exception("query %s failed", request.path)
-            return self._refuse(ChainError(SdkError.PANIC))
+            return self._reject(ChainError(SdkError.PANIC))
 
     def _query_rules(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         require(not request.prove, SdkError.INVALID_REQUEST, "only /store/ has proofs")
@@ -196,11 +196,11 @@ class EnergyApplication(Application):
             response.proof_ops.CopyFrom(ProofOps(ops=[ProofOp(**op._asdict()) for op in ops]))
             return response
 
-    def _refuse(self, refusal: ChainError) -> abci.ResponseQuery:
+    def _reject(self, error: ChainError) -> abci.ResponseQuery:
         return abci.ResponseQuery(
-            code=refusal.error.code,
-            codespace=refusal.error.codespace,
-            log=refusal.log,
+            code=error.error.code,
+            codespace=error.error.codespace,
+            log=error.log,
             height=self._state.committed.height,
         )
 

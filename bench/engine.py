@@ -106,4 +106,4 @@ def read_disk_bytes(folder: Path) -> int:
 
 def _require_ok(code: int, log: str) -> None:
     if code:
-        raise RuntimeError(f"a transaction was refused with code {code}: {log}")
+        raise RuntimeError(f"a transaction was rejected with code {code}: {log}")

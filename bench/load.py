@@ -27,20 +27,20 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 class Window:
-    """Keeps senders from being more than so many transactions ahead of the blocks."""
+    """Limits how many transactions senders may be ahead of the blocks."""
 
     def __init__(self, size: int) -> None:
         self._free = size
         self._changed = threading.Condition()
 
     def take(self, count: int) -> None:
-        """Waits until there is room for so many more."""
+        """Waits until that many more may be sent."""
         with self._changed:
             self._changed.wait_for(lambda: self._free >= count)
             self._free -= count
 
     def give(self, count: int) -> None:
-        """Makes room: so many have been committed."""
+        """Notes that that many have been committed."""
         with self._changed:
             self._free += count
             self._changed.notify_all()
@@ -76,7 +76,7 @@ class Rpc:
         )
 
     def call(self, method: str, **params: object) -> dict[str, Any]:
-        """One call; raises RuntimeError with the node's sentence if it is refused."""
+        """One call; raises RuntimeError with the node's sentence if it is rejected."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         answer = self.post(json.dumps(body).encode())
         if "error" in answer:
@@ -106,12 +106,12 @@ def measure_throughput(
     sent = sum(map(len, streams))
     blocks: dict[int, int] = {}
     height = rpc.height()
-    refused: list[Any] = []
+    rejected: list[Any] = []
     window = Window(IN_FLIGHT)
     senders = [
         threading.Thread(
             target=send_all,
-            args=(urls[number % len(urls)], make_batches(stream), window, refused),
+            args=(urls[number % len(urls)], make_batches(stream), window, rejected),
             daemon=True,
         )
         for number, stream in enumerate(streams)
@@ -125,8 +125,8 @@ def measure_throughput(
         window.give(sum(new.values()))
         blocks |= new
         seconds = time.monotonic() - began_s
-        if refused:
-            raise RuntimeError(f"{len(refused)} were refused, the first: {refused[0]}")
+        if rejected:
+            raise RuntimeError(f"{len(rejected)} were rejected, the first: {rejected[0]}")
         if seconds > deadline_s:
             raise RuntimeError(f"{sum(blocks.values())} of {sent} committed in {seconds:.0f} s")
     for sender in senders:
@@ -175,7 +175,7 @@ def make_batch(txs: Sequence[bytes]) -> bytes:
     return json.dumps(calls).encode()
 
 
-def send_all(url: str, bodies: Sequence[bytes], window: Window, refused: list[Any]) -> None:
+def send_all(url: str, bodies: Sequence[bytes], window: Window, rejected: list[Any]) -> None:
     """Sends batches one after the other over one connection."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
@@ -185,5 +185,5 @@ def send_all(url: str, bodies: Sequence[bytes], window: Window, refused: list[An
         content = connection.getresponse().read()
         # To read a hundred answers costs the client as much as to send them.
         if b'"error"' in content:
-            refused += [answer for answer in json.loads(content) if "error" in answer]
+            rejected += [answer for answer in json.loads(content) if "error" in answer]
             return

@@ -31,18 +31,18 @@ class Latency:
     blocks: int
 
     def quantile(self, percent: int) -> float:
-        """The time within which so many percent were final."""
+        """The time within which that percentage was final."""
         return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
 
 
 def measure_latency(urls: Sequence[str], txs: Sequence[bytes], rate_per_s: float) -> Latency:
     """Sends transactions to the nodes in turn; raises RuntimeError if one is not committed."""
     sent_s: dict[bytes, float] = {}
-    refused: list[str] = []
+    rejected: list[str] = []
     senders = [
         threading.Thread(
             target=_send,
-            args=(url, txs[part :: len(urls)], part, len(urls), rate_per_s, sent_s, refused),
+            args=(url, txs[part :: len(urls)], part, len(urls), rate_per_s, sent_s, rejected),
             daemon=True,
         )
         for part, url in enumerate(urls)
@@ -55,8 +55,8 @@ def measure_latency(urls: Sequence[str], txs: Sequence[bytes], rate_per_s: float
     done_s: dict[bytes, float] = {}
     blocks = 0
     while len(done_s) < len(txs):
-        if refused or time.monotonic() > deadline_s:
-            raise RuntimeError(f"{len(done_s)} of {len(txs)} are final; refused: {refused[:1]}")
+        if rejected or time.monotonic() > deadline_s:
+            raise RuntimeError(f"{len(done_s)} of {len(txs)} are final; rejected: {rejected[:1]}")
         time.sleep(POLL_S)
         latest = rpc.height()
         while height < latest:
@@ -77,7 +77,7 @@ def _send(
     parts: int,
     rate_per_s: float,
     sent_s: dict[bytes, float],
-    refused: list[str],
+    rejected: list[str],
 ) -> None:
     rpc = Rpc(url)
     began_s = time.monotonic()
@@ -89,8 +89,8 @@ def _send(
         try:
             answer = rpc.call("broadcast_tx_async", tx=base64.b64encode(tx).decode())
         except (OSError, RuntimeError) as error:
-            refused.append(str(error))
+            rejected.append(str(error))
             return
         if answer["code"]:
-            refused.append(answer["log"])
+            rejected.append(answer["log"])
             return

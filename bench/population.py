@@ -74,7 +74,7 @@ def create(
     signers: int = 0,
     params: dict[str, Any] | None = None,
 ) -> None:
-    """Writes a chain with so many households into a folder that does not exist, at rest: nothing is
+    """Writes a chain of households into a folder that does not exist, at rest: nothing is
     left to merge that a measurement would pay for.
 
     The first `signers` of them have the keys of `signer_key`. `params` change single parameters,

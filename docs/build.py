@@ -118,7 +118,7 @@ def make_page(page: str, files: list[FileDescriptor]) -> str:
     lines += section("Events", map(make_record, list_messages(files, is_event)))
     lines += section("Records", map(make_record, list_messages(files, is_record)))
     lines += section("Values", map(make_enum, list_enums(files)))
-    lines += section("Refusals", map(make_refusals, list_errors(files)))
+    lines += section("Errors", map(make_errors, list_errors(files)))
     lines += section("Lifecycles", make_lifecycles(page))
     lines += section("State", make_state(page))
     return "\n".join(lines).rstrip() + "\n"
@@ -216,7 +216,7 @@ def make_enum(enum: EnumDescriptor) -> list[str]:
     ]
 
 
-def make_refusals(enum: EnumDescriptor) -> list[str]:
+def make_errors(enum: EnumDescriptor) -> list[str]:
     """The codes of a codespace."""
     rows = [
         [str(value.number), f"`{value.name}`", escape(get_text(value))]
@@ -304,13 +304,13 @@ def list_messages(
 
 
 def list_enums(files: list[FileDescriptor]) -> Iterator[EnumDescriptor]:
-    """The enums of a page; refusals have a part of their own."""
+    """The enums of a page; errors have a section of their own."""
     for file in files:
         yield from (one for one in file.enum_types_by_name.values() if one.name != "Error")
 
 
 def list_errors(files: list[FileDescriptor]) -> Iterator[EnumDescriptor]:
-    """The refusals of a page."""
+    """The errors of a page."""
     for file in files:
         yield from (one for one in file.enum_types_by_name.values() if one.name == "Error")
 

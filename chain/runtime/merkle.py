@@ -91,7 +91,7 @@ class SparseMerkleTree:
         """Fill an empty tree with distinct keys, which is faster than update; it has no undo.
 
         Raises RuntimeError when the tree is not empty, and ValueError, with the tree left empty,
-        for a key that is repeated or that update would refuse.
+        for a key that is repeated or that update would reject.
         """
         if self._count:
             raise RuntimeError("only an empty tree can be loaded")

@@ -46,7 +46,7 @@ class Multistore:
     def update(self, changes: Mapping[str, Mapping[bytes, bytes | None]]) -> bytes:
         """Change keys of stores, None meaning delete; return the new app hash.
 
-        Raises KeyError for an unknown store and ValueError for a key that a tree refuses; then
+        Raises KeyError for an unknown store and ValueError for a key that a tree rejects; then
         nothing has changed.
         """
         return self.apply(self.prepare(changes))

@@ -1,8 +1,8 @@
 """Parameters of a module: one record, changed as a whole, in force from a slot on.
 
 Each field's definition says from when on a change of it is in force (options.proto, InForce).
-Promises that whoever looks up the parameters of a slot that was opened finds in the fields for
-slots what was in force when it was opened, until the slot is forgotten.
+Promises that an opened slot keeps the per-slot fields of the parameters under which it was opened,
+until the slot is pruned.
 """
 
 from __future__ import annotations

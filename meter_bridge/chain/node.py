@@ -206,7 +206,7 @@ def start(work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001, it is raised to whoever waits for the result
+        except Exception as error:  # noqa: BLE001, it is raised where the result is awaited
             future.set_exception(error)
 
     threading.Thread(target=run, name="submit-tx", daemon=True).start()

@@ -203,7 +203,7 @@ class Spool:
             self._db.execute("BEGIN IMMEDIATE")
             resolutions = [task.run(self._db) for task in group]
             self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001, every failure is passed to whoever waits
+        except Exception as error:  # noqa: BLE001, every failure is passed to the waiting caller
             failure = self._undo(error)
             resolutions = [partial(task.future.set_exception, failure) for task in group]
         for resolve in resolutions:

@@ -11,7 +11,7 @@ const consensusFailure = "CONSENSUS FAILURE!!!"
 
 // haltingLogger ends the process with status 1 when consensus has failed. CometBFT 0.38 itself
 // stays: it answers questions, makes no block and never will, even when its disk has room again,
-// and whoever watches the process sees nothing wrong. To end here is no different from kill -9,
+// and a process monitor sees nothing wrong. To end here is no different from kill -9,
 // after which a node finds everything that it needs on its disk.
 type haltingLogger struct {
 	log.Logger

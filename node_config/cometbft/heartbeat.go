@@ -71,7 +71,7 @@ func (beat *heartbeat) run() {
 			return
 		case <-ticker.C:
 		}
-		// Whoever has stood still itself has heard nobody meanwhile.
+		// A node that was itself stopped has heard no peer meanwhile.
 		if time.Since(last) > silenceMax/2 {
 			beat.forgive()
 		}

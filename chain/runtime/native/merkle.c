@@ -265,7 +265,7 @@ static Py_ssize_t locate(const uint8_t *path, Py_ssize_t size, int depth)
     return at < size ? at : at >> 1;
 }
 
-/* Whoever asks for positions goes to the buckets next, and those of a large tree are in no cache: all
+/* A caller that asks for positions reads the buckets next, and those of a large tree are in no cache: all
    are called for before the first is waited for. */
 static void call_for_buckets(PyObject *const *buckets, const Py_ssize_t *positions, Py_ssize_t count)
 {
