@@ -181,6 +181,7 @@ class Server:
         replies = bytearray()
         try:
             for batch in self._read_batches(connection):
+                self._dispatcher.announce(batch.requests)
                 self._answer_batch(connection, batch, replies)
         except (FramingError, CallFailed) as error:
             self._reject(connection, replies, error)
@@ -192,25 +193,10 @@ class Server:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _read_batches(self, connection: socket.socket) -> Iterator[RequestBatch]:
-        """What arrives until the peer ends or the server stops.
-
-        Yields a batch once its successor has been announced too or none is pending, so that what
-        the application does ahead never runs dry while it answers.
-        """
+        """What arrives until the peer ends or the server stops."""
         reader = FrameReader(self._max_frame_bytes)
-        waiting: RequestBatch | None = None
-        while not self._stopping.is_set() and (waiting is None or waiting.error is None):
-            chunk = receive(connection, wait=waiting is None)
-            if chunk == b"":
-                break
-            batch = self._decode_frames(reader.feed(chunk)) if chunk else None
-            if batch is not None:
-                self._dispatcher.announce(batch.requests)
-            if waiting is not None:
-                yield waiting
-            waiting = batch
-        if waiting is not None:
-            yield waiting
+        while not self._stopping.is_set() and (chunk := connection.recv(RECEIVE_BYTES)):
+            yield self._decode_frames(reader.feed(chunk))
 
     def _decode_frames(self, frames: Iterable[bytes]) -> RequestBatch:
         """The requests in frames, up to the first that cannot be decoded."""
@@ -277,14 +263,6 @@ def prepare_interpreter() -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-
-
-def receive(connection: socket.socket, wait: bool) -> bytes | None:
-    """What has arrived, empty when the peer has ended; None if nothing has and `wait` is False."""
-    try:
-        return connection.recv(RECEIVE_BYTES, 0 if wait else socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return None
 
 
 def discard(connection: socket.socket, timeout_s: float) -> None:
