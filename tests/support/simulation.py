@@ -1,7 +1,7 @@
 """Months of a street in minutes: random people, meters and attackers, the same for each seed.
 
-After every block all invariants of the chain hold, and an oracle that shares no arithmetic with
-the chain agrees with the state.
+After every block all invariants hold, and a ledger kept from the events alone agrees with
+the stored state.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from chain.runtime import bech32
 from chain.runtime.context import Event
 from chain.transactions import TxResult
 from tests.support import actions, cast, market_actions, parameters, simulated_street
+from tests.support.event_ledger import EventLedger
 from tests.support.happenings import Happenings
-from tests.support.oracle import Oracle
 from tests.support.world import FIRST_SLOT, World, response
 
 HOMES = 12
@@ -82,7 +82,7 @@ class Simulation:
             self.world.fee = [("ueur", 50)]
         batteries = [name for name in market_actions.BATTERIES if name not in cast.STRANGERS]
         self.everybody = [*self.homes, *cast.GRID, *cast.STRANGERS, *batteries, "bridge-2"]
-        self.oracle = Oracle(self.world.store)
+        self.ledger = EventLedger(self.world.state)
         self.holds: dict[int, tuple[str, str]] = {}
         # Owner and slot of limit orders by their number; energy of offers by slot and seller.
         self.limit_orders: dict[int, tuple[str, int]] = {}
@@ -173,8 +173,8 @@ class Simulation:
         self._note(result)
         if self.watch:
             self.watch(result)
-        self.oracle.follow(result)
-        assert not (problems := self.oracle.find_differences(self.world.store)), problems
+        self.ledger.follow(result)
+        assert not (problems := self.ledger.find_differences(self.world.state)), problems
         if self.world.height % _EXPORT_EVERY_BLOCKS == 0:
             document = app.export(self.world.store)
             assert World.from_document(document).store.data == self.world.store.data
