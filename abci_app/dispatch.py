@@ -82,7 +82,7 @@ class Dispatcher:
             )
         return name, getattr(request, name)
 
-    def announce(self, requests: Iterable[Request]) -> None:
+    def begin_batch(self, requests: Iterable[Request]) -> None:
         """Tells the application of requests that have arrived together; CallFailed if it raises."""
         checks = [request for name, request in requests if name == "check_tx"]
         if checks:

@@ -181,7 +181,7 @@ class Server:
         replies = bytearray()
         try:
             for batch in self._read_batches(connection):
-                self._dispatcher.announce(batch.requests)
+                self._dispatcher.begin_batch(batch.requests)
                 self._answer_batch(connection, batch, replies)
         except (FramingError, CallFailed) as error:
             self._reject(connection, replies, error)

@@ -66,8 +66,8 @@ def test_the_application_is_told_of_all_transactions_before_it_is_called_for_one
     dispatcher = Dispatcher(Listening())
     txs = [abci.Request(check_tx=abci.RequestCheckTx(tx=tx)) for tx in (b"a=1", b"b=2")]
     others = [abci.Request(flush=abci.RequestFlush()), abci.Request(info=abci.RequestInfo())]
-    dispatcher.announce([dispatcher.decode(r.SerializeToString()) for r in [*txs, *others]])
-    dispatcher.announce([dispatcher.decode(r.SerializeToString()) for r in others])
+    dispatcher.begin_batch([dispatcher.decode(r.SerializeToString()) for r in [*txs, *others]])
+    dispatcher.begin_batch([dispatcher.decode(r.SerializeToString()) for r in others])
     assert heard == [[b"a=1", b"b=2"]]
 
 
