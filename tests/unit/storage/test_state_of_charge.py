@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chain.storage import rules
@@ -118,21 +118,25 @@ plans = st.lists(st.one_of(st.integers(-12, 12), st.integers(-3_000, 3_000)), mi
 def test_part_of_an_order_that_fits_does_fit(
     battery: tuple[StateOfChargeModel, int], plan: list[int], data: st.DataObject
 ) -> None:
-    """A feeder may cut an order: what is left of it must not break the plan."""
+    """A feeder may cut an order: the rest of it must not break a plan that the battery can follow.
+
+    Once metering has broken a plan, rounding may make a later slot worse by a Wh, cut or not.
+    """
     model, state_of_charge_wh = battery
     slot = data.draw(st.integers(0, len(plan) - 1))
     whole_wh = data.draw(st.integers(-3_000, 3_000))
     part_wh = data.draw(st.integers(min(0, whole_wh), max(0, whole_wh)))
 
-    def refused(change_wh: int) -> list[tuple[int, int]]:
+    def rejected(change_wh: int) -> list[tuple[int, int]]:
         changed = [net + change_wh * (place == slot) for place, net in enumerate(plan)]
         return [step[1:] for step in rules.project(model, state_of_charge_wh, changed)]
 
     def fits(change_wh: int) -> bool:
         return all(
             new[0] <= old[0] and new[1] <= old[1]
-            for old, new in zip(refused(0), refused(change_wh), strict=True)
+            for old, new in zip(rejected(0), rejected(change_wh), strict=True)
         )
 
+    assume(not any(map(any, rejected(0))))
     if fits(whole_wh):
         assert fits(part_wh)
