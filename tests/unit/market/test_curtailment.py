@@ -137,7 +137,7 @@ class TestTakingOver:
         assert (line.cost, line.imbalance_credit) == (cost, 160_000)
 
 
-class TestRefusals:
+class TestRejections:
     def test_it_takes_place_between_gate_closure_and_the_end_of_the_slot(self) -> None:
         grid = GridMarket()
         world, slot = grid.world, grid.world.slot_ahead(1)
