@@ -129,7 +129,7 @@ def test_no_exception_is_swallowed(file: SourceFile) -> None:
 
 
 def _broad_suppress(file: SourceFile) -> Iterator[ast.Call]:
-    """Uses of contextlib.suppress for more than a refusal."""
+    """Uses of contextlib.suppress for more than a rejection."""
     for node in ast.walk(file.tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "suppress":
             suppressed = {getattr(argument, "id", "") for argument in node.args}

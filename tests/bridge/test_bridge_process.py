@@ -20,7 +20,7 @@ from meter_bridge.formats.dsmr import format_telegram
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
-from tests.support import cast
+from tests.support import people
 from tests.support.world import FIRST_SLOT, World
 
 AWAY = "tcp://127.0.0.1:1"
@@ -34,7 +34,7 @@ class Operator:
         self.keys = folder / "keys"
         keyring = Keyring(self.keys)
         keyring.add("bridge", make_bridge_key(), None)
-        secret = cast.meter_key("meter-anna").private_bytes_raw()
+        secret = people.meter_key("meter-anna").private_bytes_raw()
         keyring.add("anna", MeterKey(secret), None)
 
     @contextmanager

@@ -25,10 +25,10 @@ from meter_bridge.chain import (
 from meter_bridge.chain.node import NodeChain, compute_readings_per_tx, split
 from meter_bridge.intake import NUMBER_MAX
 from tests.bridge.world_node import WorldNode, make_bridge_key
-from tests.support import cast
+from tests.support import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, World, reading
 
-HOMES = [f"meter-{name}" for name in cast.HOUSEHOLDS]
+HOMES = [f"meter-{name}" for name in people.HOUSEHOLDS]
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def test_latest_block_and_parameters(node: WorldNode, chain: NodeChain) -> None:
         CHAIN_ID, slot_length_s=60, reading_deadline_s=60, readings_max=params.readings_max
     )
     assert params.readings_max >= 10
-    assert chain.bridge == cast.address_text("bridge")
+    assert chain.bridge == people.address_text("bridge")
 
 
 def test_registered_meter(chain: NodeChain) -> None:
-    pub_key = cast.meter_key("meter-anna").public_key().public_bytes_raw()
+    pub_key = people.meter_key("meter-anna").public_key().public_bytes_raw()
     assert chain.get_meter("meter-anna") == Meter(
-        cast.address_text("bridge"), pub_key, is_active=True
+        people.address_text("bridge"), pub_key, is_active=True
     )
     assert chain.get_meter("meter-nobody") is None
     assert chain.get_meter("") is None
@@ -154,7 +154,7 @@ def test_what_is_packed_fits_into_a_transaction(
         signature=bytes(64),
     )
     packed = [
-        MsgSubmitReadings(bridge=cast.address_text("bridge"), readings=part)
+        MsgSubmitReadings(bridge=people.address_text("bridge"), readings=part)
         for part in split([largest] * count, per_message)
     ]
     assert len(packed) <= messages

@@ -15,7 +15,7 @@ from chain.runtime.errors import ChainError
 from chain.transactions import TxResult
 from client.keys import AccountKey
 from tests.clients.loopback_node import LoopbackNode, LostResponseError, NodeError
-from tests.support import cast
+from tests.support import people
 from tests.support.world import CHAIN_ID, World
 
 
@@ -119,5 +119,5 @@ class WorldNode:
 
 
 def make_bridge_key(name: str = "bridge") -> AccountKey:
-    """The account key of a member of the cast."""
-    return AccountKey(bytes(cast.wallet(name).key.secret))
+    """The account key of a member of the people."""
+    return AccountKey(bytes(people.wallet(name).key.secret))

@@ -157,7 +157,7 @@ def test_evidence_of_misbehaviour_becomes_an_event_that_can_be_searched(
     events = apps.execute([], misbehavior=[found]).events
     (event,) = [event for event in events if event.type == "misbehavior"]
     assert {one.key: one.value for one in event.attributes} == {
-        "kind": "DUPLICATE_VOTE",
+        "type": "DUPLICATE_VOTE",
         "validator": bytes(range(20)).hex().upper(),
         "height": "1",
         "voting_power": "10",

@@ -54,7 +54,7 @@ def test_a_full_disk(tmp_path: Path, chance: random.Random, disks: disk.SmallDis
         home = run.network.layout.home
         fill_and_heal(run, {f"{app}-app": home / app / "app-data"}, APP_SAYS)
         fill_and_heal(run, {f"{comet}-cometbft": home / comet / "data"}, "no space left on device")
-        # The bridge may do with the room that its file has already; if not, it refuses readings.
+        # The bridge may do with the room that its file has already; if not, it rejects readings.
         fill_and_heal(run, {"bridge": home / "bridge"}, "space|disk|full", complaints=0)
         # After the second of four no block is made that could fill another's disk.
         everywhere = {f"{name}-app": home / name / "app-data" for name in NAMES}
@@ -86,7 +86,7 @@ def fill_and_heal(run: Trial, folders: dict[str, Path], sentence: str, complaint
 
 def test_files_without_their_end(tmp_path: Path, chance: random.Random) -> None:
     """What was cut off is made again: of the state, by executing the blocks after it; of the log
-    of consensus, as far as it matters. What is damaged before its end is refused.
+    of consensus, as far as it matters. What is damaged before its end is rejected.
     """
     with trial(tmp_path, chance) as run:
         for _ in range(CUTS):

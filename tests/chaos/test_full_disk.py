@@ -31,8 +31,8 @@ def test_an_application_that_cannot_write(tmp_path: Path) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
         lost = node.call(make_block(BLOCKS + 1)).finalize_block.app_hash
         node.send(abci.RequestCommit(), abci.RequestFlush())
-        (refusal,) = node.receive(1)
-        assert f"Height {BLOCKS + 1} cannot be written" in refusal.exception.error
+        (rejection,) = node.receive(1)
+        assert f"Height {BLOCKS + 1} cannot be written" in rejection.exception.error
         said = process.communicate(timeout=DEADLINE_S)[0]
     assert process.returncode == MISSING
     assert said.rstrip().endswith("Check the disk and its free space, then start the node again.")

@@ -49,7 +49,7 @@ def test_an_old_balance_is_right_unless_it_was_to_be_the_newest() -> None:
         pytest.param([replace(FIRST, hashes=(b"gone",))], "is at \\[\\]", id="lost"),
         pytest.param([replace(FIRST, hashes=(b"1", b"2"))], "twice", id="doubled"),
         pytest.param([replace(FIRST, height=6)], "reported at height 6", id="moved"),
-        pytest.param([replace(FIRST, height=0, refusal="no")], "was refused", id="rejected"),
+        pytest.param([replace(FIRST, height=0, rejection="no")], "was rejected", id="rejected"),
         pytest.param([FIRST, SECOND, replace(READ, amount=100)], "had 93", id="wrong balance"),
         pytest.param([replace(FIRST, amount=101)], "more than it had", id="overdrawn"),
         pytest.param(

@@ -93,5 +93,5 @@ def require_evidence_everywhere(network: Network, height: int, validator: bytes)
                 if event.type == "misbehavior"
             ]
             assert events
-            assert events[0]["kind"] == "DUPLICATE_VOTE"
+            assert events[0]["type"] == "DUPLICATE_VOTE"
             assert events[0]["height"] == vote["height"]

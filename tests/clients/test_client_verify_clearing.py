@@ -47,9 +47,9 @@ class AuctionNode:
         path, data = params["path"], bytes.fromhex(params["data"])
         try:
             value = app.query(self.world.store, self.world.block_info, path, data)
-        except ChainError as rejection:
-            error = rejection.error
-            rejected = {"code": error.code, "codespace": error.codespace, "log": rejection.log}
+        except ChainError as raised:
+            error = raised.error
+            rejected = {"code": error.code, "codespace": error.codespace, "log": raised.log}
             return {"response": rejected}
         if self.spoil and path == verify_clearing.PATH:
             response = QueryClearingResponse.FromString(value)

@@ -65,7 +65,7 @@ def test_volumes_that_are_filled_stay_as_they_are(root: Path) -> None:
     assert (root / "node0" / "config" / "genesis.json").read_bytes() == before
 
 
-def test_half_filled_volumes_are_refused(tmp_path: Path) -> None:
+def test_half_filled_volumes_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "node1").mkdir()
     (tmp_path / "node1" / "config").mkdir()
     with pytest.raises(UsageError, match=r"node1 holds only a part of a network; remove"):

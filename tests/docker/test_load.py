@@ -52,16 +52,16 @@ def test_a_flood_of_transfers_kills_no_validator(net: Testnet, operators: Path) 
         txs = make_transfers(rpc, key, keys[number - 1].address)
         floods.append([make_batch(txs[n : n + BATCH]) for n in range(0, len(txs), BATCH)])
     goals = [get_account(rpc, key.address).sequence + TRANSFERS_EACH for key in keys]
-    before, refused = get_ends(), []
+    before, rejected = get_ends(), []
 
     def flood(number: int) -> None:
         # The mempool holds all of them.
         url = net.get_rpc_url(number % NODES)
-        send_all(url, floods[number], Window(len(floods) * 1_000_000), refused)
+        send_all(url, floods[number], Window(len(floods) * 1_000_000), rejected)
 
     with ThreadPoolExecutor(len(keys)) as pool:
         list(pool.map(flood, range(len(keys))))
-    assert not refused
+    assert not rejected
     for key, goal in zip(keys, goals, strict=True):
         poll(
             lambda key=key: get_account(rpc, key.address).sequence,

@@ -1,4 +1,4 @@
-"""Fuzzing: a million inputs that are nearly right, and nothing but coded refusals.
+"""Fuzzing: a million inputs that are nearly right, and nothing but coded rejections.
 
     python -m tests.fuzz                          all targets, within 20 minutes
     python -m tests.fuzz --targets genesis --inputs 5000 --seed 7

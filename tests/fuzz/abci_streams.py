@@ -98,13 +98,13 @@ class AbciStreams:
                 replies.append(self._dispatcher.answer(self._dispatcher.decode(frame)))
                 _require_fitting(frame, replies[-1])
         except FramingError as error:
-            return [*replies, _refuse(str(error))], "rejected abci not a request"
+            return [*replies, _reject(str(error))], "rejected abci not a request"
         except CallFailed as error:
             if not isinstance(error.cause, GenesisError):
                 raise
-            return [*replies, _refuse(str(error))], "rejected abci genesis"
+            return [*replies, _reject(str(error))], "rejected abci genesis"
         if framing_error:
-            return [*replies, _refuse(framing_error)], "rejected abci not a frame"
+            return [*replies, _reject(framing_error)], "rejected abci not a frame"
         return replies, ACCEPTED if frames else "accepted, no whole frame"
 
     def _require_served(self, pieces: list[bytes], expected: bytes) -> None:
@@ -159,7 +159,7 @@ def _require_fitting(frame: bytes, reply: bytes) -> None:
     require(asked == answered, f"asked for {asked}, answered {answered}")
 
 
-def _refuse(text: str) -> bytes:
+def _reject(text: str) -> bytes:
     require(text.strip(), "rejected without a sentence")
     require(len(text) <= LOG_CHARACTERS_MAX, f"rejected with {len(text)} characters")
     return make_exception_reply(text)

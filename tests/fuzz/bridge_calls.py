@@ -27,7 +27,7 @@ from meter_bridge.intake import Intake
 from meter_bridge.server import SERVICE, ServerLimits, Service, make_decoder, make_server
 from meter_bridge.spool import Spool
 from tests.bridge.fakes import BRIDGE, NOW_S, PATIENT_PARAMS, Clock, FakeChain
-from tests.fuzz.call_maker import METERS, STRANGERS, CallMaker
+from tests.fuzz.call_maker import METERS, UNREGISTERED, CallMaker
 from tests.fuzz.node import FaultCatcher, make_folder
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, Violation, require
 
@@ -57,7 +57,7 @@ class BridgeCalls:
         self._chain = FakeChain(params=PATIENT_PARAMS)
         for meter_id in METERS:
             self._chain.add_meter(meter_id)
-        for meter_id in STRANGERS:
+        for meter_id in UNREGISTERED:
             self._chain.add_meter(meter_id, bridge=f"{BRIDGE}other")
         self._running: _RunningBridge | None = None
 

@@ -21,8 +21,8 @@ from tests.fuzz.pools import Pools, fill, vary
 
 METERS = ("HOME-07", "HOME-08", "a")
 # Known to the chain, but another bridge's; and one that nobody knows.
-STRANGERS = ("HOME-99",)
-_IDS = (*METERS, *STRANGERS, "HOME-00", "", "a b", "x" * 64, "x" * 65, "é", "a\x00", "HOME-07\n")
+UNREGISTERED = ("HOME-99",)
+_IDS = (*METERS, *UNREGISTERED, "HOME-00", "", "a b", "x" * 64, "x" * 65, "é", "a\x00", "HOME-07\n")
 _REGISTERS = (0, 1, 999, 1_000, 5_000_000, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _LINES = (
     b"1-0:1.8.1(000004.426*kWh)", b"1-0:1.8.0(999999999.999*kWh)", b"1-0:2.8.9(000000.000*kWh)",
@@ -110,7 +110,7 @@ class CallMaker:
         return sign_reading(self._key(reading.meter_id), chain_id, reading)
 
     def _make_telegram(self, random: Random) -> bridge_pb2.PushTelegramRequest:
-        meter_id = random.choice((*METERS, *STRANGERS))
+        meter_id = random.choice((*METERS, *UNREGISTERED))
         time_s = (_choose_slot(random) % (1 << 25) + 1) * SLOT_LENGTH_S + random.choice(
             (0, 0, 3, 9)
         )

@@ -19,7 +19,7 @@ from chain.runtime.store import CacheStore
 from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
 from tests.fuzz.worlds import find_worlds
-from tests.support import cast, documents
+from tests.support import documents, people
 from tests.support.store import SortedStore
 from tests.support.world import CHAIN_ID, START_S, World, reading
 
@@ -92,7 +92,7 @@ class Genesis:
 
 
 def judge_sentence(text: str) -> str:
-    """The outcome of a refusal by GenesisError: the place is its code."""
+    """The outcome of a rejection by GenesisError: the place is its code."""
     require(text.strip(), "rejected without a sentence")
     require(len(text) <= LOG_CHARACTERS_MAX, f"rejected with {len(text)} characters")
     module = text.split(".", maxsplit=1)[0].split(":", maxsplit=1)[0]
@@ -122,7 +122,7 @@ def make_worlds() -> tuple[World, World]:
     busy.block(busy.buy("anna", slot + 2, 1_000, 300_000), at=busy.end_s(slot))
     busy.block(busy.submit(reading("meter-ben", slot, 5_500), reading("meter-ben", slot, 5_400)))
     busy.block(at=busy.deadline_s(slot))
-    assert cast.address_text("ben") != "ben" and busy.time_s > START_S
+    assert people.address_text("ben") != "ben" and busy.time_s > START_S
     return new, busy
 
 

@@ -19,12 +19,12 @@ from chain import app
 from tests.fuzz import wire
 from tests.fuzz.node import FuzzedNode
 from tests.fuzz.street import Street, choose_street, get_streets
-from tests.fuzz.target import ACCEPTED, judge_refusal, require
+from tests.fuzz.target import ACCEPTED, judge_rejection, require
 from tests.support import vectors
 
 # A page has at most 1,000 entries.
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
-REFUSED_BY_PROTOBUF = "rejected, not a request"
+REJECTED_BY_PROTOBUF = "rejected, not a request"
 _PATHS = ("", "/", "/store/", "/store//key", "/store/bank/", "/store/bank/key/x", "/app/version",
           "/p2p/filter/addr/1", "custom/bank", "/store/bank/subspace", "\x00")  # fmt: skip
 
@@ -71,7 +71,7 @@ class Queries:
         try:
             request = abci.RequestQuery.FromString(data[1:])
         except DecodeError:
-            return REFUSED_BY_PROTOBUF
+            return REJECTED_BY_PROTOBUF
         response = asked.node.application.query(request)
         asked.node.faults.require_none()
         require(response.height == asked.node.committed.height, "answered about another height")
@@ -80,7 +80,7 @@ class Queries:
             require(again == response, "asked twice, answered differently")
         if response.code:
             require(not response.value, "rejected, but with an answer")
-            return judge_refusal(response.codespace, response.code, response.log)
+            return judge_rejection(response.codespace, response.code, response.log)
         size = response.ByteSize()
         require(size <= ANSWER_BYTES_MAX, f"an answer of {size} bytes")
         self._require_readable(request, response)

@@ -24,7 +24,7 @@ from chain.runtime.errors import ChainError
 from chain.runtime.tx import decode
 from tests.fuzz.pools import Pools, fill, vary
 from tests.fuzz.worlds import find_worlds
-from tests.support import cast, documents, vectors
+from tests.support import documents, people, vectors
 from tests.support.simulation import Simulation
 from tests.support.transactions import Envelope, sign
 from tests.support.world import FIRST_SLOT, World
@@ -119,11 +119,11 @@ class Street:
     def sign(self, message: Message, random: Random) -> bytes:
         """A message in the transaction of its signer; of another one now and then."""
         handler = app.RULES.handlers[f"/{message.DESCRIPTOR.full_name}"]
-        name = cast.name_of(getattr(message, handler.signer_field))
+        name = people.name_of(getattr(message, handler.signer_field))
         if name not in self.names or random.random() < 0.02:
             name = random.choice(self.names)
-            setattr(message, handler.signer_field, cast.address_text(name))
-        return sign(cast.wallet(name), [message], self._envelope(name))
+            setattr(message, handler.signer_field, people.address_text(name))
+        return sign(people.wallet(name), [message], self._envelope(name))
 
     def _envelope(self, name: str) -> Envelope:
         if name not in self._envelopes:
@@ -148,7 +148,7 @@ def get_street() -> Street:
 def get_streets() -> tuple[Street, ...]:
     """The street of the simulation, and those of the vectors, which share what is known."""
     known = Known(vector.content for vector in vectors.load_all())
-    names = [*cast.HOUSEHOLDS, *cast.GRID, *cast.STRANGERS]
+    names = [*people.HOUSEHOLDS, *people.GRID, *people.UNREGISTERED]
     return (get_street(), *(Street(world, names, known) for world in find_worlds()))
 
 
@@ -168,7 +168,7 @@ def choose_street(random: Random) -> tuple[bytes, Street]:
 def _move(content: dict[str, Any], shift: int) -> dict[str, Any]:
     """A vector about people, meters and slots of the simulation in place of its own."""
     text = json.dumps(content)
-    for number, name in enumerate(cast.HOUSEHOLDS):
+    for number, name in enumerate(people.HOUSEHOLDS):
         text = text.replace(f'"{name}"', f'"home-{number}"')
         text = text.replace(f"meter-{name}", f"meter-{number}")
     text = _SLOT.sub(lambda found: str(int(found[0]) + shift), text)

@@ -15,7 +15,7 @@ from typing import Protocol
 from chain import app
 
 ACCEPTED = "accepted"
-# A refusal is a sentence, even about an input of a megabyte.
+# A rejection is a sentence, even about an input of a megabyte.
 LOG_CHARACTERS_MAX = 1_000
 
 
@@ -66,8 +66,8 @@ def require(condition: object, problem: str) -> None:
         raise Violation(problem)
 
 
-def judge_refusal(codespace: str, code: int, log: str) -> str:
-    """The outcome of a refusal; a violation if it has no known code, or no sentence."""
+def judge_rejection(codespace: str, code: int, log: str) -> str:
+    """The outcome of a rejection; a violation if it has no known code, or no sentence."""
     name = _NAMES.get(codespace, {}).get(code)
     require(name and code, f"rejected with the unknown code {codespace}/{code}: {log[:200]}")
     require(name != "PANIC", f"rejected because the chain broke: {log[:200]}")

@@ -17,7 +17,7 @@ from tests.fuzz import __main__ as command
 from tests.fuzz import genesis, runner
 from tests.fuzz.campaign import Plan
 from tests.fuzz.runner import Finding, Tally, load_finding, run_batch
-from tests.fuzz.target import Target, Violation, judge_refusal
+from tests.fuzz.target import Target, Violation, judge_rejection
 from tests.fuzz.targets import TARGETS
 
 SEED = 0
@@ -41,7 +41,7 @@ def open_target() -> Iterator[Callable[[str], Target]]:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_but_coded_refusals(name: str, open_target: Callable[[str], Target]) -> None:
+def test_nothing_but_coded_rejections(name: str, open_target: Callable[[str], Target]) -> None:
     tally = run_batch(open_target(name), SEED, 0, INPUTS[name])
     assert not tally.findings, tally.findings[0].problem
     # Inputs that are all taken, or all rejected at the door, would test little.
@@ -110,9 +110,9 @@ def test_a_mistake_in_the_product_is_found(
         (4, "x" * 1_001, "1001 characters"),
     ],
 )
-def test_a_refusal_needs_a_code_and_a_sentence(code: int, log: str, problem: str) -> None:
+def test_a_rejection_needs_a_code_and_a_sentence(code: int, log: str, problem: str) -> None:
     with pytest.raises(Violation, match=problem):
-        judge_refusal("sdk", code, log)
+        judge_rejection("sdk", code, log)
 
 
 class Brittle:

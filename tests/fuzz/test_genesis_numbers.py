@@ -65,7 +65,7 @@ def put(document: Any, path: _Path, value: str) -> Any:
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_a_number_at_the_edge_is_taken_or_refused(
+def test_a_number_at_the_edge_is_taken_or_rejected(
     target: Genesis, places: list[tuple[Any, _Path]], edge: int
 ) -> None:
     assert len(places) > 200

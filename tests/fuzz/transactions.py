@@ -24,8 +24,8 @@ from chain.runtime.tx import DecodedTx, decode, sign_bytes
 from chain.transactions import TxResult, deliver_tx, reject
 from tests.fuzz import wire
 from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
-from tests.fuzz.target import ACCEPTED, judge_refusal, require
-from tests.support import cast
+from tests.fuzz.target import ACCEPTED, judge_rejection, require
+from tests.support import people
 from tests.support.transactions import sign_content
 
 CORPUS = 400
@@ -60,12 +60,12 @@ class Transactions:
     def check(self, data: bytes) -> str:
         try:
             decoded = decode(data, app.RULES.handlers)
-        except ChainError as refusal:
-            outcome = judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
-            require(refusal.error.codespace == "sdk", "a decoder refuses with codes of the SDK")
+        except ChainError as error:
+            outcome = judge_rejection(error.error.codespace, error.error.code, error.log)
+            require(error.error.codespace == "sdk", "a decoder rejects with codes of the SDK")
             decoded = None
         if decoded is None:
-            _require_refused_without_signature(data)
+            _require_rejected_without_signature(data)
         else:
             outcome = ACCEPTED
             again = decode(data, app.RULES.handlers)
@@ -92,10 +92,10 @@ class Transactions:
         else:
             auth_info = wire.mutate(auth_info, random, self.street.tokens)
         name = self._signers(raw)
-        account = auth.get_account(self.street.world.state, cast.wallet(name).address)
+        account = auth.get_account(self.street.world.state, people.wallet(name).address)
         number = account.account_number if account else 0
         content = sign_bytes(body, auth_info, self.street.world.block_info.chain_id, number)
-        signature = sign_content(cast.wallet(name), content)
+        signature = sign_content(people.wallet(name), content)
         signed = tx_pb2.TxRaw(body_bytes=body, auth_info_bytes=auth_info, signatures=[signature])
         return wire.encode_canonically(signed)
 
@@ -103,7 +103,7 @@ class Transactions:
         """Who signed a transaction of the corpus."""
         item = tx_pb2.TxBody.FromString(tx_pb2.TxRaw.FromString(raw).body_bytes).messages[0]
         handler = app.RULES.handlers[item.type_url]
-        return cast.name_of(
+        return people.name_of(
             getattr(handler.message_type.FromString(item.value), handler.signer_field)
         )
 
@@ -155,7 +155,7 @@ def judge_execution(street: Street, raw: bytes) -> str:
         raise result.exception
     _require_bounded(result)
     if result.code:
-        outcome = judge_refusal(result.codespace, result.code, result.log)
+        outcome = judge_rejection(result.codespace, result.code, result.log)
         _require_nothing_but_the_fee(store, is_admitted=not admitted.code)
     else:
         require(not admitted.code, "executed, but CheckTx had rejected it")
@@ -194,12 +194,12 @@ def _require_invariants(street: Street, block: BlockInfo, raw: bytes) -> None:
     require(not problems, f"after its block: {problems[:3]}")
 
 
-def _require_refused_without_signature(data: bytes) -> None:
+def _require_rejected_without_signature(data: bytes) -> None:
     """Simulation decodes what has no signature; it may take more, but not break."""
     try:
         decode(data, app.RULES.handlers, signed=False)
-    except ChainError as refusal:
-        judge_refusal(refusal.error.codespace, refusal.error.code, refusal.log)
+    except ChainError as error:
+        judge_rejection(error.error.codespace, error.error.code, error.log)
 
 
 def _list_content(tx: DecodedTx) -> tuple[Any, ...]:

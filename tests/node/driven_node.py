@@ -17,7 +17,7 @@ from abci_app.node_state import NodeState
 from abci_app.persistence import Database
 from abci_app.signature_worker import SignatureWorker
 from tests.support import documents
-from tests.support.cast import wallet
+from tests.support.people import wallet
 from tests.support.transactions import Envelope, sign
 
 CHAIN_ID = "application-test"

@@ -186,9 +186,9 @@ def test_a_malformed_message_is_answered_and_ends_its_connection_only(
     with Client(server.address) as bystander, Client(server.address) as client:
         # What follows the fault is never looked at, however much it is.
         client.socket.sendall(frame_request(ECHO(message="before")) + fault + b"\0" * 5_000_000)
-        before, refusal = client.receive(2)
+        before, rejection = client.receive(2)
         assert before.echo.message == "before"
-        assert sentence in refusal.exception.error
+        assert sentence in rejection.exception.error
         assert client.is_closed()
         assert bystander.call(ECHO(message="here")).echo.message == "here"
     require_alive(server)
@@ -201,9 +201,9 @@ def test_an_exception_of_the_application_is_told_logged_and_handed_on(
     with Server(Gated(), address, on_failure=lambda *args: failures.append(args)) as server:
         with Client(server.address) as client, caplog.at_level(logging.CRITICAL):
             client.send(ECHO(message="x"), abci.RequestQuery(data=b"bug"), ECHO(message="y"))
-            before, refusal = client.receive(2)
+            before, rejection = client.receive(2)
             assert before.echo.message == "x"
-            assert "query failed: RuntimeError: the cat" in refusal.exception.error
+            assert "query failed: RuntimeError: the cat" in rejection.exception.error
             assert client.is_closed()
         wait_until(lambda: len(failures) == 1)
         require_alive(server)
@@ -254,7 +254,7 @@ def test_a_peer_that_vanishes_in_the_middle_of_a_reply_does_no_harm(server: Serv
     require_alive(server)
 
 
-def test_connections_over_the_limit_are_refused_with_a_sentence(address: str) -> None:
+def test_connections_over_the_limit_are_rejected_with_a_sentence(address: str) -> None:
     with Server(KeyValueApplication(), address, max_connections=4) as server:
         clients = [Client(server.address) for _ in range(4)]
         for client in clients:
@@ -306,7 +306,7 @@ def test_a_stopped_server_gives_its_address_free(address: str) -> None:
     assert first.stop()
 
 
-def test_a_second_server_at_the_same_address_is_refused(server: Server) -> None:
+def test_a_second_server_at_the_same_address_is_rejected(server: Server) -> None:
     second = Server(KeyValueApplication(), server.address)
     with pytest.raises(AddressInUse):
         second.start()

@@ -19,7 +19,7 @@ from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.collections import GenesisError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 from tests.node.driven_node import ANNA, BEN, CHAIN_ID, TIME_S, Node, pay, place_order
-from tests.support.cast import wallet
+from tests.support.people import wallet
 
 
 def test_genesis_can_come_twice_and_the_first_block_holds_it(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_bad_proposal_is_rejected_and_its_block_would_not_stop_the_node(
     assert any(result.code for result in node.block(2, txs).tx_results)
 
 
-def test_questions_are_answered_or_refused_with_a_code(node: Node) -> None:
+def test_questions_are_answered_or_rejected_with_a_code(node: Node) -> None:
     path = "/blockenergy.market.v1.Query/Params"
     good = node.query(path, QueryParamsRequest().SerializeToString())
     assert good.code == 0
@@ -130,10 +130,10 @@ def test_questions_are_answered_or_refused_with_a_code(node: Node) -> None:
     assert node.query("/store/nonsense/key", b"x").code == 6
     assert node.query("/store/bank/key", b"").code == 18
     unknown = QueryAccountRequest(address=wallet("nobody").text)
-    refused = node.query("/cosmos.auth.v1beta1.Query/Account", unknown.SerializeToString())
-    assert refused.code == 22
-    assert "rpc error: code = NotFound" in refused.log
-    assert refused.height == 1
+    rejected = node.query("/cosmos.auth.v1beta1.Query/Account", unknown.SerializeToString())
+    assert rejected.code == 22
+    assert "rpc error: code = NotFound" in rejected.log
+    assert rejected.height == 1
 
 
 def test_raw_state_comes_with_proofs_that_a_strangers_verifier_accepts(
@@ -157,17 +157,17 @@ def test_raw_state_comes_with_proofs_that_a_strangers_verifier_accepts(
 
 def test_indexes_are_in_no_proof(node: Node) -> None:
     key = next(iter(node.database.items(METERS_BY_OWNER.prefix)))[0][1:]
-    refused = node.query("/store/registry/key", key, prove=True)
-    assert refused.code == 18
-    assert "is an index" in refused.log
+    rejected = node.query("/store/registry/key", key, prove=True)
+    assert rejected.code == 18
+    assert "is an index" in rejected.log
 
 
 def test_proofs_wait_for_the_commit(node: Node) -> None:
     node.finalize(2, [pay(0)])
     key = BALANCES.prefix[1:] + BALANCES.key.encode((ANNA.address, "ueur"))
-    refused = node.query("/store/bank/key", key, prove=True)
-    assert refused.code == 18
-    assert "ask again" in refused.log
+    rejected = node.query("/store/bank/key", key, prove=True)
+    assert rejected.code == 18
+    assert "ask again" in rejected.log
 
 
 def test_what_passes_the_recheck_is_what_the_next_proposal_has(node: Node) -> None:

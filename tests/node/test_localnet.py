@@ -184,7 +184,7 @@ def test_nothing_is_written_for_a_wrong_csv(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["accounts.csv"]
 
 
-def test_parameters_that_the_chain_refuses(tmp_path: Path) -> None:
+def test_parameters_that_the_chain_rejects(tmp_path: Path) -> None:
     preset = load_preset("localnet")
     market = {**preset.params["market"], "price_low_per_kwh": 300_000}
     wrong = replace(preset, params={**preset.params, "market": market})

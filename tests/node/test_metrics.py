@@ -56,7 +56,7 @@ def test_blocks_and_transactions_are_counted(state: NodeState, metrics: Metrics)
     application.init_chain(
         abci.RequestInitChain(chain_id="metrics", app_state_bytes=json.dumps(document).encode())
     )
-    refused = application.check_tx(abci.RequestCheckTx(tx=b"no transaction"))
+    rejected = application.check_tx(abci.RequestCheckTx(tx=b"no transaction"))
     application.check_tx(abci.RequestCheckTx(tx=b"again", type=abci.CheckTxType.RECHECK))
     block = abci.RequestFinalizeBlock(height=1, txs=[b"no transaction"] * 3)
     block.time.seconds = TIME_S
@@ -70,8 +70,8 @@ def test_blocks_and_transactions_are_counted(state: NodeState, metrics: Metrics)
     assert found["blockenergy_block_time_seconds", ""] == TIME_S
     assert found["blockenergy_database_bytes", ""] > 0
     assert found["process_resident_memory_bytes", ""] > 0
-    assert refused.code
-    labels = f"{refused.code} {refused.codespace}"
+    assert rejected.code
+    labels = f"{rejected.code} {rejected.codespace}"
     assert found["blockenergy_checked_total", labels] == 1
     assert found["blockenergy_transactions_total", labels] == 3
     for call in ("finalize_block", "commit"):

@@ -37,7 +37,7 @@ MUST_HAPPEN = {
     "use curtailed", "production curtailed",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
-# What is sent in order to be refused. A replay is taken if it was not admitted the first time.
+# What is sent in order to be rejected. A replay is taken if it was not admitted the first time.
 SELDOM_DONE = {"spoiled", "noise", "replay"}
 
 
@@ -52,7 +52,7 @@ def test_promises_hold_and_everything_happens() -> None:
         outcomes += simulation.outcomes
     assert not (missing := MUST_HAPPEN - happened.keys()), f"never happened: {missing}"
     for name in (action.__name__ for _, action in ACTIONS):
-        assert outcomes[name, "rejected"], f"{name} was never refused"
+        assert outcomes[name, "rejected"], f"{name} was never rejected"
         assert name in SELDOM_DONE or outcomes[name, "done"], f"{name} was never done"
     assert not outcomes["spoiled", "done"]
 

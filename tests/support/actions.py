@@ -14,7 +14,7 @@ from blockenergy.settlement.v1 import query_pb2 as settlement_query_pb2
 from blockenergy.settlement.v1 import tx_pb2 as settlement_tx_pb2
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import DENOM, reading
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def give(sim: Simulation) -> bytes:
 def mint(sim: Simulation, target: str, amount: int) -> bytes:
     issuer = sim.random.choice(["issuer"] * 9 + [sim.anybody()])
     message = bank_tx_pb2.MsgMint(
-        issuer=cast.address_text(issuer),
-        recipient=cast.address_text(target),
+        issuer=people.address_text(issuer),
+        recipient=people.address_text(target),
         amount=Coin(denom=sim.random.choice([DENOM, DENOM, "uheat"]), amount=str(amount)),
     )
     return sim.world.sign(issuer, message)
@@ -86,14 +86,14 @@ def mint(sim: Simulation, target: str, amount: int) -> bytes:
 
 def burn(sim: Simulation) -> bytes:
     amount = Coin(denom=DENOM, amount=str(sim.random.choice([1, 50_000, 10**12])))
-    message = bank_tx_pb2.MsgBurn(issuer=cast.address_text("issuer"), amount=amount)
+    message = bank_tx_pb2.MsgBurn(issuer=people.address_text("issuer"), amount=amount)
     return sim.world.sign("issuer", message)
 
 
 def create_denom(sim: Simulation) -> bytes:
     denom = sim.random.choice(["uheat", "ugreen", "x", f"u{sim.random.randint(0, 99)}"])
     message = bank_tx_pb2.MsgCreateDenom(
-        issuer=cast.address_text("issuer"), denom=denom, symbol="T", decimals=6
+        issuer=people.address_text("issuer"), denom=denom, symbol="T", decimals=6
     )
     return sim.world.sign("issuer", message)
 
@@ -101,8 +101,8 @@ def create_denom(sim: Simulation) -> bytes:
 def reserve(sim: Simulation) -> bytes:
     owner = sim.anybody()
     message = bank_tx_pb2.MsgReserve(
-        owner=cast.address_text(owner),
-        beneficiary=cast.address_text(sim.anybody()),
+        owner=people.address_text(owner),
+        beneficiary=people.address_text(sim.anybody()),
         amount=Coin(denom=DENOM, amount=str(sim.random.choice([1, 70_000, 10**12]))),
         deadline_s=sim.world.time_s + sim.random.choice([-5, 20, 100, 600, 10**6]),
     )
@@ -112,8 +112,8 @@ def reserve(sim: Simulation) -> bytes:
 def post_hold(sim: Simulation) -> bytes:
     owner, beneficiary, hold_id = sim.some_hold()
     message = bank_tx_pb2.MsgPostHold(
-        beneficiary=cast.address_text(beneficiary),
-        owner=cast.address_text(owner),
+        beneficiary=people.address_text(beneficiary),
+        owner=people.address_text(owner),
         hold_id=hold_id,
         amount=Coin(denom=DENOM, amount=str(sim.random.choice([1, 70_000]))),
     )
@@ -123,8 +123,8 @@ def post_hold(sim: Simulation) -> bytes:
 def void_hold(sim: Simulation) -> bytes:
     owner, beneficiary, hold_id = sim.some_hold()
     message = bank_tx_pb2.MsgVoidHold(
-        beneficiary=cast.address_text(beneficiary),
-        owner=cast.address_text(owner),
+        beneficiary=people.address_text(beneficiary),
+        owner=people.address_text(owner),
         hold_id=hold_id,
     )
     return sim.world.sign(beneficiary, message)
@@ -132,7 +132,7 @@ def void_hold(sim: Simulation) -> bytes:
 
 def change_participant(sim: Simulation) -> bytes:
     verb = sim.random.choice(["Add", "Suspend", "Reinstate", "Remove"])
-    fields: dict[str, Any] = {"address": cast.address_text(sim.random.choice(sim.everybody))}
+    fields: dict[str, Any] = {"address": people.address_text(sim.random.choice(sim.everybody))}
     if verb == "Add":
         fields["roles"] = sim.random.sample([1, 2, 3, 3, 7, 8], sim.random.randint(0, 2))
     return by_registrar(sim, f"{verb}Participant", fields)
@@ -145,7 +145,7 @@ def repair(sim: Simulation) -> bytes:
     if not out:
         return change_participant(sim)
     name = sim.random.choice(out)
-    fields: dict[str, Any] = {"address": cast.address_text(name)}
+    fields: dict[str, Any] = {"address": people.address_text(name)}
     if statuses[name].status == registry_pb2.STATUS_SUSPENDED:
         return by_registrar(sim, "ReinstateParticipant", fields)
     return by_registrar(sim, "AddParticipant", fields | {"roles": statuses[name].roles})
@@ -164,13 +164,13 @@ def add_meter(sim: Simulation) -> bytes:
     meter_id = f"meter-{len(sim.meters) + sim.random.choice([0, 0, 0, 1 - len(sim.meters)])}"
     fields = {
         "meter_id": meter_id,
-        "owner": cast.address_text(sim.anybody()),
-        "bridge": cast.address_text(
+        "owner": people.address_text(sim.anybody()),
+        "bridge": people.address_text(
             sim.random.choice(["bridge", "bridge", "bridge-2", "treasury"])
         ),
         "feeder": sim.random.choice(["north", "north", "branch", "south", "thin", "nowhere"]),
         "capacity_w": sim.random.choice([0, 10_000, 30_000]),
-        "pub_key": cast.meter_key(meter_id).public_key().public_bytes_raw(),
+        "pub_key": people.meter_key(meter_id).public_key().public_bytes_raw(),
         "initial_import_wh": 0 if meter_id not in sim.meters else 5,
         "energy_source": sim.random.choice([*EnergySource.values(), 99]),
     }
@@ -182,7 +182,7 @@ def by_registrar(sim: Simulation, kind: str, fields: dict[str, Any]) -> bytes:
     """A message of the registry, now and then from somebody who is not the registrar."""
     signer = sim.random.choice(["registrar"] * 9 + [sim.anybody()])
     message = getattr(registry_tx_pb2, f"Msg{kind}")
-    return sim.world.sign(signer, message(registrar=cast.address_text(signer), **fields))
+    return sim.world.sign(signer, message(registrar=people.address_text(signer), **fields))
 
 
 def submit_readings(sim: Simulation) -> bytes:
@@ -220,12 +220,12 @@ def pay_arrears(sim: Simulation) -> bytes:
     owed = sim.world.query(path, request, settlement_query_pb2.QueryArrearsResponse).arrears
     if owed and sim.random.random() < 0.8:
         entry = sim.random.choice(list(owed))
-        debtor, creditor = cast.name_of(entry.debtor), entry.creditor
+        debtor, creditor = people.name_of(entry.debtor), entry.creditor
         amount = sim.random.choice([entry.amount, 1, entry.amount + 1, 0])
     else:
-        debtor, creditor, amount = sim.anybody(), cast.address_text("treasury"), 5
+        debtor, creditor, amount = sim.anybody(), people.address_text("treasury"), 5
     message = settlement_tx_pb2.MsgPayArrears(
-        debtor=cast.address_text(debtor), creditor=creditor, amount=amount
+        debtor=people.address_text(debtor), creditor=creditor, amount=amount
     )
     return sim.world.sign(debtor, message)
 
@@ -236,8 +236,8 @@ def two_at_once(sim: Simulation) -> bytes:
     messages = []
     for amount in (1_000, sim.random.choice([1_000, 10**12])):
         message = bank_tx_pb2.MsgReserve(
-            owner=cast.address_text(source),
-            beneficiary=cast.address_text(sim.anybody()),
+            owner=people.address_text(source),
+            beneficiary=people.address_text(sim.anybody()),
             amount=Coin(denom=DENOM, amount=str(amount)),
             deadline_s=sim.world.time_s + 60,
         )
@@ -248,7 +248,7 @@ def two_at_once(sim: Simulation) -> bytes:
 def spoiled(sim: Simulation) -> bytes:
     """A transaction that must not be let in."""
     name = sim.anybody()
-    message = bank_tx_pb2.MsgVoidHold(beneficiary=cast.address_text(name), hold_id=1)
+    message = bank_tx_pb2.MsgVoidHold(beneficiary=people.address_text(name), hold_id=1)
     changes: list[dict[str, Any]] = [
         {"chain_id": "street-2"},
         {"sequence": 10**6},
@@ -260,7 +260,7 @@ def spoiled(sim: Simulation) -> bytes:
         {"timeout_height": 1},
         {"signatures": 0},
         {"extension_option": True},
-        {"pub_key_of": cast.wallet("registrar")},
+        {"pub_key_of": people.wallet("registrar")},
     ]
     return sim.world.spoil(name, message, **sim.random.choice(changes))
 
@@ -270,7 +270,7 @@ def noise(sim: Simulation) -> bytes:
     if sim.random.random() < 0.5:
         return sim.random.randbytes(sim.random.randint(0, 80))
     name = sim.anybody()
-    message = bank_tx_pb2.MsgVoidHold(beneficiary=cast.address_text(name), hold_id=1)
+    message = bank_tx_pb2.MsgVoidHold(beneficiary=people.address_text(name), hold_id=1)
     raw = bytearray(sim.world.spoil(name, message))
     raw[sim.random.randrange(len(raw))] ^= 1 << sim.random.randrange(8)
     return bytes(raw)

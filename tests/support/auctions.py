@@ -6,7 +6,7 @@ from typing import Any
 
 from blockenergy.market.v1 import query_pb2, state_pb2, tx_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.settling import opened
 from tests.support.world import World, response
 
@@ -86,7 +86,7 @@ def fills_of(world: World, slot: int) -> dict[int, tuple[int, int]]:
 
 
 def position_of(world: World, slot: int, owner: str) -> state_pb2.Position:
-    request = query_pb2.QueryPositionRequest(slot=slot, owner=cast.address_text(owner))
+    request = query_pb2.QueryPositionRequest(slot=slot, owner=people.address_text(owner))
     path = "/blockenergy.market.v1.Query/Position"
     return world.query(path, request, query_pb2.QueryPositionResponse).position
 
@@ -101,7 +101,7 @@ def _place(
     fields: dict[str, Any],
 ) -> bytes:
     message = tx_pb2.MsgPlaceLimitOrder(
-        owner=cast.address_text(owner),
+        owner=people.address_text(owner),
         slot=slot,
         side=side,
         quantity_wh=quantity_wh,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support import cast
+from tests.support import people
 
 Short = dict[str, Any]
 
@@ -111,14 +111,14 @@ def shorten(document: Mapping[str, Any]) -> Short:
 
 def resolve(value: Any) -> Any:
     """Any JSON with names, with addresses and the keys of meters instead."""
-    if isinstance(value, dict) and value.get("pub_key", "").startswith(cast.METER_PREFIX):
-        value = {**value, "pub_key": cast.meter_pub_key(value["pub_key"])}
-    return _map_texts(value, cast.address_text)
+    if isinstance(value, dict) and value.get("pub_key", "").startswith(people.METER_PREFIX):
+        value = {**value, "pub_key": people.meter_pub_key(value["pub_key"])}
+    return _map_texts(value, people.address_text)
 
 
 def to_names(value: Any) -> Any:
     """Any JSON with addresses and keys of meters, with names instead."""
-    return _map_texts(value, cast.name_of)
+    return _map_texts(value, people.name_of)
 
 
 def normalize(value: Any) -> Any:
@@ -151,13 +151,13 @@ def _values_of(short: Mapping[str, Any], collection: str) -> list[Any]:
 
 
 def _key_to_json(text: str) -> Any:
-    parts = [cast.address_text(part) for part in text.split(", ")]
+    parts = [people.address_text(part) for part in text.split(", ")]
     return parts[0] if len(parts) == 1 else parts
 
 
 def _key_to_text(key: Any) -> str:
     parts = key if isinstance(key, list) else [key]
-    return ", ".join(cast.name_of(part) for part in parts)
+    return ", ".join(people.name_of(part) for part in parts)
 
 
 def _map_texts(value: Any, change: Callable[[str], str]) -> Any:

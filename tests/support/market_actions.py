@@ -12,7 +12,7 @@ from blockenergy.storage.v1 import tx_pb2 as storage_tx_pb2
 from google.protobuf.message import Message
 
 from chain.market.state import POSITIONS
-from tests.support import cast
+from tests.support import people
 from tests.support.actions import HIGH, LOW, by_registrar, draw_order
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def buy_offer(sim: Simulation) -> bytes:
         available_wh = sim.offers[slot, seller]
         quantity_wh = sim.random.choice([available_wh, available_wh // 2, 1, quantity_wh])
     message = tx_pb2.MsgBuyOffer(
-        seller=cast.address_text(seller),
+        seller=people.address_text(seller),
         slot=slot,
         quantity_wh=quantity_wh,
         price_limit_per_kwh=sim.random.choice([HIGH, HIGH, limit]),
@@ -198,8 +198,8 @@ def _battery(sim: Simulation) -> str:
 def add_battery(sim: Simulation) -> bytes:
     random = sim.random
     message = storage_tx_pb2.MsgAddBattery(
-        registrar=cast.address_text("registrar"),
-        owner=cast.address_text(_battery(sim)),
+        registrar=people.address_text("registrar"),
+        owner=people.address_text(_battery(sim)),
         capacity_wh=random.choice([0, 5_000, 20_000, 20_000]),
         power_w=random.choice([1_000, 10_000]),
         charge_efficiency_permille=random.choice([900, 950, 1_000, 1_000, 1_001]),
@@ -211,8 +211,8 @@ def add_battery(sim: Simulation) -> bytes:
 
 def remove_battery(sim: Simulation) -> bytes:
     message = storage_tx_pb2.MsgRemoveBattery(
-        registrar=cast.address_text("registrar"),
-        owner=cast.address_text(sim.random.choice([_battery(sim), sim.anybody(), sim.anybody()])),
+        registrar=people.address_text("registrar"),
+        owner=people.address_text(sim.random.choice([_battery(sim), sim.anybody(), sim.anybody()])),
     )
     return sim.world.sign("registrar", message)
 
@@ -244,7 +244,7 @@ def _sign(sim: Simulation, name: str, message: Any) -> bytes:
     """Signs a message, after naming its signer in it."""
     for field in ("owner", "seller", "buyer", "distributor"):
         if hasattr(message, field) and not getattr(message, field):
-            setattr(message, field, cast.address_text(name))
+            setattr(message, field, people.address_text(name))
     assert isinstance(message, Message)
     return sim.world.sign(name, message)
 

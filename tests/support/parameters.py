@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from blockenergy.params.v1 import query_pb2, tx_pb2
 from google.protobuf import descriptor_pool, message_factory
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def update(world: World, module: str, signer: str = "distributor", **changes: An
     """A signed change of some fields; texts are names of people."""
     params, packed = get(world, module), _query(world, module, 0)
     for name, value in changes.items():
-        setattr(params, name, cast.address_text(value) if isinstance(value, str) else value)
+        setattr(params, name, people.address_text(value) if isinstance(value, str) else value)
     packed.value = params.SerializeToString(deterministic=True)
-    message = tx_pb2.MsgUpdateParams(authority=cast.address_text(signer), params=packed)
+    message = tx_pb2.MsgUpdateParams(authority=people.address_text(signer), params=packed)
     return world.sign(signer, message)
 
 

@@ -8,7 +8,7 @@ from blockenergy.metering.v1 import query_pb2 as metering_query_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_state_pb2
 from blockenergy.settlement.v1 import query_pb2, state_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
 
@@ -34,7 +34,7 @@ def is_settled(world: World, slot: int) -> bool:
 
 
 def line_of(world: World, slot: int, name: str) -> state_pb2.Line:
-    request = query_pb2.QueryLineRequest(slot=slot, owner=cast.address_text(name))
+    request = query_pb2.QueryLineRequest(slot=slot, owner=people.address_text(name))
     path = "/blockenergy.settlement.v1.Query/Line"
     return world.query(path, request, query_pb2.QueryLineResponse).line
 

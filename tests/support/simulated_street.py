@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from tests.support import cast, documents
+from tests.support import documents, people
 from tests.support.market_actions import BATTERIES, FEEDERS
 from tests.support.world import FIRST_SLOT
 
@@ -25,7 +25,7 @@ def get_grid() -> documents.Short:
     return {
         path: value
         for path, value in documents.street().items()
-        if not any(name in path for name in cast.HOUSEHOLDS)
+        if not any(name in path for name in people.HOUSEHOLDS)
     }
 
 

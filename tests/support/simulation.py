@@ -26,9 +26,9 @@ from chain.market.state import BOOKING
 from chain.runtime import bech32
 from chain.runtime.context import Event
 from chain.transactions import TxResult
-from tests.support import actions, cast, market_actions, parameters, simulated_street
+from tests.support import actions, market_actions, parameters, people, simulated_street
 from tests.support.event_ledger import EventLedger
-from tests.support.happenings import Happenings
+from tests.support.scenario_coverage import ScenarioCoverage
 from tests.support.world import FIRST_SLOT, World, response
 
 HOMES = 12
@@ -73,15 +73,15 @@ class Simulation:
         self.random = Random(seed)
         self.homes = [f"home-{number}" for number in range(HOMES)]
         for name in (*self.homes, *market_actions.BATTERIES, "bridge-2"):
-            cast.wallet(name)
+            people.wallet(name)
         self.meters = {f"meter-{number}": PhysicalMeter() for number in range(HOMES)}
         self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
         changes = simulated_street.draw(seed, self.random, self.homes)
         self.world = World(changes, base=simulated_street.get_grid())
         if int(self.world.genesis["auth"]["params"].get("min_gas_price_micro", 0)):
             self.world.fee = [("ueur", 50)]
-        batteries = [name for name in market_actions.BATTERIES if name not in cast.STRANGERS]
-        self.everybody = [*self.homes, *cast.GRID, *cast.STRANGERS, *batteries, "bridge-2"]
+        batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]
+        self.everybody = [*self.homes, *people.GRID, *people.UNREGISTERED, *batteries, "bridge-2"]
         self.ledger = EventLedger(self.world.state)
         self.holds: dict[int, tuple[str, str]] = {}
         # Owner and slot of limit orders by their number; energy of offers by slot and seller.
@@ -91,12 +91,12 @@ class Simulation:
         self.metered_until = FIRST_SLOT
         # What came of each kind of action.
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        self.happenings = Happenings()
+        self.coverage = ScenarioCoverage()
 
     @property
     def happened(self) -> Counter[str]:
         """Readings by result, and whatever else has happened, by its name."""
-        return self.happenings.counts
+        return self.coverage.counts
 
     def run(self, blocks: int) -> None:
         """So many blocks, everything checked after each."""
@@ -142,7 +142,7 @@ class Simulation:
 
     def name_of(self, address: bytes) -> str:
         """The name behind an address."""
-        return cast.name_of(bech32.encode(address))
+        return people.name_of(bech32.encode(address))
 
     def expect_meter(self, meter_id: str) -> None:
         """A meter that may be there from the next block on."""
@@ -153,7 +153,7 @@ class Simulation:
         path = "/blockenergy.registry.v1.Query/Participants"
         request = registry_query_pb2.QueryParticipantsRequest()
         answer = self.world.query(path, request, registry_query_pb2.QueryParticipantsResponse)
-        return {cast.name_of(entry.address): entry.participant for entry in answer.participants}
+        return {people.name_of(entry.address): entry.participant for entry in answer.participants}
 
     def known_meters(self) -> list[str]:
         """The meters that are in the registry."""
@@ -207,7 +207,7 @@ class Simulation:
         state = self.world.state
         for event in [event for tx in result.tx_results for event in tx.events] + result.events:
             self._track(event)
-            self.happenings.note(event, state)
+            self.coverage.note(event, state)
         self.happened["settlement over several blocks"] += self._is_settling()
         self.happened["booking over several blocks"] += bool(BOOKING.get(state).slot)
         owed = self._arrears() if self.world.height % 10 == 0 else []
@@ -218,20 +218,20 @@ class Simulation:
     def _track(self, event: Event) -> None:
         """Follows holds, limit orders and offers."""
         if isinstance(event, bank_events_pb2.EventReserved):
-            names = cast.name_of(event.owner), cast.name_of(event.beneficiary)
+            names = people.name_of(event.owner), people.name_of(event.beneficiary)
             self.holds[event.hold_id] = names
         elif isinstance(event, bank_events_pb2.EventHoldEnded):
             self.holds.pop(event.hold_id, None)
         elif isinstance(event, market_events_pb2.EventLimitOrderPlaced):
-            self.limit_orders[event.order_id] = cast.name_of(event.owner), event.slot
+            self.limit_orders[event.order_id] = people.name_of(event.owner), event.slot
         elif isinstance(event, _ENDS_OF_LIMIT_ORDERS):
             self.limit_orders.pop(event.order_id)
         elif isinstance(event, market_events_pb2.EventOfferSet):
-            self.offers[event.slot, cast.name_of(event.seller)] = event.available_wh
+            self.offers[event.slot, people.name_of(event.seller)] = event.available_wh
             if not event.available_wh:
-                del self.offers[event.slot, cast.name_of(event.seller)]
+                del self.offers[event.slot, people.name_of(event.seller)]
         elif isinstance(event, market_events_pb2.EventOfferBought):
-            key = event.slot, cast.name_of(event.seller)
+            key = event.slot, people.name_of(event.seller)
             self.offers[key] -= event.quantity_wh
             if not self.offers[key]:
                 del self.offers[key]
@@ -241,7 +241,7 @@ class Simulation:
         path = "/blockenergy.settlement.v1.Query/Arrears"
         request = settlement_query_pb2.QueryArrearsRequest()
         answer = self.world.query(path, request, settlement_query_pb2.QueryArrearsResponse)
-        return [cast.name_of(entry.debtor) for entry in answer.arrears]
+        return [people.name_of(entry.debtor) for entry in answer.arrears]
 
     def _is_settling(self) -> bool:
         path = "/blockenergy.settlement.v1.Query/Progress"

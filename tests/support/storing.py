@@ -6,7 +6,7 @@ from typing import Any
 
 from blockenergy.storage.v1 import query_pb2, state_pb2, tx_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import FIRST_SLOT, SLOT_LENGTH_S, World, reading
 
 OWNER: dict[str, Any] = {
@@ -40,7 +40,7 @@ class Storing:
 
     def charge(self, slot: int, quantity_wh: int, limit: int = HIGH) -> bytes:
         message = tx_pb2.MsgCharge(
-            owner=cast.address_text("battery"),
+            owner=people.address_text("battery"),
             slot=slot,
             quantity_wh=quantity_wh,
             price_limit_per_kwh=limit,
@@ -49,7 +49,7 @@ class Storing:
 
     def discharge(self, slot: int, quantity_wh: int, limit: int = LOW) -> bytes:
         message = tx_pb2.MsgDischarge(
-            owner=cast.address_text("battery"),
+            owner=people.address_text("battery"),
             slot=slot,
             quantity_wh=quantity_wh,
             price_limit_per_kwh=limit,
@@ -64,7 +64,7 @@ class Storing:
     ) -> bytes:
         """(slot, Wh) of each leg."""
         message = tx_pb2.MsgShift(
-            owner=cast.address_text("battery"),
+            owner=people.address_text("battery"),
             charge_slot=charge[0],
             charge_wh=charge[1],
             charge_limit_per_kwh=limits[0],
@@ -86,14 +86,14 @@ class Storing:
 
     @property
     def battery(self) -> state_pb2.Battery:
-        request = query_pb2.QueryBatteryRequest(owner=cast.address_text("battery"))
+        request = query_pb2.QueryBatteryRequest(owner=people.address_text("battery"))
         path = "/blockenergy.storage.v1.Query/Battery"
         return self.world.query(path, request, query_pb2.QueryBatteryResponse).battery
 
     @property
     def projection(self) -> dict[int, query_pb2.ProjectedSlot]:
         """By slot, of those that are not settled."""
-        request = query_pb2.QueryProjectionRequest(owner=cast.address_text("battery"))
+        request = query_pb2.QueryProjectionRequest(owner=people.address_text("battery"))
         path = "/blockenergy.storage.v1.Query/Projection"
         answer = self.world.query(path, request, query_pb2.QueryProjectionResponse)
         return {entry.slot: entry for entry in answer.slots}

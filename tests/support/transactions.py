@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from chain.runtime import codec
 from chain.runtime.tx import PUB_KEY_TYPE_URL, sign_bytes
-from tests.support.cast import Wallet
+from tests.support.people import Wallet
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 

@@ -9,7 +9,7 @@ A vector is a JSON object:
     block        {"time_s", "height"} of the block that is looked at
     same_block   messages that come before the message in the same block
     signer, message, tx    the transaction; `tx` changes parts of its envelope
-    refused      {"codespace", "code"}; with "admitted": false if it did not even use its sequence
+    rejected      {"codespace", "code"}; with "admitted": false if it did not even use its sequence
     response     what the message answers
     post         all changes that the block makes to the state, but for the sequences of signers
     events       all typed events of the block, in their order
@@ -47,7 +47,7 @@ from chain.metering import reading_sign_bytes
 from chain.runtime.context import CosmosEvent, Event
 from chain.runtime.errors import ChainError
 from chain.transactions import TxResult
-from tests.support import cast, documents
+from tests.support import documents, people
 from tests.support.world import CHAIN_ID, START_S, World, response
 
 ERRORS = {
@@ -147,16 +147,16 @@ def _run_message(world: World, vector: Vector) -> None:
     *others, tx_result = world.results
     for other in others:
         assert other.code == 0, f"{vector.name}: same_block: {other.log}"
-    refused = vector.get("rejected")
-    if refused is None:
+    rejected = vector.get("rejected")
+    if rejected is None:
         _check_success(vector, tx_result)
     else:
-        _check_refusal(refused, tx_result.codespace, tx_result.code, tx_result.log)
-    if refused is None or refused.get("admitted", True):
+        _check_rejection(rejected, tx_result.codespace, tx_result.code, tx_result.log)
+    if rejected is None or rejected.get("admitted", True):
         signers.append(vector["signer"])
     expected = documents.patch(before, vector.get("post", {}))
     assert world.short() == documents.patch(expected, _signed(before, signers))
-    if "events" in vector.content or refused is None:
+    if "events" in vector.content or rejected is None:
         assert _describe_events(result) == _expected_events(vector)
 
 
@@ -168,7 +168,7 @@ def _run_query(world: World, vector: Vector) -> None:
         with pytest.raises(ChainError) as caught:
             app.query(world.store, world.block_info, vector["query"], request)
         error = caught.value.error
-        _check_refusal(vector["rejected"], error.codespace, error.code, caught.value.log)
+        _check_rejection(vector["rejected"], error.codespace, error.code, caught.value.log)
     else:
         data = app.query(world.store, world.block_info, vector["query"], request)
         answer = answer_class(vector["query"]).FromString(data)
@@ -182,10 +182,10 @@ def _check_success(vector: Vector, result: TxResult) -> None:
         assert _describe(response(result, kind)) == documents.normalize(vector["response"])
 
 
-def _check_refusal(refused: dict[str, Any], codespace: str, code: int, log: str) -> None:
+def _check_rejection(rejected: dict[str, Any], codespace: str, code: int, log: str) -> None:
     got = (codespace, ERRORS[codespace].DESCRIPTOR.values_by_number[code].name)
-    assert got == (refused["codespace"], refused["code"]), f"got {got}: {log}"
-    assert refused.get("detail", "") in log
+    assert got == (rejected["codespace"], rejected["code"]), f"got {got}: {log}"
+    assert rejected.get("detail", "") in log
     assert log.strip()
 
 
@@ -194,9 +194,9 @@ def _sign(world: World, vector: Vector) -> bytes:
     more = [to_message(message) for message in changes.pop("more_messages", [])]
     appended = bytes.fromhex(changes.pop("append_hex", ""))
     if "pub_key_of" in changes:
-        changes["pub_key_of"] = cast.wallet(changes["pub_key_of"])
+        changes["pub_key_of"] = people.wallet(changes["pub_key_of"])
     if "fee_payer" in changes:
-        changes["fee_payer"] = cast.address_text(changes["fee_payer"])
+        changes["fee_payer"] = people.address_text(changes["fee_payer"])
     messages = [to_message(vector["message"]), *more]
     signed: bytes = world.sign(vector["signer"], *messages, **changes)
     return signed + appended
@@ -208,7 +208,7 @@ def _signed(before: documents.Short, signers: list[str]) -> documents.Short:
     for name in signers:
         path = f"auth.accounts[{name}]"
         account = changes[path] if path in changes else before[path]
-        key = base64.b64encode(cast.wallet(name).pub_key).decode()
+        key = base64.b64encode(people.wallet(name).pub_key).decode()
         sequence = int(account.get("sequence", 0)) + 1
         changes[path] = {**account, "sequence": str(sequence), "pub_key": key}
     return changes
@@ -233,7 +233,7 @@ def _sign_reading(reading: metering_pb2.Reading, signature: str) -> bytes:
         return b""
     meter_id, _, chain_id = signature.partition(" for ")
     content = reading_sign_bytes(chain_id or CHAIN_ID, reading)
-    return cast.meter_key(meter_id).sign(content)
+    return people.meter_key(meter_id).sign(content)
 
 
 def _class_of(type_url: str) -> type[Message]:
@@ -243,7 +243,7 @@ def _class_of(type_url: str) -> type[Message]:
     for known in app.RULES.handlers.values():
         if known.response_type_url == type_url:
             return _symbol(type_url[1:])
-    # A message of another chain, which this one has to refuse.
+    # A message of another chain, which this one has to reject.
     return AnyMessage
 
 

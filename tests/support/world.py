@@ -30,7 +30,7 @@ from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
 from chain.runtime.store import CacheStore
 from chain.transactions import TxResult
-from tests.support import cast, check_before_write, documents
+from tests.support import check_before_write, documents, people
 from tests.support.store import SortedStore
 from tests.support.transactions import Envelope, sign
 
@@ -122,25 +122,25 @@ class World:
 
     def spoil(self, signer: str, *messages: Message, **changes: Any) -> bytes:
         """As `sign`, for a transaction that will not be admitted and uses up no sequence."""
-        return sign(cast.wallet(signer), messages, replace(self.envelope(signer), **changes))
+        return sign(people.wallet(signer), messages, replace(self.envelope(signer), **changes))
 
     def envelope(self, signer: str) -> Envelope:
         """What is around the next messages of a signer."""
-        account = auth.get_account(self.state, cast.wallet(signer).address)
+        account = auth.get_account(self.state, people.wallet(signer).address)
         number, sequence = (account.account_number, account.sequence) if account else (0, 0)
         return Envelope(CHAIN_ID, number, sequence + self._pending[signer], fee=self.fee)
 
     def send(self, source: str, target: str, amount: int, denom: str = DENOM) -> bytes:
         message = cosmos_tx_pb2.MsgSend(
-            from_address=cast.address_text(source),
-            to_address=cast.address_text(target),
+            from_address=people.address_text(source),
+            to_address=people.address_text(target),
             amount=[Coin(denom=denom, amount=str(amount))],
         )
         return self.sign(source, message)
 
     def buy(self, buyer: str, slot: int, quantity_wh: int, limit: int) -> bytes:
         message = market_tx_pb2.MsgBuy(
-            buyer=cast.address_text(buyer),
+            buyer=people.address_text(buyer),
             slot=slot,
             quantity_wh=quantity_wh,
             price_limit_per_kwh=limit,
@@ -149,7 +149,7 @@ class World:
 
     def sell(self, seller: str, slot: int, quantity_wh: int, limit: int) -> bytes:
         message = market_tx_pb2.MsgSell(
-            seller=cast.address_text(seller),
+            seller=people.address_text(seller),
             slot=slot,
             quantity_wh=quantity_wh,
             price_limit_per_kwh=limit,
@@ -158,7 +158,7 @@ class World:
 
     def cancel(self, owner: str, slot: int, is_bought: bool, quantity_wh: int, limit: int) -> bytes:
         message = market_tx_pb2.MsgCancelPosition(
-            owner=cast.address_text(owner),
+            owner=people.address_text(owner),
             slot=slot,
             side=market_pb2.SIDE_BUY if is_bought else market_pb2.SIDE_SELL,
             quantity_wh=quantity_wh,
@@ -168,7 +168,7 @@ class World:
 
     def submit(self, *readings: metering_pb2.Reading, bridge: str = "bridge") -> bytes:
         message = metering_tx_pb2.MsgSubmitReadings(
-            bridge=cast.address_text(bridge), readings=readings
+            bridge=people.address_text(bridge), readings=readings
         )
         return self.sign(bridge, message)
 
@@ -218,7 +218,7 @@ def reading(
         import_register_wh=import_wh,
         export_register_wh=export_wh,
     )
-    key = cast.meter_key(signed_by or meter_id)
+    key = people.meter_key(signed_by or meter_id)
     content.signature = key.sign(reading_sign_bytes(chain_id, content))
     return content
 

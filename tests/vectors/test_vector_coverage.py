@@ -1,4 +1,4 @@
-"""Nothing a user can send, ask or be refused with is without a vector."""
+"""Nothing a user can send, ask or be rejected with is without a vector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chain.runtime.module import snake_case
 from tests.support import vectors
 
 VECTORS = vectors.load_all()
-# Refusals that no transaction or query can bring about by itself.
+# Rejections that no transaction or query can bring about by itself.
 BEYOND_VECTORS = {
     ("sdk", "PANIC"): "a fault of the chain; tests/unit/chain/test_transactions.py makes one",
     ("sdk", "INVALID_HEIGHT"): "heights of queries are the node's business",
@@ -29,11 +29,11 @@ def _folders() -> list[str]:
 
 
 @pytest.mark.parametrize("folder", _folders())
-def test_every_message_has_successes_and_as_many_refusals(folder: str) -> None:
-    refused = ["rejected" in vector.content for vector in VECTORS if vector.folder == folder]
-    successes, refusals = refused.count(False), refused.count(True)
+def test_every_message_has_successes_and_as_many_rejection(folder: str) -> None:
+    rejected = ["rejected" in vector.content for vector in VECTORS if vector.folder == folder]
+    successes, rejections = rejected.count(False), rejected.count(True)
     assert successes >= 1, f"tests/vectors/{folder} has no success"
-    assert refusals >= successes, f"tests/vectors/{folder} has more successes than refusals"
+    assert rejections >= successes, f"tests/vectors/{folder} has more successes than rejections"
 
 
 def test_a_vector_lies_in_the_folder_of_its_message() -> None:
@@ -56,7 +56,7 @@ def test_every_query_has_a_vector(path: str) -> None:
 
 
 @pytest.mark.parametrize("codespace", sorted(vectors.ERRORS))
-def test_every_refusal_is_reached(codespace: str) -> None:
+def test_every_rejection_is_reached(codespace: str) -> None:
     reached = {
         (vector["rejected"]["codespace"], vector["rejected"]["code"])
         for vector in VECTORS
@@ -68,7 +68,7 @@ def test_every_refusal_is_reached(codespace: str) -> None:
         if value.number
     }
     missing = sorted(declared - reached - BEYOND_VECTORS.keys())
-    assert not missing, f"no vector is refused with {missing}"
+    assert not missing, f"no vector is rejected with {missing}"
     assert not reached & BEYOND_VECTORS.keys()
 
 

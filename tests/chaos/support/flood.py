@@ -63,7 +63,7 @@ class Flood:
             answers = json.loads(self._connection.getresponse().read())
             assert len(answers) == BATCH, answers
             for raw, answer in zip(txs, answers, strict=True):
-                # Without a result the node refused to look at it, because it is too large.
+                # Without a result the node rejected to look at it, because it is too large.
                 if "result" in answer:
                     self.sent.add(compute_hash(raw))
         self._connection.close()

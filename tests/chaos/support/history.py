@@ -36,8 +36,8 @@ class Transfer:
     hashes: tuple[bytes, ...]
     # The block that was reported; 0 if none was.
     height: int = 0
-    # The chain's refusal, if there was one: then it must have had no effect.
-    refusal: str = ""
+    # The chain's rejection, if there was one: then it must have had no effect.
+    rejection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def place_transfers(
         name = f"the transfer {one.hashes[-1].hex()[:12]}"
         if len(places) > 1:
             problems.append(f"{name} took effect twice, at {places}")
-        if places and one.refusal:
-            problems.append(f"{name} was refused ({one.refusal}) and took effect at {places[0]}")
+        if places and one.rejection:
+            problems.append(f"{name} was rejected ({one.rejection}) and took effect at {places[0]}")
         if one.height and [place.height for place in places] != [one.height]:
             problems.append(f"{name} was reported at height {one.height} and is at {places}")
         placed += [(place, one) for place in places]

@@ -102,12 +102,12 @@ class Payer:
         coin = Coin(denom=DENOM, amount=str(amount))
         message = MsgSend(from_address=signer.address, to_address=recipient, amount=[coin])
         rpc.sent.clear()
-        invoked_s, returned_s, height, refusal = time.monotonic(), UNKNOWN, 0, ""
+        invoked_s, returned_s, height, rejection = time.monotonic(), UNKNOWN, 0, ""
         try:
             # The memo makes every payment a transaction of its own.
             outcome = signer.send([message], memo=f"{self._count}")
             returned_s, height = time.monotonic(), 0 if outcome.code else outcome.height
-            refusal = outcome.log if outcome.code else ""
+            rejection = outcome.log if outcome.code else ""
         finally:
             hashes = tuple(dict.fromkeys(map(compute_hash, rpc.sent)))
             if hashes:
@@ -120,7 +120,7 @@ class Payer:
                         returned_s=returned_s,
                         hashes=hashes,
                         height=height,
-                        refusal=refusal,
+                        rejection=rejection,
                     )
                 )
         return height

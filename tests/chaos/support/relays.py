@@ -28,7 +28,7 @@ class Link:
         self.delay_s = 0.0
         # On top of the delay, anything from nothing to this.
         self.jitter_s = 0.0
-        # Closed, connections are reset and refused; silent, they stay and nothing comes through.
+        # Closed, connections are reset and rejected; silent, they stay and nothing comes through.
         self.is_closed = False
         self.flows = asyncio.Event()
         self.flows.set()

@@ -269,7 +269,7 @@ def test_a_missing_database_is_named_and_not_made(path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_a_database_in_use_by_another_process_is_refused(path: Path) -> None:
+def test_a_database_in_use_by_another_process_is_rejected(path: Path) -> None:
     program = f"from abci_app.persistence import Database; Database.open({str(path)!r})"
     with Database.open(path, create=True):
         child = subprocess.run(
@@ -289,7 +289,7 @@ def test_a_database_is_opened_once_at_a_time(path: Path) -> None:
     Database.open(path).close()
 
 
-def test_a_database_of_another_program_is_refused(path: Path) -> None:
+def test_a_database_of_another_program_is_rejected(path: Path) -> None:
     handle = open_leveldb(path, create=True)
     batch = handle.write_batch(sync=True)
     batch.put(b"s/theirs", b"1")
@@ -299,7 +299,7 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
         Database.open(path, create=True)
 
 
-def test_a_database_of_a_later_version_is_refused(path: Path) -> None:
+def test_a_database_of_a_later_version_is_rejected(path: Path) -> None:
     Database.open(path, create=True).close()
     handle = open_leveldb(path, create=False)
     batch = handle.write_batch(sync=True)
@@ -310,7 +310,7 @@ def test_a_database_of_a_later_version_is_refused(path: Path) -> None:
         Database.open(path)
 
 
-def test_a_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_a_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(DatabaseError, match="cannot be opened: File exists"):
         Database.open(tmp_path / "file", create=True)
@@ -353,7 +353,7 @@ def test_a_log_cut_off_anywhere_leaves_exactly_one_height(path: Path, tmp_path: 
     assert len(found) > 20
 
 
-def test_a_damaged_log_is_refused_and_not_skipped(path: Path, tmp_path: Path) -> None:
+def test_a_damaged_log_is_rejected_and_not_skipped(path: Path, tmp_path: Path) -> None:
     make_heights(path, 40)
     size = get_log(path).stat().st_size
     for position in range(200, size - 10_000, size // 12):

@@ -96,12 +96,12 @@ def test_the_reply_of_another_call_is_a_failed_call() -> None:
     [b"\xff\xff", b"\x0a\x05abc", b"\x0a\x01\xff", abci.Request().SerializeToString()],
     ids=["no protobuf", "cut short", "no text in a text field", "no call"],
 )
-def test_bytes_that_are_no_request_are_refused(frame: bytes) -> None:
+def test_bytes_that_are_no_request_are_rejected(frame: bytes) -> None:
     with pytest.raises(FramingError, match="request"):
         answer(KeyValueApplication(), frame)
 
 
-def test_a_call_of_a_later_abci_is_refused() -> None:
+def test_a_call_of_a_later_abci_is_rejected() -> None:
     # Field 21 is InsertTx of CometBFT 0.39.
     with pytest.raises(FramingError, match=r"ABCI 2\.0"):
         answer(KeyValueApplication(), b"\xaa\x01\x00")
@@ -111,7 +111,7 @@ def test_an_exception_reply_carries_its_text() -> None:
     assert parse(make_exception_reply("No.")).exception.error == "No."
 
 
-def test_an_application_without_snapshots_refuses_them() -> None:
+def test_an_application_without_snapshots_rejects_them() -> None:
     application = KeyValueApplication()
     offered = application.offer_snapshot(abci.RequestOfferSnapshot())
     assert offered.result == abci.ResponseOfferSnapshot.Result.ABORT
@@ -131,7 +131,7 @@ def test_an_application_without_vote_extensions_accepts_only_its_own() -> None:
 
 
 @pytest.mark.parametrize("extra", [4, 5, 8])
-def test_a_length_that_protobuf_refuses_is_refused_around_check_tx_too(extra: int) -> None:
+def test_a_length_that_protobuf_rejects_is_rejected_around_check_tx_too(extra: int) -> None:
     payload = abci.RequestCheckTx(tx=b"a=1").SerializeToString()
     # The length in more bytes than it needs.
     length = bytes([len(payload) | 0x80]) + b"\x80" * (extra - 1) + b"\x00"

@@ -53,7 +53,7 @@ def test_the_largest_frame_is_accepted_and_one_byte_more_is_not() -> None:
         list(FrameReader(10).feed(frame(b"x" * 11)))
 
 
-def test_a_frame_too_large_is_refused_before_its_bytes_arrive() -> None:
+def test_a_frame_too_large_is_rejected_before_its_bytes_arrive() -> None:
     with pytest.raises(FramingError, match="over the limit"):
         list(FrameReader(1000).feed(write_varint(1 << 40)))
 
@@ -66,7 +66,7 @@ def test_the_frames_before_a_fault_are_given() -> None:
 
 
 @pytest.mark.parametrize("prefix", [b"\xff" * 10, b"\xff" * 9 + b"\x02"])
-def test_a_length_of_more_than_64_bits_is_refused(prefix: bytes) -> None:
+def test_a_length_of_more_than_64_bits_is_rejected(prefix: bytes) -> None:
     with pytest.raises(FramingError, match="varint"):
         list(FrameReader(10).feed(prefix))
 

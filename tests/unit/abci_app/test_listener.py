@@ -40,7 +40,7 @@ def test_the_socket_of_a_dead_server_is_replaced(path: Path) -> None:
     listener.close()
 
 
-def test_the_socket_of_a_living_server_is_refused_and_left_alone(path: Path) -> None:
+def test_the_socket_of_a_living_server_is_rejected_and_left_alone(path: Path) -> None:
     first = open_listener(f"unix://{path}")
     with pytest.raises(AddressInUse, match="Another server is listening"):
         open_listener(f"unix://{path}")
@@ -78,19 +78,19 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         open_listener(f"unix://{tmp_path}/nowhere/abci.sock")
 
 
-def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ListenError, match="too long"):
         open_listener(f"unix://{tmp_path}/{'x' * 120}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_permission_is_rejected(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ListenError, match="Permission denied"):
         open_listener(f"unix://{tmp_path}/abci.sock")
 
 
-def test_a_taken_port_is_refused() -> None:
+def test_a_taken_port_is_rejected() -> None:
     first = open_listener("tcp://127.0.0.1:0")
     with pytest.raises(AddressInUse, match="Another program is using tcp://127"):
         open_listener(first.address)
@@ -120,7 +120,7 @@ def test_localhost_and_ipv6_are_loopback() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "[::]"])
-def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
+def test_an_address_that_others_can_reach_is_rejected(host: str) -> None:
     with pytest.raises(ListenError, match="not a loopback address"):
         open_listener(f"tcp://{host}:26658")
 
@@ -137,7 +137,7 @@ def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
         "tcp://127.0.0.1:70000",
     ],
 )
-def test_an_address_of_another_form_is_refused(address: str) -> None:
+def test_an_address_of_another_form_is_rejected(address: str) -> None:
     with pytest.raises(ListenError, match="write unix:///path/to/socket or tcp://"):
         open_listener(address)
 

@@ -18,7 +18,7 @@ STREET = documents.expand(documents.complete(documents.street()))
 TEXT = json.dumps(STREET)
 
 
-def refusal(text: bytes) -> str:
+def rejection(text: bytes) -> str:
     with pytest.raises(GenesisError) as caught:
         load_genesis(text)
     message = str(caught.value)
@@ -54,18 +54,18 @@ def test_a_character_beyond_16_bits_may_be_written_as_two_escapes() -> None:
     ],
     ids=range(9),
 )
-def test_what_is_no_json_is_refused(text: bytes) -> None:
-    assert refusal(text).startswith("app_state is n")
+def test_what_is_no_json_is_rejected(text: bytes) -> None:
+    assert rejection(text).startswith("app_state is n")
 
 
 def test_nothing_is_a_document_without_modules() -> None:
-    assert refusal(b"") == refusal(b"{}") == "app_state.auth is missing"
+    assert rejection(b"") == rejection(b"{}") == "app_state.auth is missing"
 
 
 @pytest.mark.parametrize("literal", ["Infinity", "-Infinity", "NaN", "1e999"])
 def test_an_enum_is_no_float(literal: str) -> None:
     text = TEXT.replace('"STATUS_ACTIVE"', literal, 1)
-    assert refusal(text.encode()).startswith("registry.participants: entry 0")
+    assert rejection(text.encode()).startswith("registry.participants: entry 0")
 
 
 def test_an_exception_is_told_whatever_its_text_quotes() -> None:

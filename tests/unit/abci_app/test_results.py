@@ -34,8 +34,8 @@ def test_a_result_is_what_became_of_the_transaction() -> None:
         # Nobody looks for that.
         ("amount", "5ueur", False),
     ]
-    refused = TxResult(code=5, codespace="sdk", log="too little", gas_wanted=9)
-    assert abci.ExecTxResult.FromString(encode_exec_result(refused)) == abci.ExecTxResult(
+    rejected = TxResult(code=5, codespace="sdk", log="too little", gas_wanted=9)
+    assert abci.ExecTxResult.FromString(encode_exec_result(rejected)) == abci.ExecTxResult(
         code=5, codespace="sdk", log="too little", gas_wanted=9
     )
 

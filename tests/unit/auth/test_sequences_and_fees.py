@@ -9,7 +9,7 @@ from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1.keys_pb2 import PubKey
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
 FEES = {"auth.params": {"min_gas_price_micro": 100_000}}
@@ -19,7 +19,7 @@ WRONG_SEQUENCE = errors_pb2.WRONG_SEQUENCE
 def account(world: World, name: str) -> auth_pb2.BaseAccount:
     """An account as a wallet reads it before it signs."""
     path = "/cosmos.auth.v1beta1.Query/Account"
-    request = query_pb2.QueryAccountRequest(address=cast.address_text(name))
+    request = query_pb2.QueryAccountRequest(address=people.address_text(name))
     answer = world.query(path, request, query_pb2.QueryAccountResponse)
     return auth_pb2.BaseAccount.FromString(answer.account.value)
 
@@ -65,7 +65,7 @@ class TestSequences:
         world.block(world.send("ben", "anna", 1))
         known = account(world, "ben").pub_key
         assert known.type_url == "/cosmos.crypto.secp256k1.PubKey"
-        assert PubKey.FromString(known.value).key == cast.wallet("ben").pub_key
+        assert PubKey.FromString(known.value).key == people.wallet("ben").pub_key
 
 
 class TestFees:
@@ -125,7 +125,7 @@ class TestGas:
 
 def _send(amount: int) -> MsgSend:
     return MsgSend(
-        from_address=cast.address_text("ben"),
-        to_address=cast.address_text("anna"),
+        from_address=people.address_text("ben"),
+        to_address=people.address_text("anna"),
         amount=[Coin(denom="ueur", amount=str(amount))],
     )

@@ -15,7 +15,7 @@ from chain import app, bank
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError
 from chain.runtime.store import CacheStore
-from tests.support import cast
+from tests.support import people
 from tests.support.properties import examples
 from tests.support.world import CHAIN_ID, DENOM, START_S, World
 
@@ -40,10 +40,10 @@ class Ledger:
         self, ctx: Context, verb: str, name: str, other: str, number: int, amount: int
     ) -> None:
         """Does one thing in both; both have to agree on whether it can be done."""
-        owner, target = cast.wallet(name).address, cast.wallet(other).address
+        owner, target = people.wallet(name).address, people.wallet(other).address
         hold_id = sorted(self.holds)[number % len(self.holds)] if self.holds else 999
         holder, held = self.holds.get(hold_id, (name, -1))
-        holder_address = cast.wallet(holder).address
+        holder_address = people.wallet(holder).address
         if verb == "transfer":
             possible = amount <= self.free[name]
             with expect(possible):
@@ -73,7 +73,7 @@ class Ledger:
 
 
 def expect(possible: bool) -> Any:
-    """Nothing, or a refusal."""
+    """Nothing, or a rejection."""
     return nullcontext() if possible else pytest.raises(ChainError)
 
 
@@ -95,9 +95,9 @@ def test_every_verb_moves_exactly_what_it_says(steps: list[tuple[str, str, str, 
     for step in steps:
         ledger.apply(ctx, *step)
         for name in NAMES:
-            assert bank.get_balance(ctx, cast.wallet(name).address, DENOM) == ledger.free[name]
+            assert bank.get_balance(ctx, people.wallet(name).address, DENOM) == ledger.free[name]
         for hold_id, (name, amount) in ledger.holds.items():
-            hold = bank.get_hold(ctx, cast.wallet(name).address, hold_id)
+            hold = bank.get_hold(ctx, people.wallet(name).address, hold_id)
             assert hold is not None
             assert hold.amount == amount
         assert not app.check_invariants(ctx.store)
@@ -112,16 +112,18 @@ def test_a_module_account_is_nobodys() -> None:
 class TestHolds:
     def test_hold_ids_are_never_given_twice(self) -> None:
         ctx = context()
-        ben = cast.wallet("ben").address
+        ben = people.wallet("ben").address
         first = bank.reserve(ctx, ben, DENOM, 10)
         bank.post(ctx, ben, first, ben, 0)
         assert bank.reserve(ctx, ben, DENOM, 10) == first + 1
 
     def test_a_hold_is_its_owners_only(self) -> None:
         ctx = context()
-        hold_id = bank.reserve(ctx, cast.wallet("ben").address, DENOM, 10)
+        hold_id = bank.reserve(ctx, people.wallet("ben").address, DENOM, 10)
         with pytest.raises(ChainError):
-            bank.post(ctx, cast.wallet("anna").address, hold_id, cast.wallet("anna").address, 10)
+            bank.post(
+                ctx, people.wallet("anna").address, hold_id, people.wallet("anna").address, 10
+            )
 
     def test_expired_holds_come_back_in_the_order_of_their_deadlines(self) -> None:
         changes: dict[str, Any] = {"bank.params": {"expiries_per_block_max": 2}}
@@ -146,8 +148,8 @@ class TestHolds:
         world = World({"bank.holds[ben, 1]": hold, "bank.last_hold_id": 1})
         world.block()
         post = tx_pb2.MsgPostHold(
-            beneficiary=cast.address_text("anna"),
-            owner=cast.address_text("ben"),
+            beneficiary=people.address_text("anna"),
+            owner=people.address_text("ben"),
             hold_id=1,
             amount=Coin(denom="ueur", amount="9"),
         )

@@ -87,7 +87,7 @@ GOOD = bech32.encode(BIP_HASH)
     ],
     ids=lambda value: "",
 )
-def test_what_is_no_address_is_refused_with_the_reason(what: str, text: str, reason: str) -> None:
+def test_what_is_no_address_is_rejected_with_the_reason(what: str, text: str, reason: str) -> None:
     with pytest.raises(bech32.AddressError, match=reason):
         bech32.decode(text)
 

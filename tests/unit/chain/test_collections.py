@@ -83,7 +83,7 @@ class TestKeys:
             (Pair(U64, TEXT), "5"), (Pair(U64, TEXT), ["5"]), (Pair(U64, TEXT), ["5", "a", "b"]),
         ],
     )  # fmt: skip
-    def test_other_forms_in_a_document_are_refused(self, codec: Any, value: Any) -> None:
+    def test_other_forms_in_a_document_are_rejected(self, codec: Any, value: Any) -> None:
         with pytest.raises((ValueError, AddressError)):
             codec.from_json(value)
 
@@ -196,7 +196,7 @@ class TestSchema:
             ({"ids": "0"}, "test.params is missing"),
         ],
     )
-    def test_a_wrong_document_is_refused_with_the_place(self, document: Any, place: str) -> None:
+    def test_a_wrong_document_is_rejected_with_the_place(self, document: Any, place: str) -> None:
         with pytest.raises(GenesisError, match=place):
             SCHEMA.load(State(), document)
 

@@ -1,4 +1,4 @@
-"""Genesis and export: every wrong document is refused with the place, every state comes back."""
+"""Genesis and export: every wrong document is rejected with the place, every state comes back."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from chain import app
 from chain.runtime.collections import GenesisError
-from tests.support import cast, documents
+from tests.support import documents, people
 from tests.support.world import World, reading
 
 STREET = documents.complete(documents.street())
 RING = {"north": "south", "south": "north"}
-BEN = cast.address_text("ben")
+BEN = people.address_text("ben")
 
 
-def refusal(document: Any) -> str:
-    """Why a document is refused."""
+def rejection(document: Any) -> str:
+    """Why a document is rejected."""
     with pytest.raises(GenesisError) as caught:
         app.init_chain(document)
     return str(caught.value)
@@ -30,7 +30,7 @@ def with_changes(changes: dict[str, Any]) -> dict[str, Any]:
     return documents.expand(documents.patch(STREET, changes))
 
 
-# What is changed, and what the refusal has to say.
+# What is changed, and what the rejection has to say.
 WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"auth.params": {"fee_collector": "fred"}}, "auth.params.fee_collector"),
     ({"auth.params": {"fee_collector": "nonsense"}}, "auth"),
@@ -167,7 +167,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-# What a slot cannot have come to, whatever the parameters were, and what the refusal says of it.
+# What a slot cannot have come to, whatever the parameters were, and what the rejection says of it.
 IMPOSSIBLE_SLOTS: list[tuple[dict[str, Any], str]] = [
     ({"price_high_per_kwh": 10**12 + 1}, "price_high_per_kwh is above"),
     ({"price_low_per_kwh": 2, "price_high_per_kwh": 1}, "price_low_per_kwh is above"),
@@ -181,15 +181,15 @@ IMPOSSIBLE_SLOTS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("fields", "place"), IMPOSSIBLE_SLOTS)
-def test_a_slot_that_could_not_have_been_is_refused(fields: dict[str, Any], place: str) -> None:
+def test_a_slot_that_could_not_have_been_is_rejected(fields: dict[str, Any], place: str) -> None:
     slot = {"status": "SLOT_STATUS_CLOSED", "depth_wh": 9, **fields}
-    found = refusal(with_changes({"market.slots[5]": slot, "market.last_slot": 5}))
+    found = rejection(with_changes({"market.slots[5]": slot, "market.last_slot": 5}))
     assert found.startswith("market.slots 5: ") and place in found
 
 
 @pytest.mark.parametrize(("changes", "place"), WRONG_VALUES, ids=lambda value: "")
-def test_a_wrong_value_is_refused_with_its_place(changes: dict[str, Any], place: str) -> None:
-    assert place in refusal(with_changes(changes))
+def test_a_wrong_value_is_rejected_with_its_place(changes: dict[str, Any], place: str) -> None:
+    assert place in rejection(with_changes(changes))
 
 
 def test_the_street_itself_is_right() -> None:
@@ -259,23 +259,23 @@ WRONG_FORMS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
 
 
 @pytest.mark.parametrize(("change", "place"), WRONG_FORMS, ids=[place for _, place in WRONG_FORMS])
-def test_a_wrong_form_is_refused_with_its_place(
+def test_a_wrong_form_is_rejected_with_its_place(
     change: Callable[[dict[str, Any]], None], place: str
 ) -> None:
     document = copy.deepcopy(documents.expand(STREET))
     change(document)
-    assert place in refusal(document)
+    assert place in rejection(document)
 
 
 @pytest.mark.parametrize("document", [None, [], "genesis", 5, {}])
-def test_what_is_no_document_is_refused(document: Any) -> None:
-    assert "app_state" in refusal(document)
+def test_what_is_no_document_is_rejected(document: Any) -> None:
+    assert "app_state" in rejection(document)
 
 
-def test_an_entry_that_stands_twice_is_refused() -> None:
+def test_an_entry_that_stands_twice_is_rejected() -> None:
     document = documents.expand(STREET)
     document["bank"]["balances"].append(document["bank"]["balances"][3])
-    assert "occurs twice" in refusal(document)
+    assert "occurs twice" in rejection(document)
 
 
 def busy_street() -> World:

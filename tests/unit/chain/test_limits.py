@@ -1,4 +1,4 @@
-"""Every limit is the last value that is taken: at the limit all is well, one more is refused."""
+"""Every limit is the last value that is taken: at the limit all is well, one more is rejected."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import START_S, World, reading
 
-REGISTRAR = cast.address_text("registrar")
+REGISTRAR = people.address_text("registrar")
 
 
 def outcomes(world: World, *txs: bytes) -> list[tuple[str, int]]:
@@ -25,8 +25,8 @@ def outcomes(world: World, *txs: bytes) -> list[tuple[str, int]]:
 
 def _send() -> MsgSend:
     return MsgSend(
-        from_address=cast.address_text("ben"),
-        to_address=cast.address_text("anna"),
+        from_address=people.address_text("ben"),
+        to_address=people.address_text("anna"),
         amount=[Coin(denom="ueur", amount="1")],
     )
 
@@ -62,7 +62,7 @@ class TestRegistry:
         world = World()
         message = registry_tx_pb2.MsgAddParticipant(
             registrar=REGISTRAR,
-            address=cast.address_text("fred"),
+            address=people.address_text("fred"),
             roles=[ROLE_CONSUMER],
             label="x" * letters,
         )
@@ -101,8 +101,8 @@ class TestRegistry:
     )
     def test_meter(self, fields: dict[str, Any], code: int) -> None:
         good: dict[str, Any] = {
-            "meter_id": "m", "owner": cast.address_text("eva"), "feeder": "south", "capacity_w": 5,
-            "bridge": cast.address_text("bridge"), "pub_key": bytes(32),
+            "meter_id": "m", "owner": people.address_text("eva"), "feeder": "south",
+            "capacity_w": 5, "bridge": people.address_text("bridge"), "pub_key": bytes(32),
         }  # fmt: skip
         world = World()
         message = registry_tx_pb2.MsgAddMeter(registrar=REGISTRAR, **{**good, **fields})
@@ -155,7 +155,7 @@ class TestBank:
     def test_denomination(self, denom: str, symbol: str, decimals: int, code: int) -> None:
         world = World()
         message = bank_tx_pb2.MsgCreateDenom(
-            issuer=cast.address_text("issuer"), denom=denom, symbol=symbol, decimals=decimals
+            issuer=people.address_text("issuer"), denom=denom, symbol=symbol, decimals=decimals
         )
         world.block(world.sign("issuer", message))
         assert world.results[0].code == code

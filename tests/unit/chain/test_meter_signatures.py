@@ -44,13 +44,13 @@ def test_a_good_signature_is_taken_and_fits_nothing_else(content: bytes, seed: b
 
 
 @given(st.integers(0, 511))
-def test_a_signature_with_one_other_bit_is_refused(bit: int) -> None:
+def test_a_signature_with_one_other_bit_is_rejected(bit: int) -> None:
     changed = bytearray(SIGNATURE)
     changed[bit >> 3] ^= 1 << (bit & 7)
     assert not verify_ed25519(PUB_KEY, CONTENT, bytes(changed))
 
 
-def test_the_same_signature_written_with_a_larger_s_is_refused() -> None:
+def test_the_same_signature_written_with_a_larger_s_is_rejected() -> None:
     s = int.from_bytes(SIGNATURE[32:], "little") + GROUP_ORDER
     assert not verify_ed25519(PUB_KEY, CONTENT, SIGNATURE[:32] + s.to_bytes(32, "little"))
 
@@ -62,17 +62,17 @@ def test_a_key_of_small_order_signs_nothing(point: bytes) -> None:
         assert not verify_ed25519(point, bytes([number]), IDENTITY + bytes(32))
 
 
-def test_a_key_in_another_than_its_one_encoding_is_refused() -> None:
+def test_a_key_in_another_than_its_one_encoding_is_rejected() -> None:
     for y in range(19):
         pub_key = (FIELD_PRIME + y).to_bytes(32, "little")
         assert not verify_ed25519(pub_key, CONTENT, IDENTITY + bytes(32))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33, 64])
-def test_a_key_of_another_length_is_refused(length: int) -> None:
+def test_a_key_of_another_length_is_rejected(length: int) -> None:
     assert not verify_ed25519((PUB_KEY * 2)[:length], CONTENT, SIGNATURE)
 
 
 @pytest.mark.parametrize("length", [0, 63, 65, 128])
-def test_a_signature_of_another_length_is_refused(length: int) -> None:
+def test_a_signature_of_another_length_is_rejected(length: int) -> None:
     assert not verify_ed25519(PUB_KEY, CONTENT, (SIGNATURE * 2)[:length])

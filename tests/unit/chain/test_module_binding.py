@@ -43,7 +43,7 @@ def test_every_rpc_finds_its_function() -> None:
     assert sorted(module.handlers) == sorted(f"/{m.input_type.full_name}" for m in MSG.methods)
 
 
-def test_an_rpc_without_a_function_is_refused() -> None:
+def test_an_rpc_without_a_function_is_rejected() -> None:
     with pytest.raises(AssertionError, match="Mint has no function mint"):
         Module(
             "some",
@@ -53,12 +53,12 @@ def test_an_rpc_without_a_function_is_refused() -> None:
         )
 
 
-def test_a_function_without_an_rpc_is_refused() -> None:
+def test_a_function_without_an_rpc_is_rejected() -> None:
     with pytest.raises(AssertionError, match="print_money has no rpc"):
         Module("some", Schema(212, "some"), (MSG,), functions([*names_of(MSG), "print_money"]))
 
 
-def test_a_query_without_a_function_is_refused() -> None:
+def test_a_query_without_a_function_is_rejected() -> None:
     with pytest.raises(AssertionError, match="has no function params"):
         Module("some", Schema(213, "some"), query_services=(QUERY,), queries=functions([]))
 
@@ -103,7 +103,7 @@ def test_state_keys_never_move() -> None:
 
 
 @pytest.mark.parametrize("codespace", sorted(vectors.ERRORS))
-def test_every_refusal_says_what_to_do(codespace: str) -> None:
+def test_every_rejection_says_what_to_do(codespace: str) -> None:
     for value in vectors.ERRORS[codespace].DESCRIPTOR.values:
         text = get_option(value, options_pb2.text)
         if value.number == 0:

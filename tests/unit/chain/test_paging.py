@@ -11,7 +11,7 @@ from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
 from chain import market
 from chain.runtime.errors import ChainError
-from tests.support import cast
+from tests.support import people
 from tests.support.world import START_S, World
 
 PATH = "/blockenergy.bank.v1.Query/Holds"
@@ -32,7 +32,7 @@ def world() -> World:
 
 def ask(world: World, owner: str = "ben", **page: Any) -> query_pb2.QueryHoldsResponse:
     request = query_pb2.QueryHoldsRequest(
-        owner=cast.address_text(owner), pagination=PageRequest(**page)
+        owner=people.address_text(owner), pagination=PageRequest(**page)
     )
     return world.query(PATH, request, query_pb2.QueryHoldsResponse)
 
@@ -86,12 +86,12 @@ def test_without_a_limit_a_hundred_entries_are_the_most(world: World) -> None:
     "page",
     [{"key": b"x", "offset": 1}, {"offset": 100_001}, {"key": b"\x00"}, {"key": b"\xff" * 40}],
 )
-def test_what_makes_no_sense_is_refused(world: World, page: dict[str, Any]) -> None:
+def test_what_makes_no_sense_is_rejected(world: World, page: dict[str, Any]) -> None:
     with pytest.raises(ChainError):
         ask(world, **page)
 
 
-def test_a_key_of_another_list_is_refused(world: World) -> None:
+def test_a_key_of_another_list_is_rejected(world: World) -> None:
     key = ask(world, "anna", limit=1).pagination.next_key
     with pytest.raises(ChainError, match="another list"):
         ask(world, "ben", key=key)

@@ -23,7 +23,7 @@ from chain.runtime.errors import ChainError
 from chain.runtime.store import CacheStore
 from chain.runtime.tx import DecodedTx, SignerData
 from chain.transactions import TxResult
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
 SEND_URL = "/cosmos.bank.v1beta1.MsgSend"
@@ -32,8 +32,8 @@ SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"
 
 def _send(amount: int, target: str = "anna") -> MsgSend:
     return MsgSend(
-        from_address=cast.address_text("ben"),
-        to_address=cast.address_text(target),
+        from_address=people.address_text("ben"),
+        to_address=people.address_text(target),
         amount=[Coin(denom="ueur", amount=str(amount))],
     )
 
@@ -53,7 +53,7 @@ class TestResults:
         world = World()
         world.block(world.sign("ben", _send(1), fee=[("ueur", 3)]))
         events = [event for event in world.results[0].events if isinstance(event, CosmosEvent)]
-        ben = cast.address_text("ben")
+        ben = people.address_text("ben")
         assert events[0].type == "tx"
         assert events[0].attributes == (("acc_seq", f"{ben}/0"), ("fee", "3ueur"))
         assert [event.type for event in events] == ["tx", "transfer", "message"]
@@ -65,7 +65,7 @@ class TestResults:
         assert [event.type for event in world.results[0].events] == ["tx"]  # type: ignore[union-attr]
         assert world.results[0].data == b""
 
-    def test_a_refusal_has_a_sentence_that_helps(self) -> None:
+    def test_a_rejection_has_a_sentence_that_helps(self) -> None:
         world = World()
         world.block(world.send("ben", "fred", 1))
         assert world.results[0].log == "The address is not registered; ask the registrar to add it."
@@ -113,7 +113,7 @@ class TestFaults:
 
 def _from_clara() -> Message:
     return market_tx_pb2.MsgBuy(
-        buyer=cast.address_text("clara"),
+        buyer=people.address_text("clara"),
         slot=World().slot_ahead(1),
         quantity_wh=1,
         price_limit_per_kwh=300_000,
@@ -163,7 +163,7 @@ class TestCheckTx:
         assert mempool.check(raw).code == 0
         assert world.block(raw).tx_results[0].code != 0
 
-    def test_what_is_refused_changes_nothing(self) -> None:
+    def test_what_is_rejected_changes_nothing(self) -> None:
         world, mempool = self.start({"bank.balances[ben, ueur]": 100})
         good = world.sign("ben", _send(1), fee=[("ueur", 100)])
         wrong = [
@@ -290,7 +290,7 @@ class TestSimulation:
             (lambda world: b"\xff", "sdk"),
         ],
     )
-    def test_what_would_be_refused_is_refused(
+    def test_what_would_be_rejected_is_rejected(
         self, make: Callable[[World], bytes], codespace: str
     ) -> None:
         world = World()
@@ -310,7 +310,7 @@ class TestSimulation:
 class TestQueries:
     @pytest.mark.parametrize("path", [*sorted(app.RULES.queries), SIMULATE])
     @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0b", b"\x0a\xff"])
-    def test_noise_is_refused_and_never_breaks(self, path: str, data: bytes) -> None:
+    def test_noise_is_rejected_and_never_breaks(self, path: str, data: bytes) -> None:
         world = World()
         world.block()
         with pytest.raises(ChainError) as caught:
@@ -318,7 +318,7 @@ class TestQueries:
         assert caught.value.error.name == "INVALID_REQUEST"
 
     @pytest.mark.parametrize("path", ["", "/", "x" * 5000, "/blockenergy.bank.v1.Msg/Send"])
-    def test_unknown_paths_are_refused(self, path: str) -> None:
+    def test_unknown_paths_are_rejected(self, path: str) -> None:
         world = World()
         with pytest.raises(ChainError, match="does not know") as caught:
             app.query(world.store, world.block_info, path, b"")
@@ -348,7 +348,7 @@ class TestQueries:
         assert METERS_BY_OWNER.prefix in indexes
         assert not any(app.KEYSPACE.is_in_tree(prefix + b"key") for prefix in indexes)
 
-    def test_keys_of_indexes_are_refused(self) -> None:
+    def test_keys_of_indexes_are_rejected(self) -> None:
         key = METERS_BY_OWNER.prefix[1:] + bytes(20)
         with pytest.raises(ChainError, match="collection 3 of registry is an index") as caught:
             app.KEYSPACE.get_store_key("registry", key)

@@ -1,4 +1,4 @@
-"""Decoding of transactions: one form only, and whatever else is refused with the standard code."""
+"""Decoding of transactions: one form only, and whatever else is rejected with the standard code."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from hypothesis import strategies as st
 from chain import app
 from chain.runtime import tx as txs
 from chain.runtime.errors import ChainError
-from tests.support import cast
+from tests.support import people
 from tests.support.properties import examples
 from tests.support.transactions import Envelope, flip_s, make_auth_info, make_body, sign
 from tests.support.world import CHAIN_ID
 
-BEN = cast.wallet("ben")
+BEN = people.wallet("ben")
 SEND = MsgSend(
     from_address=BEN.text,
-    to_address=cast.address_text("anna"),
+    to_address=people.address_text("anna"),
     amount=[Coin(denom="ueur", amount="5")],
 )
 ENVELOPE = Envelope(CHAIN_ID, account_number=4, sequence=2, fee=[("ueur", 10)], memo="hello")
 GOOD = sign(BEN, [SEND], ENVELOPE)
 
 
-def refused(raw: bytes, signed: bool = True) -> str:
-    """The name of the refusal."""
+def rejected(raw: bytes, signed: bool = True) -> str:
+    """The name of the rejection."""
     with pytest.raises(ChainError) as caught:
         txs.decode(raw, app.RULES.handlers, signed)
     assert caught.value.error.codespace == "sdk"
@@ -64,13 +64,13 @@ class TestTheOneForm:
         assert not txs.verify_signature(tx, txs.SignerData("street-2", 4, BEN.pub_key))
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 5, BEN.pub_key))
         assert not txs.verify_signature(
-            tx, txs.SignerData(CHAIN_ID, 4, cast.wallet("anna").pub_key)
+            tx, txs.SignerData(CHAIN_ID, 4, people.wallet("anna").pub_key)
         )
         # What was remembered along the way changes none of these answers.
         assert txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 5, BEN.pub_key))
 
-    def test_the_twin_of_a_signature_is_refused(self) -> None:
+    def test_the_twin_of_a_signature_is_rejected(self) -> None:
         raw = changed(lambda raw, body, info: _replace_signature(raw, flip_s(raw.signatures[0])))
         tx = txs.decode(raw, app.RULES.handlers)
         assert not txs.verify_signature(tx, txs.SignerData(CHAIN_ID, 4, BEN.pub_key))
@@ -84,7 +84,7 @@ class TestTheOneForm:
 
     def test_for_a_simulation_the_signature_may_be_missing(self) -> None:
         raw = changed(lambda raw, body, info: raw.ClearField("signatures"))
-        assert refused(raw) == "NO_SIGNATURES"
+        assert rejected(raw) == "NO_SIGNATURES"
         assert txs.decode(raw, app.RULES.handlers, signed=False).signature == b""
 
 
@@ -92,7 +92,7 @@ def _replace_signature(raw: tx_pb2.TxRaw, signature: bytes) -> None:
     raw.signatures[0] = signature
 
 
-REFUSED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
+REJECTED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
     ("no messages", lambda raw, body, info: body.ClearField("messages"), "INVALID_REQUEST"),
     (
         "unknown message",
@@ -162,7 +162,7 @@ REFUSED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
     (
         "key of another account",
         lambda raw, body, info: info.signer_infos[0].public_key.CopyFrom(
-            make_auth_info(cast.wallet("anna"), ENVELOPE).signer_infos[0].public_key
+            make_auth_info(people.wallet("anna"), ENVELOPE).signer_infos[0].public_key
         ),
         "INVALID_PUB_KEY",
     ),
@@ -183,7 +183,7 @@ REFUSED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
     ),
     (
         "fee payer",
-        lambda raw, body, info: setattr(info.fee, "payer", cast.address_text("anna")),
+        lambda raw, body, info: setattr(info.fee, "payer", people.address_text("anna")),
         "INVALID_REQUEST",
     ),
     (
@@ -211,21 +211,21 @@ REFUSED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
     (
         "messages of two signers",
         lambda raw, body, info: body.messages.add().CopyFrom(
-            make_body([MsgSend(from_address=cast.address_text("anna"))], ENVELOPE).messages[0]
+            make_body([MsgSend(from_address=people.address_text("anna"))], ENVELOPE).messages[0]
         ),
         "INVALID_REQUEST",
     ),
 ]
 
 
-@pytest.mark.parametrize(("what", "change", "name"), REFUSED, ids=[entry[0] for entry in REFUSED])
-def test_refused(what: str, change: Callable[[Any, Any, Any], Any], name: str) -> None:
-    assert refused(changed(change)) == name
+@pytest.mark.parametrize(("what", "change", "name"), REJECTED, ids=[entry[0] for entry in REJECTED])
+def test_rejected(what: str, change: Callable[[Any, Any, Any], Any], name: str) -> None:
+    assert rejected(changed(change)) == name
 
 
 class TestBytes:
     def test_too_large(self) -> None:
-        assert refused(bytes((1 << 20) + 1)) == "TX_TOO_LARGE"
+        assert rejected(bytes((1 << 20) + 1)) == "TX_TOO_LARGE"
 
     @pytest.mark.parametrize(
         "raw",
@@ -234,17 +234,17 @@ class TestBytes:
     )
     def test_no_transaction(self, raw: bytes) -> None:
         # Nothing at all is a well-formed TxRaw, but it has no messages.
-        assert refused(raw) == ("TX_PARSE" if raw else "INVALID_REQUEST")
+        assert rejected(raw) == ("TX_PARSE" if raw else "INVALID_REQUEST")
 
-    def test_an_overlong_length_is_refused(self) -> None:
+    def test_an_overlong_length_is_rejected(self) -> None:
         body_length = GOOD[1:3]
         assert body_length[1] < 128
         overlong = bytes([body_length[0], body_length[1] | 128, 0])
-        assert refused(GOOD[:1] + overlong + GOOD[3:]) == "TX_PARSE"
+        assert rejected(GOOD[:1] + overlong + GOOD[3:]) == "TX_PARSE"
 
     @given(st.data())
     @examples(300)
-    def test_a_changed_byte_gives_a_refusal_or_another_hash_but_never_the_same_content(
+    def test_a_changed_byte_gives_a_rejection_or_another_hash_but_never_the_same_content(
         self, data: st.DataObject
     ) -> None:
         place = data.draw(st.integers(0, len(GOOD) - 1))
@@ -258,8 +258,8 @@ class TestBytes:
 
     @given(st.binary(max_size=200))
     @examples(300)
-    def test_noise_is_refused_and_never_breaks(self, raw: bytes) -> None:
-        refused(raw)
+    def test_noise_is_rejected_and_never_breaks(self, raw: bytes) -> None:
+        rejected(raw)
 
 
 class TestAmounts:
@@ -274,7 +274,7 @@ class TestAmounts:
             "9223372036854775808", "99999999999999999999", "9" * 5000,
         ],
     )  # fmt: skip
-    def test_everything_else_is_refused(self, text: str) -> None:
+    def test_everything_else_is_rejected(self, text: str) -> None:
         with pytest.raises(ChainError):
             txs.decode_amount(Coin(denom="ueur", amount=text))
 
@@ -297,7 +297,7 @@ class TestCache:
         assert len(cache._entries) <= 10
         assert [cache.get(raw).sequence for raw in many] == [tx.sequence for tx in first]
 
-    def test_what_is_refused_is_not_kept(self) -> None:
+    def test_what_is_rejected_is_not_kept(self) -> None:
         cache = txs.TxCache(app.RULES.handlers)
         for _ in range(2):
             with pytest.raises(ChainError):

@@ -1,4 +1,4 @@
-"""`blockenergy market clear`: books from files, exact decimals, refusals in one sentence."""
+"""`blockenergy market clear`: books from files, exact decimals, rejections in one sentence."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_it_is_the_chains_own_clearing(command: Command) -> None:
     ],
     ids=lambda book: book[:60],
 )
-def test_what_is_no_book_is_refused(command: Command, book: str) -> None:
+def test_what_is_no_book_is_rejected(command: Command, book: str) -> None:
     code, text, errors = command.run(book)
     assert (code, text) == (2, "")
     assert errors.startswith("blockenergy: ") and errors.count("\n") == 1
@@ -222,7 +222,7 @@ def test_what_is_no_book_is_refused(command: Command, book: str) -> None:
 @pytest.mark.parametrize(
     "pool", ["", "1,2", "1,2,3,4", "a,b,c", "2,1,5", "1,2,0", "-1,2,5", "NaN,1,2", "1,1,5"]
 )
-def test_what_is_no_pool_is_refused(command: Command, pool: str) -> None:
+def test_what_is_no_pool_is_rejected(command: Command, pool: str) -> None:
     code, _, errors = command.run(THREE_TRADES, f"--pool={pool}")
     assert code == 2
     assert "--pool" in errors

@@ -204,6 +204,6 @@ class TestThinMarket:
         (Order(1, b"", 5, 2, 0, 6), "below its limit"),
     ],
 )
-def test_orders_without_a_meaning_are_refused(order: Order, reason: str) -> None:
+def test_orders_without_a_meaning_are_rejected(order: Order, reason: str) -> None:
     with pytest.raises(BookError, match=reason):
         clear_auction(Book([order], []))

@@ -329,7 +329,7 @@ def test_with_room_on_all_lines_it_is_one_auction(pool: bool, rng: random.Random
         ([Branch(0, 1, 5, 5, -1)], "negative"),
     ],
 )
-def test_lines_that_are_no_feeder_are_refused(lines: list[Branch], reason: str) -> None:
+def test_lines_that_are_no_feeder_are_rejected(lines: list[Branch], reason: str) -> None:
     with pytest.raises(BookError, match=reason):
         clear_network(Network([NodeOrders([], [])] * 3, lines))
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market.state import FLOWS
-from tests.support import cast
+from tests.support import people
 from tests.support.ledger import SUMS, Position, Sums
 from tests.support.market_model import HIGH, LOW, Line, MarketModel, Order
 from tests.support.properties import examples
@@ -215,4 +215,4 @@ def test_a_difference_of_a_millionth_is_noticed() -> None:
 
 
 def test_the_accounts_of_the_model_exist() -> None:
-    assert set(FEEDERS) <= set(cast.HOUSEHOLDS)
+    assert set(FEEDERS) <= set(people.HOUSEHOLDS)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from chain.market import rules
 from chain.market.rules import Curve
-from tests.support import cast, documents
+from tests.support import documents, people
+from tests.support.grid_market import GridMarket
 from tests.support.properties import examples
-from tests.support.trading_places import Places
 
 STREET = Curve(80_000, 300_000, 50_000)
 PARENTS = {"north": "", "yard": "north", "south": ""}
@@ -55,22 +55,22 @@ capacities = st.fixed_dictionaries(
 )
 
 
-def sign(places: Places, slot: int, deed: tuple[Any, ...]) -> bytes:
+def sign(grid: GridMarket, slot: int, deed: tuple[Any, ...]) -> bytes:
     kind, who, *rest = deed
     if kind == "offer":
-        return places.offer(who, slot, *rest)
+        return grid.offer(who, slot, *rest)
     if kind == "buy_offer":
-        return places.buy_offer(who, rest[0], slot, rest[1])
+        return grid.buy_offer(who, rest[0], slot, rest[1])
     if kind == "cancel":
         message = tx_pb2.MsgCancelPosition(
-            owner=cast.address_text(who),
+            owner=people.address_text(who),
             slot=slot,
             side=rest[0],
             quantity_wh=rest[1],
             price_limit_per_kwh=80_000 if rest[0] == SIDE_BUY else 300_000,
         )
-        return places.world.sign(who, message)
-    make = places.world.buy if kind == "buy" else places.world.sell
+        return grid.world.sign(who, message)
+    make = grid.world.buy if kind == "buy" else grid.world.sell
     return make(who, slot, *rest)
 
 
@@ -78,9 +78,9 @@ def number(fields: Any, name: str) -> int:
     return int(fields.get(name, 0))
 
 
-def check(places: Places, slot: int, capacities_wh: dict[str, int], owned: int) -> None:
+def check(grid: GridMarket, slot: int, capacities_wh: dict[str, int], owned: int) -> None:
     """Adds up by itself what the state has of a slot."""
-    short = places.world.short()
+    short = grid.world.short()
     info = short[f"market.slots[{slot}]"]
     positions = {
         path: fields for path, fields in short.items() if path.startswith("market.positions[")
@@ -116,7 +116,7 @@ def check(places: Places, slot: int, capacities_wh: dict[str, int], owned: int) 
             flows[feeder] += number(p, "bought_wh") - number(p, "sold_wh")
             feeder = PARENTS[feeder]
     for name, capacity_wh in capacities_wh.items():
-        assert places.flow(slot, name) == flows[name]
+        assert grid.flow(slot, name) == flows[name]
         assert abs(flows[name]) <= capacity_wh
     assert _count_money(short) == owned
 
@@ -135,21 +135,21 @@ def test_energy_money_holds_and_flows_add_up(
     blocks: list[list[tuple[Any, ...]]],
     cuts: list[tuple[str, int, int, int]],
 ) -> None:
-    places = Places(
+    grid = GridMarket(
         {f"registry.feeders[{name}]": {"capacity_w": wh} for name, wh in capacities_wh.items()}
     )
-    world, slot = places.world, places.world.slot_ahead(1)
+    world, slot = grid.world, grid.world.slot_ahead(1)
     owned = _count_money(world.short())
     for deeds in [OPENING, *blocks]:
-        world.block(*(sign(places, slot, deed) for deed in deeds))
-        check(places, slot, capacities_wh, owned)
-    world.block(at=places.gate_s(slot))
+        world.block(*(sign(grid, slot, deed) for deed in deeds))
+        check(grid, slot, capacities_wh, owned)
+    world.block(at=grid.gate_s(slot))
     assert not any(path.startswith("market.offers[") for path in world.short())
     before = world.short()[f"market.slots[{slot}]"]
     for feeder, side, share, compensation in cuts:
-        world.block(places.curtail(slot, feeder, side, share, compensation))
+        world.block(grid.curtail(slot, feeder, side, share, compensation))
         # What a distributor takes over leaves the slot as it was, its solvency included. Production
         # that is curtailed alone may leave more use on a line than it was agreed to carry.
         assert world.short()[f"market.slots[{slot}]"] == before
         unbounded = dict.fromkeys(capacities_wh, 10**9)
-        check(places, slot, unbounded, owned)
+        check(grid, slot, unbounded, owned)

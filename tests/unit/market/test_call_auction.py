@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.auctions import (
     ask,
     bid,
@@ -297,7 +297,7 @@ class TestGates:
 
 def change_feeder(world: World, name: str, capacity_w: int, *, thin_market: bool = False) -> bytes:
     message = registry_tx_pb2.MsgChangeFeeder(
-        registrar=cast.address_text("registrar"),
+        registrar=people.address_text("registrar"),
         feeder=name,
         capacity_w=capacity_w,
         thin_market=thin_market,
@@ -307,9 +307,9 @@ def change_feeder(world: World, name: str, capacity_w: int, *, thin_market: bool
 
 def remove_participant(world: World, name: str) -> list[bytes]:
     """The registrar removes somebody's meter, then the participant."""
-    registrar = cast.address_text("registrar")
+    registrar = people.address_text("registrar")
     meter = registry_tx_pb2.MsgRemoveMeter(registrar=registrar, meter_id=f"meter-{name}")
     owner = registry_tx_pb2.MsgRemoveParticipant(
-        registrar=registrar, address=cast.address_text(name)
+        registrar=registrar, address=people.address_text(name)
     )
     return [world.sign("registrar", meter), world.sign("registrar", owner)]

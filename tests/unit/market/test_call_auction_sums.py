@@ -50,7 +50,7 @@ def streets(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def limit_orders(draw: st.DrawFn) -> tuple[str, bool, int, int, dict[str, Any]]:
-    """An order that the chain may take or refuse: owner, whether to buy, Wh, limit, the rest."""
+    """An order that the chain may take or reject: owner, whether to buy, Wh, limit, the rest."""
     owner = draw(st.sampled_from(["anna", "ben", "clara", "dirk", "eva", "anna", "eva"]))
     is_buy = draw(st.booleans()) if owner in ("anna", "eva") else owner != "dirk"
     quantity_wh = draw(st.integers(1, 4_000))

@@ -8,10 +8,10 @@ from blockenergy.market.v1 import events_pb2
 from blockenergy.market.v1.errors_pb2 import Error
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.auctions import bid
+from tests.support.grid_market import GridMarket
 from tests.support.settling import line_of, opened, result_of, settle
-from tests.support.trading_places import Places
 from tests.support.world import World
 
 LOW, HIGH = 80_000, 300_000
@@ -109,16 +109,16 @@ def test_whose_offer_is_bought_meanwhile_may_have_to_keep_the_sale() -> None:
     """Dirk sold dear and takes back; in the same block Clara buys from his cheap offer. The part
     of what he is to receive is less than when he reserved for the worst case.
     """
-    places = Places({"registry.feeders[south]": {"grid_fee_per_kwh": 0}})
-    world, slot = places.world, places.world.slot_ahead(1)
-    world.block(world.sell("dirk", slot, 1_000, LOW), places.offer("dirk", slot, LOW, 5_000))
+    grid = GridMarket({"registry.feeders[south]": {"grid_fee_per_kwh": 0}})
+    world, slot = grid.world, grid.world.slot_ahead(1)
+    world.block(world.sell("dirk", slot, 1_000, LOW), grid.offer("dirk", slot, LOW, 5_000))
     result = world.block(
         world.cancel("dirk", slot, False, 1_000, HIGH),
-        places.buy_offer("clara", "dirk", slot, 5_000),
+        grid.buy_offer("clara", "dirk", slot, 5_000),
     )
     assert [tx.code for tx in world.results] == [0, 0]
     lapsed = [e for e in result.events if isinstance(e, events_pb2.EventOrderLapsed)]
-    assert [cast.name_of(event.owner) for event in lapsed] == ["dirk"]
+    assert [people.name_of(event.owner) for event in lapsed] == ["dirk"]
     assert position_of(world, slot, "dirk")["sold_wh"] == "6000"
 
 
@@ -152,12 +152,12 @@ def test_what_cancelling_cost_is_the_pools_at_the_settlement() -> None:
 
 def add_meter(world: World, owner: str, feeder: str) -> bytes:
     message = registry_tx_pb2.MsgAddMeter(
-        registrar=cast.address_text("registrar"),
+        registrar=people.address_text("registrar"),
         meter_id="meter-new",
-        owner=cast.address_text(owner),
-        bridge=cast.address_text("bridge"),
+        owner=people.address_text(owner),
+        bridge=people.address_text("bridge"),
         feeder=feeder,
         capacity_w=10_000,
-        pub_key=cast.meter_key("meter-new").public_key().public_bytes_raw(),
+        pub_key=people.meter_key("meter-new").public_key().public_bytes_raw(),
     )
     return world.sign("registrar", message)

@@ -8,9 +8,9 @@ import pytest
 from blockenergy.market.v1 import query_pb2
 from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL, Position, Side
 
-from tests.support import cast, settling
-from tests.support.refusals import refusals
-from tests.support.trading_places import Places
+from tests.support import people, settling
+from tests.support.grid_market import GridMarket
+from tests.support.rejections import rejections
 from tests.support.world import reading
 
 HIGH, LOW = 300_000, 80_000
@@ -20,10 +20,10 @@ DISTRIBUTOR = {
 }
 
 
-def agreed(changes: dict[str, Any] | None = None) -> tuple[Places, int]:
+def agreed(changes: dict[str, Any] | None = None) -> tuple[GridMarket, int]:
     """A slot whose gate has closed, in which everybody has agreed on something."""
-    places = Places(changes)
-    world, slot = places.world, places.world.slot_ahead(1)
+    grid = GridMarket(changes)
+    world, slot = grid.world, grid.world.slot_ahead(1)
     world.block(
         world.buy("anna", slot, 3_001, HIGH),
         world.buy("ben", slot, 2_000, HIGH),
@@ -32,13 +32,13 @@ def agreed(changes: dict[str, Any] | None = None) -> tuple[Places, int]:
         world.buy("eva", slot, 1_000, HIGH),
         world.sell("eva", slot, 3_000, LOW),
     )
-    world.block(at=places.gate_s(slot))
-    return places, slot
+    world.block(at=grid.gate_s(slot))
+    return grid, slot
 
 
-def everything(places: Places, slot: int, names: tuple[str, ...]) -> tuple[int, ...]:
+def everything(grid: GridMarket, slot: int, names: tuple[str, ...]) -> tuple[int, ...]:
     """What positions of some add up to: Wh, money, fees, securities."""
-    found = [places.position(slot, name) for name in names]
+    found = [grid.position(slot, name) for name in names]
     fields = [field.name for field in Position.DESCRIPTOR.fields]
     counted = [name for name in fields if name not in ("hold_id", "feeder")]
     return tuple(sum(getattr(position, name) for position in found) for name in counted)
@@ -46,90 +46,88 @@ def everything(places: Places, slot: int, names: tuple[str, ...]) -> tuple[int, 
 
 class TestTakingOver:
     def test_a_share_of_the_use_on_a_feeder_and_those_below_it_goes_over(self) -> None:
-        places, slot = agreed()
+        grid, slot = agreed()
         names = ("anna", "ben", "clara", "distributor")
-        before, info = everything(places, slot, names), places.slot_info(slot)
-        balances = {name: places.world.balance(name) for name in names}
-        free = {name: balances[name] + places.held(name) for name in names}
-        places.world.block(places.curtail(slot, "north", SIDE_BUY, 500, 40_000))
-        assert refusals(places.world) == [""]
-        wh = {name: places.position(slot, name).bought_wh for name in names}
+        before, info = everything(grid, slot, names), grid.slot_info(slot)
+        balances = {name: grid.world.balance(name) for name in names}
+        free = {name: balances[name] + grid.held(name) for name in names}
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500, 40_000))
+        assert rejections(grid.world) == [""]
+        wh = {name: grid.position(slot, name).bought_wh for name in names}
         # Half of 3001 Wh is rounded down; Clara is on another feeder.
         assert wh == {"anna": 1_501, "ben": 1_000, "clara": 4_000, "distributor": 2_500}
-        assert everything(places, slot, names) == before
-        assert places.slot_info(slot) == info
-        gained = {
-            name: places.world.balance(name) + places.held(name) - free[name] for name in names
-        }
+        assert everything(grid, slot, names) == before
+        assert grid.slot_info(slot) == info
+        gained = {name: grid.world.balance(name) + grid.held(name) - free[name] for name in names}
         assert gained == {"anna": 60_000, "ben": 40_000, "clara": 0, "distributor": -100_000}
 
     def test_the_lines_are_relieved(self) -> None:
-        places, slot = agreed()
-        assert {name: places.flow(slot, name) for name in ("north", "yard", "south")} == {
+        grid, slot = agreed()
+        assert {name: grid.flow(slot, name) for name in ("north", "yard", "south")} == {
             "north": 5_001, "yard": 2_000, "south": -3_003,
         }  # fmt: skip
-        places.world.block(places.curtail(slot, "north", SIDE_BUY, 500))
-        assert places.flow(slot, "yard") == 1_000
-        assert places.flow(slot, "north") == 2_501
-        assert places.flow(slot, "south") == -3_003
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500))
+        assert grid.flow(slot, "yard") == 1_000
+        assert grid.flow(slot, "north") == 2_501
+        assert grid.flow(slot, "south") == -3_003
 
     def test_only_net_sellers_are_curtailed_in_production(self) -> None:
-        places, slot = agreed()
+        grid, slot = agreed()
         names = ("clara", "dirk", "eva", "distributor")
-        before = everything(places, slot, names)
-        bond = places.position(slot, "dirk").sell_collateral
-        places.world.block(places.curtail(slot, "south", SIDE_SELL, 300))
+        before = everything(grid, slot, names)
+        bond = grid.position(slot, "dirk").sell_collateral
+        grid.world.block(grid.curtail(slot, "south", SIDE_SELL, 300))
         # Eva sells 2000 Wh net.
-        wh = {name: places.position(slot, name).sold_wh for name in names}
+        wh = {name: grid.position(slot, name).sold_wh for name in names}
         assert wh == {"clara": 0, "dirk": 3_503, "eva": 2_400, "distributor": 2_100}
-        assert everything(places, slot, names) == before
-        assert places.position(slot, "dirk").sell_collateral == bond - bond * 1_500 // 5_003
-        assert places.flow(slot, "south") == -903
+        assert everything(grid, slot, names) == before
+        assert grid.position(slot, "dirk").sell_collateral == bond - bond * 1_500 // 5_003
+        assert grid.flow(slot, "south") == -903
 
     def test_a_whole_position_ends_and_its_hold_with_it(self) -> None:
-        places, slot = agreed()
-        places.world.block(places.curtail(slot, "yard", SIDE_BUY, 1_000))
-        assert f"market.positions[{slot}, ben]" not in places.world.short()
-        assert places.held("ben") == 0
-        assert places.position(slot, "distributor").bought_wh == 2_000
+        grid, slot = agreed()
+        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, 1_000))
+        assert f"market.positions[{slot}, ben]" not in grid.world.short()
+        assert grid.held("ben") == 0
+        assert grid.position(slot, "distributor").bought_wh == 2_000
 
     def test_a_second_curtailment_takes_its_share_of_what_is_left(self) -> None:
-        places, slot = agreed()
+        grid, slot = agreed()
         for left_wh in (1_000, 500, 250):
-            places.world.block(places.curtail(slot, "yard", SIDE_BUY, 500, 0))
-            assert places.position(slot, "ben").bought_wh == left_wh
+            grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, 500, 0))
+            assert grid.position(slot, "ben").bought_wh == left_wh
 
     def test_a_distributor_does_not_take_over_from_itself(self) -> None:
         meter = {
             "registry.participants[ben]": {"roles": ["ROLE_CONSUMER", "ROLE_DISTRIBUTOR"]},
         }  # fmt: skip
-        places, slot = agreed(meter)
-        places.world.block(places.curtail(slot, "yard", SIDE_BUY, distributor="ben"))
-        assert refusals(places.world) == ["NOTHING_TO_CURTAIL"]
+        grid, slot = agreed(meter)
+        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, distributor="ben"))
+        assert rejections(grid.world) == ["NOTHING_TO_CURTAIL"]
         # Its own place is on the feeder: what it takes over there relieves only the line below.
-        places.world.block(places.curtail(slot, "north", SIDE_BUY, 1_000, distributor="ben"))
-        assert places.position(slot, "ben").bought_wh == 5_001
-        assert (places.flow(slot, "north"), places.flow(slot, "yard")) == (5_001, 5_001)
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 1_000, distributor="ben"))
+        assert grid.position(slot, "ben").bought_wh == 5_001
+        assert (grid.flow(slot, "north"), grid.flow(slot, "yard")) == (5_001, 5_001)
 
     def test_it_is_on_record_with_its_reason(self) -> None:
-        places, slot = agreed()
-        places.world.block(places.curtail(slot, "north", SIDE_BUY, 500, 40_000))
-        places.world.block(places.curtail(slot, "south", SIDE_SELL, 300, 0))
+        grid, slot = agreed()
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500, 40_000))
+        grid.world.block(grid.curtail(slot, "south", SIDE_SELL, 300, 0))
         request = query_pb2.QueryCurtailmentsRequest(slot=slot)
         path = "/blockenergy.market.v1.Query/Curtailments"
-        answer = places.world.query(path, request, query_pb2.QueryCurtailmentsResponse)
+        answer = grid.world.query(path, request, query_pb2.QueryCurtailmentsResponse)
         first, second = (entry.curtailment for entry in answer.curtailments)
         assert (first.feeder, first.side, first.share_permille) == ("north", SIDE_BUY, 500)
         assert (first.positions, first.quantity_wh, first.compensation) == (2, 2_500, 100_000)
         assert first.reason == second.reason == "The line is being repaired."
-        assert cast.name_of(first.distributor) == "distributor"
+        assert people.name_of(first.distributor) == "distributor"
         assert (second.positions, second.quantity_wh, second.compensation) == (2, 2_100, 0)
 
     def test_the_energy_is_still_due_but_from_the_distributor(self) -> None:
-        places, slot = agreed()
-        world = places.world
-        world.block(places.curtail(slot, "yard", SIDE_BUY, 1_000, 0))
-        cost = places.position(slot, "distributor").cost
+        grid, slot = agreed()
+        world = grid.world
+        world.block(grid.curtail(slot, "yard", SIDE_BUY, 1_000, 0))
+        cost = grid.position(slot, "distributor").cost
         world.block(world.submit(reading("meter-ben", slot, 700, 0)), at=world.end_s(slot))
         settling.settle(world, slot)
         # Ben uses 700 Wh all the same, at the highest price; the distributor gets the lowest for
@@ -139,19 +137,19 @@ class TestTakingOver:
         assert (line.cost, line.imbalance_credit) == (cost, 160_000)
 
 
-class TestRefusals:
+class TestRejections:
     def test_it_takes_place_between_gate_closure_and_the_end_of_the_slot(self) -> None:
-        places = Places()
-        world, slot = places.world, places.world.slot_ahead(1)
+        grid = GridMarket()
+        world, slot = grid.world, grid.world.slot_ahead(1)
         world.block(world.buy("ben", slot, 2_000, HIGH))
-        world.block(places.curtail(slot, "yard", SIDE_BUY), at=places.gate_s(slot) - 1)
-        assert refusals(world) == ["GATE_OPEN"]
-        world.block(places.curtail(slot, "yard", SIDE_BUY), at=places.gate_s(slot))
-        assert refusals(world) == [""]
-        world.block(places.curtail(slot, "yard", SIDE_BUY), at=world.end_s(slot) - 1)
-        assert refusals(world) == [""]
-        world.block(places.curtail(slot, "yard", SIDE_BUY), at=world.end_s(slot))
-        assert refusals(world) == ["SLOT_OVER"]
+        world.block(grid.curtail(slot, "yard", SIDE_BUY), at=grid.gate_s(slot) - 1)
+        assert rejections(world) == ["GATE_OPEN"]
+        world.block(grid.curtail(slot, "yard", SIDE_BUY), at=grid.gate_s(slot))
+        assert rejections(world) == [""]
+        world.block(grid.curtail(slot, "yard", SIDE_BUY), at=world.end_s(slot) - 1)
+        assert rejections(world) == [""]
+        world.block(grid.curtail(slot, "yard", SIDE_BUY), at=world.end_s(slot))
+        assert rejections(world) == ["SLOT_OVER"]
 
     @pytest.mark.parametrize(
         ("feeder", "side", "share", "compensation", "code"),
@@ -170,25 +168,25 @@ class TestRefusals:
     def test_what_makes_no_sense_changes_nothing(
         self, feeder: str, side: Side, share: int, compensation: int, code: str
     ) -> None:
-        places, slot = agreed()
-        positions = [path for path in places.world.short() if "positions" in path]
-        places.world.block(places.curtail(slot, feeder, side, share, compensation))
-        assert refusals(places.world) == [code]
-        assert [path for path in places.world.short() if "positions" in path] == positions
+        grid, slot = agreed()
+        positions = [path for path in grid.world.short() if "positions" in path]
+        grid.world.block(grid.curtail(slot, feeder, side, share, compensation))
+        assert rejections(grid.world) == [code]
+        assert [path for path in grid.world.short() if "positions" in path] == positions
 
     def test_no_more_positions_than_the_parameter_allows(self) -> None:
-        places, slot = agreed({"market.params": {"curtailed_positions_max": 1}})
-        places.world.block(places.curtail(slot, "north", SIDE_BUY))
-        assert refusals(places.world) == ["TOO_MANY_POSITIONS"]
-        places.world.block(places.curtail(slot, "yard", SIDE_BUY))
-        assert refusals(places.world) == [""]
+        grid, slot = agreed({"market.params": {"curtailed_positions_max": 1}})
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY))
+        assert rejections(grid.world) == ["TOO_MANY_POSITIONS"]
+        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY))
+        assert rejections(grid.world) == [""]
 
     def test_two_distributors_share_what_there_is(self) -> None:
-        places, slot = agreed(DISTRIBUTOR)
-        places.world.block(
-            places.curtail(slot, "yard", SIDE_BUY, 500),
-            places.curtail(slot, "yard", SIDE_BUY, 500, distributor="auditor"),
+        grid, slot = agreed(DISTRIBUTOR)
+        grid.world.block(
+            grid.curtail(slot, "yard", SIDE_BUY, 500),
+            grid.curtail(slot, "yard", SIDE_BUY, 500, distributor="auditor"),
         )
-        assert refusals(places.world) == ["", ""]
-        assert places.position(slot, "distributor").bought_wh == 1_000
-        assert places.position(slot, "auditor").bought_wh == 500
+        assert rejections(grid.world) == ["", ""]
+        assert grid.position(slot, "distributor").bought_wh == 1_000
+        assert grid.position(slot, "auditor").bought_wh == 500

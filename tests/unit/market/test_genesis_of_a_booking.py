@@ -1,4 +1,4 @@
-"""A genesis document from the middle of a booking: what does not fit together is refused."""
+"""A genesis document from the middle of a booking: what does not fit together is rejected."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_export_is_taken_and_the_booking_goes_on() -> None:
 
 
 @pytest.mark.parametrize(("change", "place"), WRONG, ids=range(len(WRONG)))
-def test_what_does_not_fit_together_is_refused(
+def test_what_does_not_fit_together_is_rejected(
     change: Callable[[Document], None], place: str
 ) -> None:
     document = copy.deepcopy(DOCUMENT)

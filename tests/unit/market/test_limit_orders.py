@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market.auction import limit_orders
-from tests.support import cast
+from tests.support import people
 from tests.support.auctions import ask, bid, gate_s, order_ids, orders_of, slot_of
 from tests.support.properties import examples
 from tests.support.settling import opened
@@ -25,20 +25,20 @@ LOG = {
 
 def amend(world: World, owner: str, slot: int, order_id: int, **fields: Any) -> bytes:
     message = tx_pb2.MsgAmendLimitOrder(
-        owner=cast.address_text(owner), slot=slot, order_id=order_id, **fields
+        owner=people.address_text(owner), slot=slot, order_id=order_id, **fields
     )
     return world.sign(owner, message)
 
 
 def cancel(world: World, owner: str, slot: int, order_id: int) -> bytes:
     message = tx_pb2.MsgCancelLimitOrder(
-        owner=cast.address_text(owner), slot=slot, order_id=order_id
+        owner=people.address_text(owner), slot=slot, order_id=order_id
     )
     return world.sign(owner, message)
 
 
 def log_of(world: World) -> str:
-    """What the last transaction of the last block was refused with; empty if it was not."""
+    """What the last transaction of the last block was rejected with; empty if it was not."""
     return world.results[-1].log
 
 
@@ -139,16 +139,16 @@ class TestPlaces:
 
 def move(world: World, owner: str, feeder: str) -> list[bytes]:
     """The registrar replaces an owner's meter by one on another feeder."""
-    registrar = cast.address_text("registrar")
+    registrar = people.address_text("registrar")
     remove = registry_tx_pb2.MsgRemoveMeter(registrar=registrar, meter_id=f"meter-{owner}")
     add = registry_tx_pb2.MsgAddMeter(
         registrar=registrar,
         meter_id=f"meter-{owner}-2",
-        owner=cast.address_text(owner),
-        bridge=cast.address_text("bridge"),
+        owner=people.address_text(owner),
+        bridge=people.address_text("bridge"),
         feeder=feeder,
         capacity_w=10_000,
-        pub_key=cast.meter_key(f"meter-{owner}-2").public_key().public_bytes_raw(),
+        pub_key=people.meter_key(f"meter-{owner}-2").public_key().public_bytes_raw(),
     )
     return [world.sign("registrar", remove), world.sign("registrar", add)]
 

@@ -16,7 +16,7 @@ from chain.market import Leg
 from chain.market.pool import trading
 from chain.runtime.context import Context
 from chain.runtime.store import CacheStore
-from tests.support import cast
+from tests.support import people
 from tests.support.properties import examples
 from tests.support.settling import opened
 from tests.support.world import World
@@ -29,14 +29,14 @@ def run(world: World, groups: Sequence[Group]) -> dict[tuple[str, int, bool], li
     """A block with nothing but these groups; what was executed, by owner, slot and side."""
     ctx = Context(CacheStore(world.store), world.block_info)
     for owner, legs in groups:
-        market.place_linked(ctx, cast.wallet(owner).address, legs)
+        market.place_linked(ctx, people.wallet(owner).address, legs)
     trading.execute(ctx)
     world.store.apply(ctx.store.changes)
     assert not (problems := app.check_invariants(world.store)), problems
     executed: dict[tuple[str, int, bool], list[int]] = {}
     for event in ctx.events:
         if isinstance(event, events_pb2.EventOrderExecuted):
-            key = cast.name_of(event.owner), event.slot, event.side == 1
+            key = people.name_of(event.owner), event.slot, event.side == 1
             executed.setdefault(key, []).append(event.quantity_wh)
     return executed
 

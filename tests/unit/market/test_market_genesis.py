@@ -1,4 +1,4 @@
-"""What a genesis document says about the market: wrong ones are refused, with the place."""
+"""What a genesis document says about the market: wrong ones are rejected, with the place."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from chain import app
 from chain.runtime.collections import GenesisError
 from tests.support import documents
 from tests.support.auctions import bid
+from tests.support.grid_market import GridMarket
 from tests.support.settling import opened
-from tests.support.trading_places import Places
 from tests.support.world import World
 
 HIGH = 300_000
 PARAMS = "market.params"
-# What is changed in the street, and what the refusal has to say.
+# What is changed in the street, and what the rejection has to say.
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({PARAMS: {"grid_account": "fred"}}, "market.params.grid_account: not a participant"),
     ({PARAMS: {"grid_account": None}}, "market"),
@@ -44,7 +44,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "says"), WRONG)
-def test_a_wrong_value_is_refused(changes: dict[str, Any], says: str) -> None:
+def test_a_wrong_value_is_rejected(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(GenesisError) as caught:
         World(changes)
     assert says in str(caught.value)
@@ -83,7 +83,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("path", "changes", "says"), BROKEN)
-def test_a_broken_promise_is_refused(path: str, changes: dict[str, Any], says: str) -> None:
+def test_a_broken_promise_is_rejected(path: str, changes: dict[str, Any], says: str) -> None:
     world, slot = traded()
     short = documents.patch(world.short(), {path.format(slot): changes})
     with pytest.raises(GenesisError) as caught:
@@ -92,9 +92,9 @@ def test_a_broken_promise_is_refused(path: str, changes: dict[str, Any], says: s
 
 
 def test_an_account_cannot_be_at_two_places() -> None:
-    places = Places()
-    world, slot = places.world, places.world.slot_ahead(1)
-    world.block(places.offer("dirk", slot, 100_000, 1_000), bid(world, "anna", slot, 1, HIGH))
+    grid = GridMarket()
+    world, slot = grid.world, grid.world.slot_ahead(1)
+    world.block(grid.offer("dirk", slot, 100_000, 1_000), bid(world, "anna", slot, 1, HIGH))
     world.block(world.sell("dirk", slot, 10, 80_000))
     moved = documents.patch(world.short(), {f"market.offers[{slot}, dirk]": {"feeder": "north"}})
     with pytest.raises(GenesisError, match=r"market\.one_grid_node"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.metering import reading_sign_bytes, rules
-from tests.support import cast
+from tests.support import people
 from tests.support.properties import examples
 from tests.support.world import World, reading, response
 
@@ -140,13 +140,13 @@ class TestRange:
         world, slot = started(LONG_DEADLINE)
         world.block(at=world.end_s(slot))
         add = registry_tx_pb2.MsgAddMeter(
-            registrar=cast.address_text("registrar"),
+            registrar=people.address_text("registrar"),
             meter_id="meter-fred",
-            owner=cast.address_text("eva"),
-            bridge=cast.address_text("bridge"),
+            owner=people.address_text("eva"),
+            bridge=people.address_text("bridge"),
             feeder="south",
             capacity_w=10_000,
-            pub_key=cast.meter_key("meter-fred").public_key().public_bytes_raw(),
+            pub_key=people.meter_key("meter-fred").public_key().public_bytes_raw(),
         )
         world.block(world.sign("registrar", add))
         for shown_wh in (0, 10):
@@ -198,7 +198,7 @@ class TestSignature:
         )
 
     @pytest.mark.parametrize("signature", [b"", bytes(63), bytes(64), bytes(65)])
-    def test_what_is_no_signature_is_refused(self, signature: bytes) -> None:
+    def test_what_is_no_signature_is_rejected(self, signature: bytes) -> None:
         world, slot = started()
         bad = reading("meter-ben", slot, 100)
         bad.signature = signature

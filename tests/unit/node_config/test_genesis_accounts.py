@@ -1,4 +1,4 @@
-"""The CSV of accounts: what is read, and with which sentence everything else is refused."""
+"""The CSV of accounts: what is read, and with which sentence everything else is rejected."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_amounts(amount: str, smallest_units: int) -> None:
         ("x" * 2000, "line 2: more than 1000 characters"),
     ],
 )
-def test_refusals_name_the_line_and_the_reason(row: str, sentence: str) -> None:
+def test_rejection_name_the_line_and_the_reason(row: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         parse(f"{BOB},consumer,1\n{row}\n")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chain import app
 from chain.runtime.collections import GenesisError
 from chain.runtime.options import get_option
-from tests.support import cast, parameters
+from tests.support import parameters, people
 from tests.support.auctions import ask, bid
 from tests.support.properties import examples
 from tests.support.settling import opened, settle
@@ -58,7 +58,7 @@ _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
 # What a slot comes to. The treasury's balance also pays for slots that were opened later.
 _OUTCOMES = (
     "market.clearings", "settlement.results", "settlement.lines", "settlement.arrears",
-    *(f"bank.balances[{name}, " for name in (*cast.HOUSEHOLDS, "backstop", "distributor")),
+    *(f"bank.balances[{name}, " for name in (*people.HOUSEHOLDS, "backstop", "distributor")),
 )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_a_longer_history_does_not_bring_back_what_is_gone() -> None:
 def test_parameters_have_one_encoding(data: bytes) -> None:
     world = World()
     message = tx_pb2.MsgUpdateParams(
-        authority=cast.address_text("distributor"),
+        authority=people.address_text("distributor"),
         params=AnyMessage(type_url="/blockenergy.bank.v1.Params", value=data),
     )
     world.block(world.sign("distributor", message))

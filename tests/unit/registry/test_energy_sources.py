@@ -11,10 +11,10 @@ from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 from chain import registry
 from chain.registry.rules import is_renewable
 from chain.runtime.collections import GenesisError
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
-REGISTRAR = cast.address_text("registrar")
+REGISTRAR = people.address_text("registrar")
 
 
 def act(world: World, kind: str, **fields: Any) -> int:
@@ -30,8 +30,8 @@ def with_meter(source: str) -> World:
         world,
         "AddMeter",
         meter_id="roof",
-        owner=cast.address_text("eva"),
-        bridge=cast.address_text("bridge"),
+        owner=people.address_text("eva"),
+        bridge=people.address_text("bridge"),
         feeder="south",
         capacity_w=1_000,
         pub_key=bytes(32),
@@ -42,7 +42,7 @@ def with_meter(source: str) -> World:
 
 
 def sells_renewable(world: World, name: str) -> bool:
-    return registry.has_renewable_meter(world.state, cast.wallet(name).address)
+    return registry.has_renewable_meter(world.state, people.wallet(name).address)
 
 
 def test_which_sources_are_renewable() -> None:

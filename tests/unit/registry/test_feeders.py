@@ -9,10 +9,10 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 
 from chain import registry
 from chain.registry.rules import FEEDER_DEPTH_MAX
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
-REGISTRAR = cast.address_text("registrar")
+REGISTRAR = people.address_text("registrar")
 TOO_MANY = registry.RegistryError.TOO_MANY_FEEDERS.code
 
 
@@ -23,14 +23,14 @@ def act(world: World, kind: str, **fields: Any) -> int:
 
 
 def place_of(world: World, name: str) -> str:
-    return registry.get_feeder_of(world.state, cast.wallet(name).address)
+    return registry.get_feeder_of(world.state, people.wallet(name).address)
 
 
 def meter(meter_id: str, feeder: str = "south", **fields: Any) -> dict[str, Any]:
     return {
         "meter_id": meter_id,
-        "owner": cast.address_text("eva"),
-        "bridge": cast.address_text("bridge"),
+        "owner": people.address_text("eva"),
+        "bridge": people.address_text("bridge"),
         "feeder": feeder,
         "capacity_w": 1_000,
         "pub_key": bytes(32),
@@ -119,7 +119,7 @@ class TestWhereAnAccountStands:
         assert place_of(world, "eva") == "south"
 
     def test_who_was_removed_and_comes_back_stands_nowhere(self) -> None:
-        world, eva = World(), cast.address_text("eva")
+        world, eva = World(), people.address_text("eva")
         act(world, "RemoveMeter", meter_id="meter-eva")
         act(world, "RemoveParticipant", address=eva)
         act(world, "AddParticipant", address=eva, roles=[ROLE_CONSUMER])

@@ -13,10 +13,10 @@ from chain.registry import require_active, require_role
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError
 from chain.runtime.store import CacheStore
-from tests.support import cast
+from tests.support import people
 from tests.support.world import CHAIN_ID, START_S, World
 
-REGISTRAR = cast.address_text("registrar")
+REGISTRAR = people.address_text("registrar")
 
 
 def act(world: World, kind: str, **fields: Any) -> None:
@@ -33,7 +33,7 @@ def is_let_in(world: World, name: str) -> bool:
 class TestLifeOfAParticipant:
     def test_from_stranger_to_stranger(self) -> None:
         world = World()
-        fred = cast.address_text("fred")
+        fred = people.address_text("fred")
         assert not is_let_in(world, "fred")
         act(world, "AddParticipant", address=fred, roles=[ROLE_CONSUMER])
         world.block(world.send("ben", "fred", 5))
@@ -49,7 +49,7 @@ class TestLifeOfAParticipant:
     def test_who_comes_back_goes_on_with_the_old_sequence(self) -> None:
         """A transaction from before the removal can never be replayed."""
         world = World()
-        fred = cast.address_text("fred")
+        fred = people.address_text("fred")
         act(world, "AddParticipant", address=fred, roles=[ROLE_CONSUMER])
         world.block(world.send("ben", "fred", 5))
         first = world.send("fred", "ben", 1)
@@ -63,7 +63,7 @@ class TestLifeOfAParticipant:
     def test_a_suspension_acts_within_its_block(self) -> None:
         world = World()
         suspend = tx_pb2.MsgSuspendParticipant(
-            registrar=REGISTRAR, address=cast.address_text("ben")
+            registrar=REGISTRAR, address=people.address_text("ben")
         )
         world.block(world.sign("registrar", suspend), world.send("ben", "anna", 1))
         assert [result.code for result in world.results] == [0, 5]
@@ -74,7 +74,7 @@ class TestRoles:
     def test_each_message_is_open_to_its_roles_only(self, role: int) -> None:
         world = World({"registry.participants[ben]": {"roles": [Role.Name(role)]}})
         ctx = Context(CacheStore(world.store), BlockInfo(CHAIN_ID, 1, START_S))
-        participant = require_active(ctx, cast.wallet("ben").address)
+        participant = require_active(ctx, people.wallet("ben").address)
         for handler in app.RULES.handlers.values():
             if not handler.roles or role in handler.roles:
                 require_role(participant, handler.roles)
@@ -117,7 +117,7 @@ class TestMeters:
         found: list[str] = []
         key = b""
         for _ in range(5):
-            request = query_pb2.QueryMetersRequest(owner=cast.address_text("eva"))
+            request = query_pb2.QueryMetersRequest(owner=people.address_text("eva"))
             request.pagination.limit = 3
             request.pagination.key = key
             answer = world.query(path, request, query_pb2.QueryMetersResponse)
@@ -137,8 +137,8 @@ class TestMeters:
 def _meter(meter_id: str) -> dict[str, Any]:
     return {
         "meter_id": meter_id,
-        "owner": cast.address_text("eva"),
-        "bridge": cast.address_text("bridge"),
+        "owner": people.address_text("eva"),
+        "bridge": people.address_text("bridge"),
         "feeder": "south",
         "capacity_w": 1_000,
         "pub_key": bytes(32),

@@ -253,7 +253,7 @@ def test_neighbours_in_a_tree_that_was_larger() -> None:
 
 
 @pytest.mark.parametrize("key", [b"", bytes(MAX_KEY_BYTES + 1)])
-def test_refused_key_changes_nothing(key: bytes) -> None:
+def test_rejected_key_changes_nothing(key: bytes) -> None:
     tree = build_tree({b"a": b"1"})
     root = tree.root
     with pytest.raises(ValueError, match="a key has 1 to 65535 bytes"):
@@ -282,7 +282,7 @@ def test_only_one_update_can_be_undone() -> None:
         tree.undo()
 
 
-def test_load_refuses() -> None:
+def test_load_rejects() -> None:
     tree = build_tree({b"a": b"1"})
     with pytest.raises(RuntimeError, match="only an empty tree"):
         tree.load([(b"b", b"2")])

@@ -108,7 +108,7 @@ def test_parents(native: ModuleType, positions: list[int]) -> None:
 
 
 @pytest.mark.parametrize("key", [b"", bytes(65_536)], ids=["empty", "too long"])
-def test_a_key_is_refused_in_the_same_words(native: ModuleType, key: bytes) -> None:
+def test_a_key_is_rejected_in_the_same_words(native: ModuleType, key: bytes) -> None:
     with pytest.raises(ValueError, match="a key has 1 to 65535 bytes") as expected:
         merkle_bucket.build_change(key, b"value")
     with pytest.raises(ValueError, match="a key has") as found:
@@ -156,7 +156,7 @@ WRONG_CALLS: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("call", WRONG_CALLS.values(), ids=WRONG_CALLS.keys())
-def test_a_wrong_call_is_refused(native: ModuleType, call: tuple[Any, ...]) -> None:
+def test_a_wrong_call_is_rejected(native: ModuleType, call: tuple[Any, ...]) -> None:
     name, *arguments = call
     with pytest.raises((TypeError, ValueError, IndexError)):
         getattr(native, name)(*arguments)

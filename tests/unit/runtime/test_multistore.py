@@ -87,7 +87,7 @@ def test_load_equals_update(changes: dict) -> None:
     assert loaded.app_hash == multistore.app_hash
 
 
-def test_refused_update_changes_nothing() -> None:
+def test_rejected_update_changes_nothing() -> None:
     multistore = Multistore(NAMES)
     before = multistore.app_hash
     first = multistore.update({"bank": {b"a": b"1"}})
@@ -111,6 +111,6 @@ def test_nothing_to_undo() -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["bank", "bank"], [""], ["x" * 128], ["bänk"], ["a\n"]])
-def test_refused_names(names: list[str]) -> None:
+def test_rejected_names(names: list[str]) -> None:
     with pytest.raises(ValueError, match=r"stores of a multistore|a store's name"):
         Multistore(names)

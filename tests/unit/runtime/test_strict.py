@@ -58,7 +58,7 @@ class TestStrictDecoding:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_everything_else_is_refused(self, what: str, data: bytes) -> None:
+    def test_everything_else_is_rejected(self, what: str, data: bytes) -> None:
         with pytest.raises(codec.EncodingError):
             strict.decode(MsgSend, data)
 
@@ -67,7 +67,7 @@ class TestStrictDecoding:
         with pytest.raises(codec.EncodingError):
             strict.decode(registry_pb2.Participant, b"\x08\x01\x08\x02")
 
-    def test_overlong_numbers_are_refused(self) -> None:
+    def test_overlong_numbers_are_rejected(self) -> None:
         with pytest.raises(codec.EncodingError):
             strict.decode(metering_pb2.Registers, b"\x08\x81\x00")
 

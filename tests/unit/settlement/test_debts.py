@@ -8,7 +8,7 @@ from blockenergy.settlement.v1 import tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import cast
+from tests.support import people
 from tests.support.properties import examples
 from tests.support.settling import (
     arrears_of,
@@ -63,7 +63,7 @@ class TestWhoCannotPay:
         at = world.end_s(slot)
         world.block(world.submit(reading("meter-ben", slot, 10_000)), at=at)
         settle(world, slot)
-        ben, treasury = cast.address_text("ben"), cast.address_text("treasury")
+        ben, treasury = people.address_text("ben"), people.address_text("treasury")
         pay = tx_pb2.MsgPayArrears(debtor=ben, creditor=treasury, amount=2_000_000)
         world.block(world.send("anna", "ben", 2_000_000), world.sign("ben", pay))
         assert [result.code for result in world.results] == [0, 0]
@@ -123,7 +123,7 @@ class TestWhoCannotPay:
 
 
 actions = st.tuples(
-    st.sampled_from(cast.HOUSEHOLDS),
+    st.sampled_from(people.HOUSEHOLDS),
     st.integers(1, 30_000),
     st.integers(LOW, HIGH),
     st.integers(0, 10_000),
@@ -142,7 +142,7 @@ def test_inv_10_money_is_conserved_whoever_deviates_and_whoever_cannot_pay(
 ) -> None:
     changes: dict[str, Any] = {"settlement.params": {"accounts_per_block_max": accounts_per_block}}
     if wealth:
-        changes |= {f"bank.balances[{name}, ueur]": wealth for name in cast.HOUSEHOLDS}
+        changes |= {f"bank.balances[{name}, ueur]": wealth for name in people.HOUSEHOLDS}
         changes["bank.balances[backstop, ueur]"] = wealth
     world, slot = opened(changes)
     before = _money(world)
@@ -162,12 +162,14 @@ def test_inv_10_money_is_conserved_whoever_deviates_and_whoever_cannot_pay(
     settle(world, slot)
     assert _money(world) == before
     result = result_of(world, slot)
-    lines = [line_of(world, slot, name) for name in cast.HOUSEHOLDS if has_line(world, slot, name)]
+    lines = [
+        line_of(world, slot, name) for name in people.HOUSEHOLDS if has_line(world, slot, name)
+    ]
     exchanged = sum(line.credited - line.charged + line.uncovered for line in lines)
     outside = result.backstop_paid - result.backstop_received
     funding = 2_750_000
     inside = result.fund_credit + result.treasury_credit - result.treasury_advance - funding
-    waiting = sum(arrears_of(world).get(f"treasury, {name}", 0) for name in cast.HOUSEHOLDS)
+    waiting = sum(arrears_of(world).get(f"treasury, {name}", 0) for name in people.HOUSEHOLDS)
     # What the lines have gained, the world outside, the fund and the treasury have lost, and the
     # reverse; only what the treasury still owes to households has not moved.
     assert exchanged + outside + inside == waiting

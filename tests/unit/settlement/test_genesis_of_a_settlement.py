@@ -1,4 +1,4 @@
-"""A genesis document from the middle of a settlement: what does not fit together is refused."""
+"""A genesis document from the middle of a settlement: what does not fit together is rejected."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("document", "change", "place"), WRONG, ids=range(len(WRONG)))
-def test_what_does_not_fit_together_is_refused(
+def test_what_does_not_fit_together_is_rejected(
     document: Document, change: Callable[[Document], None], place: str
 ) -> None:
     with pytest.raises(GenesisError) as caught:

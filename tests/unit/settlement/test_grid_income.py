@@ -13,7 +13,7 @@ from chain.market import rules as market_rules
 from chain.market.rules import Curve
 from chain.runtime.units import ceil_div
 from chain.settlement import rules
-from tests.support import cast
+from tests.support import people
 from tests.support.properties import curves, examples, net_energies
 from tests.support.settling import arrears_of, result_of, settle
 from tests.support.world import FIRST_SLOT, World, reading
@@ -155,7 +155,7 @@ def _records(world: World) -> list[str]:
 
 def _limit_order(world: World, name: str, side: str) -> bytes:
     message = market_tx_pb2.MsgPlaceLimitOrder(
-        owner=cast.address_text(name),
+        owner=people.address_text(name),
         slot=SLOT,
         side=market_pb2.Side.Value(f"SIDE_{side}"),
         quantity_wh=2_000 if side == "BUY" else 1_000,
@@ -166,7 +166,7 @@ def _limit_order(world: World, name: str, side: str) -> bytes:
 
 def _curtail(world: World) -> bytes:
     message = market_tx_pb2.MsgCurtail(
-        distributor=cast.address_text("distributor"),
+        distributor=people.address_text("distributor"),
         slot=SLOT,
         feeder="north",
         side=market_pb2.SIDE_BUY,

@@ -8,7 +8,7 @@ import pytest
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.settlement.v1 import events_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.settling import (
     baseline_of,
     has_line,
@@ -21,7 +21,7 @@ from tests.support.settling import (
 from tests.support.world import World, reading
 
 LOW, HIGH = 80_000, 300_000
-EVERYBODY = (*cast.GRID, *cast.HOUSEHOLDS, *cast.MODULE_ACCOUNTS)
+EVERYBODY = (*people.GRID, *people.HOUSEHOLDS, *people.MODULE_ACCOUNTS)
 ONE_AT_A_TIME = {"settlement.params": {"accounts_per_block_max": 1}}
 
 
@@ -196,7 +196,7 @@ class TestWhoIsGone:
     def test_a_suspended_participant_is_settled_as_agreed(self) -> None:
         world, slot = opened()
         world.block(world.buy("ben", slot, 5_000, HIGH))
-        world.block(_registrar(world, "SuspendParticipant", address=cast.address_text("ben")))
+        world.block(_registrar(world, "SuspendParticipant", address=people.address_text("ben")))
         at = world.end_s(slot)
         world.block(world.submit(reading("meter-ben", slot, 5_000)), at=at)
         settle(world, slot)
@@ -287,4 +287,4 @@ class TestHistory:
 
 def _registrar(world: World, kind: str, **fields: Any) -> bytes:
     message = getattr(registry_tx_pb2, f"Msg{kind}")
-    return world.sign("registrar", message(registrar=cast.address_text("registrar"), **fields))
+    return world.sign("registrar", message(registrar=people.address_text("registrar"), **fields))

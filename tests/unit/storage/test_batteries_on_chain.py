@@ -12,9 +12,9 @@ from blockenergy.storage.v1 import events_pb2, tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import cast, settling
+from tests.support import people, settling
 from tests.support.properties import examples
-from tests.support.refusals import refusals
+from tests.support.rejections import rejections
 from tests.support.storing import HIGH, LOW, Storing
 
 EMPTY = {"state_of_charge_wh": 0}
@@ -37,12 +37,12 @@ class TestOrders:
         near, far = storing.world.slot_ahead(1), storing.world.slot_ahead(3)
         storing.world.block(storing.charge(far, 2_000))
         storing.world.block(storing.charge(near, 500))
-        assert refusals(storing.world) == ["CHARGE_TOO_LARGE"]
+        assert rejections(storing.world) == ["CHARGE_TOO_LARGE"]
         # 1800 of 2000 Wh of room are taken: 223 Wh leave 200 in the battery, 224 one more.
         storing.world.block(storing.charge(near, 224))
-        assert refusals(storing.world) == ["CHARGE_TOO_LARGE"]
+        assert rejections(storing.world) == ["CHARGE_TOO_LARGE"]
         storing.world.block(storing.charge(near, 223))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert max(energies(storing)) == 10_000
 
     def test_what_is_sold_later_is_not_there_to_be_sold_earlier(self) -> None:
@@ -51,9 +51,9 @@ class TestOrders:
         storing.world.block(storing.discharge(far, 1_500))
         storing.world.block(storing.discharge(near, 300))
         # 1667 Wh are spoken for, and 300 Wh take 334.
-        assert refusals(storing.world) == ["DISCHARGE_TOO_LARGE"]
+        assert rejections(storing.world) == ["DISCHARGE_TOO_LARGE"]
         storing.world.block(storing.discharge(near, 299))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert energies(storing)[-1] == 0
 
     def test_what_is_bought_for_an_earlier_slot_can_be_sold_in_a_later_one_only(self) -> None:
@@ -62,28 +62,28 @@ class TestOrders:
         near, middle, far = (world.slot_ahead(ahead) for ahead in (1, 2, 3))
         world.block(storing.charge(middle, 2_000))
         world.block(storing.discharge(near, 1_000))
-        assert refusals(storing.world) == ["DISCHARGE_TOO_LARGE"]
+        assert rejections(storing.world) == ["DISCHARGE_TOO_LARGE"]
         world.block(storing.discharge(far, 1_620))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
 
     def test_a_plan_can_be_taken_back_by_trading_the_other_way_in_the_same_slot(self) -> None:
         storing = Storing(EMPTY)
         slot = storing.world.slot_ahead(1)
         storing.world.block(storing.charge(slot, 2_000))
         storing.world.block(storing.discharge(slot, 2_000))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert energies(storing) == [0, 0, 0, 0, 0]
 
     def test_the_power_limits_what_a_slot_comes_to(self) -> None:
         storing = Storing(EMPTY)
         slot = storing.world.slot_ahead(1)
         storing.world.block(storing.charge(slot, 5_001))
-        assert refusals(storing.world) == ["POWER_TOO_LARGE"]
+        assert rejections(storing.world) == ["POWER_TOO_LARGE"]
         storing.world.block(storing.charge(slot, 3_000))
         storing.world.block(storing.charge(slot, 2_001))
-        assert refusals(storing.world) == ["POWER_TOO_LARGE"]
+        assert rejections(storing.world) == ["POWER_TOO_LARGE"]
         storing.world.block(storing.charge(slot, 2_000))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
 
     def test_one_order_per_block_even_in_one_transaction(self) -> None:
         storing = Storing()
@@ -91,10 +91,10 @@ class TestOrders:
         world.block(
             storing.charge(world.slot_ahead(1), 100), storing.discharge(world.slot_ahead(2), 100)
         )
-        assert refusals(storing.world) == ["", "ONE_ORDER_PER_BLOCK"]
+        assert rejections(storing.world) == ["", "ONE_ORDER_PER_BLOCK"]
         legs = [
             tx_pb2.MsgCharge(
-                owner=cast.address_text("battery"),
+                owner=people.address_text("battery"),
                 slot=world.slot_ahead(ahead),
                 quantity_wh=100,
                 price_limit_per_kwh=HIGH,
@@ -102,14 +102,14 @@ class TestOrders:
             for ahead in (1, 2)
         ]
         world.block(world.sign("battery", *legs))
-        assert refusals(storing.world) == ["ONE_ORDER_PER_BLOCK"]
-        # Nothing of the refused transaction stayed, so the turn of that block was still free.
+        assert rejections(storing.world) == ["ONE_ORDER_PER_BLOCK"]
+        # Nothing of the rejected transaction stayed, so the turn of that block was still free.
         assert energies(storing)[-1] == 5_090
 
     def test_an_order_that_lapses_leaves_the_plan_as_it_was(self) -> None:
         storing = Storing(EMPTY)
         storing.world.block(storing.charge(storing.world.slot_ahead(1), 1_000, LOW))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert energies(storing) == [0, 0, 0, 0, 0]
 
     def test_an_order_that_the_feeder_cuts_counts_as_far_as_it_was_executed(self) -> None:
@@ -133,16 +133,16 @@ class TestOrders:
         )
         assert later - slot > len(storing.projection)
         world.block(storing.charge(later, 113))
-        assert refusals(world) == ["CHARGE_TOO_LARGE"]
+        assert rejections(world) == ["CHARGE_TOO_LARGE"]
         world.block(storing.charge(later, 112))
-        assert refusals(world) == [""]
+        assert rejections(world) == [""]
 
     def test_a_curtailment_changes_the_plan(self) -> None:
         storing = Storing(EMPTY)
         world, slot = storing.world, storing.world.slot_ahead(1)
         world.block(storing.shift((slot, 2_000), (slot + 2, 1_620)))
         curtail = market_tx_pb2.MsgCurtail(
-            distributor=cast.address_text("distributor"),
+            distributor=people.address_text("distributor"),
             slot=slot,
             feeder="north",
             side=SIDE_BUY,
@@ -157,7 +157,7 @@ class TestOrders:
             0,
         ]
         world.block(storing.charge(slot + 1, 1_000))
-        assert refusals(world) == [""]
+        assert rejections(world) == [""]
         for ahead in (0, 1):
             world.block(storing.meter(slot + ahead, 1_000), at=storing.end_of(slot + ahead))
         world.block(storing.meter(slot + 2, 0, 1_620), at=storing.end_of(slot + 2))
@@ -171,14 +171,14 @@ class TestShifts:
         world = storing.world
         near, far = world.slot_ahead(1), world.slot_ahead(4)
         world.block(storing.shift((near, 2_000), (far, 1_620)))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert energies(storing) == [1_800, 1_800, 1_800, 0, 0]
 
     def test_more_than_the_losses_leave_cannot_be_sold(self) -> None:
         storing = Storing(EMPTY)
         near, far = storing.world.slot_ahead(1), storing.world.slot_ahead(4)
         storing.world.block(storing.shift((near, 2_000), (far, 1_621)))
-        assert refusals(storing.world) == ["DISCHARGE_TOO_LARGE"]
+        assert rejections(storing.world) == ["DISCHARGE_TOO_LARGE"]
 
     @pytest.mark.parametrize("limits", [(LOW, LOW), (HIGH, HIGH)])
     def test_if_one_leg_lapses_so_does_the_other(self, limits: tuple[int, int]) -> None:
@@ -188,7 +188,7 @@ class TestShifts:
         world.block(
             storing.shift((world.slot_ahead(1), 2_000), (world.slot_ahead(2), 1_000), limits)
         )
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert energies(storing) == [0, 0, 0, 0, 0]
         assert world.balance("battery") == balance
 
@@ -236,12 +236,12 @@ class TestMetering:
         # 90 Wh of the 1700 can be delivered. What is charged before them makes up for it.
         assert storing.projection[slot + 4].state_of_charge_wh == 0
         world.block(storing.discharge(slot + 3, 1), storing.charge(slot + 3, 1))
-        assert refusals(storing.world) == ["DISCHARGE_TOO_LARGE", ""]
+        assert rejections(storing.world) == ["DISCHARGE_TOO_LARGE", ""]
         world.block(storing.charge(slot + 3, 1_999))
-        assert refusals(storing.world) == [""]
+        assert rejections(storing.world) == [""]
         assert storing.projection[slot + 4].state_of_charge_wh == 11
 
-    def test_what_does_not_fit_is_refused_and_counted(self) -> None:
+    def test_what_does_not_fit_is_rejected_and_counted(self) -> None:
         storing = Storing({"state_of_charge_wh": 9_000})
         world, slot = storing.world, storing.world.slot_ahead(1)
         world.block(storing.meter(slot, 3_000), at=storing.end_of(slot))
@@ -260,7 +260,7 @@ class TestMetering:
         tracked = [event for event in events if isinstance(event, events_pb2.EventBatteryTracked)]
         assert tracked == [
             events_pb2.EventBatteryTracked(
-                owner=cast.address_text("battery"),
+                owner=people.address_text("battery"),
                 slot=slot,
                 charged_wh=1_000,
                 discharged_wh=90,
@@ -274,8 +274,8 @@ class TestMetering:
         before, slot = world.slot_ahead(1), world.slot_ahead(2)
         world.block(storing.meter(before, 500), at=storing.end_of(before))
         message = tx_pb2.MsgAddBattery(
-            registrar=cast.address_text("registrar"),
-            owner=cast.address_text("battery"),
+            registrar=people.address_text("registrar"),
+            owner=people.address_text("battery"),
             capacity_wh=10_000,
             power_w=5_000,
             charge_efficiency_permille=1_000,
@@ -293,7 +293,7 @@ class TestMetering:
         storing = Storing()
         world = storing.world
         message = registry_tx_pb2.MsgRemoveMeter(
-            registrar=cast.address_text("registrar"), meter_id="meter-battery"
+            registrar=people.address_text("registrar"), meter_id="meter-battery"
         )
         world.block(world.sign("registrar", message))
         world.run_until(world.time_s + 600)
@@ -349,7 +349,7 @@ def run_slot(storing: Storing, wishes: list[tuple[Any, ...]], deviation_wh: int)
 
 @given(_settings, _feeders, st.lists(st.lists(_orders, max_size=3), min_size=4, max_size=7))
 @examples(40)
-def test_who_keeps_to_the_plan_is_never_refused_and_ends_where_it_was_projected(
+def test_who_keeps_to_the_plan_is_never_rejected_and_ends_where_it_was_projected(
     battery: dict[str, int], feeders: dict[str, Any], slots: list[list[tuple[Any, ...]]]
 ) -> None:
     storing = Storing(battery, feeders)

@@ -1,4 +1,4 @@
-"""Batteries that cannot be are refused at genesis with their place; all others come back."""
+"""Batteries that cannot be are rejected at genesis with their place; all others come back."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 from chain import app
 from chain.runtime.collections import GenesisError
-from tests.support import cast, documents
+from tests.support import documents, people
 from tests.support.storing import BATTERY, OWNER
 from tests.support.world import World
 
-NAME = cast.address_text("battery")
+NAME = people.address_text("battery")
 BATTERIES = f"storage.batteries {NAME}"
 
 
@@ -42,7 +42,7 @@ def stored(fields: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=lambda value: "",
 )
-def test_a_wrong_value_is_refused_with_its_place(changes: dict[str, Any], place: str) -> None:
+def test_a_wrong_value_is_rejected_with_its_place(changes: dict[str, Any], place: str) -> None:
     short = documents.complete(documents.patch(documents.street(), changes))
     with pytest.raises(GenesisError) as caught:
         app.init_chain(documents.expand(short))

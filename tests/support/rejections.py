@@ -1,4 +1,4 @@
-"""What became of the transactions of the last block, by the names of the refusals."""
+"""What became of the transactions of the last block, by the names of the rejections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.support.vectors import ERRORS
 from tests.support.world import World
 
 
-def refusals(world: World) -> list[str]:
+def rejections(world: World) -> list[str]:
     """For each transaction the name of its error code; empty where it succeeded."""
     return [
         ERRORS[result.codespace].Name(result.code) if result.code else ""

@@ -1,6 +1,6 @@
 """A street on three feeders with grid fees, and the messages that depend on where people are.
 
-The head of the grid has two feeders, north and south; yard branches off north. Anna is on north,
+The grid supply point has two feeders, north and south; yard branches off north. Anna is on north,
 Ben on yard; Clara, Dirk and Eva are on south.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from blockenergy.market.v1 import query_pb2, state_pb2, tx_pb2
 
-from tests.support import cast
+from tests.support import people
 from tests.support.world import World
 
 FEES = {"north": 10_000, "yard": 3_000, "south": 20_000}
@@ -24,7 +24,7 @@ FEEDERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Places:
+class GridMarket:
     """The street, and who says what to whom."""
 
     def __init__(self, changes: dict[str, Any] | None = None) -> None:
@@ -39,7 +39,7 @@ class Places:
 
     def offer(self, seller: str, slot: int, price: int, available_wh: int) -> bytes:
         message = tx_pb2.MsgSetOffer(
-            seller=cast.address_text(seller),
+            seller=people.address_text(seller),
             slot=slot,
             price_per_kwh=price,
             available_wh=available_wh,
@@ -50,8 +50,8 @@ class Places:
         self, buyer: str, seller: str, slot: int, quantity_wh: int, limit: int = 300_000
     ) -> bytes:
         message = tx_pb2.MsgBuyOffer(
-            buyer=cast.address_text(buyer),
-            seller=cast.address_text(seller),
+            buyer=people.address_text(buyer),
+            seller=people.address_text(seller),
             slot=slot,
             quantity_wh=quantity_wh,
             price_limit_per_kwh=limit,
@@ -68,7 +68,7 @@ class Places:
         distributor: str = "distributor",
     ) -> bytes:
         message = tx_pb2.MsgCurtail(
-            distributor=cast.address_text(distributor),
+            distributor=people.address_text(distributor),
             slot=slot,
             feeder=feeder,
             side=side,
@@ -83,7 +83,7 @@ class Places:
         key = f"market.positions[{slot}, {name}]"
         if key not in self.world.short():
             return state_pb2.Position()
-        request = query_pb2.QueryPositionRequest(slot=slot, owner=cast.address_text(name))
+        request = query_pb2.QueryPositionRequest(slot=slot, owner=people.address_text(name))
         path = "/blockenergy.market.v1.Query/Position"
         return self.world.query(path, request, query_pb2.QueryPositionResponse).position
 
@@ -91,7 +91,7 @@ class Places:
         request = query_pb2.QueryOffersRequest(slot=slot)
         path = "/blockenergy.market.v1.Query/Offers"
         answer = self.world.query(path, request, query_pb2.QueryOffersResponse)
-        found = {cast.name_of(entry.seller): entry.offer for entry in answer.offers}
+        found = {people.name_of(entry.seller): entry.offer for entry in answer.offers}
         return found.get(name)
 
     def feeder(self, slot: int, name: str) -> query_pb2.QueryFeederResponse:

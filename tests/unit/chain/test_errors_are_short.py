@@ -1,4 +1,4 @@
-"""A refusal is a sentence, however much a stranger has sent to be quoted in it."""
+"""A rejection is a sentence, however much a stranger has sent to be quoted in it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.support.world import World
 
 
 def test_a_detail_is_cut_and_the_sentence_stays() -> None:
-    refusal = ChainError(SdkError.INVALID_COINS, "x" * 1_000_000)
-    assert len(refusal.log) < 500
-    assert refusal.log.endswith(f"x...: {SdkError.INVALID_COINS.text}")
+    error = ChainError(SdkError.INVALID_COINS, "x" * 1_000_000)
+    assert len(error.log) < 500
+    assert error.log.endswith(f"x...: {SdkError.INVALID_COINS.text}")
 
 
 def test_a_short_detail_is_kept_whole() -> None:

@@ -16,7 +16,7 @@ from chain.runtime.context import Event
 from tests.support.world import State
 
 
-class Happenings:
+class ScenarioCoverage:
     """Counts what the events of a chain tell."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from chain.runtime.signatures import address_of
 GRID = ("registrar", "treasury", "backstop", "distributor", "issuer", "bridge", "auditor")
 HOUSEHOLDS = ("anna", "ben", "clara", "dirk", "eva")
 # Known by name, but not registered at genesis.
-STRANGERS = ("fred", "gina", "battery")
+UNREGISTERED = ("fred", "gina", "battery")
 MODULE_ACCOUNTS = {"pool": market.POOL, "fund": settlement.FUND}
 METER_PREFIX = "meter-"
 
@@ -83,7 +83,7 @@ def name_of(text: str) -> str:
 _TEXTS: dict[str, str] = {}
 _NAMES: dict[str, str] = {}
 
-for _name in (*GRID, *HOUSEHOLDS, *STRANGERS):
+for _name in (*GRID, *HOUSEHOLDS, *UNREGISTERED):
     wallet(_name)
     meter_pub_key(f"{METER_PREFIX}{_name}")
 for _name, _address in MODULE_ACCOUNTS.items():
