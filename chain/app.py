@@ -196,6 +196,11 @@ def _decode_request(message_type: type[codec.M], data: bytes) -> codec.M:
         raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
 
 
+def fits_in_block(txs: Sequence[bytes], max_tx_bytes: int) -> bool:
+    """Whether transactions together take at most max_tx_bytes of a block."""
+    return sum(map(_size_in_block, txs)) <= max_tx_bytes
+
+
 def _size_in_block(raw: bytes) -> int:
     """Bytes that a transaction takes in a block: itself, a tag and its length."""
     return len(raw) + 1 + len(codec.write_varint(len(raw)))

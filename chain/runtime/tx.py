@@ -271,7 +271,7 @@ class TxCache:
         self._size_bytes = sum(map(len, entries))
         most = self._bytes_max - max(needed_bytes, self._bytes_max // 10)
         for number, raw in enumerate(entries):
-            if number >= self._entries_max // 10 and self._size_bytes <= most:
+            if number >= len(entries) // 10 and self._size_bytes <= most:
                 break
             self.forget(raw)
 

@@ -177,3 +177,10 @@ def test_what_passes_the_recheck_is_what_the_next_proposal_has(node: Node) -> No
     codes = [node.check(tx, recheck=True).code for tx in waiting]
     assert [code == 0 for code in codes] == [True, True, False, False, False, True]
     assert node.app._get_passed(9, 3) == [pay(2), pay(3), pay(4)]
+
+
+def test_a_proposal_never_has_more_than_fits(node: Node) -> None:
+    txs = [pay(0), pay(1)]
+    assert all(node.check(tx).code == 0 for tx in txs)
+    assert node.prepare(txs) == txs
+    assert node.prepare(txs, max_tx_bytes=len(txs[0]) + 3) == txs[:1]

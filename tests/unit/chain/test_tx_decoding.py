@@ -297,6 +297,19 @@ class TestCache:
         assert len(cache._entries) <= 10
         assert [cache.get(raw).sequence for raw in many] == [tx.sequence for tx in first]
 
+    def test_it_stays_within_its_bytes_and_drops_only_the_oldest(self) -> None:
+        many = [
+            sign(BEN, [SEND], Envelope(CHAIN_ID, 4, sequence=number)) for number in range(1, 31)
+        ]
+        size = max(map(len, many))
+        cache = txs.TxCache(app.RULES.handlers, bytes_max=20 * size)
+        for raw in many:
+            cache.get(raw)
+        kept = list(cache._entries)
+        assert sum(map(len, kept)) <= 20 * size
+        assert len(kept) >= 16
+        assert kept == many[-len(kept) :]
+
     def test_what_is_rejected_is_not_kept(self) -> None:
         cache = txs.TxCache(app.RULES.handlers)
         for _ in range(2):
