@@ -119,6 +119,7 @@ class NodeState:
         with self._settled:
             if self._pending is not None:
                 self._multistore.undo()
+                self._pending = None
             update = self._multistore.prepare(app.KEYSPACE.split_by_module(changes))
             notes = make_notes(self._multistore, update) if self._database.keeps_history else {}
             app_hash = self._multistore.apply(update)
