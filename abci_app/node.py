@@ -104,8 +104,8 @@ class EnergyApplication(Application):
     ) -> abci.ResponsePrepareProposal:
         block = make_block_info(self._state.chain_id, request, request.local_last_commit)
         txs = list(request.txs)
-        # CheckTx has let them pass one after the other from the same state: checking them again would
-        # tell nothing new, unless there are more than fit.
+        # CheckTx has let them pass one after the other from the same state: checking them again
+        # would tell nothing new, unless there are more than fit.
         passed = txs == self._get_passed(len(txs), block.height)
         if not (passed and app.fits_in_block(txs, request.max_tx_bytes)):
             txs = app.prepare_proposal(self._state.reader, block, txs, request.max_tx_bytes)
