@@ -10,17 +10,29 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     PushRequest,
     PushTelegramRequest,
 )
+from blockenergy.market.v1.errors_pb2 import POSITION_UNKNOWN
+from blockenergy.market.v1.events_pb2 import EventOrderLapsed
+from blockenergy.market.v1.query_pb2 import (
+    QueryPositionRequest,
+    QueryPositionResponse,
+    QuerySlotsRequest,
+    QuerySlotsResponse,
+)
 from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgBuyResponse, MsgSell, MsgSellResponse
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
+from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
 from client import tx
 from client.account import Signer
+from client.errors import RejectedError
+from client.queries import query
 from client.rpc import Rpc
+from client.rpc_types import TxResult
+from client.watch import get_block
 from meter_bridge.client import compute_reading, dsmr, sign_reading
 from node_config.demo.agent import Flexible, Observation, OpenSlot, Order, decide
 from node_config.demo.day import Day
 from node_config.demo.homes import Home
-from node_config.demo.ledger import Ledger
 from node_config.demo.meter import Meter
 
 # How long a transaction is resent to a node that does not respond.
@@ -42,14 +54,14 @@ class Resident:
         self._planned_wh: dict[int, int] = {}
         self._sent: tuple[bytes, list[Order]] | None = None
 
-    def trade(self, ledger: Ledger, open_slots: list[OpenSlot]) -> None:
-        """Decides and sends the orders as one transaction; waits for the next turn if the last
-        transaction is in no block yet.
+    def trade(self, slot: int) -> None:
+        """Decides and sends the orders as one transaction while `slot` is delivered; waits for the
+        next turn if the last transaction is in no block yet.
         """
-        self._settle_sent(ledger)
+        self._settle_sent()
         if self._sent is not None:
             return
-        orders = decide(self._observe(ledger, open_slots))
+        orders = decide(self._observe(self._get_open_slots(slot)))
         if not orders:
             return
         taken = self._signer.send([self._make_message(order) for order in orders], wait=False)
@@ -85,7 +97,7 @@ class Resident:
         """Flexible use in a slot."""
         return self._planned_wh.get(slot, 0)
 
-    def _observe(self, ledger: Ledger, open_slots: list[OpenSlot]) -> Observation:
+    def _observe(self, open_slots: list[OpenSlot]) -> Observation:
         home, day = self.home, self._day
         slots = [one.slot for one in open_slots]
         forecast_wh = {slot: home.early_forecast_wh[day.get_hour(slot)] for slot in slots}
@@ -95,7 +107,7 @@ class Resident:
         return Observation(
             open_slots=tuple(open_slots),
             forecast_wh=forecast_wh,
-            position_wh={slot: ledger.get_position_wh(home.key.address, slot) for slot in slots},
+            position_wh={slot: self._get_position_wh(slot) for slot in slots},
             flexible=Flexible(
                 left_wh=self._left_wh,
                 slot_max_wh=home.flexible.hour_max_wh,
@@ -107,7 +119,26 @@ class Resident:
             price_high_per_kwh=day.price_high_per_kwh,
         )
 
-    def _settle_sent(self, ledger: Ledger) -> None:
+    def _get_open_slots(self, slot: int) -> list[OpenSlot]:
+        page = PageRequest(limit=self._day.horizon_slots)
+        request = QuerySlotsRequest(first_slot=slot + 1, pagination=page)
+        found = query(self._rpc, request, QuerySlotsResponse).slots
+        prices = {one.slot: one.price_per_kwh for one in found if one.takes_orders}
+        tradable = self._day.get_tradable(slot, list(prices))
+        return [OpenSlot(number, prices[number]) for number in tradable]
+
+    def _get_position_wh(self, slot: int) -> int:
+        """Net energy bought for a slot."""
+        request = QueryPositionRequest(slot=slot, owner=self.home.key.address)
+        try:
+            position = query(self._rpc, request, QueryPositionResponse).position
+        except RejectedError as error:
+            if error.code == POSITION_UNKNOWN:
+                return 0
+            raise
+        return position.bought_wh - position.sold_wh
+
+    def _settle_sent(self) -> None:
         """Checks the last transaction; what was not bought is no longer planned."""
         if self._sent is None:
             return
@@ -120,11 +151,17 @@ class Resident:
             self.rejections.append(f"{self.home.name}: {found.result.log}")
             not_bought = orders
         else:
+            lapsed = self._get_lapsed(found)
             ids = read_order_ids(found.result.data)
             pairs = zip(ids, orders, strict=True)
-            not_bought = [order for order_id, order in pairs if order_id in ledger.lapsed]
+            not_bought = [order for order_id, order in pairs if order_id in lapsed]
         for order in not_bought:
             self._plan(order, -order.quantity_wh)
+
+    def _get_lapsed(self, found: TxResult) -> set[int]:
+        """Ids of the orders that lapsed at the end of a transaction's block."""
+        events = get_block(self._rpc, found.height).events
+        return {event.order_id for event in events if isinstance(event, EventOrderLapsed)}
 
     def _plan(self, order: Order, quantity_wh: int) -> None:
         if order.is_flexible:

@@ -30,11 +30,10 @@ from client.errors import RpcError
 from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
 from node_config.demo.day import Day
-from node_config.demo.ledger import Ledger
 from node_config.demo.resident import Resident
+from node_config.demo.watcher import Progress
 
 MODULE_ACCOUNTS = {"pool": bech32.encode(POOL), "imbalance fund": bech32.encode(FUND)}
-READINGS_MAX = 20
 NEXT_BLOCK_DEADLINE_S = 20.0
 _PAGE = PageRequest(limit=100)
 
@@ -105,24 +104,31 @@ LINE_FIELDS = [name for name, spec in Line.DESCRIPTOR.fields_by_name.items() if 
 
 def collect(
     day: Day,
-    ledger: Ledger,
+    progress: Progress,
     residents: Sequence[Resident],
     operators: Mapping[str, str],
     before: Mapping[str, int],
     rpcs: Sequence[Rpc],
     denom: str,
 ) -> Results:
-    """Queries the day's results; `before` is each address's balance at genesis."""
+    """Queries the day's results, all after one block; `before` is each address's balance at
+    genesis.
+    """
     rpc = rpcs[0]
     # Module accounts are not in the genesis and start empty.
     known = {**operators, **MODULE_ACCOUNTS}
     parties = {resident.home.key.address: resident.home.name for resident in residents}
-    after, height = get_money_at_once(rpc, [*parties, *known.values()], denom)
+    height = get_app_height(rpc)
+    after = {
+        address: get_money(rpc, address, denom, height) for address in [*parties, *known.values()]
+    }
     app_hashes = [wait_for_app_hash(one, height) for one in rpcs]
-    lines = [line for slot in day.slots for line in get_lines(rpc, slot)]
+    lines = [line for slot in day.slots for line in get_lines(rpc, slot, height)]
+    request = QueryDenomRequest(denom=denom)
+    supply = query(rpc, request, QueryDenomResponse, height=height).info.supply
     return Results(
         day=day,
-        slots=[_get_totals(rpc, day, slot, ledger, residents) for slot in day.slots],
+        slots=[_get_totals(rpc, day, slot, height, residents) for slot in day.slots],
         parties=[
             _make_party(resident, lines, before[address], after[address])
             for address, resident in zip(parties, residents, strict=True)
@@ -131,23 +137,13 @@ def collect(
             name: (before.get(address, 0), after[address]) for name, address in known.items()
         },
         supply_before=sum(before.values()),
-        supply_after=query(rpc, QueryDenomRequest(denom=denom), QueryDenomResponse).info.supply,
+        supply_after=supply,
         app_hashes=app_hashes,
         height=height,
-        txs=ledger.txs,
-        orders=ledger.orders,
-        readings=sum(ledger.get_slot(slot).readings for slot in day.slots),
+        txs=progress.txs,
+        orders=progress.orders,
+        readings=sum(progress.readings[slot] for slot in day.slots),
     )
-
-
-def get_money_at_once(rpc: Rpc, addresses: Sequence[str], denom: str) -> tuple[dict[str, int], int]:
-    """The balances after one and the same block, and its height."""
-    for _ in range(READINGS_MAX):
-        height = get_app_height(rpc)
-        money = {address: get_money(rpc, address, denom) for address in addresses}
-        if get_app_height(rpc) == height:
-            return money, height
-    raise RpcError("the balances cannot be read between two blocks; is the machine overloaded?")
 
 
 def get_app_height(rpc: Rpc) -> int:
@@ -165,16 +161,17 @@ def wait_for_app_hash(rpc: Rpc, height: int) -> bytes:
     return rpc.block(height + 1).app_hash
 
 
-def get_lines(rpc: Rpc, slot: int) -> list[tuple[str, Line]]:
+def get_lines(rpc: Rpc, slot: int, height: int) -> list[tuple[str, Line]]:
     """How each account's slot was settled."""
     request = QueryLinesRequest(slot=slot, pagination=_PAGE)
-    pages = query_pages(rpc, request, QueryLinesResponse)
+    pages = query_pages(rpc, request, QueryLinesResponse, height=height)
     return [(found.owner, found.line) for page in pages for found in page.lines]
 
 
-def get_money(rpc: Rpc, address: str, denom: str) -> int:
-    """The balance of an address, free and on hold."""
-    found = query(rpc, QueryBalancesRequest(address=address), QueryBalancesResponse)
+def get_money(rpc: Rpc, address: str, denom: str, height: int) -> int:
+    """The balance of an address after a block, free and on hold."""
+    request = QueryBalancesRequest(address=address)
+    found = query(rpc, request, QueryBalancesResponse, height=height)
     coins = [*found.free, *found.held]
     return sum(int(coin.amount) for coin in coins if coin.denom == denom)
 
@@ -195,15 +192,15 @@ def _make_party(
 
 
 def _get_totals(
-    rpc: Rpc, day: Day, slot: int, ledger: Ledger, residents: Sequence[Resident]
+    rpc: Rpc, day: Day, slot: int, height: int, residents: Sequence[Resident]
 ) -> SlotTotals:
     hour = day.get_hour(slot)
-    found = query(rpc, QuerySlotRequest(slot=slot), QuerySlotResponse)
-    settled = query(rpc, QueryResultRequest(slot=slot), QueryResultResponse)
+    found = query(rpc, QuerySlotRequest(slot=slot), QuerySlotResponse, height=height)
+    settled = query(rpc, QueryResultRequest(slot=slot), QueryResultResponse, height=height)
     return SlotTotals(
         hour=hour,
         slot=slot,
-        price_per_kwh=ledger.get_slot(slot).price_per_kwh,
+        price_per_kwh=found.price_per_kwh,
         bought_wh=found.info.bought_wh,
         sold_wh=found.info.sold_wh,
         consumed_wh=sum(

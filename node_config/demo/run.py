@@ -114,7 +114,7 @@ def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Res
         network.start(START_DEADLINE_S)
         watcher = Watcher(network.rpc_urls[0])
         urls = network.rpc_urls
-        street = Street(plan.homes, plan.day, urls, network.bridge_address, watcher)
+        street = Street(plan.homes, plan.day, urls, network.bridge_address)
         with _Background([watcher.run, street.run], stop) as background, view:
             _show_until_settled(plan.day, watcher, view, background, stop)
         if stop.is_set():
@@ -129,26 +129,26 @@ def _show_until_settled(
 ) -> None:
     deadline_s = day.get_end_s(day.slots[-1]) + day.reading_deadline_s + SETTLED_DEADLINE_S
     while not stop.wait(SHOW_S):
-        ledger = watcher.get_ledger()
-        view.show(ledger, int(time.time()) // day.slot_length_s)
+        progress = watcher.get_progress()
+        view.show(progress, int(time.time()) // day.slot_length_s)
         background.raise_failure()
-        if ledger.count_settled(day.slots) == day.hours:
+        if progress.count_settled(day.slots) == day.hours:
             return
         if time.time() > deadline_s:
-            settled = ledger.count_settled(day.slots)
+            settled = progress.count_settled(day.slots)
             raise DemoError(f"only {settled} of {day.hours} slots were settled in time")
 
 
 def _conclude(plan: Plan, street: Street, watcher: Watcher, rpcs: Sequence[Rpc]) -> Results:
-    ledger = watcher.get_ledger()
+    progress = watcher.get_progress()
     results = collect(
-        plan.day, ledger, street.residents, plan.operators, plan.balances, rpcs, plan.denom
+        plan.day, progress, street.residents, plan.operators, plan.balances, rpcs, plan.denom
     )
     results.broken += find_broken(results)
     results.broken += street.rejections
     results.broken += street.rejected_telegrams
-    if ledger.readings_rejected:
-        results.broken.append(f"the chain rejected {ledger.readings_rejected} readings")
+    if progress.readings_rejected:
+        results.broken.append(f"the chain rejected {progress.readings_rejected} readings")
     return results
 
 

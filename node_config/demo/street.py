@@ -17,11 +17,9 @@ from blockenergy.bridge.v1.bridge_pb2 import PushRequest
 from client.errors import ClientError
 from client.rpc import Rpc
 from meter_bridge.client import ACKNOWLEDGED, MeterClient
-from node_config.demo.agent import OpenSlot
 from node_config.demo.day import Day
 from node_config.demo.homes import Home
 from node_config.demo.resident import Resident
-from node_config.demo.watcher import Watcher
 
 READ_AFTER_S = 0.3
 TRADE_AFTER_S, TURN_S = 2.5, 0.18
@@ -46,7 +44,6 @@ class Street:
         day: Day,
         rpc_urls: Sequence[str],
         bridge_address: str,
-        watcher: Watcher,
     ) -> None:
         rpcs = [Rpc(url, timeout_s=NODE_TIMEOUT_S) for url in rpc_urls]
         self.residents = [
@@ -57,7 +54,6 @@ class Street:
         self.problems: list[str] = []
         self._day = day
         self._bridge_address = bridge_address
-        self._watcher = watcher
 
     def run(self, stop: threading.Event) -> None:
         """The whole day; returns early when `stop` is set."""
@@ -81,11 +77,8 @@ class Street:
         for number, resident in enumerate(self.residents):
             if not wait_until(start_s + TRADE_AFTER_S + number * TURN_S, stop):
                 return
-            ledger = self._watcher.get_ledger()
-            tradable = self._day.get_tradable(slot, list(ledger.slots))
-            prices = [OpenSlot(n, ledger.slots[n].price_per_kwh) for n in tradable]
             try:
-                resident.trade(ledger, prices)
+                resident.trade(slot)
             except ClientError as error:
                 # The node is restarting; the home tries again in the next slot.
                 self.problems.append(f"{resident.home.name}: {error.sentence}")

@@ -12,19 +12,20 @@ from rich.table import Table
 from rich.text import Text
 
 from node_config.demo.day import Day
-from node_config.demo.ledger import Ledger, SlotRecord
 from node_config.demo.text import cent, eur, hours, kwh
+from node_config.demo.watcher import Progress
 
 TITLE = "BlockEnergy: 20 homes, 10 with PV, on four validators; ten seconds represent an hour"
 REFRESH_PER_S = 4
 # Lines of a terminal that are not rows of slots.
 FRAME_LINES = 9
+STYLES = {"settled": "green", "delivery": "bold yellow", "metering": "yellow"}
 
 
 class View(Protocol):
-    """Shows the ledger on request."""
+    """Shows the progress on request."""
 
-    def show(self, ledger: Ledger, slot: int) -> None:
+    def show(self, progress: Progress, slot: int) -> None:
         """Shows the state while `slot` is delivered."""
 
     def __enter__(self) -> Self: ...
@@ -44,12 +45,11 @@ class PlainView:
         self._day = day
         self._shown: set[int] = set()
 
-    def show(self, ledger: Ledger, slot: int) -> None:
+    def show(self, progress: Progress, slot: int) -> None:
         for number in self._day.slots:
-            record = ledger.slots.get(number)
-            if record is not None and record.result is not None and number not in self._shown:
+            if number in progress.results and number not in self._shown:
                 self._shown.add(number)
-                print(self._format(ledger, record), flush=True)
+                print(self._format(progress, number), flush=True)
 
     def __enter__(self) -> Self:
         return self
@@ -57,16 +57,15 @@ class PlainView:
     def __exit__(self, *_: object) -> None:
         return
 
-    def _format(self, ledger: Ledger, record: SlotRecord) -> str:
-        assert record.result is not None
+    def _format(self, progress: Progress, number: int) -> str:
+        found, result = progress.slots[number], progress.results[number]
         return (
-            f"{hours(self._day.get_hour(record.slot))}  slot {record.slot}  "
-            f"price {cent(record.price_per_kwh):>4} ct/kWh  "
-            f"bought {record.bought_wh:>6} Wh  sold {record.sold_wh:>6} Wh  "
-            f"metered import {record.result.import_wh:>6} Wh, "
-            f"export {record.result.export_wh:>6} Wh  "
-            f"settled {eur(record.money_settled):>5} EUR  "
-            f"readings {record.readings}  block {ledger.height}  txs {ledger.txs}"
+            f"{hours(self._day.get_hour(number))}  slot {number}  "
+            f"price {cent(found.price_per_kwh):>4} ct/kWh  "
+            f"bought {found.info.bought_wh:>6} Wh  sold {found.info.sold_wh:>6} Wh  "
+            f"metered import {result.import_wh:>6} Wh, export {result.export_wh:>6} Wh  "
+            f"settled {eur(progress.get_money_settled(number)):>5} EUR  "
+            f"readings {progress.readings[number]}  block {progress.height}  txs {progress.txs}"
         )
 
 
@@ -78,8 +77,8 @@ class LiveView:
         self._console = Console()
         self._live = Live(console=self._console, refresh_per_second=REFRESH_PER_S)
 
-    def show(self, ledger: Ledger, slot: int) -> None:
-        self._live.update(self._render(ledger, slot))
+    def show(self, progress: Progress, slot: int) -> None:
+        self._live.update(self._render(progress, slot))
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -88,17 +87,17 @@ class LiveView:
     def __exit__(self, *arguments: object) -> None:
         self._live.__exit__(*arguments)
 
-    def _render(self, ledger: Ledger, slot: int) -> Group:
-        settled = ledger.count_settled(self._day.slots)
+    def _render(self, progress: Progress, slot: int) -> Group:
+        settled = progress.count_settled(self._day.slots)
         head = Text(TITLE, style="bold")
         foot = Text(
-            f"block {ledger.height}   transactions {ledger.txs}   orders {ledger.orders}   "
-            f"settled {settled}/{self._day.hours}   app hash {ledger.app_hash.hex()[:16]}…",
+            f"block {progress.height}   transactions {progress.txs}   orders {progress.orders}   "
+            f"settled {settled}/{self._day.hours}   app hash {progress.app_hash.hex()[:16]}…",
             style="dim",
         )
-        return Group(head, self._make_table(ledger, slot), foot)
+        return Group(head, self._make_table(progress, slot), foot)
 
-    def _make_table(self, ledger: Ledger, slot: int) -> Table:
+    def _make_table(self, progress: Progress, slot: int) -> Table:
         table = Table(expand=False)
         for name in ("hour", "slot"):
             table.add_column(name)
@@ -106,9 +105,10 @@ class LiveView:
             table.add_column(name, justify="right")
         table.add_column("state")
         for number in self._choose_slots(slot):
-            record = ledger.slots.get(number)
-            if record is not None:
-                table.add_row(*self._make_row(record, slot), style=self._get_style(record, slot))
+            if number in progress.slots:
+                state = describe_state(progress, number, slot)
+                row = self._make_row(progress, number)
+                table.add_row(*row, state, style=STYLES.get(state, ""))
         table.caption = "energy in kWh: bought and sold by orders, import and export by meters"
         return table
 
@@ -118,31 +118,30 @@ class LiveView:
         last = min(slot + self._day.horizon_slots, self._day.slots.stop - 1)
         return range(max(self._day.first_slot, last - room + 1), last + 1)
 
-    def _make_row(self, record: SlotRecord, slot: int) -> list[str]:
-        result = record.result
+    def _make_row(self, progress: Progress, number: int) -> list[str]:
+        found, result = progress.slots[number], progress.results.get(number)
+        metered = ["", "", ""]
+        if result is not None:
+            money = eur(progress.get_money_settled(number))
+            metered = [kwh(result.import_wh, 2), kwh(result.export_wh, 2), money]
         return [
-            hours(self._day.get_hour(record.slot)),
-            str(record.slot),
-            cent(record.price_per_kwh),
-            kwh(record.bought_wh, 2),
-            kwh(record.sold_wh, 2),
-            kwh(result.import_wh, 2) if result is not None else "",
-            kwh(result.export_wh, 2) if result is not None else "",
-            eur(record.money_settled) if result is not None else "",
-            str(record.readings or ""),
-            self._describe(record, slot),
+            hours(self._day.get_hour(number)),
+            str(number),
+            cent(found.price_per_kwh),
+            kwh(found.info.bought_wh, 2),
+            kwh(found.info.sold_wh, 2),
+            *metered,
+            str(progress.readings[number] or ""),
         ]
 
-    def _describe(self, record: SlotRecord, slot: int) -> str:
-        if record.result is not None:
-            return "settled"
-        if record.slot > slot:
-            return "trading"
-        return "delivery" if record.slot == slot else "metering"
 
-    def _get_style(self, record: SlotRecord, slot: int) -> str:
-        styles = {"settled": "green", "delivery": "bold yellow", "metering": "yellow"}
-        return styles.get(self._describe(record, slot), "")
+def describe_state(progress: Progress, number: int, slot: int) -> str:
+    """The state of a slot while `slot` is delivered."""
+    if number in progress.results:
+        return "settled"
+    if number > slot:
+        return "trading"
+    return "delivery" if number == slot else "metering"
 
 
 def make_view(day: Day, is_plain: bool) -> View:

@@ -1,10 +1,11 @@
-"""Homes, their meters, the day, and what a ledger makes of the chain's events."""
+"""Homes, their meters, the day, and what the demonstration shows of the chain."""
 
 from typing import Any
 
 import pytest
 from blockenergy.market.v1 import events_pb2 as market
-from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL
+from blockenergy.market.v1.query_pb2 import QuerySlotResponse
+from blockenergy.market.v1.state_pb2 import Slot
 from blockenergy.metering.v1 import events_pb2 as metering
 from blockenergy.settlement.v1 import events_pb2 as settlement
 from blockenergy.settlement.v1.state_pb2 import SlotResult
@@ -16,10 +17,10 @@ from client.watch import WatchedBlock
 from meter_bridge.client import compute_reading, dsmr
 from node_config.demo.day import Day, plan_day
 from node_config.demo.homes import HOMES, HOMES_WITH_PV, HOURS, Home, make_street
-from node_config.demo.ledger import Ledger
 from node_config.demo.meter import Meter
 from node_config.demo.resident import Resident
 from node_config.demo.text import eur, kwh
+from node_config.demo.watcher import Progress
 from node_config.preset import load_preset
 
 NOW_S = 1_800_000_003.7
@@ -124,39 +125,28 @@ def make_block(height: int, *events: Message) -> WatchedBlock:
     return WatchedBlock(height, b"hash", (0, 5), (tuple(events), ()), ())
 
 
-def test_a_ledger_follows_a_slot_from_its_opening_to_its_settlement() -> None:
-    ledger = Ledger()
-    ledger.apply(make_block(1, market.EventSlotOpened(slot=7, price_per_kwh=190_000)))
-    executed = market.EventOrderExecuted
-    ledger.apply(
-        make_block(
-            2,
-            executed(slot=7, owner="a", side=SIDE_BUY, quantity_wh=500, amount=100),
-            executed(slot=7, owner="a", side=SIDE_SELL, quantity_wh=200, amount=30),
-            market.EventOrderLapsed(order_id=9, slot=7, owner="b"),
-            market.EventSlotTraded(slot=7, price_per_kwh=195_000, next_price_per_kwh=200_000),
-        )
-    )
-    before = ledger.copy()
+def test_progress_follows_a_slot_from_its_opening_to_its_settlement() -> None:
+    progress = Progress()
+    opened = QuerySlotResponse(slot=7, price_per_kwh=190_000)
+    progress.apply(make_block(1, market.EventSlotOpened(slot=7)), {7: opened})
+    traded = QuerySlotResponse(slot=7, price_per_kwh=200_000, info=Slot(cost=100))
+    executed = market.EventOrderExecuted(order_id=8, slot=7)
+    lapsed = market.EventOrderLapsed(order_id=9, slot=7)
+    progress.apply(make_block(2, executed, lapsed), {7: traded})
+    before = progress.copy()
     result = SlotResult(import_wh=310, imbalance_charge=3)
-    ledger.apply(
-        make_block(
-            3,
-            metering.EventReadingRecorded(meter_id="m", slot=7),
-            metering.EventReadingRejected(meter_id="n", slot=7),
-            settlement.EventSlotSettled(slot=7, result=result),
-        )
-    )
-    record = ledger.get_slot(7)
-    assert (ledger.height, ledger.txs, ledger.txs_failed, ledger.orders) == (3, 6, 3, 3)
-    assert (record.price_per_kwh, record.bought_wh, record.sold_wh) == (200_000, 500, 200)
-    assert (record.cost, record.revenue, record.money_settled) == (100, 30, 103)
-    assert ledger.get_position_wh("a", 7) == 300
-    assert ledger.lapsed == {9}
-    assert (record.readings, ledger.readings_rejected) == (1, 1)
-    assert ledger.count_settled(range(6, 9)) == 1
+    recorded = metering.EventReadingRecorded(meter_id="m", slot=7)
+    rejected = metering.EventReadingRejected(meter_id="n", slot=7)
+    settled = settlement.EventSlotSettled(slot=7, result=result)
+    progress.apply(make_block(3, recorded, rejected, settled), {})
+    assert (progress.height, progress.txs, progress.orders) == (3, 6, 2)
+    assert progress.slots[7].price_per_kwh == 200_000
+    assert (progress.readings[7], progress.readings_rejected) == (1, 1)
+    assert progress.results[7] == result
+    assert progress.get_money_settled(7) == 103
+    assert progress.count_settled(range(6, 9)) == 1
     # A copy does not follow.
-    assert before.height == 2
+    assert (before.height, before.readings[7], before.get_money_settled(7)) == (2, 0, 0)
     assert before.count_settled(range(6, 9)) == 0
 
 
