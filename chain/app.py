@@ -14,7 +14,19 @@ from typing import Any
 from cosmos.base.abci.v1beta1.abci_pb2 import GasInfo, Result
 from cosmos.tx.v1beta1 import service_pb2
 
-from chain import ante, auth, bank, genesis, market, metering, params, registry, settlement, storage
+from chain import (
+    ante,
+    auth,
+    bank,
+    genesis,
+    market,
+    metering,
+    params,
+    registry,
+    settlement,
+    storage,
+    transactions,
+)
 from chain.keyspace import Changes
 from chain.ruleset import Ruleset
 from chain.runtime import codec
@@ -24,7 +36,7 @@ from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Module
 from chain.runtime.store import CacheStore, Reader
 from chain.runtime.tx import DecodedTx, SignerData, decode
-from chain.transactions import TxResult, deliver_tx, reject, simulate_tx
+from chain.transactions import TxResult, reject
 
 # In the order in which they begin and end a block.
 _MODULES: tuple[Module, ...] = (
@@ -95,12 +107,18 @@ def prepare_proposal(
     store = CacheStore(reader)
     chosen, size = [], 0
     for raw in txs:
-        if size + _size_in_block(raw) > max_tx_bytes:
+        with_this = size + _size_in_block(raw)
+        if with_this > max_tx_bytes:
             break
         if not check_tx(store, block, raw).code:
             chosen.append(raw)
-            size += _size_in_block(raw)
+            size = with_this
     return chosen
+
+
+def fits_in_block(txs: Sequence[bytes], max_tx_bytes: int) -> bool:
+    """Whether transactions together take at most max_tx_bytes of a block."""
+    return sum(map(_size_in_block, txs)) <= max_tx_bytes
 
 
 def process_proposal(reader: Reader, block: BlockInfo, txs: Sequence[bytes]) -> bool:
@@ -118,9 +136,20 @@ def finalize_block(
     for module in ruleset.modules:
         if module.begin_block:
             module.begin_block(ctx)
-    tx_results = [_deliver(store, block, raw, ruleset) for raw in txs]
+    tx_results = [deliver_tx(store, block, raw, ruleset) for raw in txs]
     ended = [module.end_block(ctx) for module in ruleset.modules if module.end_block]
     return BlockResult(store.changes, tx_results, ctx.events, _find_updates(ended))
+
+
+def deliver_tx(
+    store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset = RULES
+) -> TxResult:
+    """Executes one transaction of a block on the block's store."""
+    try:
+        tx = ruleset.decode_tx(raw)
+    except ChainError as error:
+        return reject(error)
+    return transactions.deliver_tx(store, block, tx)
 
 
 def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
@@ -143,7 +172,7 @@ def export(reader: Reader) -> dict[str, Any]:
 
 
 def check_invariants(reader: Reader) -> list[str]:
-    """A sentence for every broken invariant; the chain promises that there is none."""
+    """A sentence for every broken invariant; none if all hold."""
     return genesis.check_invariants(MODULES, reader)
 
 
@@ -161,14 +190,6 @@ def find_signer_data(
     return None if signer_data is None else (tx, signer_data)
 
 
-def _deliver(store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset) -> TxResult:
-    try:
-        tx = ruleset.decode_tx(raw)
-    except ChainError as error:
-        return reject(error)
-    return deliver_tx(store, block, tx)
-
-
 def _find_updates(ended: Iterable[ConsensusUpdates | None]) -> ConsensusUpdates:
     """What the one module that changes consensus asks for; no other may."""
     updates = [found for found in ended if found is not None]
@@ -180,7 +201,9 @@ def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
     request = _decode_request(service_pb2.SimulateRequest, data)
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")
-    result = simulate_tx(CacheStore(reader), block, decode(raw, RULES.handlers, signed=False))
+    result = transactions.simulate_tx(
+        CacheStore(reader), block, decode(raw, RULES.handlers, signed=False)
+    )
     return codec.encode(
         service_pb2.SimulateResponse(
             gas_info=GasInfo(gas_wanted=result.gas_wanted, gas_used=result.gas_used),
@@ -194,11 +217,6 @@ def _decode_request(message_type: type[codec.M], data: bytes) -> codec.M:
         return codec.decode_leniently(message_type, data)
     except codec.EncodingError as error:
         raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
-
-
-def fits_in_block(txs: Sequence[bytes], max_tx_bytes: int) -> bool:
-    """Whether transactions together take at most max_tx_bytes of a block."""
-    return sum(map(_size_in_block, txs)) <= max_tx_bytes
 
 
 def _size_in_block(raw: bytes) -> int:

@@ -43,7 +43,6 @@ HOLD = Lifecycle(
         (HoldStatus.HELD, HoldEvent.DEADLINE): HoldStatus.DUE,
         (HoldStatus.DUE, HoldEvent.EXPIRE): HoldStatus.EXPIRED,
     },
-    lambda status: status.name,
 )
 
 

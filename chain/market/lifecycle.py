@@ -80,7 +80,6 @@ MARKET_ORDER = Lifecycle(
         (MarketOrderStatus.PLACED, MarketOrderEvent.EXECUTE): MarketOrderStatus.EXECUTED,
         (MarketOrderStatus.PLACED, MarketOrderEvent.LAPSE): MarketOrderStatus.LAPSED,
     },
-    lambda status: status.name,
 )
 LIMIT_ORDER = Lifecycle(
     "limit order",
@@ -91,7 +90,6 @@ LIMIT_ORDER = Lifecycle(
         (LimitOrderStatus.RESTING, LimitOrderEvent.BOOK_FILL): LimitOrderStatus.FILLED,
         (LimitOrderStatus.RESTING, LimitOrderEvent.BOOK_NOTHING): LimitOrderStatus.UNFILLED,
     },
-    lambda status: status.name,
 )
 
 

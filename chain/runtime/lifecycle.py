@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from operator import attrgetter
 from typing import Generic, TypeVar
 
-S = TypeVar("S", bound=int)
+# Not bound to int: compiled code would make plain numbers of enum members.
+S = TypeVar("S")
 E = TypeVar("E", bound=Enum)
 
 
@@ -18,7 +20,7 @@ class Lifecycle(Generic[S, E]):
     """The legal moves of one kind of record: (status, event) -> status.
 
     name: what the record is, in the words of the glossary. initial: the status of a new record.
-    get_name: the name of a status, for the documentation.
+    get_name: the name of a status, for the documentation; by default that of an enum member.
     """
 
     def __init__(
@@ -26,7 +28,7 @@ class Lifecycle(Generic[S, E]):
         name: str,
         initial: S,
         moves: Mapping[tuple[S, E], S],
-        get_name: Callable[[S], str] = str,
+        get_name: Callable[[S], str] = attrgetter("name"),
     ) -> None:
         self.name = name
         self.initial = initial

@@ -21,7 +21,7 @@ from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
 from chain.runtime.store import CacheStore
 from chain.runtime.tx import DecodedTx, decode, sign_bytes
-from chain.transactions import TxResult, deliver_tx, reject
+from chain.transactions import TxResult
 from tests.fuzz import wire
 from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_rejection, require
@@ -149,7 +149,7 @@ def judge_execution(street: Street, raw: bytes) -> str:
         same = (again.code, again.log) == (admitted.code, admitted.log)
         require(same, "rejected, and then rejected for another reason")
     store = CacheStore(world.store)
-    result = _deliver(store, block, raw)
+    result = app.deliver_tx(store, block, raw)
     app.RULES.forget_txs([raw])
     if result.exception is not None:
         raise result.exception
@@ -163,14 +163,6 @@ def judge_execution(street: Street, raw: bytes) -> str:
     if not admitted.code and zlib.crc32(raw) % 8 == 0:
         _require_invariants(street, block, raw)
     return outcome
-
-
-def _deliver(store: CacheStore, block: BlockInfo, raw: bytes) -> TxResult:
-    try:
-        tx = app.RULES.decode_tx(raw)
-    except ChainError as error:
-        return reject(error)
-    return deliver_tx(store, block, tx)
 
 
 def _require_bounded(result: TxResult) -> None:
