@@ -1,4 +1,4 @@
-"""CometBFT's own crash points: it ends itself at the n-th of them that it comes to.
+"""CometBFT's own crash points: it exits at the n-th that it reaches.
 
 They lie where a validator's two processes could come apart: after signing a vote, before and after
 saving the block, marking the height in the log, executing the block, saving its results, committing

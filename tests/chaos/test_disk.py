@@ -62,7 +62,7 @@ def test_a_full_disk(tmp_path: Path, chance: random.Random, disks: disk.SmallDis
 
 
 def fill_and_heal(run: Trial, folders: dict[str, Path], sentence: str, complaints: int = 1) -> None:
-    """Leaves no room until so many processes complain, and some seconds longer."""
+    """Fills the disk until a number of processes complain, and some seconds longer."""
     logs = {run.network.layout.logs / f"{process}.log" for process in folders}
     before = {log: len(log.read_text()) for log in logs}
     for folder in folders.values():

@@ -61,7 +61,7 @@ def test_one_alone_and_slow_lines_and_lost_connections(
 
 
 def split(run: Trial, chance: random.Random, size: int) -> tuple[list[str], list[str]]:
-    """So many nodes, and the others."""
+    """A number of nodes, and the others."""
     names = [node.name for node in run.network.layout.nodes]
     chance.shuffle(names)
     return names[:size], names[size:]

@@ -52,7 +52,7 @@ def require_honest_blocks(rpc: Rpc, liar: bytes) -> None:
 
 
 def test_a_validator_key_used_twice(tmp_path: Path, chance: random.Random) -> None:
-    """Evidence gets into a block; everybody can search for it; the network goes on."""
+    """Evidence is committed and can be searched for; the network goes on."""
     name = chance.choice([f"node{number}" for number in range(VALIDATORS)])
 
     def add(home: Path) -> None:

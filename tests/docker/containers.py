@@ -35,7 +35,7 @@ def poll(get: Callable[[], T], is_enough: Callable[[T], bool]) -> T:
 
 
 def wait_for_common_blocks(net: Testnet, more: int = 3) -> None:
-    """All validators are so many blocks further, and have the same block and state there."""
+    """All validators are a number of blocks further, with the same block and state there."""
     height = max(map(net.get_height, range(NODES))) + more
     for number in range(NODES):
         net.wait_for_height(number, height, DEADLINE_S)
@@ -44,7 +44,7 @@ def wait_for_common_blocks(net: Testnet, more: int = 3) -> None:
 
 
 def wait_for_peers(net: Testnet, number: int, count: int) -> None:
-    """A validator has so many peers, all of them over its links."""
+    """A validator has this number of peers, all over its links."""
     peers = poll(lambda: net.get_peers(number), lambda found: len(found) == count)
     assert all(peer.startswith(f"{LINKS}.") for peer in peers)
 

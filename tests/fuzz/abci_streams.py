@@ -32,7 +32,7 @@ from tests.node.toy import Client, connect, split_pieces
 # Small, so that a frame over the limit is cheap to make.
 FRAME_BYTES_MAX = 64 * 1024
 REPLY_BYTES_MAX = 4 * 1024 * 1024
-# One stream in so many goes over a real connection too.
+# Every n-th stream goes over a real connection too.
 SENT_EVERY = 64
 ANSWER_TIMEOUT_S = 300.0
 

@@ -37,7 +37,7 @@ ACKNOWLEDGED = {bridge_pb2.PUSH_ACCEPTED, bridge_pb2.PUSH_DUPLICATE}
 STATUSES = {
     grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND,
 }  # fmt: skip
-# One call in so many goes over a real connection too.
+# Every n-th call goes over a real connection too.
 SENT_EVERY = 64
 CALL_TIMEOUT_S = 300.0
 

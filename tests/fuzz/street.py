@@ -2,7 +2,7 @@
 
 The first is made by the simulation from a fixed seed, so that every process has the same one; the
 others have between them what any vector has on record. Good messages come from the vectors and
-from what the simulation sent; what kinds of messages and questions there are comes from the
+from what the simulation sent; what types of messages and queries there are comes from the
 chain's own tables, so that a new one is fuzzed without being named here.
 """
 
@@ -38,7 +38,7 @@ _KINDS = sorted(app.RULES.handlers)
 
 
 class Known:
-    """What is known of good messages and questions, and of the values in them."""
+    """What is known of good messages and queries, and of the values in them."""
 
     def __init__(self, contents: Iterable[dict[str, Any]]) -> None:
         """`contents` are those of vectors."""
@@ -141,7 +141,7 @@ def get_street() -> Street:
     shift = simulation.world.slot_ahead(0) - FIRST_SLOT
     known = Known(_move(vector.content, shift) for vector in vectors.load_all())
     known.learn_from_transactions(sent)
-    return Street(simulation.world, simulation.everybody, known)
+    return Street(simulation.world, simulation.all_names, known)
 
 
 @cache

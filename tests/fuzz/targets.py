@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from tests.fuzz.abci_streams import AbciStreams
 from tests.fuzz.bridge_calls import BridgeCalls
 from tests.fuzz.genesis import Genesis
-from tests.fuzz.questions import Queries
+from tests.fuzz.queries import Queries
 from tests.fuzz.target import Target
 from tests.fuzz.transactions import Messages, Transactions
 

@@ -1,4 +1,4 @@
-"""Transactions: their bytes as a stranger sends them, and good ones with any message inside.
+"""Transactions: untrusted bytes, and valid ones with any message inside.
 
 What is decoded is decoded again to the same, and written again to the same bytes. What is rejected
 changes nothing, or, once admitted, nothing but its signer's sequence and the fee. Nothing that a
@@ -29,7 +29,7 @@ from tests.support import people
 from tests.support.transactions import sign_content
 
 CORPUS = 400
-# What the responses and events of one transaction may come to.
+# Max size of the responses and events of one transaction.
 RESULT_BYTES_MAX = 256 * 1024
 _FEE_KEYS = (ACCOUNTS.prefix, BALANCES.prefix)
 

@@ -1,4 +1,4 @@
-"""Protobuf at the level of its bytes: what a stranger may write, and what alone is canonical.
+"""Protobuf at the level of its bytes: valid encodings, and the canonical one.
 
 `mutate` turns a message into one that is nearly right: fields twice, in another order, unknown,
 cut off, with numbers longer than necessary or with another wire type, at any depth. It knows no

@@ -118,7 +118,7 @@ def test_a_bad_proposal_is_rejected_and_its_block_would_not_stop_the_node(
     assert any(result.code for result in node.block(2, txs).tx_results)
 
 
-def test_questions_are_answered_or_rejected_with_a_code(node: Node) -> None:
+def test_queries_return_a_response_or_an_error_code(node: Node) -> None:
     path = "/blockenergy.market.v1.Query/Params"
     good = node.query(path, QueryParamsRequest().SerializeToString())
     assert good.code == 0
@@ -136,7 +136,7 @@ def test_questions_are_answered_or_rejected_with_a_code(node: Node) -> None:
     assert rejected.height == 1
 
 
-def test_raw_state_comes_with_proofs_that_a_strangers_verifier_accepts(
+def test_raw_state_has_proofs_that_an_independent_verifier_accepts(
     node: Node,
     verify,  # noqa: ANN001, F811 - the fixture's own type
 ) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration, cut to its first hour: it ends by itself and keeps what it promises."""
+"""The demonstration, limited to its first hour: it ends on its own and all its checks hold."""
 
 import csv
 import os

@@ -78,7 +78,7 @@ def test_only_good_signatures_are_noted(worker: SignatureWorker) -> None:
     raws = [pay(number) if number % 3 else spoiled(pay(number)) for number in range(200)]
     tasks = make_tasks(raws)
     batches = worker.submit(tasks)
-    # Whoever waits for the last has the others as well.
+    # When the last one is done, so are the others.
     worker.wait(batches[-1])
     for number, (tx, _) in enumerate(tasks):
         assert tx.verified_for == (SIGNER_DATA if number % 3 else None)

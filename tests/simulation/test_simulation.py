@@ -1,7 +1,7 @@
 """Thousands of random blocks, with all invariants and an independent ledger checked after each.
 
-A failure names its seed and block; `Simulation(seed).run(block)` makes it happen again, and the
-seed then belongs into SEEDS. SIMULATION_SEED=17 tries another one.
+A failure names its seed and block; `Simulation(seed).run(block)` repeats it, and the seed
+then belongs in SEEDS. SIMULATION_SEED=17 tries another one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from chain.market.state import POSITIONS
 from chain.runtime import bech32
 from tests.support.simulation import ACTIONS, Simulation
 
-# Three paces of settlement, with and without bonds, with and without fees.
+# Three speeds of settlement, with and without collateral, with and without fees.
 SEEDS = [1, 2, 3]
 BLOCKS = 2_000
-# What a run of this length must have seen at least once, or it has not tested it.
+# Scenarios that a run of this length must contain at least once.
 MUST_HAPPEN = {
     "READING_RECORDED", "READING_ALREADY_RECORDED", "READING_CONFLICT", "READING_METER_UNKNOWN",
     "READING_METER_NOT_ACTIVE", "READING_WRONG_BRIDGE", "READING_WRONG_SIGNATURE",
@@ -37,12 +37,12 @@ MUST_HAPPEN = {
     "use curtailed", "production curtailed",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
-# What is sent in order to be rejected. A replay is taken if it was not admitted the first time.
+# Sent in order to be rejected. A replay is accepted if the first attempt was not.
 SELDOM_DONE = {"spoiled", "noise", "replay"}
 
 
 @pytest.mark.slow
-def test_promises_hold_and_everything_happens() -> None:
+def test_invariants_hold_and_every_scenario_happens() -> None:
     happened: Counter[str] = Counter()
     outcomes: Counter[tuple[str, str]] = Counter()
     for seed in SEEDS:
@@ -61,12 +61,12 @@ def test_promises_hold_and_everything_happens() -> None:
 @pytest.mark.parametrize(
     "seed", [int(os.environ.get("SIMULATION_SEED", "0")) + n for n in range(20)]
 )
-def test_promises_hold_for_long(seed: int) -> None:
+def test_invariants_hold_in_long_runs(seed: int) -> None:
     Simulation(seed).run(5 * BLOCKS)
 
 
-def test_a_seed_is_a_whole_world() -> None:
-    """The same seed gives the same blocks, so that a failure can be looked at again."""
+def test_a_seed_repeats_its_blocks() -> None:
+    """The same seed gives the same blocks, so that a failure can be reproduced."""
     runs = [Simulation(11), Simulation(11)]
     for run in runs:
         run.run(40)
@@ -74,7 +74,7 @@ def test_a_seed_is_a_whole_world() -> None:
     assert runs[0].world.store.data == runs[1].world.store.data
 
 
-def test_a_broken_promise_is_noticed_with_its_seed() -> None:
+def test_a_broken_invariant_is_reported_with_its_seed() -> None:
     simulation = Simulation(5)
     simulation.run(5)
     state = simulation.world.state

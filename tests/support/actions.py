@@ -132,7 +132,7 @@ def void_hold(sim: Simulation) -> bytes:
 
 def change_participant(sim: Simulation) -> bytes:
     verb = sim.random.choice(["Add", "Suspend", "Reinstate", "Remove"])
-    fields: dict[str, Any] = {"address": people.address_text(sim.random.choice(sim.everybody))}
+    fields: dict[str, Any] = {"address": people.address_text(sim.random.choice(sim.all_names))}
     if verb == "Add":
         fields["roles"] = sim.random.sample([1, 2, 3, 3, 7, 8], sim.random.randint(0, 2))
     return by_registrar(sim, f"{verb}Participant", fields)

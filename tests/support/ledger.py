@@ -1,8 +1,8 @@
 """The reference ledger: what each account has bought and sold for a slot, entry by entry.
 
-There is one, and it decides nothing: `market_model` enters what a block of market orders should
-come to, `event_ledger` what a chain announced; tests compare the entries with the stored state. It
-only adds up, and shares no arithmetic with the chain. Energy in Wh, money in millionths.
+There is one, and it decides nothing: `market_model` enters the expected result of a block of market
+orders, `event_ledger` what a chain announced, and tests compare the entries with the stored state.
+It only adds up, and shares no arithmetic with the chain. Energy in Wh, money in millionths.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The people and devices that the tests are about, each with a key that follows from the name.
+"""Accounts and meters of the tests, each with a key derived from its name.
 
-A text that is the name of somebody here stands for an address, wherever a test, a vector or a
-genesis patch has an address. Meters are named `meter-…`.
+The name of an account stands for its address wherever a test, a vector or a genesis patch has an
+address. Meters are named `meter-…`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Property tests: the same examples on every machine, and as many as each test can afford."""
+"""Property tests: the same examples on every machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chain.market.rules import Curve
 
 
 def examples(count: int) -> settings:
-    """Settings of a property test that tries so many examples."""
+    """Settings of a property test with a number of examples."""
     return settings(
         max_examples=count,
         deadline=None,
@@ -22,7 +22,7 @@ def examples(count: int) -> settings:
 
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
-    """Price lines: from realistic ones to those with tiny depths and odd prices."""
+    """Price curves: from realistic ones to tiny depths and odd prices."""
     low = draw(st.integers(0, 400_000))
     high = draw(st.integers(low + 1, 1_000_000))
     depth = draw(st.one_of(st.integers(1, 20), st.integers(1, 1_000_000)))

@@ -45,14 +45,14 @@ _SENT_KEPT = 50
 
 @dataclass
 class PhysicalMeter:
-    """The device in the cellar: its registers only ever grow."""
+    """The device of a home: its registers only ever grow."""
 
     import_wh: int = 0
     export_wh: int = 0
     shown: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def run(self, slot: int, random: Random) -> None:
-        """A slot goes by."""
+        """Meters one slot."""
         self.import_wh += random.choice([0, 150, random.randint(0, 5_000)])
         self.export_wh += random.choice([0, 0, random.randint(0, 5_000)])
         self.shown[slot] = (self.import_wh, self.export_wh)
@@ -81,7 +81,7 @@ class Simulation:
         if int(self.world.genesis["auth"]["params"].get("min_gas_price_micro", 0)):
             self.world.fee = [("ueur", 50)]
         batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]
-        self.everybody = [*self.homes, *people.GRID, *people.UNREGISTERED, *batteries, "bridge-2"]
+        self.all_names = [*self.homes, *people.GRID, *people.UNREGISTERED, *batteries, "bridge-2"]
         self.ledger = EventLedger(self.world.state)
         self.holds: dict[int, tuple[str, str]] = {}
         # Owner and slot of limit orders by their number; energy of offers by slot and seller.
@@ -99,7 +99,7 @@ class Simulation:
         return self.coverage.counts
 
     def run(self, blocks: int) -> None:
-        """So many blocks, everything checked after each."""
+        """Executes a number of blocks and checks everything after each."""
         for _ in range(blocks):
             try:
                 self._run_block()
@@ -108,11 +108,11 @@ class Simulation:
                 raise AssertionError(f"{where}: {error!r}") from error
 
     def anybody(self) -> str:
-        """Mostly somebody at home, now and then the grid or a stranger."""
-        return self.random.choice(self.homes if self.random.random() < 0.9 else self.everybody)
+        """Mostly a home, now and then an operator or an unregistered address."""
+        return self.random.choice(self.homes if self.random.random() < 0.9 else self.all_names)
 
     def trader(self, side: str) -> str:
-        """Mostly somebody whose role allows this side of a trade."""
+        """Mostly a home whose role allows this side of a trade."""
         return (
             self.random.choice(self.able_to(side)) if self.random.random() < 0.9 else self.anybody()
         )
@@ -127,7 +127,7 @@ class Simulation:
         return [name for name, at in places if at == feeder]
 
     def some_hold(self) -> tuple[str, str, int]:
-        """Owner, beneficiary and number of a hold that exists, or of one that does not."""
+        """Owner, beneficiary and number of a hold, mostly of one that exists."""
         if self.holds and self.random.random() < 0.8:
             hold_id = self.random.choice(sorted(self.holds))
             return *self.holds[hold_id], hold_id
@@ -145,11 +145,11 @@ class Simulation:
         return people.name_of(bech32.encode(address))
 
     def expect_meter(self, meter_id: str) -> None:
-        """A meter that may be there from the next block on."""
+        """A meter that may be registered from the next block on."""
         self.meters.setdefault(meter_id, PhysicalMeter())
 
     def statuses(self) -> dict[str, registry_pb2.Participant]:
-        """Everybody who was ever registered."""
+        """All participants ever registered, by name."""
         path = "/blockenergy.registry.v1.Query/Participants"
         request = registry_query_pb2.QueryParticipantsRequest()
         answer = self.world.query(path, request, registry_query_pb2.QueryParticipantsResponse)
@@ -180,7 +180,7 @@ class Simulation:
             assert World.from_document(document).store.data == self.world.store.data
 
     def _pass_time(self) -> None:
-        """Mostly some seconds; now and then no time at all, or a halt of minutes."""
+        """Mostly some seconds; now and then no time, or a halt of minutes."""
         step = self.random.choice([0, 1, 5, 5, 10, 10, 20, 20, 40])
         if self.random.random() < 0.01:
             step = self.random.choice([60, 300, 1_200])

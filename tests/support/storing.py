@@ -75,7 +75,7 @@ class Storing:
         return self.world.sign("battery", message)
 
     def meter(self, slot: int, import_wh: int = 0, export_wh: int = 0) -> bytes:
-        """The reading of a slot that has ended, in which so much flowed."""
+        """The reading of a slot that has ended, with this import and export."""
         self.import_wh += import_wh
         self.export_wh += export_wh
         return self.world.submit(reading("meter-battery", slot, self.import_wh, self.export_wh))

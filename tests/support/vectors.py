@@ -15,7 +15,7 @@ A vector is a JSON object:
     events       all typed events of the block, in their order
     query, request, answer    a question instead of a message: rpc, fields, fields
 
-A vector without message and query is about what the chain does by itself.
+A vector without message and query is about what the chain does on its own.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _prepare(world: World, vector: Vector) -> None:
         world.block(*txs, at=time_s)
         for result in world.results:
             assert result.code == 0, f"{vector.name}: before: {result.log}"
-    # What the chain does by itself at this time is not what a message or query does.
+    # What the chain does on its own at this time is not what a message or query does.
     by_itself = "message" not in vector.content and "query" not in vector.content
     if not by_itself and (not world.height or world.time_s != _time_s(vector)):
         world.block(at=_time_s(vector))

@@ -190,7 +190,7 @@ class World:
     # Times.
 
     def slot_ahead(self, count: int) -> int:
-        """The slot so many after the one in delivery."""
+        """The slot a number of slots after the one in delivery."""
         return self.time_s // SLOT_LENGTH_S + count
 
     def end_s(self, slot: int) -> int:

@@ -13,7 +13,7 @@ from chain.runtime.module import snake_case
 from tests.support import vectors
 
 VECTORS = vectors.load_all()
-# Rejections that no transaction or query can bring about by itself.
+# Errors that no single transaction or query can cause.
 BEYOND_VECTORS = {
     ("sdk", "PANIC"): "a fault of the chain; tests/unit/chain/test_transactions.py makes one",
     ("sdk", "INVALID_HEIGHT"): "heights of queries are the node's business",
@@ -29,7 +29,7 @@ def _folders() -> list[str]:
 
 
 @pytest.mark.parametrize("folder", _folders())
-def test_every_message_has_successes_and_as_many_rejection(folder: str) -> None:
+def test_every_message_has_a_success_and_as_many_rejections(folder: str) -> None:
     rejected = ["rejected" in vector.content for vector in VECTORS if vector.folder == folder]
     successes, rejections = rejected.count(False), rejected.count(True)
     assert successes >= 1, f"tests/vectors/{folder} has no success"

@@ -19,7 +19,7 @@ from client.rpc import Rpc
 from client.tx import compute_hash
 from tests.chaos.support.load import DENOM, make_key
 
-# CometBFT takes so many calls at once.
+# Max concurrent calls of CometBFT.
 BATCH, TIMEOUT_S = 10, 30.0
 GAS_LIMIT = 1_000_000
 # The chain takes 262,144 bytes, and CometBFT no more than that.
@@ -41,7 +41,7 @@ class Flood:
         rpc.close()
         # Registered, and with money: only its transactions are wrong.
         self._key = key
-        self._stranger = make_key("stranger")
+        self._unregistered = make_key("unregistered")
         self._chance = chance
         self.sent: set[bytes] = set()
 
@@ -75,7 +75,7 @@ class Flood:
         if kind == 0:
             return chance.randbytes(chance.randint(1, 1_000))
         if kind == 1:
-            return self._sign(self._stranger, self._chain_id, 0)
+            return self._sign(self._unregistered, self._chain_id, 0)
         if kind == 2:
             return self._sign(self._key, f"{self._chain_id}-2", 0)
         good_but_late = self._sign(

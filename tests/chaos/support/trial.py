@@ -6,7 +6,7 @@
 While the block runs, clients pay each other and read balances through all nodes, and a household
 trades and meters energy. At its end, whatever has happened, all of this is checked:
 
-- every node comes to the same height, with the same block and app hash at every height;
+- every node reaches the same height, with the same block and app hash at every height;
 - what a node or the bridge has acknowledged is in the chain, once, at the reported height;
 - one order of events explains every balance that a client has read;
 - every invariant of the chain holds on the disk of every node, and the supply is what it was.
@@ -74,7 +74,7 @@ class Trial:
         self.network.wait_for_height(height, DEADLINE_S, nodes)
 
     def work(self, payments: int = 10) -> None:
-        """Waits until so many more payments are committed and one more reading acknowledged."""
+        """Waits for a number of further committed payments and one acknowledged reading."""
         paid = len(self.load.history.get_committed()) + payments
         metered = len(self.household.acknowledged) + 1
         wait_until(

@@ -24,13 +24,13 @@ START = 1_000
 
 
 def context() -> Context:
-    """A state in which everybody has 1000 and nothing is on hold."""
+    """A state in which each account has 1000 and nothing is on hold."""
     world = World({f"bank.balances[{name}, ueur]": START for name in NAMES})
     return Context(CacheStore(world.store), BlockInfo(CHAIN_ID, 1, START_S))
 
 
 class Ledger:
-    """What everybody should have, by an account of pluses and minuses."""
+    """Expected balances, by additions and subtractions."""
 
     def __init__(self) -> None:
         self.free = dict.fromkeys(NAMES, START)

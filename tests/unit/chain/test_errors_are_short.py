@@ -1,4 +1,4 @@
-"""A rejection is a sentence, however much a stranger has sent to be quoted in it."""
+"""An error is one short sentence, however long the input that it quotes."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class TestResults:
 
 
 class TestFaults:
-    """A handler that breaks, put in the place of a good one."""
+    """A handler that raises, replacing a good one."""
 
     @staticmethod
     def deliver(world: World, fault: BaseException) -> TxResult:
@@ -195,7 +195,7 @@ class TestCheckTx:
             foreseen = mempool.find_signer_data(raw)
             assert foreseen is not None
             tx, signer_data = foreseen
-            # Whoever says that it is good is believed: nobody else looks any more.
+            # A prefetched result is trusted: the signature is not verified again.
             tx.signature = bytes(64)
             tx.verified_for = signer_data
             assert mempool.find_signer_data(raw) is None

@@ -1,4 +1,4 @@
-"""Readings: which are taken, and what a register can have done in so many slots."""
+"""Readings: which are accepted, and how far a register can have advanced per slot."""
 
 from __future__ import annotations
 

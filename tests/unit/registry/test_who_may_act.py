@@ -31,7 +31,7 @@ def is_let_in(world: World, name: str) -> bool:
 
 
 class TestLifeOfAParticipant:
-    def test_from_stranger_to_stranger(self) -> None:
+    def test_between_unregistered_addresses(self) -> None:
         world = World()
         fred = people.address_text("fred")
         assert not is_let_in(world, "fred")

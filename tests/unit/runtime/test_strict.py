@@ -1,4 +1,4 @@
-"""Reading what strangers send: one sequence of bytes for each message, by definition and in C."""
+"""Decoding untrusted input: one encoding for each message, by definition and in C."""
 
 from __future__ import annotations
 

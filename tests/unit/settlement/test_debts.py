@@ -49,7 +49,7 @@ class TestWhoCannotPay:
         assert world.balance("ben") == 3_500_000
 
     def test_the_hold_pays_first_then_the_balance(self) -> None:
-        # Ben's order takes 0.2211 EUR on hold, his cover is used up by 0.3 kWh too much.
+        # Ben's order takes 0.2211 EUR on hold, his collateral is used up by 0.3 kWh of excess use.
         world, slot = opened({"bank.balances[ben, ueur]": 300_000})
         world.block(world.buy("ben", slot, 1_000, 240_000))
         at = world.end_s(slot)

@@ -35,7 +35,7 @@ def stored(fields: dict[str, Any]) -> dict[str, Any]:
         (stored({"discharge_efficiency_permille": 1_001}), f"{BATTERIES}: an efficiency"),
         (stored({"state_of_charge_wh": 10_001}), f"storage.state_of_charge: {NAME}"),
         (stored({"charged_wh": 5, "rejected_charge_wh": 6}), f"storage.state_of_charge: {NAME}"),
-        # 10 kWh at the most were in it at first, 5 kWh are; nine tenths of the rest arrive.
+        # It held max 10 kWh at first, 5 kWh are; nine tenths of the rest arrive.
         (stored({"discharged_wh": 4_501}), f"storage.state_of_charge: {NAME}: more was discharged"),
         ({"storage.batteries[fred]": BATTERY}, "storage.owners"),
         ({"storage.batteries[ben]": {"nonsense": 1}}, "storage.batteries"),

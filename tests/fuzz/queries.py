@@ -108,7 +108,7 @@ class Queries:
 
 
 class _Asked:
-    """A node with the state of a street, and questions that make sense there."""
+    """A node with the state of a street, and queries that make sense there."""
 
     def __init__(self, street: Street, random: Random) -> None:
         self._street = street
@@ -119,9 +119,9 @@ class _Asked:
 
     def require_unchanged(self) -> None:
         """Nothing that was asked has changed the state."""
-        require(self.node.state.committed == self.node.committed, "questions changed the height")
+        require(self.node.state.committed == self.node.committed, "queries changed the height")
         on_disk = dict(self.node.database.items(b"\x01"))
-        require(on_disk == self._state, "questions have changed what is on disk")
+        require(on_disk == self._state, "queries have changed what is on disk")
 
     def ask_for_state(self, random: Random) -> abci.RequestQuery:
         """Raw state, mostly with a proof."""
@@ -144,7 +144,7 @@ class _Asked:
         return abci.RequestQuery(path=path, data=request.SerializeToString())
 
     def ask_to_simulate(self, random: Random) -> abci.RequestQuery:
-        """What a transaction would come to."""
+        """The simulation of a transaction."""
         raw = random.choice(self._txs)
         if random.random() < 0.8:
             raw = wire.mutate(raw, random, self._street.tokens)
