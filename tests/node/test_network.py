@@ -136,8 +136,18 @@ def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
 
 def buy_in_next_slot(rpc: Rpc, quantity_wh: int) -> int:
     """Buys in the next slot that takes orders long enough; gives its number."""
-    now = query(rpc, market_query.QuerySlotRequest(), market_query.QuerySlotResponse)
-    slot = now.slot + 2
+    # A young chain has no slot in delivery yet, so the open ones are listed instead.
+    open_slots = poll(
+        lambda: [
+            entry.slot
+            for entry in query(
+                rpc, market_query.QuerySlotsRequest(), market_query.QuerySlotsResponse
+            ).slots
+            if entry.takes_orders
+        ],
+        lambda found: len(found) > 1,
+    )
+    slot = open_slots[1]
     order = MsgBuy(
         buyer=CONSUMER.address, slot=slot, quantity_wh=quantity_wh, price_limit_per_kwh=300_000
     )
