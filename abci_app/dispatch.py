@@ -16,10 +16,8 @@ from tendermint.abci import types_pb2 as abci
 
 from abci_app.application import Application, EncodedReply
 from abci_app.framing import FramingError, decode_uvarint
-from chain.runtime.codec import write_varint
+from chain.runtime.codec import make_tag, write_varint
 
-# Protobuf's wire type of a field that is a message.
-LENGTH_DELIMITED = 2
 EXCEPTION_CHARACTERS_MAX = 1_000
 
 # The name of a call and its request message.
@@ -55,7 +53,7 @@ class Dispatcher:
             field.name: Call(
                 method=getattr(application, field.name),
                 reply_type=type(getattr(abci.Response(), field.name)),
-                tag=get_tag(field.name),
+                tag=make_tag(abci.Response, field.name),
             )
             for field in abci.Request.DESCRIPTOR.oneofs_by_name["value"].fields
             if field.name not in ("echo", "flush")
@@ -129,7 +127,7 @@ def make_exception_reply(text: str) -> bytes:
 
 def frame_reply(name: str, reply: Message) -> bytes:
     """Wraps a reply as the field `name` of a Response, behind its length."""
-    return frame_message(get_tag(name), reply.SerializeToString())
+    return frame_message(make_tag(abci.Response, name), reply.SerializeToString())
 
 
 def frame_message(tag: bytes, payload: bytes) -> bytes:
@@ -140,13 +138,7 @@ def frame_message(tag: bytes, payload: bytes) -> bytes:
     return write_varint(len(header) + len(payload)) + header + payload
 
 
-def get_tag(name: str, kind: type[Message] = abci.Response) -> bytes:
-    """The protobuf tag of a field of a Response, or of a Request."""
-    number: int = kind.DESCRIPTOR.fields_by_name[name].number
-    return write_varint(number << 3 | LENGTH_DELIMITED)
-
-
-CHECK_TX_TAG = get_tag("check_tx", abci.Request)
+CHECK_TX_TAG = make_tag(abci.Request, "check_tx")
 # Protobuf reads no length of more than five bytes.
 CHECK_TX_START_MAX = len(CHECK_TX_TAG) + 5
 FLUSH_REQUEST = abci.Request(flush=abci.RequestFlush()).SerializeToString()

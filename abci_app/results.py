@@ -17,7 +17,7 @@ from tendermint.abci import types_pb2 as abci
 from abci_app.application import EncodedReply
 from abci_app.blocks import make_consensus_updates
 from chain.app import BlockResult
-from chain.runtime.codec import write_varint
+from chain.runtime.codec import make_tag, write_varint
 from chain.runtime.context import CosmosEvent, Event
 from chain.transactions import TxResult
 
@@ -28,9 +28,11 @@ _Listed = tuple[str, tuple[tuple[str, str], ...]]
 # Nobody looks for a transaction by these, and every entry of the index costs CometBFT time.
 _NOT_INDEXED = frozenset({"amount", "fee", "msg_index"})
 _CACHED_OUTCOMES = 1 << 12
-_TX_RESULT_TAG = write_varint(
-    abci.ResponseFinalizeBlock.DESCRIPTOR.fields_by_name["tx_results"].number << 3 | 2
-)
+_TX_RESULT_TAG = make_tag(abci.ResponseFinalizeBlock, "tx_results")
+_EVENT_TAG = make_tag(abci.ExecTxResult, "events")
+_TYPE_TAG, _ATTRIBUTE_TAG = make_tag(abci.Event, "type"), make_tag(abci.Event, "attributes")
+_KEY_TAG, _VALUE_TAG = make_tag(abci.EventAttribute, "key"), make_tag(abci.EventAttribute, "value")
+_INDEXED = make_tag(abci.EventAttribute, "index") + b"\x01"
 _MISBEHAVIORS = {number: name for name, number in abci.MisbehaviorType.items()}
 
 
@@ -114,20 +116,28 @@ def make_misbehavior_event(found: abci.Misbehavior) -> CosmosEvent:
 def encode_events(events: list[_Listed], unindexed: frozenset[str]) -> bytes:
     """The bytes of an ExecTxResult with these events, and nothing else.
 
-    An attribute can be searched for unless its key is in `unindexed`.
+    An attribute can be searched for unless its key is in `unindexed`. A text that is not valid
+    Unicode cannot be encoded; UnicodeEncodeError.
     """
-    return abci.ExecTxResult(
-        events=[
-            abci.Event(
-                type=name,
-                attributes=[
-                    abci.EventAttribute(key=key, value=value, index=key not in unindexed)
-                    for key, value in pairs
-                ],
-            )
-            for name, pairs in events
-        ]
-    ).SerializeToString()
+    parts: list[bytes] = []
+    for name, pairs in events:
+        content: list[bytes] = [_encode_text(_TYPE_TAG, name)]
+        for key, value in pairs:
+            attribute = _encode_text(_KEY_TAG, key) + _encode_text(_VALUE_TAG, value)
+            if key not in unindexed:
+                attribute += _INDEXED
+            content += _ATTRIBUTE_TAG, write_varint(len(attribute)), attribute
+        event = b"".join(content)
+        parts += _EVENT_TAG, write_varint(len(event)), event
+    return b"".join(parts)
+
+
+def _encode_text(tag: bytes, text: str) -> bytes:
+    """A field with a text; nothing for an empty one, as protobuf writes it."""
+    if not text:
+        return b""
+    content = text.encode()
+    return tag + write_varint(len(content)) + content
 
 
 def _list(event: Event) -> _Listed:

@@ -161,12 +161,19 @@ def _field_writer(field: FieldDescriptor) -> _Writer:
     raise TypeError(f"{field.full_name}: this type has no canonical encoding here")
 
 
-def _tag(field: FieldDescriptor, wire_type: int) -> bytes:
-    return write_varint(field.number << 3 | wire_type)
+def make_tag(message_type: type[Message], name: str) -> bytes:
+    """What stands before the number of a field, or before its length and content."""
+    field: Any = message_type.DESCRIPTOR.fields_by_name[name]
+    return _make_tag(field)
+
+
+def _make_tag(field: FieldDescriptor) -> bytes:
+    is_number = field.type in _VARINT_TYPES and not field.is_repeated
+    return write_varint(field.number << 3 | (_VARINT if is_number else _LENGTH_DELIMITED))
 
 
 def _number_writer(field: FieldDescriptor) -> _Writer:
-    name, tag = field.name, _tag(field, _VARINT)
+    name, tag = field.name, _make_tag(field)
 
     def write(message: Any) -> bytes:
         number = getattr(message, name)
@@ -176,7 +183,7 @@ def _number_writer(field: FieldDescriptor) -> _Writer:
 
 
 def _packed_writer(field: FieldDescriptor) -> _Writer:
-    name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
+    name, tag = field.name, _make_tag(field)
 
     def write(message: Any) -> bytes:
         body = b"".join(
@@ -188,7 +195,7 @@ def _packed_writer(field: FieldDescriptor) -> _Writer:
 
 
 def _text_writer(field: FieldDescriptor) -> _Writer:
-    name, tag, as_bytes = field.name, _tag(field, _LENGTH_DELIMITED), _as_bytes(field)
+    name, tag, as_bytes = field.name, _make_tag(field), _as_bytes(field)
 
     def write(message: Any) -> bytes:
         value = getattr(message, name)
@@ -201,7 +208,7 @@ def _text_writer(field: FieldDescriptor) -> _Writer:
 
 
 def _texts_writer(field: FieldDescriptor) -> _Writer:
-    name, tag, as_bytes = field.name, _tag(field, _LENGTH_DELIMITED), _as_bytes(field)
+    name, tag, as_bytes = field.name, _make_tag(field), _as_bytes(field)
 
     def write(message: Any) -> bytes:
         bodies = [as_bytes(value) for value in getattr(message, name)]
@@ -211,7 +218,7 @@ def _texts_writer(field: FieldDescriptor) -> _Writer:
 
 
 def _message_writer(field: FieldDescriptor) -> _Writer:
-    name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
+    name, tag = field.name, _make_tag(field)
 
     def write(message: Any) -> bytes:
         if not message.HasField(name):
@@ -223,7 +230,7 @@ def _message_writer(field: FieldDescriptor) -> _Writer:
 
 
 def _messages_writer(field: FieldDescriptor) -> _Writer:
-    name, tag = field.name, _tag(field, _LENGTH_DELIMITED)
+    name, tag = field.name, _make_tag(field)
 
     def write(message: Any) -> bytes:
         bodies = [encode_by_definition(item) for item in getattr(message, name)]

@@ -1,13 +1,15 @@
-"""What CometBFT hears of a block: results and events, by definition and in C."""
+"""What CometBFT hears of a block: results and events."""
 
 from __future__ import annotations
 
 from blockenergy.registry.v1 import events_pb2
+from hypothesis import given
 from hypothesis import strategies as st
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.results import (
     encode_block_result,
+    encode_events,
     encode_exec_result,
     make_check_result,
 )
@@ -18,6 +20,7 @@ from chain.transactions import TxResult
 
 SEEN = CosmosEvent("misbehavior", ())
 SENT = CosmosEvent("transfer", (("recipient", "ben"), ("sender", "anna"), ("amount", "5ueur")))
+Pairs = tuple[tuple[str, str], ...]
 # Lengths around those at which a length takes one byte more.
 LENGTHS = (0, 120, 127, 128, 16_383, 16_384)
 TEXTS = st.one_of(st.text(max_size=4), st.sampled_from([size * "x" for size in LENGTHS]))
@@ -47,6 +50,23 @@ def test_a_typed_event_has_all_of_its_fields() -> None:
     found = {attribute.key: attribute.value for attribute in written.attributes}
     assert found == {"feeder": "north", "info": "{}"}
     assert all(attribute.index for attribute in written.attributes)
+
+
+@given(st.lists(st.tuples(TEXTS, PAIRS), max_size=3))
+def test_events_are_the_bytes_that_protobuf_writes(events: list[tuple[str, Pairs]]) -> None:
+    expected = abci.ExecTxResult(
+        events=[
+            abci.Event(
+                type=name,
+                attributes=[
+                    abci.EventAttribute(key=key, value=value, index=key != "amount")
+                    for key, value in pairs
+                ],
+            )
+            for name, pairs in events
+        ]
+    )
+    assert encode_events(events, frozenset({"amount"})) == expected.SerializeToString()
 
 
 def test_a_block_has_its_results_in_order_and_its_own_events() -> None:
