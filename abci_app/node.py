@@ -26,6 +26,7 @@ from abci_app.results import (
 from abci_app.signature_worker import SignatureWorker
 from abci_app.snapshot import HeightError
 from chain import app
+from chain.mempool import Mempool
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError
@@ -89,14 +90,13 @@ class EnergyApplication(Application):
     def on_check_tx_batch(self, requests: Sequence[abci.RequestCheckTx]) -> None:
         txs = [request.tx for request in requests if request.type == abci.CheckTxType.NEW]
         with self._mempool_lock:
-            self._signatures.submit(self._mempool, self._mempool_block, txs)
+            self._signatures.submit(self._mempool, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         self._signatures.wait_for(request.tx)
         with self._mempool_lock:
-            result = app.check_tx(self._mempool, self._mempool_block, request.tx)
-            if not result.code:
-                self._passed.append(request.tx)
+            is_new = request.type == abci.CheckTxType.NEW
+            result = app.check_tx(self._mempool, request.tx, is_new=is_new)
         return make_check_result(result)
 
     def prepare_proposal(
@@ -107,10 +107,11 @@ class EnergyApplication(Application):
         # CheckTx has let them pass one after the other from the same state: checking them again
         # would tell nothing new, unless there are more than fit.
         passed = txs == self._get_passed(len(txs), block.height)
-        if not (passed and app.fits_in_block(txs, request.max_tx_bytes)):
-            txs = app.prepare_proposal(self._state.reader, block, txs, request.max_tx_bytes)
+        reader, max_tx_bytes = self._state.reader, request.max_tx_bytes
+        if not (passed and app.fits_in_block(reader, block, txs, max_tx_bytes)):
+            txs = app.prepare_proposal(reader, block, txs, max_tx_bytes)
         self._prepared = block.height, txs
-        self._optimistic.begin(self._state.reader, block, txs)
+        self._optimistic.begin(reader, block, txs)
         return abci.ResponsePrepareProposal(txs=txs)
 
     def process_proposal(
@@ -208,17 +209,13 @@ class EnergyApplication(Application):
     def _reset_mempool(self) -> None:
         committed = self._state.committed
         with self._mempool_lock:
-            self._mempool = CacheStore(self._state.reader)
-            self._mempool_block = BlockInfo(
-                committed.chain_id, self._state.next_height, committed.time_s
-            )
-            # What has passed since, in its order.
-            self._passed: list[bytes] = []
+            block = BlockInfo(committed.chain_id, self._state.next_height, committed.time_s)
+            self._mempool = Mempool(self._state.reader, block)
 
     def _get_passed(self, count: int, height: int) -> list[bytes]:
         """The first transactions that have passed CheckTx one after the other for a height."""
         with self._mempool_lock:
-            return self._passed[:count] if height == self._mempool_block.height else []
+            return self._mempool.passed[:count] if height == self._mempool.block.height else []
 
     def _note_results(self, height: int, results: Sequence[TxResult]) -> None:
         """Says loudly which transactions hit an error of ours."""

@@ -8,10 +8,11 @@ costs time and changes no answer.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from abci_app.signature_worker import Batch, SignatureWorker
+from abci_app.signature_worker import Batch, SignatureTask, SignatureWorker
 from chain import app
+from chain.mempool import Mempool
 from chain.runtime.context import BlockInfo
 from chain.runtime.store import CacheStore
 
@@ -26,9 +27,11 @@ class SignaturePrefetcher:
         # Of transactions that CheckTx will be called for, in their order.
         self._batches: deque[Batch] = deque()
 
-    def submit(self, store: CacheStore, block: BlockInfo, txs: Sequence[bytes]) -> None:
-        """Begins to verify transactions that CheckTx will be called for."""
-        self._batches += self._submit(store, block, txs)
+    def submit(self, mempool: Mempool, txs: Sequence[bytes]) -> None:
+        """Begins to verify new transactions that CheckTx will be called for."""
+        self._batches += self._submit(
+            app.find_signer_data(mempool.store, mempool.block, raw, mempool) for raw in txs
+        )
 
     def wait_for(self, raw: bytes) -> None:
         """Returns when the signature of a submitted transaction has been verified, or cannot be."""
@@ -37,13 +40,12 @@ class SignaturePrefetcher:
 
     def verify(self, store: CacheStore, block: BlockInfo, txs: Sequence[bytes]) -> None:
         """Verifies what has not been verified yet; a block from another node has many."""
-        for batch in self._submit(store, block, txs):
+        for batch in self._submit(app.find_signer_data(store, block, raw) for raw in txs):
             self._wait(batch)
 
-    def _submit(self, store: CacheStore, block: BlockInfo, txs: Sequence[bytes]) -> list[Batch]:
+    def _submit(self, found: Iterable[SignatureTask | None]) -> list[Batch]:
         if self._worker is None:
             return []
-        found = (app.find_signer_data(store, block, raw) for raw in txs)
         return self._worker.submit(task for task in found if task is not None)
 
     def _wait(self, batch: Batch) -> None:

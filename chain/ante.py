@@ -8,10 +8,20 @@ whatever becomes of its messages.
 from __future__ import annotations
 
 from chain import auth, bank, registry
+from chain.ruleset import Ruleset
 from chain.runtime import bech32
 from chain.runtime.context import Context
-from chain.runtime.errors import ChainError, SdkError
+from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.tx import DecodedTx, SignerData
+
+
+def decode(ctx: Context, raw: bytes, ruleset: Ruleset) -> DecodedTx:
+    """The transaction in some bytes. What is too large, or has too many messages, is rejected
+    before it is decoded.
+    """
+    params = auth.get_params(ctx)
+    require(len(raw) <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
+    return ruleset.decode_tx(raw, params.messages_per_tx_max)
 
 
 def check(ctx: Context, tx: DecodedTx) -> int:
@@ -48,7 +58,10 @@ def find_signer_data(ctx: Context, tx: DecodedTx) -> SignerData | None:
     if tx.verified_for is not None:
         return None
     account = auth.get_account(ctx, tx.signer)
-    return None if account is None else auth.get_signer_data(account, tx, ctx.block.chain_id)
+    # Of several that come together, only the first has the sequence that is next now.
+    if account is None or tx.sequence < account.sequence:
+        return None
+    return auth.get_signer_data(account, tx, ctx.block.chain_id)
 
 
 def _require_funds(ctx: Context, tx: DecodedTx) -> None:

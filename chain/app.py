@@ -22,12 +22,14 @@ from chain import (
     market,
     metering,
     params,
+    proposals,
     registry,
     settlement,
     storage,
     transactions,
 )
 from chain.keyspace import Changes
+from chain.mempool import Mempool
 from chain.ruleset import Ruleset
 from chain.runtime import codec
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
@@ -85,46 +87,49 @@ def init_chain(
     return store.changes
 
 
-def check_tx(store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset = RULES) -> TxResult:
-    """Whether a transaction may enter, behind those that passed before on the same store.
-
-    block: the one that is to hold it. Nothing is executed, so that only fees and sequences change.
+def check_tx(
+    mempool: Mempool, raw: bytes, *, is_new: bool = True, ruleset: Ruleset = RULES
+) -> TxResult:
+    """Whether a transaction may wait in the mempool, or stay there if it is not new. Nothing is
+    executed, so that only fees and sequences change.
     """
+    ctx = Context(mempool.store, mempool.block)
     try:
-        tx = ruleset.decode_tx(raw)
-        gas = ante.check(Context(store, block, tx.signer), tx)
+        tx = ante.decode(ctx, raw, ruleset)
+        if is_new:
+            mempool.require_room(tx)
+        gas = ante.check(Context(mempool.store, mempool.block, tx.signer), tx)
     except ChainError as error:
+        ruleset.forget_txs([raw])
         return reject(error)
+    mempool.add(tx)
     return TxResult(gas_wanted=tx.gas_limit, gas_used=gas)
 
 
 def prepare_proposal(
-    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int
+    reader: Reader,
+    block: BlockInfo,
+    txs: Sequence[bytes],
+    max_tx_bytes: int,
+    ruleset: Ruleset = RULES,
 ) -> list[bytes]:
-    """The transactions to propose: those that pass one after the other, in their order, up to the
-    first that does not fit. The others stay in the mempool or are dropped by its recheck.
-    """
-    store = CacheStore(reader)
-    chosen, size = [], 0
-    for raw in txs:
-        with_this = size + _size_in_block(raw)
-        if with_this > max_tx_bytes:
-            break
-        if not check_tx(store, block, raw).code:
-            chosen.append(raw)
-            size = with_this
-    return chosen
+    """The transactions to propose. The others stay in the mempool or are dropped by its recheck."""
+    return proposals.select(reader, block, txs, max_tx_bytes, ruleset)
 
 
-def fits_in_block(txs: Sequence[bytes], max_tx_bytes: int) -> bool:
-    """Whether transactions together take at most max_tx_bytes of a block."""
-    return sum(map(_size_in_block, txs)) <= max_tx_bytes
+def fits_in_block(
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int
+) -> bool:
+    """Whether transactions that have passed CheckTx can be proposed together."""
+    return proposals.fits_in_block(reader, block, txs, max_tx_bytes, RULES)
 
 
 def process_proposal(reader: Reader, block: BlockInfo, txs: Sequence[bytes]) -> bool:
     """Whether a proposal is one that `prepare_proposal` could have made from this state."""
-    store = CacheStore(reader)
-    return all(not check_tx(store, block, raw).code for raw in txs)
+    good = proposals.is_valid(reader, block, txs, RULES)
+    if not good:
+        RULES.forget_txs(txs)
+    return good
 
 
 def finalize_block(
@@ -146,7 +151,7 @@ def deliver_tx(
 ) -> TxResult:
     """Executes one transaction of a block on the block's store."""
     try:
-        tx = ruleset.decode_tx(raw)
+        tx = ante.decode(Context(store, block), raw, ruleset)
     except ChainError as error:
         return reject(error)
     return transactions.deliver_tx(store, block, tx)
@@ -177,16 +182,23 @@ def check_invariants(reader: Reader) -> list[str]:
 
 
 def find_signer_data(
-    store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset = RULES
+    store: CacheStore,
+    block: BlockInfo,
+    raw: bytes,
+    mempool: Mempool | None = None,
+    ruleset: Ruleset = RULES,
 ) -> tuple[DecodedTx, SignerData] | None:
-    """The signature check that `check_tx` will make of a transaction, so that it can be made
-    ahead; None if there will be none.
+    """The signature check that will be made of a transaction, so that it can be made ahead; None
+    if there will be none. mempool: the one that the transaction is to enter, if it is new.
     """
+    ctx = Context(store, block)
     try:
-        tx = ruleset.decode_tx(raw)
+        tx = ante.decode(ctx, raw, ruleset)
+        if mempool is not None:
+            mempool.require_room(tx)
     except ChainError:
         return None
-    signer_data = ante.find_signer_data(Context(store, block, tx.signer), tx)
+    signer_data = ante.find_signer_data(ctx, tx)
     return None if signer_data is None else (tx, signer_data)
 
 
@@ -201,9 +213,8 @@ def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
     request = _decode_request(service_pb2.SimulateRequest, data)
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")
-    result = transactions.simulate_tx(
-        CacheStore(reader), block, decode(raw, RULES.handlers, signed=False)
-    )
+    tx = decode(raw, RULES.handlers, signed=False)
+    result = transactions.simulate_tx(CacheStore(reader), block, tx)
     return codec.encode(
         service_pb2.SimulateResponse(
             gas_info=GasInfo(gas_wanted=result.gas_wanted, gas_used=result.gas_used),
@@ -217,8 +228,3 @@ def _decode_request(message_type: type[codec.M], data: bytes) -> codec.M:
         return codec.decode_leniently(message_type, data)
     except codec.EncodingError as error:
         raise ChainError(SdkError.INVALID_REQUEST, str(error)) from None
-
-
-def _size_in_block(raw: bytes) -> int:
-    """Bytes that a transaction takes in a block: itself, a tag and its length."""
-    return len(raw) + 1 + len(codec.write_varint(len(raw)))

@@ -26,15 +26,15 @@ class Ruleset:
         # What is remembered is a function of a transaction's bytes.
         self._txs = TxCache(self.handlers)
 
-    def decode_tx(self, raw: bytes) -> DecodedTx:
+    def decode_tx(self, raw: bytes, messages_max: int) -> DecodedTx:
         """A transaction, decoded once for all the times that consensus hands it in."""
-        return self._txs.get(raw)
+        return self._txs.get(raw, messages_max)
 
     def is_verified(self, raw: bytes) -> bool:
         """Whether a transaction's signature was verified already."""
         return self._txs.is_verified(raw)
 
     def forget_txs(self, txs: Sequence[bytes]) -> None:
-        """Frees what is remembered of transactions that have been committed."""
+        """Frees what is remembered of transactions that have been committed or rejected."""
         for raw in txs:
             self._txs.forget(raw)

@@ -6,7 +6,7 @@ from chain.auth.state import ACCOUNTS, PARAMS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.signatures import SECP256K1_KEY_BYTES
-from chain.runtime.tx import TX_BYTES_CEILING
+from chain.runtime.tx import MESSAGES_CEILING, TX_BYTES_CEILING
 
 # What a change of parameters needs at least: they must never keep out the one that corrects them.
 TX_BYTES_FLOOR = 1024
@@ -22,13 +22,16 @@ def validate_params(state: HasStore) -> None:
     if not TX_BYTES_FLOOR <= params.tx_bytes_max <= TX_BYTES_CEILING:
         expected = f"{TX_BYTES_FLOOR} to {TX_BYTES_CEILING}"
         raise GenesisError(f"auth.params.tx_bytes_max: {expected} is expected")
-    if not 0 < params.messages_per_tx_max <= 1000:
-        raise GenesisError("auth.params.messages_per_tx_max: 1 to 1000 is expected")
+    if not 0 < params.messages_per_tx_max <= MESSAGES_CEILING:
+        expected = f"1 to {MESSAGES_CEILING}"
+        raise GenesisError(f"auth.params.messages_per_tx_max: {expected} is expected")
     if params.memo_bytes_max > params.tx_bytes_max:
         raise GenesisError("auth.params.memo_bytes_max: more than tx_bytes_max")
     if params.gas_per_tx + params.gas_per_byte * TX_BYTES_FLOOR > params.gas_limit_max:
         detail = f"below what a transaction of {TX_BYTES_FLOOR} bytes takes"
         raise GenesisError(f"auth.params.gas_limit_max: {detail}")
+    if params.gas_per_block_max < params.gas_limit_max:
+        raise GenesisError("auth.params.gas_per_block_max: below gas_limit_max")
 
 
 def validate_genesis(state: HasStore) -> None:

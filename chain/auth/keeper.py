@@ -45,15 +45,11 @@ def get_params(state: HasStore) -> state_pb2.Params:
 
 
 def validate_basic(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> int:
-    """Rejects a transaction that breaks a limit or offers less than the minimum fee; returns its
-    gas. height: of the block that would hold it.
+    """Rejects a transaction that breaks a limit beyond those of `ante.decode`, or offers less than
+    the minimum fee; returns its gas. height: of the block that would hold it.
     """
     require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
-    require(tx.size_bytes <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
     require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
-    if len(tx.messages) > params.messages_per_tx_max:
-        detail = f"more than {params.messages_per_tx_max} messages"
-        raise ChainError(SdkError.INVALID_REQUEST, detail)
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
     gas = compute_gas(tx, params)
     if gas > tx.gas_limit:

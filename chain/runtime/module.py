@@ -36,6 +36,8 @@ class Handler:
     roles: frozenset[int]
     run: Callable[[Context, Any], Message]
     response_type_url: str
+    # A number of options.Lane.
+    lane: int = options_pb2.LANE_UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -
         roles=frozenset(get_option(method.input_type, options_pb2.role)),
         run=run,
         response_type_url=f"/{method.output_type.full_name}",
+        lane=get_option(method.input_type, options_pb2.lane),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from blockenergy.options.v1.options_pb2 import LANE_UNSPECIFIED
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1 import keys_pb2
 from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
@@ -26,10 +27,14 @@ from chain.runtime.units import AMOUNT_MAX
 PUB_KEY_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
 # Checked before any parameter is read; the parameter tx_bytes_max is at most this.
 TX_BYTES_CEILING = 1 << 20
+# The same for messages_per_tx_max.
+MESSAGES_CEILING = 1000
 # Field values of a ModeInfo with its Single, of an absent fee and of an absent key.
 _DIRECT = ((SIGN_MODE_DIRECT,),)
 _NO_FEE: tuple[Any, ...] = ((), 0, "", "")
 _NO_KEY = ("", b"")
+# Decoded, a transaction takes two to eight times as much.
+CACHED_BYTES = 8 * 1024 * 1024
 # The same accounts come back.
 _CACHED_KEYS = 1 << 16
 
@@ -65,9 +70,11 @@ class DecodedTx:
         "body_bytes",
         "fee",
         "gas_limit",
+        "lane",
         "memo_bytes",
         "messages",
         "pub_key",
+        "raw",
         "sequence",
         "signature",
         "signer",
@@ -78,7 +85,7 @@ class DecodedTx:
 
     def __init__(
         self,
-        size_bytes: int,
+        raw: bytes,
         messages: tuple[tuple[Handler, Message], ...],
         signer: bytes,
         pub_key: bytes,
@@ -91,7 +98,8 @@ class DecodedTx:
         auth_info_bytes: bytes,
         signature: bytes,
     ) -> None:
-        self.size_bytes = size_bytes
+        self.raw = raw
+        self.size_bytes = len(raw)
         self.messages = messages
         self.signer = signer
         # 33 bytes, or empty if the transaction relies on the key of an earlier one.
@@ -104,18 +112,27 @@ class DecodedTx:
         self.body_bytes = body_bytes
         self.auth_info_bytes = auth_info_bytes
         self.signature = signature
+        self.lane = _find_lane(messages)
         # What the signature was verified against, here or ahead of time.
         self.verified_for: SignerData | None = None
 
 
-def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> DecodedTx:
-    """Decodes a TxRaw; rejects everything but its canonical encoding.
+def decode(
+    raw: bytes,
+    handlers: Mapping[str, Handler],
+    messages_max: int = MESSAGES_CEILING,
+    *,
+    signed: bool = True,
+) -> DecodedTx:
+    """Decodes a TxRaw; rejects everything but its canonical encoding, and more than
+    `messages_max` messages before it decodes one.
 
     With `signed` False, as for simulation, signature and sign mode may be missing.
     """
     require(len(raw) <= TX_BYTES_CEILING, SdkError.TX_TOO_LARGE)
     body_bytes, auth_info_bytes, signatures = _read(tx_pb2.TxRaw, raw)
     items, memo, timeout_height, *extensions = _read(tx_pb2.TxBody, body_bytes)
+    require_few_messages(items, messages_max)
     signer_infos, fee = _read(tx_pb2.AuthInfo, auth_info_bytes)
     require(not any(extensions), SdkError.INVALID_REQUEST, "extension options")
     messages = tuple([_decode_message(item, handlers) for item in items])
@@ -128,7 +145,7 @@ def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> 
     require(is_direct, SdkError.INVALID_REQUEST, "only SIGN_MODE_DIRECT is supported")
     coins, gas_limit, payer, granter = fee or _NO_FEE
     return DecodedTx(
-        size_bytes=len(raw),
+        raw=raw,
         messages=messages,
         signer=signer,
         pub_key=_decode_pub_key(public_key, signer),
@@ -141,6 +158,12 @@ def decode(raw: bytes, handlers: Mapping[str, Handler], signed: bool = True) -> 
         auth_info_bytes=auth_info_bytes,
         signature=signatures[0] if signatures else b"",
     )
+
+
+def require_few_messages(messages: Sequence[object], messages_max: int) -> None:
+    """Rejects more messages than a transaction may have."""
+    if len(messages) > messages_max:
+        raise ChainError(SdkError.INVALID_REQUEST, f"more than {messages_max} messages")
 
 
 def sign_bytes(
@@ -227,13 +250,14 @@ class TxCache:
     A transaction passes CheckTx, PrepareProposal, ProcessProposal and FinalizeBlock. What is
     remembered is a function of its bytes alone, so forgetting changes nothing but the time taken.
     Max entries_max transactions and about bytes_max bytes of them are kept; the oldest go first.
+    Who finds that one is rejected forgets it, so that nobody fills the cache for nothing.
     """
 
     def __init__(
         self,
         handlers: Mapping[str, Handler],
         entries_max: int = 100_000,
-        bytes_max: int = 64 * 1024 * 1024,
+        bytes_max: int = CACHED_BYTES,
     ) -> None:
         self._handlers = handlers
         self._entries_max = entries_max
@@ -241,16 +265,18 @@ class TxCache:
         self._size_bytes = 0
         self._entries: dict[bytes, DecodedTx] = {}
 
-    def get(self, raw: bytes) -> DecodedTx:
+    def get(self, raw: bytes, messages_max: int = MESSAGES_CEILING) -> DecodedTx:
         """The decoded transaction; rejects as `decode` does."""
         found = self._entries.get(raw)
         if found is None:
-            found = decode(raw, self._handlers)
+            found = decode(raw, self._handlers, messages_max)
             full = len(self._entries) >= self._entries_max
             if full or self._size_bytes + len(raw) > self._bytes_max:
                 self._forget_oldest(len(raw))
             self._entries[raw] = found
             self._size_bytes += len(raw)
+        else:
+            require_few_messages(found.messages, messages_max)
         return found
 
     def is_verified(self, raw: bytes) -> bool:
@@ -259,7 +285,7 @@ class TxCache:
         return found is not None and found.verified_for is not None
 
     def forget(self, raw: bytes) -> None:
-        """Drops a transaction that has been committed."""
+        """Drops a transaction that has been committed or rejected."""
         if self._entries.pop(raw, None) is not None:
             self._size_bytes -= len(raw)
 
@@ -294,6 +320,15 @@ def _decode_message(
         return handler, strict.decode(handler.message_type, value)
     except codec.EncodingError as error:
         raise ChainError(SdkError.TX_PARSE, str(error)) from None
+
+
+def _find_lane(messages: tuple[tuple[Handler, Message], ...]) -> int:
+    """The lane that all messages share; else that of everything else."""
+    lane = messages[0][0].lane
+    for handler, _ in messages[1:]:
+        if handler.lane != lane:
+            return LANE_UNSPECIFIED
+    return lane
 
 
 def _one_signer(messages: tuple[tuple[Handler, Message], ...]) -> bytes:

@@ -13,7 +13,7 @@ from tests.support.source import ROOT, Import, SourceFile, exported_names, list_
 
 STANDARD_LIBRARY = {
     "__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools",
-    "hashlib", "itertools", "json", "operator", "re", "struct", "types", "typing",
+    "hashlib", "heapq", "itertools", "json", "operator", "re", "struct", "types", "typing",
 }  # fmt: skip
 DEFINITIONS = {"blockenergy", "cosmos"}
 VERIFIERS = {"coincurve", "nacl"}
@@ -39,11 +39,11 @@ ROOMS: dict[str, set[str]] = {
     "offers": {"grid", "positions"},
     "auction": {"clearing", "grid", "positions", "offers"},
 }
-# What else lies in chain/: the entry, genesis, and what happens around messages.
-ENTRIES = {"ante", "app", "genesis", "keyspace", "ruleset", "transactions"}
+# What else lies in chain/: the entry, genesis, and what happens around transactions.
+ENTRIES = {"ante", "app", "genesis", "keyspace", "mempool", "proposals", "ruleset", "transactions"}
 # What the parts around the rules may see of them, beside the packages' __all__.
 OUTSIDE = {
-    *("chain.app", "chain.genesis", "chain.keyspace", "chain.transactions"),
+    *("chain.app", "chain.genesis", "chain.keyspace", "chain.mempool", "chain.transactions"),
     "chain.runtime",
 }
 

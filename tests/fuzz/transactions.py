@@ -17,6 +17,7 @@ from abci_app.results import encode_exec_result, make_check_result
 from chain import app, auth
 from chain.auth.state import ACCOUNTS
 from chain.bank.state import BALANCES
+from chain.mempool import Mempool
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
 from chain.runtime.store import CacheStore
@@ -141,11 +142,11 @@ def judge_execution(street: Street, raw: bytes) -> str:
     """Admits and executes a transaction in the next block of the street."""
     world = street.world
     block = BlockInfo(world.block_info.chain_id, world.height + 1, world.time_s + 1)
-    mempool = CacheStore(world.store)
-    admitted = app.check_tx(mempool, block, raw)
+    mempool = Mempool(world.store, block)
+    admitted = app.check_tx(mempool, raw)
     make_check_result(admitted)
     if admitted.code:
-        again = app.check_tx(mempool, block, raw)
+        again = app.check_tx(mempool, raw)
         same = (again.code, again.log) == (admitted.code, admitted.log)
         require(same, "rejected, and then rejected for another reason")
     store = CacheStore(world.store)

@@ -17,6 +17,7 @@ VECTORS = vectors.load_all()
 BEYOND_VECTORS = {
     ("sdk", "PANIC"): "a fault of the chain; tests/unit/chain/test_transactions.py makes one",
     ("sdk", "INVALID_HEIGHT"): "heights of queries are the node's business",
+    ("sdk", "MEMPOOL_IS_FULL"): "the mempool of a node; tests/unit/chain/test_mempool_shares.py",
 }
 
 

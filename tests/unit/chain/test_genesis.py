@@ -36,6 +36,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"auth.params": {"fee_collector": "nonsense"}}, "auth"),
     ({"auth.params": {"fee_denom": ""}}, "auth.params.fee_denom"),
     ({"auth.params": {"tx_bytes_max": 1_023}}, "auth.params.tx_bytes_max"),
+    ({"auth.params": {"gas_per_block_max": 9_999_999}}, "auth.params.gas_per_block_max"),
     ({"auth.params": {"tx_bytes_max": (1 << 20) + 1}}, "auth.params.tx_bytes_max"),
     ({"auth.params": {"messages_per_tx_max": 0}}, "auth.params.messages_per_tx_max"),
     ({"auth.params": {"memo_bytes_max": 300_000}}, "auth.params.memo_bytes_max"),

@@ -16,11 +16,11 @@ from cosmos.tx.v1beta1 import service_pb2, tx_pb2
 from google.protobuf.message import Message
 
 from chain import app
+from chain.mempool import CAPACITY_BYTES, Mempool
 from chain.registry.state import METERS_BY_OWNER
 from chain.ruleset import Ruleset
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError
-from chain.runtime.store import CacheStore
 from chain.runtime.tx import DecodedTx, SignerData
 from chain.transactions import TxResult
 from tests.support import people
@@ -120,51 +120,52 @@ def _from_clara() -> Message:
     )
 
 
-class Mempool:
+class Node:
     """What CheckTx keeps between two blocks."""
 
-    def __init__(self, world: World) -> None:
-        self._store, self._block = CacheStore(world.store), world.block_info
+    def __init__(self, world: World, capacity_bytes: int = CAPACITY_BYTES) -> None:
+        self.mempool = Mempool(world.store, world.block_info, capacity_bytes)
         # What others have verified is not known here.
         self._ruleset = Ruleset(app.MODULES)
 
-    def check(self, raw: bytes) -> TxResult:
-        return app.check_tx(self._store, self._block, raw, self._ruleset)
+    def check(self, raw: bytes, *, is_new: bool = True) -> TxResult:
+        return app.check_tx(self.mempool, raw, is_new=is_new, ruleset=self._ruleset)
 
     def find_signer_data(self, raw: bytes) -> tuple[DecodedTx, SignerData] | None:
-        return app.find_signer_data(self._store, self._block, raw, self._ruleset)
+        store, block = self.mempool.store, self.mempool.block
+        return app.find_signer_data(store, block, raw, self.mempool, self._ruleset)
 
 
 class TestCheckTx:
     """What may wait for a block; nothing is executed."""
 
     @staticmethod
-    def start(changes: dict[str, Any] | None = None) -> tuple[World, Mempool]:
+    def start(changes: dict[str, Any] | None = None) -> tuple[World, Node]:
         world = World(changes or {})
         world.block()
-        return world, Mempool(world)
+        return world, Node(world)
 
     def test_it_counts_sequences_without_a_block(self) -> None:
-        world, mempool = self.start()
+        world, node = self.start()
         first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
-        codes = [mempool.check(raw).code for raw in (second, first, second, second)]
+        codes = [node.check(raw).code for raw in (second, first, second, second)]
         assert codes == [errors_pb2.WRONG_SEQUENCE, 0, 0, errors_pb2.WRONG_SEQUENCE]
         assert world.short()["auth.accounts[ben]"].get("sequence") is None
 
     def test_it_takes_fees_so_that_nobody_promises_them_twice(self) -> None:
-        world, mempool = self.start({"bank.balances[ben, ueur]": 150})
+        world, node = self.start({"bank.balances[ben, ueur]": 150})
         txs = [world.sign("ben", _send(1), fee=[("ueur", 100)]) for _ in range(2)]
-        assert [mempool.check(raw).code for raw in txs] == [0, errors_pb2.INSUFFICIENT_FUNDS]
+        assert [node.check(raw).code for raw in txs] == [0, errors_pb2.INSUFFICIENT_FUNDS]
 
     def test_it_does_not_execute(self) -> None:
-        world, mempool = self.start()
+        world, node = self.start()
         # Fred is nobody: the payment will fail, and its sequence will be used up.
         raw = world.send("ben", "fred", 1)
-        assert mempool.check(raw).code == 0
+        assert node.check(raw).code == 0
         assert world.block(raw).tx_results[0].code != 0
 
     def test_what_is_rejected_changes_nothing(self) -> None:
-        world, mempool = self.start({"bank.balances[ben, ueur]": 100})
+        world, node = self.start({"bank.balances[ben, ueur]": 100})
         good = world.sign("ben", _send(1), fee=[("ueur", 100)])
         wrong = [
             b"\xff",
@@ -174,32 +175,32 @@ class TestCheckTx:
             world.spoil("ben", _from_clara(), sequence=0),
         ]
         for raw in wrong:
-            assert mempool.check(raw).code != 0
-        assert mempool.check(good).code == 0
+            assert node.check(raw).code != 0
+        assert node.check(good).code == 0
 
     def test_it_says_what_execution_will_say(self) -> None:
         """Whatever is offered in whatever order, the block that holds it lets the same pass."""
-        world, mempool = self.start()
+        world, node = self.start()
         txs = [world.send("ben", "anna", 1) for _ in range(3)]
         txs += [world.send("anna", "ben", 1), b"noise", world.spoil("clara", _send(1))]
         offered = [txs[number] for number in (0, 2, 1, 1, 4, 3, 2, 5, 0)]
-        codes = [mempool.check(raw).code for raw in offered]
+        codes = [node.check(raw).code for raw in offered]
         assert codes == [result.code for result in world.block(*offered).tx_results]
         assert codes.count(0) == 4
 
     def test_it_knows_ahead_which_signature_it_will_ask_for(self) -> None:
-        world, mempool = self.start()
+        world, node = self.start()
         first, second = world.send("ben", "anna", 1), world.send("ben", "anna", 1)
-        assert mempool.find_signer_data(b"noise") is None
+        assert node.find_signer_data(b"noise") is None
         for raw in (first, second):
-            foreseen = mempool.find_signer_data(raw)
+            foreseen = node.find_signer_data(raw)
             assert foreseen is not None
             tx, signer_data = foreseen
             # A prefetched result is trusted: the signature is not verified again.
             tx.signature = bytes(64)
             tx.verified_for = signer_data
-            assert mempool.find_signer_data(raw) is None
-        assert [mempool.check(raw).code for raw in (first, second)] == [0, 0]
+            assert node.find_signer_data(raw) is None
+        assert [node.check(raw).code for raw in (first, second)] == [0, 0]
 
 
 class TestProposals:

@@ -34,7 +34,7 @@ GOOD = sign(BEN, [SEND], ENVELOPE)
 def rejected(raw: bytes, signed: bool = True) -> str:
     """The name of the rejection."""
     with pytest.raises(ChainError) as caught:
-        txs.decode(raw, app.RULES.handlers, signed)
+        txs.decode(raw, app.RULES.handlers, signed=signed)
     assert caught.value.error.codespace == "sdk"
     return caught.value.error.name
 
@@ -317,6 +317,14 @@ class TestCache:
                 cache.get(b"\xff")
         assert not cache._entries
 
+    def test_more_messages_than_allowed_are_rejected_whether_known_or_not(self) -> None:
+        cache = txs.TxCache(app.RULES.handlers)
+        raw = sign(BEN, [SEND, SEND, SEND], Envelope(CHAIN_ID, 4, sequence=1))
+        for _ in range(2):
+            with pytest.raises(ChainError, match="more than 2 messages"):
+                cache.get(raw, 2)
+            cache.get(raw, 3)
+
 
 @pytest.mark.parametrize("name", [value.name for value in errors_pb2.Error.DESCRIPTOR.values][1:])
 def test_the_numbers_are_those_that_cosmos_wallets_know(name: str) -> None:
@@ -324,7 +332,8 @@ def test_the_numbers_are_those_that_cosmos_wallets_know(name: str) -> None:
         "TX_PARSE": 2, "UNAUTHORIZED": 4, "INSUFFICIENT_FUNDS": 5, "UNKNOWN_REQUEST": 6,
         "INVALID_ADDRESS": 7, "INVALID_PUB_KEY": 8, "UNKNOWN_ADDRESS": 9, "INVALID_COINS": 10,
         "OUT_OF_GAS": 11, "MEMO_TOO_LARGE": 12, "INSUFFICIENT_FEE": 13, "NO_SIGNATURES": 15,
-        "INVALID_REQUEST": 18, "TX_TOO_LARGE": 21, "KEY_NOT_FOUND": 22, "INVALID_HEIGHT": 26,
-        "TIMEOUT_HEIGHT": 30, "WRONG_SEQUENCE": 32, "PANIC": 111222,
+        "INVALID_REQUEST": 18, "MEMPOOL_IS_FULL": 20, "TX_TOO_LARGE": 21,
+        "KEY_NOT_FOUND": 22, "INVALID_HEIGHT": 26, "TIMEOUT_HEIGHT": 30, "WRONG_SEQUENCE": 32,
+        "PANIC": 111222,
     }  # fmt: skip
     assert errors_pb2.Error.Value(name) == numbers[name]

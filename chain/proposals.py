@@ -1,0 +1,144 @@
+"""Which of the transactions that wait make a block.
+
+When not all fit, lanes and accounts share it. Promises that each lane gets a part of every block
+that others cannot take, that within a lane the account goes first that has had the least gas so
+far, and that an account's transactions keep their order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
+
+from blockenergy.options.v1 import options_pb2 as options
+
+from chain import ante, auth
+from chain.ruleset import Ruleset
+from chain.runtime import codec
+from chain.runtime.context import BlockInfo, Context
+from chain.runtime.errors import ChainError
+from chain.runtime.store import CacheStore, Reader
+from chain.runtime.tx import DecodedTx
+
+# The lanes in their order, with the parts of a block, in permille, that each may fill before the
+# others had their turn. Those behind always find a quarter of it.
+_LANES = (
+    (options.LANE_READINGS, 500),
+    (options.LANE_CANCELLATIONS, 250),
+    (options.LANE_UNSPECIFIED, 1000),
+)
+_PERMILLE = 1000
+# Gas that the account has had in this block, when its next transaction arrived, the account.
+_Turn = tuple[int, int, bytes]
+
+
+def fits_in_block(
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int, ruleset: Ruleset
+) -> bool:
+    """Whether transactions that have passed CheckTx fit in a block together."""
+    if sum(map(size_in_block, txs)) > max_tx_bytes:
+        return False
+    ctx = Context(CacheStore(reader), block)
+    params = auth.get_params(ctx)
+    gas = sum(auth.compute_gas(ante.decode(ctx, raw, ruleset), params) for raw in txs)
+    return gas <= params.gas_per_block_max
+
+
+def is_valid(reader: Reader, block: BlockInfo, txs: Iterable[bytes], ruleset: Ruleset) -> bool:
+    """Whether each transaction passes behind those before it, within the gas of a block."""
+    ctx = Context(CacheStore(reader), block)
+    gas_left = auth.get_params(ctx).gas_per_block_max
+    try:
+        for raw in txs:
+            tx = ante.decode(ctx, raw, ruleset)
+            gas_left -= ante.check(Context(ctx.store, block, tx.signer), tx)
+            if gas_left < 0:
+                return False
+    except ChainError:
+        return False
+    return True
+
+
+def select(
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int, ruleset: Ruleset
+) -> list[bytes]:
+    """The transactions to propose, of those that wait in the order in which they arrived."""
+    selection = _Selection(Context(CacheStore(reader), block), max_tx_bytes)
+    selection.add_waiting(txs, ruleset)
+    for lane, permille in _LANES:
+        selection.fill(lane, permille)
+    for lane, _ in _LANES:
+        selection.fill(lane, _PERMILLE)
+    return selection.chosen
+
+
+def size_in_block(raw: bytes) -> int:
+    """Bytes that a transaction takes in a block: itself, a tag and its length."""
+    return len(raw) + 1 + len(codec.write_varint(len(raw)))
+
+
+class _Selection:
+    """A block that is being filled."""
+
+    def __init__(self, ctx: Context, max_tx_bytes: int) -> None:
+        self.chosen: list[bytes] = []
+        self._ctx = ctx
+        self._params = auth.get_params(ctx)
+        self._whole = self._params.gas_per_block_max, max_tx_bytes
+        self._gas_left, self._bytes_left = self._whole
+        # Of each account, what waits in the order of its arrival.
+        self._queues: dict[bytes, deque[tuple[int, DecodedTx]]] = {}
+        self._turns: dict[int, list[_Turn]] = {lane: [] for lane, _ in _LANES}
+
+    def add_waiting(self, txs: Sequence[bytes], ruleset: Ruleset) -> None:
+        """Takes what waits, apart from what cannot even be decoded."""
+        for number, raw in enumerate(txs):
+            try:
+                tx = ante.decode(self._ctx, raw, ruleset)
+            except ChainError:
+                continue
+            self._queues.setdefault(tx.signer, deque()).append((number, tx))
+        for signer in self._queues:
+            self._take_turn(signer, 0)
+
+    def fill(self, lane: int, permille: int) -> None:
+        """Chooses transactions of a lane, up to this part of a block.
+
+        Of an account whose next transaction does not fit, nothing more is chosen here.
+        """
+        gas_left, bytes_left = (
+            min(whole * permille // _PERMILLE, left)
+            for whole, left in zip(self._whole, (self._gas_left, self._bytes_left), strict=True)
+        )
+        turns, waiting = self._turns[lane], []
+        while turns:
+            turn = heappop(turns)
+            gas_before, _, signer = turn
+            tx = self._queues[signer][0][1]
+            gas, size = auth.compute_gas(tx, self._params), size_in_block(tx.raw)
+            if gas > gas_left or size > bytes_left:
+                waiting.append(turn)
+                continue
+            self._queues[signer].popleft()
+            if self._passes(tx):
+                self.chosen.append(tx.raw)
+                gas_left, bytes_left = gas_left - gas, bytes_left - size
+                self._gas_left, self._bytes_left = self._gas_left - gas, self._bytes_left - size
+                gas_before += gas
+            self._take_turn(signer, gas_before)
+        self._turns[lane] = waiting
+        heapify(waiting)
+
+    def _passes(self, tx: DecodedTx) -> bool:
+        try:
+            ante.check(Context(self._ctx.store, self._ctx.block, tx.signer), tx)
+        except ChainError:
+            return False
+        return True
+
+    def _take_turn(self, signer: bytes, gas_before: int) -> None:
+        """Lets an account wait in the lane of its next transaction, if it has one."""
+        if queue := self._queues[signer]:
+            number, tx = queue[0]
+            heappush(self._turns[tx.lane], (gas_before, number, signer))

@@ -1,0 +1,178 @@
+"""The mempool and the blocks are shared: nobody fills them, readings and cancellations go first."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from blockenergy.auth.v1 import errors_pb2
+from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
+from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
+from google.protobuf.message import Message
+
+from chain import app
+from chain.mempool import Mempool
+from chain.runtime.tx import DecodedTx
+from tests.support import people
+from tests.support.world import World
+
+FULL = errors_pb2.MEMPOOL_IS_FULL
+MANY = 10**7
+GAS_LIMIT = 40_000
+
+
+def send(name: str) -> MsgSend:
+    """A payment of one to somebody else."""
+    target = "clara" if name == "ben" else "ben"
+    return MsgSend(
+        from_address=people.address_text(name),
+        to_address=people.address_text(target),
+        amount=[Coin(denom="ueur", amount="1")],
+    )
+
+
+def reading() -> Message:
+    """A message with a reading of nobody's meter: it is executed, and the reading rejected."""
+    bridge = people.address_text("bridge")
+    return metering_tx_pb2.MsgSubmitReadings(
+        bridge=bridge, readings=[metering_tx_pb2.MsgSubmitReadings().readings.add()]
+    )
+
+
+def void() -> Message:
+    """A hold that is given back, or would be if there were one."""
+    return bank_tx_pb2.MsgVoidHold(
+        beneficiary=people.address_text("clara"), owner=people.address_text("ben"), hold_id=1
+    )
+
+
+def name_senders(txs: list[bytes]) -> list[bytes]:
+    return [decode(raw).signer for raw in txs]
+
+
+def decode(raw: bytes) -> DecodedTx:
+    return app.RULES.decode_tx(raw, 16)
+
+
+def sign(world: World, name: str, *messages: Message) -> bytes:
+    return world.sign(name, *messages, gas_limit=GAS_LIMIT)
+
+
+class TestMempool:
+    @staticmethod
+    def fill(mempool: Mempool, world: World, name: str) -> int:
+        """Sends until the mempool rejects; returns how many it took."""
+        for count in range(1000):
+            code = app.check_tx(mempool, world.sign(name, send(name))).code
+            if code:
+                assert code == FULL
+                return count
+        raise AssertionError("the mempool took everything")
+
+    def test_who_sends_without_end_leaves_room_for_everybody_else(self) -> None:
+        world = World()
+        world.block()
+        size = len(world.sign("ben", send("ben")))
+        world = World()
+        world.block()
+        mempool = Mempool(world.store, world.block_info, 90 * (size + 8))
+        counts = [self.fill(mempool, world, name) for name in ("ben", "clara", "anna")]
+        # A ninth, then a ninth of what that leaves, and so on.
+        assert counts[0] == 10
+        assert all(counts)
+
+    def test_what_waits_already_is_never_rejected_for_lack_of_room(self) -> None:
+        world = World()
+        world.block()
+        txs = [world.sign("ben", send("ben")) for _ in range(3)]
+        mempool = Mempool(world.store, world.block_info, 8 * len(txs[0]) + 20)
+        assert [app.check_tx(mempool, raw).code for raw in txs] == [0, FULL, FULL]
+        again = Mempool(world.store, world.block_info, 1)
+        assert [app.check_tx(again, raw, is_new=False).code for raw in txs] == [0, 0, 0]
+
+    def test_readings_enter_when_nothing_else_does(self) -> None:
+        world = World()
+        world.block()
+        raw = world.sign("bridge", reading())
+        mempool = Mempool(world.store, world.block_info, len(raw))
+        assert app.check_tx(mempool, world.sign("ben", send("ben"))).code == FULL
+        assert app.check_tx(mempool, raw).code == 0
+
+    def test_what_is_rejected_is_not_remembered_and_needs_no_signature(self) -> None:
+        world = World()
+        world.block()
+        mempool = Mempool(world.store, world.block_info, 1)
+        raw = world.sign("ben", send("ben"))
+        found = app.find_signer_data(mempool.store, mempool.block, raw, mempool)
+        assert found is None
+        assert app.check_tx(mempool, raw).code == FULL
+        assert raw not in app.RULES._txs._entries
+        wrong = world.spoil("ben", send("ben"), chain_id="street-2")
+        assert app.check_tx(Mempool(world.store, world.block_info), wrong).code
+        assert wrong not in app.RULES._txs._entries
+
+
+class TestBlocks:
+    @staticmethod
+    def propose(world: World, txs: list[bytes], max_tx_bytes: int = MANY) -> list[bytes]:
+        """The proposal, which others accept."""
+        chosen = app.prepare_proposal(world.store, world.block_info, txs, max_tx_bytes)
+        assert app.process_proposal(world.store, world.block_info, chosen)
+        return chosen
+
+    @staticmethod
+    def start(transfers: int) -> World:
+        """A world whose blocks have gas for so many transfers."""
+        world = World()
+        gas = transfers * (10_000 + 10 * (len(sign(world, "ben", send("ben"))) + 8))
+        limits = {"auth.params": {"gas_per_block_max": gas, "gas_limit_max": GAS_LIMIT}}
+        world = World(limits)
+        world.block()
+        return world
+
+    def test_a_block_is_shared_by_accounts_and_not_by_who_was_first(self) -> None:
+        world = self.start(transfers=6)
+        flood = [sign(world, "ben", send("ben")) for _ in range(20)]
+        late = [sign(world, "clara", send("clara")) for _ in range(2)]
+        chosen = self.propose(world, flood + late)
+        senders = Counter(name_senders(chosen))
+        assert sorted(senders.values()) == [2, 4]
+        assert [raw for raw in chosen if raw in flood] == flood[:4]
+
+    def test_readings_and_cancellations_go_first_and_leave_a_quarter(self) -> None:
+        world = self.start(transfers=8)
+        others = [sign(world, "ben", send("ben")) for _ in range(20)]
+        readings = [sign(world, "bridge", reading()) for _ in range(20)]
+        voids = [sign(world, "clara", void()) for _ in range(20)]
+        chosen = self.propose(world, others + readings + voids)
+        lanes = Counter(decode(raw).lane for raw in chosen)
+        assert chosen[0] == readings[0]
+        assert lanes[1] >= 3
+        assert lanes[2] >= 1
+        assert lanes[0] >= 2
+
+    def test_what_others_leave_is_used(self) -> None:
+        world = self.start(transfers=8)
+        readings = [sign(world, "bridge", reading()) for _ in range(9)]
+        assert len(self.propose(world, readings)) >= 7
+
+    def test_more_work_than_a_block_may_have_is_not_accepted(self) -> None:
+        world = self.start(transfers=4)
+        txs = [sign(world, "ben", send("ben")) for _ in range(6)]
+        assert app.process_proposal(world.store, world.block_info, txs[:4])
+        assert not app.process_proposal(world.store, world.block_info, txs)
+        assert app.fits_in_block(world.store, world.block_info, txs[:4], MANY)
+        assert not app.fits_in_block(world.store, world.block_info, txs, MANY)
+
+    @pytest.mark.parametrize("kept", [1, 2])
+    def test_an_account_whose_next_transaction_does_not_fit_does_not_hold_up_others(
+        self, kept: int
+    ) -> None:
+        world = self.start(transfers=5)
+        large = sign(world, "ben", *[send("ben")] * 16)
+        after = sign(world, "ben", send("ben"))
+        small = [sign(world, "clara", send("clara")) for _ in range(kept)]
+        size = sum(len(raw) + 3 for raw in small)
+        assert self.propose(world, [large, after, *small], size) == small
