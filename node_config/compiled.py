@@ -28,7 +28,8 @@ from node_config.cometbft.toolchain import exclusive, get_cache_folder, say
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abci_app", "chain")
 FILES = (
-    *("chain/runtime/*.py", "chain/ante.py", "chain/transactions.py"),
+    *("chain/runtime/*.py", "chain/ante.py", "chain/mempool.py"),
+    *("chain/proposals.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     "chain/market/open_slot.py",
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
