@@ -1,0 +1,147 @@
+"""What honest transfers notice of floods, and how much validators grow under them.
+
+    python -m bench.flood --floods valid wrong simulate --seconds 30 --json FILE
+
+Four validators with the settings of the `localnet` preset. The time to finality of transfers at a
+steady rate is measured without a flood and under each, on a network of its own each time. A flood
+comes over as many connections as there are validators, as fast as they answer:
+
+- valid: signed transfers of 16 messages from 100 funded accounts;
+- wrong: transactions of an unregistered account, wrongly signed ones, and 240 kB of messages;
+- simulate: simulations of 16 messages;
+- query: the longest lists that a query gives.
+
+Memory is that of each process, at its peak under the flood, beside its size before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.flood_load import FLOODS, Target, run_flood
+from bench.load_steady import measure_latency
+from bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
+from bench.report import finish, make_parser
+from bench.workload import make_genesis_accounts, make_keys, make_transfers
+
+VALIDATORS = 4
+HONEST, FLOODING = 20, 100
+SAMPLE_S = 0.2
+QUIET = "none"
+MIB = 1 << 20
+
+
+def main() -> int:
+    """Runs the command line."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--floods", nargs="+", choices=FLOODS, default=list(FLOODS))
+    parser.add_argument("--rate", type=float, default=10.0, help="honest transfers a second")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each flood")
+    options = parser.parse_args()
+    return finish(lambda: measure(options), options.json)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Without a flood, then under each."""
+    rows = []
+    for flood in [QUIET, *options.floods]:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            rows.append(_measure_one(Path(folder), flood, options))
+        rows[-1]["p95_ratio"] = round(rows[-1]["finality_p95_s"] / rows[0]["finality_p95_s"], 2)
+        print(f"  {json.dumps(rows[-1])}", file=sys.stderr, flush=True)
+    return {"floods": rows}
+
+
+def _measure_one(home: Path, flood: str, options: argparse.Namespace) -> dict[str, Any]:
+    keys = make_keys(HONEST + FLOODING)
+    preset = load_settings({})
+    with run_validators(home, preset, make_genesis_accounts(keys), VALIDATORS) as nodes:
+        genesis = read_genesis(nodes[0])
+        accounts = genesis["auth"]["accounts"]
+        numbers = {entry["key"]: int(entry["value"]["account_number"]) for entry in accounts}
+        count = int(options.rate * options.seconds)
+        streams = make_transfers(keys[:HONEST], numbers, preset.denom.name, CHAIN_ID, count)
+        txs = [tx for group in zip(*streams, strict=True) for tx in group]
+        urls = [node.files.rpc_url for node in nodes]
+        target = Target(tuple(urls), CHAIN_ID, preset.denom.name, numbers)
+        before = _read_mib(nodes)
+        with _flooding(flood, target, FLOODING, HONEST), _sampling(nodes) as peaks:
+            latency = measure_latency(urls, txs, options.rate)
+    return {
+        "flood": flood,
+        "finality_p50_s": round(latency.quantile(50), 3),
+        "finality_p95_s": round(latency.quantile(95), 3),
+        "finality_max_s": round(max(latency.seconds), 3),
+        "growth_mib": {
+            name: round(max(peaks[at][name] - before[at][name] for at in range(len(nodes))))
+            for name in before[0]
+        },
+    }
+
+
+@contextmanager
+def _flooding(flood: str, target: Target, senders: int, after: int) -> Iterator[None]:
+    """Has a process send while the block runs; returns when the flood has begun."""
+    if flood == QUIET:
+        yield
+        return
+    spawn = multiprocessing.get_context("spawn")
+    ready, stopping = spawn.Event(), spawn.Event()
+    process = spawn.Process(
+        target=run_flood, args=(flood, target, senders, after, ready, stopping), daemon=True
+    )
+    process.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        stopping.set()
+        process.join()
+
+
+@contextmanager
+def _sampling(nodes: Sequence[Node]) -> Iterator[list[dict[str, float]]]:
+    """The greatest size of each process while the block runs, in MiB."""
+    peaks = _read_mib(nodes)
+    stopping = threading.Event()
+
+    def sample() -> None:
+        while not stopping.wait(SAMPLE_S):
+            for peak, sizes in zip(peaks, _read_mib(nodes), strict=True):
+                peak |= {name: max(peak[name], size) for name, size in sizes.items()}
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield peaks
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _read_mib(nodes: Sequence[Node]) -> list[dict[str, float]]:
+    """Resident memory of each node's processes."""
+    return [
+        {name: _read_rss_mib(process.pid) for name, process in node.processes.items()}
+        for node in nodes
+    ]
+
+
+def _read_rss_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / MIB
+    return 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
