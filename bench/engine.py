@@ -90,11 +90,11 @@ def read_peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def read_own_mib() -> float:
-    """The memory that is this process's own now: what the kernel cannot drop under pressure, as it
+def read_own_mib(process: int | str = "self") -> float:
+    """The memory that is a process's own now: what the kernel cannot drop under pressure, as it
     can the pages of the database's files.
     """
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     line = next(line for line in lines if line.startswith("RssAnon:"))
     return int(line.split()[1]) / 1024
 

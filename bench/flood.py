@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.engine import read_own_mib
 from bench.flood_load import FLOODS, Target, run_flood
 from bench.load_steady import measure_latency
 from bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
@@ -37,7 +38,6 @@ VALIDATORS = 4
 HONEST, FLOODING = 20, 100
 SAMPLE_S = 0.2
 QUIET = "none"
-MIB = 1 << 20
 
 
 def main() -> int:
@@ -129,18 +129,11 @@ def _sampling(nodes: Sequence[Node]) -> Iterator[list[dict[str, float]]]:
 
 
 def _read_mib(nodes: Sequence[Node]) -> list[dict[str, float]]:
-    """Resident memory of each node's processes."""
+    """Memory of each node's processes."""
     return [
-        {name: _read_rss_mib(process.pid) for name, process in node.processes.items()}
+        {name: read_own_mib(process.pid) for name, process in node.processes.items()}
         for node in nodes
     ]
-
-
-def _read_rss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / MIB
-    return 0.0
 
 
 if __name__ == "__main__":

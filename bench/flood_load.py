@@ -10,8 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from blockenergy.registry.v1.query_pb2 import QueryParticipantsRequest
@@ -32,6 +31,16 @@ GAS_LIMIT = 2_000_000
 LARGE_MESSAGES = 2_500
 PAGE = 1_000
 WRONG_SEQUENCE = 32
+
+
+class Event(Protocol):
+    """An event of threads or of processes."""
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+
+    def set(self) -> object:
+        """Makes it happen."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ BATCH, TIMEOUT_S = 10, 30.0
 GAS_LIMIT = 1_000_000
 # The chain takes 262,144 bytes, and CometBFT no more than that.
 LARGE_BYTES = 300_000
+# About the largest that CometBFT hands on.
+MANY_MESSAGES, MANY_MESSAGES_SHARE = 1_500, 0.02
 SEQUENCES_AHEAD_MAX = 1_000
 
 
@@ -72,6 +74,8 @@ class Flood:
         """A transaction that nobody may execute."""
         chance = self._chance
         kind = chance.randrange(6)
+        if chance.random() < MANY_MESSAGES_SHARE:
+            return self._sign(self._unregistered, self._chain_id, 0, MANY_MESSAGES)
         if kind == 0:
             return chance.randbytes(chance.randint(1, 1_000))
         if kind == 1:
@@ -89,7 +93,7 @@ class Flood:
             return bytes(changed)
         return good_but_late + bytes(LARGE_BYTES if chance.random() < 0.01 else 1_000)
 
-    def _sign(self, key: AccountKey, chain_id: str, sequence: int) -> bytes:
+    def _sign(self, key: AccountKey, chain_id: str, sequence: int, count: int = 1) -> bytes:
         coin = Coin(denom=DENOM, amount=str(self._chance.randint(1, 1_000_000)))
         message = MsgSend(from_address=key.address, to_address=key.address, amount=[coin])
-        return tx.sign([message], key, chain_id, self._number, sequence, [], GAS_LIMIT)
+        return tx.sign([message] * count, key, chain_id, self._number, sequence, [], GAS_LIMIT)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 
+from node_config.accounts import GenesisAccount
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
@@ -96,8 +97,11 @@ def trial(
     faults: Faults | None = None,
     prepare: Callable[[Path], object] = lambda home: None,
     reading_deadline_s: int = READING_DEADLINE_S,
+    others: Sequence[GenesisAccount] = (),
 ) -> Iterator[Trial]:
-    """A running network; `prepare` may change its files before it starts."""
+    """A running network; `prepare` may change its files before it starts, and `others` have
+    accounts on it.
+    """
     try:
         cometbft_binary()
     except ToolchainError as error:
@@ -110,7 +114,7 @@ def trial(
         preset=make_preset(reading_deadline_s),
         # One node more than there are validators may be added by `prepare`.
         base_port=find_free_ports(validators + 1).base,
-        accounts=[*load.accounts, household.account],
+        accounts=[*load.accounts, household.account, *others],
         meters=[household.meter],
     )
     prepare(home)
