@@ -113,11 +113,11 @@ class Repeated:
 
 def _make_wrong(target: Target, keys: Sequence[AccountKey]) -> Repeated:
     chance = random.Random(1)
-    stranger = AccountKey(bytes(31) + b"\x07")
+    unknown_key = AccountKey(bytes(31) + b"\x07")
     good = [_sign(target, key, 0, 1) for key in keys]
     spoiled = [raw[:-1] + bytes([raw[-1] ^ 1]) for raw in good]
-    unknown = [_sign(target, stranger, sequence, MESSAGES, 1) for sequence in range(20)]
-    large = _sign(target, stranger, 0, LARGE_MESSAGES, 1)
+    unknown = [_sign(target, unknown_key, sequence, MESSAGES, 1) for sequence in range(20)]
+    large = _sign(target, unknown_key, 0, LARGE_MESSAGES, 1)
     noise = [chance.randbytes(300) for _ in range(5)]
     return Repeated([_broadcast(raw) for raw in [*spoiled, *unknown, *noise, large]])
 
