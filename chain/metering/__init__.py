@@ -2,16 +2,17 @@
 
 Promises that a recorded reading never changes, that other content for the same meter and slot is
 recorded as a conflict, and that over time the energy settled for a meter is what its registers
-show: the next reading corrects an estimate.
+show, through roll-overs and exchanges of the meter: the next reading corrects an estimate.
 """
 
 from blockenergy.metering.v1 import query_pb2, tx_pb2
 
 from chain.metering import msgs, queries
 from chain.metering.genesis import validate_genesis, validate_params
-from chain.metering.invariants import baselines, conflicts, known_meters
+from chain.metering.invariants import conflicts, known_meters, offsets
 from chain.metering.keeper import (
     SlotEnergy,
+    close_if_removed,
     end_slot,
     get_deadline_s,
     get_last_settled,
@@ -34,7 +35,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(known_meters, conflicts, baselines),
+    invariants=(known_meters, conflicts, offsets),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,
@@ -44,6 +45,7 @@ __all__ = [
     "MODULE",
     "SILENT_HOURS_MAX",
     "SlotEnergy",
+    "close_if_removed",
     "end_slot",
     "get_deadline_s",
     "get_last_settled",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.metering.state import CONFLICTS, PARAMS
+from chain import registry
+from chain.metering.state import CONFLICTS, OFFSETS, PARAMS
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.units import AMOUNT_MAX
 
@@ -16,10 +17,15 @@ def validate_params(state: HasStore) -> None:
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless conflicts can be counted on."""
+    """Raises GenesisError unless conflicts can be counted on, and registers be continued."""
     for (slot, meter_id), conflict in CONFLICTS.items(state):
         if conflict.count > AMOUNT_MAX:
             raise GenesisError(f"metering.conflicts {slot}, {meter_id}: too many to count on")
+    for meter_id, offset in OFFSETS.items(state):
+        meter = registry.get_meter(state, meter_id)
+        size_wh = registry.get_register_size_wh(meter) if meter else 0
+        if max(offset.import_wh, offset.export_wh) >= size_wh:
+            raise GenesisError(f"metering.offsets {meter_id}: more than a register of it can show")
 
 
 def _validate(params: state_pb2.Params) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from chain import registry
-from chain.metering.state import BASELINES, CONFLICTS, READINGS
+from chain.metering.state import BASELINES, CONFLICTS, OFFSETS, READINGS
 from chain.runtime.collections import HasStore
 
 
 def known_meters(state: HasStore) -> list[str]:
-    """Every reading and baseline belongs to a meter that was registered."""
+    """Every reading, baseline and offset belongs to a meter that was registered."""
     meters = {meter_id for (_, meter_id), _ in READINGS.items(state)}
     meters |= {meter_id for meter_id, _ in BASELINES.items(state)}
+    meters |= {meter_id for meter_id, _ in OFFSETS.items(state)}
     return [
         f"no meter {meter_id}"
         for meter_id in sorted(meters)
@@ -27,11 +28,11 @@ def conflicts(state: HasStore) -> list[str]:
     ]
 
 
-def baselines(state: HasStore) -> list[str]:
-    """Meters are never settled below their last settled reading."""
+def offsets(state: HasStore) -> list[str]:
+    """What continues the registers of a meter is less than their size."""
     return [
-        f"{meter_id} is settled below its reading"
-        for meter_id, baseline in BASELINES.items(state)
-        if baseline.settled_import_wh < baseline.import_wh
-        or baseline.settled_export_wh < baseline.export_wh
+        f"the offset of {meter_id} is out of range"
+        for meter_id, offset in OFFSETS.items(state)
+        if (meter := registry.get_meter(state, meter_id)) is not None
+        and max(offset.import_wh, offset.export_wh) >= registry.get_register_size_wh(meter)
     ]

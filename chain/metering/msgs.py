@@ -1,9 +1,10 @@
-"""Messages of bridges."""
+"""Messages of bridges, and of the registrar about the devices behind a meter id."""
 
 from __future__ import annotations
 
 from blockenergy.metering.v1 import errors_pb2, events_pb2, state_pb2, tx_pb2
 
+from chain import registry
 from chain.metering import keeper
 from chain.metering.state import PARAMS
 from chain.runtime.context import Context
@@ -29,6 +30,28 @@ def submit_readings(
         results.append(result)
         _announce(ctx, reading, result)
     return tx_pb2.MsgSubmitReadingsResponse(results=results)
+
+
+def exchange_meter(ctx: Context, msg: tx_pb2.MsgExchangeMeter) -> tx_pb2.MsgExchangeMeterResponse:
+    """Gives the id of a meter to the device that has taken its place."""
+    registry.require_registrar(ctx, msg.registrar)
+    registry.require_exchangeable(ctx, msg.meter_id, msg.pub_key)
+    final = state_pb2.Registers(import_wh=msg.final_import_wh, export_wh=msg.final_export_wh)
+    initial = state_pb2.Registers(import_wh=msg.initial_import_wh, export_wh=msg.initial_export_wh)
+    error = keeper.find_exchange_error(ctx, msg.meter_id, final)
+    require(not error, MeteringError.REGISTERS_OUT_OF_RANGE, error)
+    registry.exchange_meter(ctx, msg.meter_id, msg.pub_key)
+    keeper.exchange(ctx, msg.meter_id, final, initial)
+    ctx.emit(
+        events_pb2.EventMeterExchanged(
+            meter_id=msg.meter_id,
+            final_import_wh=msg.final_import_wh,
+            final_export_wh=msg.final_export_wh,
+            initial_import_wh=msg.initial_import_wh,
+            initial_export_wh=msg.initial_export_wh,
+        )
+    )
+    return tx_pb2.MsgExchangeMeterResponse()
 
 
 def _announce(ctx: Context, reading: state_pb2.Reading, result: state_pb2.ReadingResult) -> None:

@@ -40,17 +40,27 @@ def compute_energy_max_wh(
     return ceil_div(watt_seconds, _SECONDS_PER_HOUR * PERMILLE)
 
 
+def compute_step(before_wh: int, after_wh: int, size_wh: int) -> int:
+    """How far a register of this size has moved, on the shorter way around: forwards through its
+    roll-over, or backwards. At least -size_wh / 2, less than size_wh / 2.
+    """
+    half_wh = size_wh // 2
+    return (after_wh - before_wh + half_wh) % size_wh - half_wh
+
+
 def is_step_in_range(
-    before: state_pb2.Registers, after: state_pb2.Registers, energy_max_wh: int
+    before: state_pb2.Registers, after: state_pb2.Registers, size_wh: int, energy_max_wh: int
 ) -> bool:
     """Whether registers can have moved from one state to the other."""
-    import_wh = after.import_wh - before.import_wh
-    export_wh = after.export_wh - before.export_wh
+    import_wh = compute_step(before.import_wh, after.import_wh, size_wh)
+    export_wh = compute_step(before.export_wh, after.export_wh, size_wh)
     return import_wh >= 0 and export_wh >= 0 and import_wh + export_wh <= energy_max_wh
 
 
-def compute_energy(register_wh: int, settled_wh: int) -> int:
-    """Energy to settle: the register beyond its settled content; zero while the register has not
-    caught up with an estimate that was too high.
+def compute_energy(step_wh: int, ahead_wh: int) -> tuple[int, int]:
+    """The energy to settle, and what is settled ahead of the register afterwards.
+
+    Zero while the register has not caught up with an estimate that was too high.
     """
-    return max(0, register_wh - settled_wh)
+    beyond_wh = step_wh - ahead_wh
+    return max(0, beyond_wh), max(0, -beyond_wh)

@@ -17,5 +17,7 @@ READINGS = Map(SCHEMA, 1, "readings", Pair(U64, TEXT), Record(state_pb2.Register
 CONFLICTS = Map(SCHEMA, 2, "conflicts", Pair(U64, TEXT), Record(state_pb2.Conflict, 1 << 64))
 # By meter id; only where it is not the reading in the last settled slot.
 BASELINES = Map(SCHEMA, 3, "baselines", TEXT, Record(state_pb2.Baseline))
+# By meter id; only of meters that were exchanged.
+OFFSETS = Map(SCHEMA, 6, "offsets", TEXT, Record(state_pb2.Offset))
 # 0 before the first.
 LAST_SETTLED = Sequence(SCHEMA, 4, "last_settled")

@@ -1,8 +1,8 @@
 """The whitelist: participants, their roles and their meters, and the feeders of the grid.
 
 Promises that only the registrar changes it, that an address outside it can neither send a
-transaction nor receive a transfer, that a meter id always means the same meter, that feeders form
-a tree, and that all meters of an account are at one grid node of it.
+transaction nor receive a transfer, that a meter id means one meter at a time, that feeders form a
+tree, and that all meters of an account are at one grid node of it.
 """
 
 from blockenergy.registry.v1 import query_pb2, tx_pb2
@@ -13,6 +13,7 @@ from chain.registry.invariants import accounts, grid, grid_nodes, owners
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
+    exchange_meter,
     get_capacity_max_w,
     get_feeder,
     get_feeder_of,
@@ -20,9 +21,11 @@ from chain.registry.keeper import (
     get_meter,
     get_meters_after,
     get_path,
+    get_register_size_wh,
     has_renewable_meter,
     is_participant,
     require_active,
+    require_exchangeable,
     require_permission,
     require_registrar,
     require_role,
@@ -48,6 +51,7 @@ __all__ = [
     "MODULE",
     "RegistryError",
     "close_if_removed",
+    "exchange_meter",
     "get_capacity_max_w",
     "get_feeder",
     "get_feeder_of",
@@ -55,9 +59,11 @@ __all__ = [
     "get_meter",
     "get_meters_after",
     "get_path",
+    "get_register_size_wh",
     "has_renewable_meter",
     "is_participant",
     "require_active",
+    "require_exchangeable",
     "require_permission",
     "require_registrar",
     "require_role",

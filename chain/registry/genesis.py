@@ -73,6 +73,8 @@ def _validate_meter(
         raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")
     if max(meter.initial_import_wh, meter.initial_export_wh) >= rules.REGISTER_MAX_WH:
         raise GenesisError(f"registry.meters {meter_id}: the initial registers are out of range")
+    if not rules.is_register_size(meter.register_max_wh, meter.capacity_w):
+        raise GenesisError(f"registry.meters {meter_id}: the size of the registers is out of range")
     if not rules.is_energy_source(meter.energy_source):
         raise GenesisError(f"registry.meters {meter_id}: the energy source is not known")
     if not FEEDERS.has(state, meter.feeder):

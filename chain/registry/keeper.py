@@ -12,6 +12,7 @@ from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTI
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
+from chain.runtime.signatures import ED25519_KEY_BYTES
 
 RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
 
@@ -44,8 +45,31 @@ def is_participant(state: HasStore, address: bytes) -> bool:
 
 
 def get_meter(state: HasStore, meter_id: str) -> state_pb2.Meter | None:
-    """A meter, or None."""
-    return METERS.get(state, meter_id)
+    """A meter, or None; read-only."""
+    return METERS.get_shared(state, meter_id)
+
+
+def get_register_size_wh(meter: state_pb2.Meter) -> int:
+    """Registers of a meter are counted modulo this."""
+    return (meter.register_max_wh or rules.REGISTER_DEFAULT_WH) + 1
+
+
+def require_exchangeable(state: HasStore, meter_id: str, pub_key: bytes) -> None:
+    """Rejects a meter that is unknown or removed, and a key that another device cannot have."""
+    meter = METERS.get_shared(state, meter_id)
+    if meter is None:
+        raise ChainError(RegistryError.METER_UNKNOWN)
+    require(meter.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
+    require(len(pub_key) == ED25519_KEY_BYTES, RegistryError.METER_INVALID, "the key has 32 bytes")
+
+
+def exchange_meter(ctx: Context, meter_id: str, pub_key: bytes) -> None:
+    """Gives the id of a meter to another device, whose key signs from now on."""
+    meter = METERS.get(ctx, meter_id)
+    assert meter is not None, "a meter is exchanged that was never registered"
+    meter.pub_key = pub_key
+    meter.generation += 1
+    METERS.set(ctx, meter_id, meter)
 
 
 def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:

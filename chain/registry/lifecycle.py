@@ -18,21 +18,13 @@ class Event(Enum):
     REMOVE = "removed"
 
 
-METER = Lifecycle(
-    "meter",
-    state_pb2.STATUS_ACTIVE,
-    {
-        (state_pb2.STATUS_ACTIVE, Event.SUSPEND): state_pb2.STATUS_SUSPENDED,
-        (state_pb2.STATUS_SUSPENDED, Event.REINSTATE): state_pb2.STATUS_ACTIVE,
-        (state_pb2.STATUS_ACTIVE, Event.REMOVE): state_pb2.STATUS_REMOVED,
-        (state_pb2.STATUS_SUSPENDED, Event.REMOVE): state_pb2.STATUS_REMOVED,
-    },
-    state_pb2.Status.Name,
-)
-# A removed participant can be registered again, a removed meter cannot.
-PARTICIPANT = Lifecycle(
-    "participant",
-    state_pb2.STATUS_ACTIVE,
-    {**METER.moves, (state_pb2.STATUS_REMOVED, Event.ADD): state_pb2.STATUS_ACTIVE},
-    state_pb2.Status.Name,
-)
+_MOVES = {
+    (state_pb2.STATUS_ACTIVE, Event.SUSPEND): state_pb2.STATUS_SUSPENDED,
+    (state_pb2.STATUS_SUSPENDED, Event.REINSTATE): state_pb2.STATUS_ACTIVE,
+    (state_pb2.STATUS_ACTIVE, Event.REMOVE): state_pb2.STATUS_REMOVED,
+    (state_pb2.STATUS_SUSPENDED, Event.REMOVE): state_pb2.STATUS_REMOVED,
+    # Of a meter only the id, once its last slot is settled.
+    (state_pb2.STATUS_REMOVED, Event.ADD): state_pb2.STATUS_ACTIVE,
+}
+METER = Lifecycle("meter", state_pb2.STATUS_ACTIVE, _MOVES, state_pb2.Status.Name)
+PARTICIPANT = Lifecycle("participant", state_pb2.STATUS_ACTIVE, _MOVES, state_pb2.Status.Name)

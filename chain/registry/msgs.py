@@ -83,7 +83,9 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
     require_registrar(ctx, msg.registrar)
     params = PARAMS.get(ctx)
     _require_meter_form(msg, params.capacity_max_w)
-    require(not METERS.has(ctx, msg.meter_id), RegistryError.METER_EXISTS)
+    known = METERS.get_shared(ctx, msg.meter_id)
+    free = known is None or (known.closed and METER.has(known.status, Event.ADD))
+    require(free, RegistryError.METER_EXISTS)
     require(FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_UNKNOWN)
     owner_address = decode_address(msg.owner)
     owner = require_active(ctx, owner_address)
@@ -105,6 +107,8 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
         initial_export_wh=msg.initial_export_wh,
         added_at_s=ctx.block.time_s,
         energy_source=msg.energy_source,
+        register_max_wh=msg.register_max_wh,
+        generation=known.generation + 1 if known else 0,
     )
     METERS.set(ctx, msg.meter_id, meter)
     ctx.emit(events_pb2.EventMeterAdded(meter_id=msg.meter_id, owner=msg.owner, bridge=msg.bridge))
@@ -128,7 +132,7 @@ def reinstate_meter(
 
 
 def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:
-    """Removes a meter for good."""
+    """Removes a meter; what it measured before is still settled."""
     require_registrar(ctx, msg.registrar)
     _move_meter(ctx, msg.meter_id, Event.REMOVE, msg.reason)
     return tx_pb2.MsgRemoveMeterResponse()
@@ -161,6 +165,8 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     require(key_fits, RegistryError.METER_INVALID, "the key has 32 bytes")
     registers = max(msg.initial_import_wh, msg.initial_export_wh)
     require(registers < rules.REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
+    size_fits = rules.is_register_size(msg.register_max_wh, msg.capacity_w)
+    require(size_fits, RegistryError.METER_INVALID, "the size of the registers")
     known = rules.is_energy_source(msg.energy_source)
     require(known, RegistryError.METER_INVALID, f"there is no energy source {msg.energy_source}")
 

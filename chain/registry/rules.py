@@ -21,6 +21,11 @@ _FEEDER_CAPACITY_MAX_W = 10**12
 _FEE_MAX_PER_KWH = 10**12
 # Registers of a meter when it is added: half of the range is left for what it will measure.
 REGISTER_MAX_WH = 1 << 62
+# Six digits of kWh and three decimals, as most meters have. Differences are counted modulo the size
+# of a register, so it also fits every larger one that has decimal digits.
+REGISTER_DEFAULT_WH = 10**9 - 1
+# A register holds at least this much at full load: less than half of it is then told from a fall.
+_REGISTER_HOURS_MIN = 48
 _ENERGY_SOURCES = frozenset(EnergySource.values())
 _RENEWABLE_SOURCES = frozenset(
     {
@@ -42,6 +47,12 @@ def is_identifier(name: str) -> bool:
 def is_energy_source(number: int) -> bool:
     """Whether the number is a value of EnergySource; protobuf lets others through."""
     return number in _ENERGY_SOURCES
+
+
+def is_register_size(register_max_wh: int, capacity_w: int) -> bool:
+    """Whether registers of a meter can end here; 0: at REGISTER_DEFAULT_WH."""
+    largest_wh = register_max_wh or REGISTER_DEFAULT_WH
+    return _REGISTER_HOURS_MIN * capacity_w <= largest_wh < REGISTER_MAX_WH
 
 
 def is_renewable(source: int) -> bool:

@@ -98,7 +98,7 @@ def _meter(
             meters.append(energy)
             import_wh += energy.import_wh
             export_wh += energy.export_wh
-        elif not registry.close_if_removed(ctx, meter_id, slot_ctx.end_s):
+        elif not metering.close_if_removed(ctx, meter_id, slot_ctx.end_s):
             missing.append(meter_id)
     if missing:
         net_position_wh = agreed.bought_wh - agreed.sold_wh

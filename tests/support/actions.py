@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
+from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.registry.v1.energy_source_pb2 import EnergySource
@@ -160,8 +161,15 @@ def change_meter(sim: Simulation) -> bytes:
 
 
 def add_meter(sim: Simulation) -> bytes:
-    """A meter of somebody, which begins to be read as soon as it is there."""
+    """A meter of somebody, which begins to be read as soon as it is there; often under an id that
+    was in use before.
+    """
     meter_id = f"meter-{len(sim.meters) + sim.random.choice([0, 0, 0, 1 - len(sim.meters)])}"
+    removed, generation, initial_wh = sim.known_meters(closed=True), 0, 0
+    if removed and sim.random.random() < 0.5:
+        meter_id, initial_wh = sim.random.choice(sorted(removed)), 5
+        generation = removed[meter_id] + 1
+        sim.meters[meter_id].exchange(generation, (initial_wh, 0))
     fields = {
         "meter_id": meter_id,
         "owner": people.address_text(sim.anybody()),
@@ -170,12 +178,40 @@ def add_meter(sim: Simulation) -> bytes:
         ),
         "feeder": sim.random.choice(["north", "north", "branch", "south", "thin", "nowhere"]),
         "capacity_w": sim.random.choice([0, 10_000, 30_000]),
-        "pub_key": people.meter_key(meter_id).public_key().public_bytes_raw(),
-        "initial_import_wh": 0 if meter_id not in sim.meters else 5,
+        "pub_key": key_of(meter_id, generation),
+        "initial_import_wh": initial_wh,
         "energy_source": sim.random.choice([*EnergySource.values(), 99]),
     }
     sim.expect_meter(meter_id)
     return by_registrar(sim, "AddMeter", fields)
+
+
+def exchange_meter(sim: Simulation) -> bytes:
+    """Another device for an id, mostly with the final registers of the old one."""
+    known = sim.known_meters()
+    meter_id = sim.random.choice(sorted(known))
+    meter, generation = sim.meters[meter_id], known[meter_id]
+    final = meter.shown_at(-1, generation)
+    initial = (sim.random.choice([0, 10**9 - 5_000]), sim.random.choice([0, 123]))
+    meter.exchange(generation + 1, initial)
+    message = metering_tx_pb2.MsgExchangeMeter(
+        registrar=people.address_text("registrar"),
+        meter_id=meter_id,
+        pub_key=key_of(meter_id, generation + 1),
+        final_import_wh=final[0] + sim.random.choice([0, 0, 0, 0, 10**8]),
+        final_export_wh=final[1],
+        initial_import_wh=initial[0],
+        initial_export_wh=initial[1],
+    )
+    return sim.world.sign("registrar", message)
+
+
+def key_name(meter_id: str, generation: int) -> str:
+    return meter_id if generation == 0 else f"{meter_id}.{generation}"
+
+
+def key_of(meter_id: str, generation: int) -> bytes:
+    return people.meter_key(key_name(meter_id, generation)).public_key().public_bytes_raw()
 
 
 def by_registrar(sim: Simulation, kind: str, fields: dict[str, Any]) -> bytes:
@@ -190,28 +226,29 @@ def submit_readings(sim: Simulation) -> bytes:
     slot = sim.world.slot_ahead(sim.random.choice([-3, -2, -1, -1, -1, -1, -1, 0, 1]))
     known = sim.known_meters()
     count = sim.random.choice([0, 1, 5, len(known), len(known), 60])
-    chosen = sim.random.sample(known, min(count, len(known)))
+    chosen = sim.random.sample(sorted(known), min(count, len(known)))
     if count == 60:
         chosen = chosen * (60 // max(1, len(chosen)) + 1)
-    readings = [_reading(sim, meter_id, slot) for meter_id in chosen]
+    readings = [_reading(sim, meter_id, slot, known[meter_id]) for meter_id in chosen]
     return sim.world.submit(*readings, bridge=sim.random.choice(["bridge"] * 5 + ["bridge-2"]))
 
 
-def _reading(sim: Simulation, meter_id: str, slot: int) -> metering_pb2.Reading:
+def _reading(sim: Simulation, meter_id: str, slot: int, generation: int) -> metering_pb2.Reading:
     """What the meter shows; now and then a wrong number, a wrong key or another chain's."""
-    import_wh, export_wh = sim.meters[meter_id].shown_at(slot)
+    import_wh, export_wh = sim.meters[meter_id].shown_at(slot, generation)
+    key = key_name(meter_id, generation)
     mood = sim.random.random()
     if mood < 0.03:
-        return reading(meter_id, slot, max(0, import_wh - 50), export_wh)
+        return reading(meter_id, slot, max(0, import_wh - 50), export_wh, signed_by=key)
     if mood < 0.05:
-        return reading(meter_id, slot, import_wh + sim.random.choice([1, 10**7]), export_wh)
-    if mood < 0.06:
-        return reading(meter_id, slot, import_wh, export_wh, signed_by="meter-0")
-    if mood < 0.07:
-        return reading(meter_id, slot, import_wh, export_wh, chain_id="street-2")
-    if mood < 0.08:
-        return reading("meter-nowhere", slot, import_wh, export_wh)
-    return reading(meter_id, slot, import_wh, export_wh)
+        import_wh += sim.random.choice([1, 10**7])
+    elif mood < 0.06:
+        key = "meter-0"
+    elif mood < 0.07:
+        return reading(meter_id, slot, import_wh, export_wh, signed_by=key, chain_id="street-2")
+    elif mood < 0.08:
+        meter_id = "meter-nowhere"
+    return reading(meter_id, slot, import_wh, export_wh, signed_by=key)
 
 
 def pay_arrears(sim: Simulation) -> bytes:
@@ -297,6 +334,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (4, change_participant),
     (8, repair),
     (4, change_meter),
+    (1, exchange_meter),
     (5, pay_arrears),
     (2, two_at_once),
     (4, spoiled),

@@ -12,6 +12,8 @@ from tests.support.world import FIRST_SLOT
 
 # Most live where only they meet each other.
 PLACES = ["north"] * 3 + ["branch"] * 3 + ["south"] * 2 + ["thin"] * 4
+# The registers of the homes start again at zero after a few slots.
+INITIAL_IMPORT_WH = 10**9 - 20_000
 _ROLES = ["ROLE_PROSUMER", "ROLE_PROSUMER", "ROLE_CONSUMER", "ROLE_PRODUCER"]
 # Half of them are renewable, one on each feeder at least.
 _ENERGY_SOURCES = [
@@ -55,7 +57,7 @@ def _draw_home(random: Random, number: int, name: str) -> dict[str, Any]:
         f"bank.balances[{name}, ueur]": random.choice([500_000, 5_000_000, 50_000_000]),
         f"registry.meters[meter-{number}]": {
             "owner": name, "bridge": "bridge", "feeder": PLACES[number],
-            "capacity_w": 30_000,
+            "capacity_w": 30_000, "initial_import_wh": INITIAL_IMPORT_WH,
             "pub_key": f"meter-{number}", "status": "STATUS_ACTIVE", "added_at_s": FIRST_SLOT * 60,
             "energy_source": _ENERGY_SOURCES[number % len(_ENERGY_SOURCES)],
         },

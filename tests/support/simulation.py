@@ -40,27 +40,39 @@ _ENDS_OF_LIMIT_ORDERS = (
     market_events_pb2.EventLimitOrderFilled,
 )
 _EXPORT_EVERY_BLOCKS = 100
+REGISTER_SIZE_WH = 10**9
 _SENT_KEPT = 50
 
 
 @dataclass
 class PhysicalMeter:
-    """The device of a home: its registers only ever grow."""
+    """What is installed at a home: energy only ever grows, and each device counts from its own
+    beginning, with registers that start again at zero.
+    """
 
     import_wh: int = 0
     export_wh: int = 0
-    shown: dict[int, tuple[int, int]] = field(default_factory=dict)
+    used: dict[int, tuple[int, int]] = field(default_factory=dict)
+    # By generation: what is added to the energy.
+    offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def run(self, slot: int, random: Random) -> None:
         """Meters one slot."""
         self.import_wh += random.choice([0, 150, random.randint(0, 5_000)])
         self.export_wh += random.choice([0, 0, random.randint(0, 5_000)])
-        self.shown[slot] = (self.import_wh, self.export_wh)
-        self.shown.pop(slot - 10, None)
+        self.used[slot] = (self.import_wh, self.export_wh)
+        self.used.pop(slot - 10, None)
 
-    def shown_at(self, slot: int) -> tuple[int, int]:
+    def shown_at(self, slot: int, generation: int = 0) -> tuple[int, int]:
         """The registers at the end of a slot; for slots out of sight those of now."""
-        return self.shown.get(slot, (self.import_wh, self.export_wh))
+        import_wh, export_wh = self.used.get(slot, (self.import_wh, self.export_wh))
+        more = self.offsets.get(generation, (0, 0))
+        return (import_wh + more[0]) % REGISTER_SIZE_WH, (export_wh + more[1]) % REGISTER_SIZE_WH
+
+    def exchange(self, generation: int, initial_wh: tuple[int, int]) -> None:
+        """Prepares another device, which shows this now."""
+        import_wh, export_wh = initial_wh
+        self.offsets[generation] = (import_wh - self.import_wh, export_wh - self.export_wh)
 
 
 class Simulation:
@@ -74,7 +86,8 @@ class Simulation:
         self.homes = [f"home-{number}" for number in range(HOMES)]
         for name in (*self.homes, *market_actions.BATTERIES, "bridge-2"):
             people.wallet(name)
-        self.meters = {f"meter-{number}": PhysicalMeter() for number in range(HOMES)}
+        full_wh = simulated_street.INITIAL_IMPORT_WH
+        self.meters = {f"meter-{number}": PhysicalMeter(full_wh) for number in range(HOMES)}
         self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
         changes = simulated_street.draw(seed, self.random, self.homes)
         self.world = World(changes, base=simulated_street.get_grid())
@@ -155,12 +168,13 @@ class Simulation:
         answer = self.world.query(path, request, registry_query_pb2.QueryParticipantsResponse)
         return {people.name_of(entry.address): entry.participant for entry in answer.participants}
 
-    def known_meters(self) -> list[str]:
-        """The meters that are in the registry."""
+    def known_meters(self, *, closed: bool = False) -> dict[str, int]:
+        """The generations of the meters that are read, or of those whose ids are free again."""
         path = "/blockenergy.registry.v1.Query/Meters"
         request = registry_query_pb2.QueryMetersRequest()
         answer = self.world.query(path, request, registry_query_pb2.QueryMetersResponse)
-        return [entry.meter_id for entry in answer.meters if not entry.meter.closed]
+        found = [entry for entry in answer.meters if entry.meter.closed == closed]
+        return {entry.meter_id: entry.meter.generation for entry in found}
 
     def _run_block(self) -> None:
         self._pass_time()

@@ -17,6 +17,9 @@ from tests.support.world import World, reading
 STREET = documents.complete(documents.street())
 RING = {"north": "south", "south": "north"}
 BEN = people.address_text("ben")
+LARGE_REGISTERS = {
+    f"registry.meters[meter-{name}]": {"register_max_wh": 2**62 - 1} for name in ("ben", "anna")
+}
 
 
 def rejection(document: Any) -> str:
@@ -64,6 +67,8 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.meters[meter-ben]": {"initial_import_wh": 2**62}}, "the initial registers"),
     ({"registry.meters[meter-ben]": {"initial_export_wh": 2**62}}, "the initial registers"),
     ({"registry.meters[meter-ben]": {"initial_import_wh": 2**64 - 1}}, "is too large"),
+    ({"registry.meters[meter-ben]": {"register_max_wh": 99_999}}, "the size of the registers"),
+    ({"registry.meters[meter-ben]": {"register_max_wh": 2**62}}, "the size of the registers"),
     ({"auth.accounts[ben]": {"sequence": 2**63}}, ": sequence: 9223372036854775808 is"),
     ({"registry.params": {"feeders_max": 0}}, "registry.params.feeders_max"),
     ({"registry.params": {"feeders_max": 1}}, "registry.params.feeders_max: there are 2 feeders"),
@@ -107,19 +112,25 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
         },
         "metering.conflicts 5, meter-ben",
     ),
-    ({"metering.readings[5, meter-ben]": {"import_wh": 2**54}}, "metering.readings 5: more"),
-    ({"metering.readings[5, meter-ben]": {"export_wh": 2**54}}, "metering.readings 5: more"),
+    (
+        {"metering.readings[5, meter-ben]": {"import_wh": 2**54}, **LARGE_REGISTERS},
+        "metering.readings 5: more",
+    ),
+    (
+        {"metering.readings[5, meter-ben]": {"export_wh": 2**54}, **LARGE_REGISTERS},
+        "metering.readings 5: more",
+    ),
     (
         {
+            **LARGE_REGISTERS,
             "metering.readings[5, meter-ben]": {"import_wh": 2**53},
             "metering.readings[5, meter-anna]": {"import_wh": 2**53},
         },
         "metering.readings 5: more",
     ),
-    (
-        {"metering.baselines[meter-ben]": {"import_wh": 5, "settled_import_wh": 4}},
-        "metering.baselines: meter-ben",
-    ),
+    ({"metering.offsets[meter-ben]": {"import_wh": 10**9}}, "metering.offsets meter-ben"),
+    ({"metering.offsets[meter-ben]": {"export_wh": 10**9}}, "metering.offsets meter-ben"),
+    ({"metering.offsets[meter-fred]": {"export_wh": 1}}, "metering.offsets meter-fred"),
     ({"market.params": {"settlement_denom": "ugold"}}, "market.params.settlement_denom"),
     ({"bank.denoms[ueur]": {"decimals": 2}}, "market.params.settlement_denom"),
     ({"market.params": {"treasury": "fred"}}, "market.params.treasury"),

@@ -222,12 +222,27 @@ class TestArithmetic:
         self, steps: list[tuple[int, bool]]
     ) -> None:
         """With estimates of 200 Wh where readings are missing: never less, and equal once the
-        register has caught up.
+        register has caught up. It rolls over every 50 kWh.
         """
-        shown_wh, settled_wh = 0, 0
-        for used_wh, is_read in steps:
-            shown_wh += used_wh
-            settled_wh += rules.compute_energy(shown_wh, settled_wh) if is_read else 200
-            assert not is_read or settled_wh >= shown_wh
-        settled_wh += rules.compute_energy(shown_wh + 10_000, settled_wh)
-        assert settled_wh == shown_wh + 10_000
+        size_wh = 50_000
+        used_wh, read_wh, settled_wh, ahead_wh = 0, 0, 0, 0
+        for step_wh, is_read in [*steps, (10_000, True)]:
+            used_wh += step_wh
+            if is_read:
+                shown_wh = used_wh % size_wh
+                step = rules.compute_step(read_wh, shown_wh, size_wh)
+                energy_wh, ahead_wh = rules.compute_energy(step, ahead_wh)
+                settled_wh, read_wh = settled_wh + energy_wh, shown_wh
+                assert settled_wh == used_wh + ahead_wh
+            else:
+                settled_wh, ahead_wh = settled_wh + 200, ahead_wh + 200
+        assert settled_wh == used_wh
+
+    @pytest.mark.parametrize(
+        ("before_wh", "after_wh", "step_wh"),
+        [(0, 0, 0), (0, 499, 499), (0, 500, -500), (999, 0, 1), (0, 999, -1), (700, 1_199, 499)],
+    )
+    def test_a_register_moves_on_the_shorter_way_around(
+        self, before_wh: int, after_wh: int, step_wh: int
+    ) -> None:
+        assert rules.compute_step(before_wh, after_wh, 1_000) == step_wh

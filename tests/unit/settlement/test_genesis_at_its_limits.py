@@ -24,7 +24,10 @@ def settle_with(changes: dict[str, Any], slot: int, world: World) -> World:
 
 def test_the_largest_reading_is_charged() -> None:
     world, slot = opened()
-    reading = {f"metering.readings[{slot}, meter-ben]": {"import_wh": LARGEST_READING_WH}}
+    reading = {
+        f"metering.readings[{slot}, meter-ben]": {"import_wh": LARGEST_READING_WH},
+        "registry.meters[meter-ben]": {"register_max_wh": 2**62 - 1},
+    }
     again = settle_with(reading, slot, world)
     charge = line_of(again, slot, "ben").imbalance_charge
     assert charge == LARGEST_READING_WH * 300_000 // 1000
@@ -36,6 +39,7 @@ def test_arrears_that_are_the_most_can_become_more() -> None:
     world, slot = opened()
     changes: dict[str, Any] = {
         f"metering.readings[{slot}, meter-ben]": {"import_wh": LARGEST_READING_WH},
+        "registry.meters[meter-ben]": {"register_max_wh": 2**62 - 1},
         "settlement.arrears[ben, treasury]": 2**62,
     }
     again = settle_with(changes, slot, world)
@@ -46,7 +50,7 @@ def test_arrears_that_are_the_most_can_become_more() -> None:
     "changes",
     [
         {"registry.meters[meter-ben]": {"initial_import_wh": 2**62 - 1}},
-        {"metering.baselines[meter-ben]": {"settled_import_wh": 2**63 - 1}},
+        {"metering.baselines[meter-ben]": {"import_ahead_wh": 2**62}},
     ],
     ids=["meter", "baseline"],
 )

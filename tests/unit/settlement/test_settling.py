@@ -116,7 +116,7 @@ class TestMissingReadings:
         uses = [line_of(world, number, "ben").import_wh for number in (slot, slot + 2)]
         assert uses == [5_000, 500]
         baseline = baseline_of(world, "meter-ben")
-        assert baseline.settled_import_wh == baseline.import_wh == 5_500
+        assert (baseline.import_wh, baseline.import_ahead_wh) == (5_500, 0)
 
     def test_a_baseline_is_on_record_only_where_the_last_reading_does_not_say_it(self) -> None:
         world, slot = opened()
@@ -124,23 +124,25 @@ class TestMissingReadings:
         expected = {
             slot: (1_000, None),
             # Silent: what it bought is taken as used, on top of the last reading.
-            slot + 1: (None, 6_000),
-            slot + 2: (4_000, 6_000),
+            slot + 1: (None, 5_000),
+            slot + 2: (4_000, 2_000),
             slot + 3: (7_000, None),
         }
-        for number, (shown_wh, settled_wh) in expected.items():
+        last_wh = 0
+        for number, (shown_wh, ahead_wh) in expected.items():
             if shown_wh is not None:
                 readings = world.submit(reading("meter-ben", number, shown_wh))
                 world.block(readings, at=world.end_s(number))
             settle(world, number)
             on_record = world.short().get("metering.baselines[meter-ben]")
-            if settled_wh is None:
+            if ahead_wh is None:
                 assert on_record is None
             else:
                 assert on_record is not None
-                assert on_record["settled_import_wh"] == str(settled_wh)
+                assert on_record["import_ahead_wh"] == str(ahead_wh)
             baseline = baseline_of(world, "meter-ben")
-            assert baseline.settled_import_wh == max(shown_wh or 0, settled_wh or 0)
+            last_wh = shown_wh or last_wh
+            assert (baseline.import_wh, baseline.import_ahead_wh) == (last_wh, ahead_wh or 0)
 
     def test_after_a_halt_energy_is_counted_from_the_slot_settled_last(self) -> None:
         """Slots that were never opened have readings as well, which nobody settles."""
