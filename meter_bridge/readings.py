@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from blockenergy.metering.v1.state_pb2 import Reading
 
-from meter_bridge.formats.telegram import Telegram
+from meter_bridge.formats.telegram import Telegram, TelegramError
 
 TOLERANCE_PERMILLE = 100
 TOLERANCE_MAX_S = 60
@@ -19,16 +19,22 @@ class NotAtSlotEndError(Exception):
     """A telegram was not taken at the end of a slot. The text is one sentence."""
 
 
-def compute_reading(telegram: Telegram, slot_length_s: int) -> Reading:
+def compute_reading(telegram: Telegram, slot_length_s: int, meter_id: str = "") -> Reading:
     """The reading of the slot whose end is nearest, not yet signed.
 
-    Errors: NotAtSlotEndError if that slot ended before 1970.
+    `meter_id` takes the place of the identifier in the telegram. Errors: TelegramError if there is
+    neither, NotAtSlotEndError if the slot ended before 1970.
     """
+    if not (meter_id or telegram.meter_id):
+        raise TelegramError(
+            "The telegram has no identifier that can be a meter id (0-0:96.1.1, 0-0:42.0.0 or "
+            "0-0:96.1.0); tell the gateway the id of the meter, as with --meter-id."
+        )
     ends = (telegram.time_s + slot_length_s // 2) // slot_length_s
     if ends < 1:
         raise NotAtSlotEndError("The telegram's time is before the first slot.")
     return Reading(
-        meter_id=telegram.meter_id,
+        meter_id=meter_id or telegram.meter_id,
         slot=ends - 1,
         import_register_wh=telegram.import_register_wh,
         export_register_wh=telegram.export_register_wh,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from blockenergy.bridge.v1.bridge_pb2 import TELEGRAM_FORMAT_DSMR_P1, TelegramFormat
 
-from meter_bridge.formats import dsmr
+from meter_bridge.formats import dsmr, frame
 from meter_bridge.formats.local_time import LocalTime
 from meter_bridge.formats.telegram import Telegram, TelegramError
 
@@ -30,7 +30,7 @@ class Format:
 
 FORMATS: dict[TelegramFormat, Format] = {
     TELEGRAM_FORMAT_DSMR_P1: Format(
-        dsmr.parse, dsmr.IN_FILE, "a telegram starts with / and ends with !"
+        dsmr.parse, frame.IN_FILE, "a telegram starts with / and ends with !"
     ),
 }
 

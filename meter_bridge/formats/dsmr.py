@@ -1,14 +1,15 @@
 r"""DSMR P1 telegrams, versions 4 and 5: the parser, and a writer for simulated meters.
 
-The format is that of "P1 Companion Standard" 5.0.2, Netbeheer Nederland, 2016, which is also used
-in Belgium and, with 1.8.0 instead of 1.8.1 and 1.8.2, in Sweden:
+The format is that of "P1 Companion Standard" 5.0.2, Netbeheer Nederland, 2016, and of its relatives
+in Austria, Belgium, Finland, Hungary, Lithuania, Luxembourg and Sweden, which differ in the objects
+that they have:
 
     /ISk5\2MT382-1000              manufacturer and model
                                    an empty line
     0-0:1.0.0(170102192002W)       local time; W: winter, S: summer time
-    0-0:96.1.1(4B38...)            equipment identifier, text in hexadecimal
-    1-0:1.8.1(000004.426*kWh)      import register of tariff 1
-    1-0:2.8.1(000002.444*kWh)      export register of tariff 1
+    0-0:96.1.1(4B38...)            identifier, as text in hexadecimal; or another, or none
+    1-0:1.8.1(000004.426*kWh)      import register of tariff 1; or 1-0:1.8.0, of all tariffs
+    1-0:2.8.1(000002.444*kWh)      export register of tariff 1; or 1-0:2.8.0, or none
     !6EEE                          CRC16 (ARC) of everything from / to !
 
 Telegrams without a checksum (DSMR 2.2 and 3) are rejected: they have no clock either, so the slot
@@ -21,11 +22,10 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from meter_bridge.formats.frame import compute_crc16, require_checksum
 from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime, is_eu_summer_time
 from meter_bridge.formats.telegram import (
     METER_ID,
-    METER_ID_FORM,
-    TELEGRAM_BYTES_MAX,
     Telegram,
     TelegramError,
     parse_decimal_wh,
@@ -33,18 +33,21 @@ from meter_bridge.formats.telegram import (
 
 CLOCK = "0-0:1.0.0"
 EQUIPMENT_ID = "0-0:96.1.1"
+# Where meters say who they are, by precedence: equipment identifier, logical device name (in
+# Luxembourg and Hungary), serial number.
+IDENTIFIERS = (EQUIPMENT_ID, "0-0:42.0.0", "0-0:96.1.0")
 IMPORT = "1-0:1.8"
 EXPORT = "1-0:2.8"
 TARIFFS_MAX = 9
 
-# In a file: from a line that starts with / to the next line that starts with !.
-IN_FILE = re.compile(rb"^/.*?^![^\r\n]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
-FRAME = re.compile(rb"(/[^!/]*!)([0-9A-F]{4})\r?\n?")
-FRAME_WITHOUT_CHECKSUM = re.compile(rb"/[^!/]*!\r?\n?")
+# Group F of a present value; most meters leave it out.
+CURRENT = "*255"
+# Load profiles and billing history.
+HISTORY = re.compile(r"[0-9]{1,3}-[0-9]{1,3}:9[89]\.")
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
-REGISTER = re.compile(r"\(([0-9]{1,9}(?:\.[0-9]{1,3})?)\*kWh\)")
+REGISTER = re.compile(r"\(([0-9]{1,9}(?:\.[0-9]{1,6})?)\*([kM]?Wh)\)", re.IGNORECASE)
 TIME = re.compile(r"\(([0-9]{12})([WS])\)")
-HEXADECIMAL_TEXT = re.compile(r"\(((?:[0-9A-Fa-f]{2}){1,48})\)")
+HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){1,64}")
 
 
 def parse(raw: bytes, local_time: LocalTime = CENTRAL_EUROPE) -> Telegram:
@@ -61,62 +64,48 @@ def parse(raw: bytes, local_time: LocalTime = CENTRAL_EUROPE) -> Telegram:
     )
 
 
-def require_checksum(raw: bytes) -> bytes:
-    """The telegram from `/` to `!`, its checksum verified."""
-    if len(raw) > TELEGRAM_BYTES_MAX:
-        raise TelegramError(
-            f"The telegram has {len(raw)} bytes; the maximum is {TELEGRAM_BYTES_MAX}."
-        )
-    frame = FRAME.fullmatch(raw)
-    if frame is None:
-        if FRAME_WITHOUT_CHECKSUM.fullmatch(raw):
-            raise TelegramError(
-                "The telegram has no checksum; DSMR versions before 4 are not supported."
-            )
-        raise TelegramError(
-            "The telegram does not start with / and end with ! and four hexadecimal digits."
-        )
-    content, stated = frame[1], frame[2].decode("ascii")
-    computed = f"{compute_crc16(content):04X}"
-    if computed != stated:
-        raise TelegramError(
-            f"The telegram's checksum is {stated} but its content gives {computed}; "
-            "it was altered or damaged in transit."
-        )
-    return content
-
-
 def read_objects(content: bytes) -> dict[str, str]:
-    """The values of the objects we use, in their brackets, by OBIS code."""
+    """The values of the objects we use, in their brackets, by OBIS code.
+
+    A history of the meter repeats clock and registers, in the lines of its brackets or behind it.
+    """
     if not PRINTABLE.fullmatch(content):
         raise TelegramError("The telegram contains characters that are not printable ASCII.")
     objects: dict[str, str] = {}
+    has_history, open_brackets = False, 0
     for line in content.decode("ascii").splitlines():
         code, bracket, rest = line.partition("(")
-        if not is_used(code):
+        code = code.removesuffix(CURRENT)
+        if open_brackets or HISTORY.match(code):
+            has_history = True
+            open_brackets = max(0, open_brackets + line.count("(") - line.count(")"))
+        elif not is_used(code) or (has_history and code in objects):
             continue
-        if code in objects:
+        elif code in objects:
             raise TelegramError(f"The telegram contains {code} twice.")
-        objects[code] = bracket + rest
+        else:
+            objects[code] = bracket + rest
     return objects
 
 
 def is_used(code: str) -> bool:
     """Whether a reading is made of this object."""
-    return code in {CLOCK, EQUIPMENT_ID} or code.rpartition(".")[0] in {IMPORT, EXPORT}
+    return code in {CLOCK, *IDENTIFIERS} or code.rpartition(".")[0] in {IMPORT, EXPORT}
 
 
 def read_meter_id(objects: dict[str, str]) -> str:
-    """The meter id: the equipment identifier, decoded."""
-    found = HEXADECIMAL_TEXT.fullmatch(objects.get(EQUIPMENT_ID, ""))
-    if found is None:
-        raise TelegramError(
-            f"The telegram has no equipment identifier {EQUIPMENT_ID} in hexadecimal."
-        )
-    meter_id = bytes.fromhex(found[1]).decode("ascii", "replace")
-    if METER_ID.fullmatch(meter_id) is None:
-        raise TelegramError(f"The equipment identifier is not a valid meter id ({METER_ID_FORM}).")
-    return meter_id
+    """The first identifier that can be a meter id; empty if there is none."""
+    texts = (objects.get(code, "")[1:-1] for code in IDENTIFIERS)
+    return next((found for text in texts if (found := decode_identifier(text))), "")
+
+
+def decode_identifier(text: str) -> str:
+    """The meter id of an identifier, in hexadecimal or plain; empty if it is none."""
+    if HEXADECIMAL.fullmatch(text):
+        decoded = bytes.fromhex(text).decode("ascii", "replace")
+        if METER_ID.fullmatch(decoded):
+            return decoded
+    return text if METER_ID.fullmatch(text) else ""
 
 
 def read_time_s(objects: dict[str, str], local_time: LocalTime) -> int:
@@ -150,11 +139,11 @@ def read_register_wh(objects: dict[str, str], code: str, *, required: bool) -> i
 
 
 def parse_register_wh(code: str, value: str) -> int:
-    """Watt-hours of `(000004.426*kWh)`."""
+    """Watt-hours of `(000004.426*kWh)`; the unit may be Wh or MWh, in letters of either case."""
     found = REGISTER.fullmatch(value)
     if found is None:
         raise TelegramError(f"The register {code} is not of the form (000004.426*kWh).")
-    return parse_decimal_wh(found[1])
+    return parse_decimal_wh(found[1], found[2])
 
 
 def format_telegram(
@@ -202,21 +191,3 @@ def format_registers(code: str, registers_wh: Sequence[int]) -> list[str]:
 def format_decimal_wh(quantity_wh: int) -> str:
     """The inverse of `parse_decimal_wh`, zero-padded as DSMR does: six digits, point, three."""
     return f"{quantity_wh // 1000:06d}.{quantity_wh % 1000:03d}"
-
-
-def compute_crc16(content: bytes) -> int:
-    """CRC-16/ARC as in the P1 standard: polynomial 0x8005, reflected, initial value 0."""
-    crc = 0
-    for byte in content:
-        crc = (crc >> 8) ^ CRC16_TABLE[(crc ^ byte) & 0xFF]
-    return crc
-
-
-def compute_crc16_entry(value: int) -> int:
-    """The table entry of one byte: eight steps of the reflected polynomial."""
-    for _ in range(8):
-        value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
-    return value
-
-
-CRC16_TABLE = tuple(compute_crc16_entry(value) for value in range(256))
