@@ -103,7 +103,12 @@ def make_settings(args: argparse.Namespace) -> Settings:
             decided_max=args.decided_max,
             retention_s=args.retention_days * DAY_S,
         ),
-        server_limits=ServerLimits(streams_max=args.streams_max),
+        server_limits=ServerLimits(
+            streams_max=args.streams_max,
+            streams_per_client_max=args.streams_per_client_max,
+            stream_idle_s=args.stream_idle_s,
+            connections_max=args.connections_max,
+        ),
     )
 
 
@@ -157,6 +162,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         "--decided-max": (spool.decided_max, "max decided readings kept"),
         "--retention-days": (spool.retention_s // DAY_S, "days that decided readings are kept"),
         "--streams-max": (server.streams_max, "max concurrent streams"),
+        "--streams-per-client-max": (server.streams_per_client_max, "the same for one client"),
+        "--stream-idle-s": (None, "max seconds a client may be silent (default: two slots)"),
+        "--connections-max": (server.connections_max, "max connections"),
     }
     for option, (default, text) in numbers.items():
         shown = f"{text} (default: {default})" if default is not None else text

@@ -76,8 +76,10 @@ class Bridge:
                 self._view, self._spool, clock, settings.local_time, settings.tolerance_s
             )
             limits = settings.server_limits
-            service = Service(intake, self._spool, self.get_health, limits.streams_max)
-            self._server, self.port = make_server(service, settings.listen, credentials, limits)
+            self._service = Service(intake, self._spool, self.get_health, limits)
+            self._server, self.port = make_server(
+                self._service, settings.listen, credentials, limits
+            )
         except BaseException:
             self._spool.close()
             raise
@@ -92,6 +94,7 @@ class Bridge:
         """Accepts nothing more, finishes pushes in progress, and leaves the rest on disk."""
         self._submitter.ask_to_stop()
         self._server.stop(GRACE_S).wait(GRACE_S + STOP_S)
+        self._service.close()
         if not self._submitter.stop(STOP_S):
             log.warning("a submission has no result yet; it is submitted again at the next start")
         self._spool.close()

@@ -7,7 +7,6 @@ checks all of this again; rejecting here saves the fee and tells the sender at o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,16 +24,27 @@ from blockenergy.metering.v1.state_pb2 import Reading
 from chain.metering import reading_sign_bytes
 from chain.runtime.signatures import verify_ed25519
 from meter_bridge import formats, readings
-from meter_bridge.chain import ChainUnreachableError, ChainView, Params
+from meter_bridge.chain import (
+    METER_FRESH_S,
+    RECHECKED_METER_FRESH_S,
+    ChainUnreachableError,
+    ChainView,
+    Meter,
+    Params,
+)
 from meter_bridge.formats.local_time import LocalTime
 from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM, TelegramError
 from meter_bridge.spool import Spool, SpoolFullError
 
-log = logging.getLogger(__name__)
-
 # The largest register on the chain, and the largest number in the spool.
 NUMBER_MAX = (1 << 63) - 1
 SIGNATURE_BYTES = 64
+# Results that a wrong clock may be the cause of.
+TIMING = {
+    bridge_pb2.PUSH_NOT_AT_SLOT_END,
+    bridge_pb2.PUSH_TOO_EARLY,
+    bridge_pb2.PUSH_TOO_LATE,
+}
 # A disk that takes longer has failed.
 SPOOL_WAIT_S = 30.0
 
@@ -65,12 +75,6 @@ class Pending:
             except SpoolFullError as error:
                 self.response.result = bridge_pb2.PUSH_SPOOL_FULL
                 self.response.detail = str(error)
-        if self.response.result == bridge_pb2.PUSH_CONFLICT:
-            log.error(
-                "conflict: meter %s signed two readings for slot %d",
-                self.response.meter_id,
-                self.response.slot,
-            )
         return self.response
 
 
@@ -119,27 +123,43 @@ class Intake:
 
     def push_telegram(self, request: PushTelegramRequest) -> Pending:
         """Accepts or rejects a telegram, with the meter's signature over its reading."""
-        reading = Reading()
+        reading, time_s = Reading(), 0
         try:
             params = self._require_params()
-            reading = self._read(request, params)
+            telegram = formats.parse_telegram(request.format, request.telegram, self._local_time)
+            time_s = telegram.time_s
+            reading = readings.compute_reading(telegram, params.slot_length_s, request.meter_id)
+            reading.signature = request.signature
+            readings.require_at_slot_end(
+                telegram, reading.slot, params.slot_length_s, self._get_tolerance_s(params)
+            )
             return self._accept(reading, params)
         except PushRejectedError as error:
-            return reject(reading, error.result, str(error))
+            result, detail = error.result, str(error)
         except TelegramError as error:
-            return reject(reading, bridge_pb2.PUSH_MALFORMED, str(error))
+            result, detail = bridge_pb2.PUSH_MALFORMED, str(error)
         except readings.NotAtSlotEndError as error:
-            return reject(reading, bridge_pb2.PUSH_NOT_AT_SLOT_END, str(error))
+            result, detail = bridge_pb2.PUSH_NOT_AT_SLOT_END, str(error)
+        if result in TIMING:
+            detail = self._name_clock(detail, time_s)
+        return reject(reading, result, detail)
 
-    def _read(self, request: PushTelegramRequest, params: Params) -> Reading:
-        """The reading of a telegram, with the signature that was sent along."""
-        telegram = formats.parse_telegram(request.format, request.telegram, self._local_time)
-        reading = readings.compute_reading(telegram, params.slot_length_s)
-        readings.require_at_slot_end(
-            telegram, reading.slot, params.slot_length_s, self._get_tolerance_s(params)
+    def _name_clock(self, detail: str, time_s: int) -> str:
+        """The sentence, and how far the telegram's clock is from ours if that may be the cause."""
+        params, off_s = self._require_params(), time_s - self._get_now_s()
+        if abs(off_s) <= self._get_tolerance_s(params):
+            return detail
+        side = "ahead of" if off_s > 0 else "behind"
+        return (
+            f"{detail.removesuffix('.')}; the meter's clock in the telegram is {abs(off_s)} s "
+            f"{side} the bridge's, so if it was taken just now set the meter's clock or check "
+            "--utc-offsets."
         )
-        reading.signature = request.signature
-        return reading
+
+    def get_slot_length_s(self) -> int:
+        """The length of a slot; 0 until the chain was reached."""
+        params = self._view.params
+        return params.slot_length_s if params else 0
 
     def _accept(self, reading: Reading, params: Params) -> Pending:
         """Hands a valid reading to the spool; errors: PushRejectedError."""
@@ -160,19 +180,37 @@ class Intake:
         return params
 
     def _require_ended(self, reading: Reading, params: Params) -> None:
-        """Allows for a meter's clock that is ahead, and uses the chain's time if ours is behind."""
-        head = self._view.head
-        now_s = max(int(self._clock()), head.time_s if head else 0)
-        early_s = compute_end_s(reading, params) - now_s - self._get_tolerance_s(params)
+        """Allows for a meter's clock that is ahead."""
+        early_s = compute_end_s(reading, params) - self._get_now_s() - self._get_tolerance_s(params)
         if early_s > 0:
             raise PushRejectedError(
                 bridge_pb2.PUSH_TOO_EARLY,
                 f"Slot {reading.slot} has not ended; push the reading again in {early_s} s.",
             )
 
+    def _get_now_s(self) -> int:
+        """Our time, or the chain's if ours is behind."""
+        head = self._view.head
+        return max(int(self._clock()), head.time_s if head else 0)
+
     def _require_signed(self, reading: Reading, params: Params) -> None:
+        content = reading_sign_bytes(params.chain_id, reading)
+        # The meter may have been exchanged for one with another key a moment ago.
+        is_signed = any(
+            verify_ed25519(self._find_meter(reading, fresh_s).pub_key, content, reading.signature)
+            for fresh_s in (METER_FRESH_S, RECHECKED_METER_FRESH_S)
+        )
+        if not is_signed:
+            raise PushRejectedError(
+                bridge_pb2.PUSH_WRONG_SIGNATURE,
+                f"The signature is not valid for meter {reading.meter_id}, this reading and "
+                f"chain {params.chain_id}; sign the reading again.",
+            )
+
+    def _find_meter(self, reading: Reading, fresh_s: float) -> Meter:
+        """The meter as it was known at most `fresh_s` ago; errors: PushRejectedError."""
         try:
-            meter = self._view.find_meter(reading.meter_id)
+            meter = self._view.find_meter(reading.meter_id, fresh_s)
         except ChainUnreachableError as error:
             raise PushRejectedError(
                 bridge_pb2.PUSH_CHAIN_UNREACHABLE,
@@ -184,13 +222,7 @@ class Intake:
                 f"Meter {reading.meter_id} is not an active meter of this bridge; "
                 "ask the registrar.",
             )
-        content = reading_sign_bytes(params.chain_id, reading)
-        if not verify_ed25519(meter.pub_key, content, reading.signature):
-            raise PushRejectedError(
-                bridge_pb2.PUSH_WRONG_SIGNATURE,
-                f"The signature is not valid for meter {reading.meter_id}, this reading and "
-                f"chain {params.chain_id}; sign the reading again.",
-            )
+        return meter
 
     def _require_in_time(self, reading: Reading, params: Params) -> None:
         """Only the chain's time makes a reading late, because it never runs ahead.

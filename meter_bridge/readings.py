@@ -41,6 +41,14 @@ def compute_reading(telegram: Telegram, slot_length_s: int, meter_id: str = "") 
     )
 
 
+def rank(telegram: Telegram, slot_length_s: int) -> tuple[int, bool]:
+    """How good a telegram is for its slot, the best first: the nearest to the end, and of two that
+    are equally near the one after it.
+    """
+    off_s = (telegram.time_s + slot_length_s // 2) % slot_length_s - slot_length_s // 2
+    return abs(off_s), off_s < 0
+
+
 def compute_tolerance_s(slot_length_s: int) -> int:
     """Default max distance of a telegram from the end of its slot: 10 % of the slot, max 60 s."""
     return min(slot_length_s * TOLERANCE_PERMILLE // 1000, TOLERANCE_MAX_S)

@@ -1,7 +1,8 @@
 """The gRPC service: passes pushes to the intake and returns the responses.
 
-An acknowledgement is sent only once the reading is on disk. Message sizes, streams and calls are
-limited; what exceeds a limit is rejected with RESOURCE_EXHAUSTED and does not affect other clients.
+An acknowledgement is sent only once the reading is on disk. Message sizes, connections, streams and
+calls are limited, in all and for each client; what exceeds a limit is rejected with
+RESOURCE_EXHAUSTED and does not affect other clients.
 """
 
 from __future__ import annotations
@@ -32,19 +33,26 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from meter_bridge.calls import OpenCalls, Watchdog
 from meter_bridge.intake import NUMBER_MAX, Intake, Pending
 from meter_bridge.spool import Spool, SpoolBrokenError
 
 M = TypeVar("M", bound=Message)
+R = TypeVar("R", bound=Message)
 
 log = logging.getLogger(__name__)
 
 SERVICE = bridge_pb2.DESCRIPTOR.services_by_name["MeterBridge"]
-UNARY_HANDLER = grpc.unary_unary_rpc_method_handler
 STREAM_HANDLER = grpc.stream_stream_rpc_method_handler
+# As a stream of one request, so that a request that never comes can be waited for with an end.
+SINGLE_HANDLER = grpc.stream_unary_rpc_method_handler
 
 # Max pushes of one stream that wait for the disk.
 IN_FLIGHT_MAX = 512
+STREAM_IDLE_MIN_S = 60.0
+# What HTTP/2 may buffer for one stream, and the largest headers.
+WINDOW_BYTES = 64 * 1024
+HEADER_BYTES_MAX = 8 * 1024
 STATUS_OF_RESULT = {
     PUSH_SPOOL_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
     PUSH_CHAIN_UNREACHABLE: grpc.StatusCode.UNAVAILABLE,
@@ -61,8 +69,16 @@ class ServerLimits:
 
     message_bytes_max: int = 64 * 1024
     streams_max: int = 64
+    streams_per_client_max: int = 8
     # Calls that are not streams.
     calls_max: int = 64
+    calls_per_client_max: int = 16
+    # How long a client may let a stream wait; None for two slots, min a minute.
+    stream_idle_s: float | None = None
+    # How long the request of another call may take.
+    request_s: float = 10.0
+    connections_max: int = 256
+    handshake_s: float = 10.0
 
 
 class Service(bridge_pb2_grpc.MeterBridgeServicer):
@@ -73,13 +89,25 @@ class Service(bridge_pb2_grpc.MeterBridgeServicer):
         intake: Intake,
         spool: Spool,
         get_health: Callable[[], HealthResponse],
-        streams_max: int,
+        limits: ServerLimits,
     ) -> None:
         self._intake = intake
         self._spool = spool
         self._get_health = get_health
-        self._streams = threading.BoundedSemaphore(streams_max)
-        self._streams_max = streams_max
+        self._streams = OpenCalls(
+            "streams",
+            limits.streams_max,
+            limits.streams_per_client_max,
+            lambda: limits.stream_idle_s or max(STREAM_IDLE_MIN_S, 2 * intake.get_slot_length_s()),
+        )
+        self.calls = OpenCalls(
+            "calls", limits.calls_max, limits.calls_per_client_max, lambda: limits.request_s
+        )
+        self._watchdog = Watchdog(self._streams, self.calls)
+
+    def close(self) -> None:
+        """Watches over open calls no longer."""
+        self._watchdog.close()
 
     def PushReading(
         self, request: PushReadingRequest, context: grpc.ServicerContext
@@ -97,18 +125,18 @@ class Service(bridge_pb2_grpc.MeterBridgeServicer):
         self, requests: Iterator[PushRequest], context: grpc.ServicerContext
     ) -> Iterator[PushResponse]:
         """Pushes many; responds in the same order."""
-        if not self._streams.acquire(blocking=False):
-            context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"The bridge already serves {self._streams_max} streams; try again later.",
-            )
-        try:
-            for pending in take_ahead(requests, self._intake.push):
-                yield pending.wait()
-        except (SpoolBrokenError, TimeoutError) as error:
-            abort_unknown(context, error)
-        finally:
-            self._streams.release()
+        with self._streams.open(context) as call:
+
+            def push(request: PushRequest) -> Pending:
+                call.wait()
+                return self._intake.push(request)
+
+            try:
+                for pending in take_ahead(requests, push):
+                    yield pending.wait()
+                    call.wait()
+            except (SpoolBrokenError, TimeoutError) as error:
+                abort_unknown(context, error)
 
     def ReadingStatus(
         self, request: ReadingStatusRequest, context: grpc.ServicerContext
@@ -194,13 +222,32 @@ def make_handlers(service: Service) -> grpc.GenericRpcHandler:
     """
     handlers = {}
     for method in SERVICE.methods:
-        bind = STREAM_HANDLER if method.client_streaming else UNARY_HANDLER
+        behavior = getattr(service, method.name)
+        bind = STREAM_HANDLER
+        if not method.client_streaming:
+            behavior, bind = take_one(behavior, service.calls), SINGLE_HANDLER
         handlers[method.name] = bind(
-            getattr(service, method.name),
+            behavior,
             request_deserializer=make_decoder(GetMessageClass(method.input_type)),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
     return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
+
+
+def take_one(
+    respond_to: Callable[[M, grpc.ServicerContext], R], calls: OpenCalls
+) -> Callable[[Iterator[M], grpc.ServicerContext], R]:
+    """A method for a call with one request."""
+
+    def respond_to_first(requests: Iterator[M], context: grpc.ServicerContext) -> R:
+        with calls.open(context) as call:
+            request = next(requests, None)
+            if request is None:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The call has no request.")
+            call.work()
+            return respond_to(request, context)
+
+    return respond_to_first
 
 
 def make_decoder(message_type: type[M]) -> Callable[[bytes], M]:
@@ -233,6 +280,12 @@ def make_server(
             ("grpc.max_receive_message_length", limits.message_bytes_max),
             ("grpc.max_send_message_length", limits.message_bytes_max),
             ("grpc.max_concurrent_streams", calls_max),
+            ("grpc.max_allowed_incoming_connections", limits.connections_max),
+            ("grpc.server_handshake_timeout_ms", int(limits.handshake_s * 1000)),
+            ("grpc.max_metadata_size", HEADER_BYTES_MAX),
+            ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
+            # Otherwise the window grows to megabytes with the speed of the sender.
+            ("grpc.http2.bdp_probe", 0),
             # Otherwise a second bridge on the same port would get every other connection.
             ("grpc.so_reuseport", 0),
             # Ends the streams of vanished clients after a minute and a half.

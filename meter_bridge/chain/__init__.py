@@ -7,6 +7,7 @@ submit    moves due readings from the spool to the chain and records the results
 
 from meter_bridge.chain.chain import (
     METER_FRESH_S,
+    RECHECKED_METER_FRESH_S,
     UNKNOWN_METER_FRESH_S,
     Chain,
     ChainRejectedError,
@@ -20,6 +21,7 @@ from meter_bridge.chain.chain import (
 
 __all__ = [
     "METER_FRESH_S",
+    "RECHECKED_METER_FRESH_S",
     "UNKNOWN_METER_FRESH_S",
     "Chain",
     "ChainRejectedError",

@@ -23,10 +23,14 @@ from blockenergy.metering.v1.state_pb2 import (
 
 T = TypeVar("T")
 
-# Max meters in the cache.
+# Max meters in the cache, and max ids that are not ours, about 200 bytes each.
 METERS_MAX = 200_000
-# A meter's key never changes, and the chain checks again whether it was suspended or moved.
+UNKNOWN_METERS_MAX = 20_000
+# A meter's key changes only when it is exchanged, and the chain checks again whether it was
+# suspended or moved.
 METER_FRESH_S = 600.0
+# After a wrong signature; also the least time between two look-ups of one meter.
+RECHECKED_METER_FRESH_S = 10.0
 # A meter that is not ours may be registered at any moment.
 UNKNOWN_METER_FRESH_S = 10.0
 # After a failure, look-ups fail at once for this long instead of waiting for the chain.
@@ -109,6 +113,11 @@ class Chain(Protocol):
     def get_meter(self, meter_id: str) -> Meter | None:
         """The meter with this id, or None."""
 
+    def find_account_problem(self) -> str:
+        """Why the chain would reject every submission of this bridge, in one sentence; empty if it
+        would not.
+        """
+
     def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
         """Submits up to `Params.readings_max` readings and waits until they are in blocks.
 
@@ -126,6 +135,7 @@ class ChainView:
         self._chain = chain
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        # With the time of the look-up.
         self._meters: OrderedDict[str, tuple[Meter, float]] = OrderedDict()
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._pause_until_s = 0.0
@@ -133,6 +143,7 @@ class ChainView:
         # None until the chain has been reached once.
         self.params: Params | None = None
         self.head: Head | None = None
+        self.account_problem = ""
 
     def refresh(self, approve: Callable[[Params], None]) -> tuple[Params, Head]:
         """Fetches the latest block, and the parameters when they may have changed.
@@ -144,6 +155,7 @@ class ChainView:
         if params is None or self._monotonic() >= self._params_until_s:
             params = self._chain.get_params()
             approve(params)
+            self.account_problem = self._chain.find_account_problem()
             self._params_until_s = self._monotonic() + PARAMS_FRESH_S
         head = self._chain.get_head()
         # Nodes behind a load balancer can be at different heights.
@@ -156,8 +168,9 @@ class ChainView:
         """Makes the next refresh fetch the parameters: something contradicted them."""
         self._params_until_s = 0.0
 
-    def find_meter(self, meter_id: str) -> Meter | None:
-        """The meter if it is active and ours; from the cache while the chain is unreachable.
+    def find_meter(self, meter_id: str, fresh_s: float = METER_FRESH_S) -> Meter | None:
+        """The meter if it is active and ours, as of at most `fresh_s` ago; from the cache while the
+        chain is unreachable.
 
         Errors: ChainUnreachableError if it is not in the cache.
         """
@@ -165,7 +178,8 @@ class ChainView:
         with self._lock:
             known = self._meters.get(meter_id)
             unknown_until_s = self._unknown.get(meter_id, now_s)
-        if known is not None and (now_s < known[1] or now_s < self._pause_until_s):
+        is_fresh = known is not None and now_s < known[1] + fresh_s
+        if known is not None and (is_fresh or now_s < self._pause_until_s):
             return known[0]
         if now_s < unknown_until_s:
             return None
@@ -191,14 +205,15 @@ class ChainView:
             self._meters.pop(meter_id, None)
             self._unknown.pop(meter_id, None)
             if meter is not None and is_ours:
-                remember(self._meters, meter_id, (meter, now_s + METER_FRESH_S))
+                remember(self._meters, meter_id, (meter, now_s), METERS_MAX)
                 return meter
-            remember(self._unknown, meter_id, now_s + UNKNOWN_METER_FRESH_S)
+            until_s = now_s + UNKNOWN_METER_FRESH_S
+            remember(self._unknown, meter_id, until_s, UNKNOWN_METERS_MAX)
             return None
 
 
-def remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
+def remember(memory: OrderedDict[str, T], key: str, value: T, count_max: int) -> None:
     """Adds an entry; evicts the oldest if the cache is full."""
     memory[key] = value
-    if len(memory) > METERS_MAX:
+    if len(memory) > count_max:
         memory.popitem(last=False)

@@ -20,6 +20,7 @@ from blockenergy.metering.v1.state_pb2 import (
 from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadings, MsgSubmitReadingsResponse
 from blockenergy.registry.v1 import errors_pb2 as registry_errors
 from blockenergy.registry.v1 import query_pb2 as registry_query
+from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE
 from blockenergy.registry.v1.state_pb2 import STATUS_ACTIVE
 from google.protobuf.message import Message
 
@@ -55,6 +56,7 @@ MESSAGE_BYTES_MAX = 160
 # Min time to wait for a submission to be included in a block.
 WAIT_MIN_S = 5.0
 METER_UNKNOWN = ("registry", registry_errors.METER_UNKNOWN)
+PARTICIPANT_UNKNOWN = ("registry", registry_errors.PARTICIPANT_UNKNOWN)
 
 
 class NodeChain:
@@ -119,6 +121,26 @@ class NodeChain:
         except ClientError as error:
             raise unreachable(error) from error
         return Meter(found.bridge, found.pub_key, found.status == STATUS_ACTIVE)
+
+    def find_account_problem(self) -> str:
+        """What the registrar has to do about the bridge's account; see `Chain`."""
+        request = registry_query.QueryParticipantRequest(address=self.bridge)
+        try:
+            found = query(self._rpc, request, registry_query.QueryParticipantResponse).participant
+        except RejectedError as error:
+            if (error.codespace, error.code) != PARTICIPANT_UNKNOWN:
+                raise unreachable(error) from error
+            return f"{self._name_account()} is not registered; ask the registrar to add it."
+        except ClientError as error:
+            raise unreachable(error) from error
+        if found.status != STATUS_ACTIVE:
+            return f"{self._name_account()} is suspended or removed; ask the registrar."
+        if ROLE_BRIDGE not in found.roles:
+            return f"{self._name_account()} lacks the role of a bridge; ask the registrar for it."
+        return ""
+
+    def _name_account(self) -> str:
+        return f"The bridge's account {self.bridge}"
 
     def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
         """Submits readings in as few transactions as possible; see `Chain.submit`."""

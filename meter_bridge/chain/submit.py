@@ -86,6 +86,8 @@ class Submitter:
         Errors: ChainUnreachableError, ChainRejectedError, WrongOwnerError, SpoolFullError.
         """
         params, head = self._view.refresh(self._require_owner)
+        if self._view.account_problem:
+            raise ChainRejectedError(self._view.account_problem)
         due = self._spool.take_due(*compute_due_slots(params, head), params.readings_max)
         if not due:
             return False

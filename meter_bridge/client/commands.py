@@ -9,7 +9,6 @@ with 1 if any was rejected, and with 3 if the bridge asks for some of them again
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     HealthResponse,
     PushRequest,
     PushResponse,
-    PushTelegramRequest,
     TelegramFormat,
 )
 
@@ -27,7 +25,6 @@ from client.cli import display
 from client.cli.common import Command, add_commands, add_keyring_option, add_output_option, show
 from client.definitions import get_short_name, get_text
 from client.errors import ClientError, MissingError, UsageError
-from client.keys import MeterKey
 from meter_bridge.bridge import DEFAULT_LISTEN
 from meter_bridge.client.connection import (
     ACKNOWLEDGED,
@@ -35,17 +32,14 @@ from meter_bridge.client.connection import (
     BridgeError,
     BridgeUnreachableError,
     MeterClient,
-    sign_reading,
 )
-from meter_bridge.formats import FORMATS, parse_telegram
-from meter_bridge.formats.local_time import LocalTime
-from meter_bridge.formats.telegram import TelegramError
+from meter_bridge.client.telegrams import Source, prepare, read_telegrams
+from meter_bridge.formats import FORMATS
+from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM
 from meter_bridge.keys import HELP, load_meter_key
 from meter_bridge.options import add_local_time_option
-from meter_bridge.readings import NotAtSlotEndError, compute_reading
 from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
 
-FILE_BYTES_MAX = 64 * 1024 * 1024
 # Time allowed for each further telegram of a stream.
 PER_TELEGRAM_S = 0.1
 # Results after which a retry may succeed.
@@ -105,6 +99,12 @@ def fill_push(parser: argparse.ArgumentParser) -> None:
         help=f"format of the telegrams (default: {DEFAULT_FORMAT})",
     )
     parser.add_argument("--meter-key", metavar="KEY", required=True, help=f"{HELP} or NAME.pem)")
+    parser.add_argument(
+        "--meter-id",
+        metavar="ID",
+        type=parse_meter_id,
+        help="the meter's id on the chain, if its telegrams have none, or another one",
+    )
     parser.add_argument("--chain-id", metavar="ID", help="fail unless the bridge serves this chain")
     add_local_time_option(parser)
     add_keyring_option(parser)
@@ -149,6 +149,13 @@ def parse_slot(text: str) -> int:
     return int(text)
 
 
+def parse_meter_id(text: str) -> str:
+    """A meter id."""
+    if METER_ID.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a meter id ({METER_ID_FORM})")
+    return text
+
+
 def connect(args: argparse.Namespace) -> MeterClient:
     """A connection according to the options."""
     given = [path for path in (args.tls_cert, args.tls_key, args.tls_ca) if path is not None]
@@ -164,9 +171,8 @@ def push(args: argparse.Namespace) -> int:
     key = load_meter_key(args.meter_key, args.keyring)
     with connect(args) as bridge:
         health = require_chain(bridge.health(), args)
-        prepared = [
-            prepare(telegram_format, raw, key, health, args.local_time) for raw in telegrams
-        ]
+        source = Source(telegram_format, args.local_time, args.meter_id or "")
+        prepared = prepare(source, telegrams, key, health)
         responses, failure = push_all(bridge, prepared)
     print_responses(args, responses)
     if failure is not None:
@@ -218,28 +224,6 @@ def show_health(args: argparse.Namespace) -> int:
     return 0 if health.healthy else EXIT_REJECTED
 
 
-def read_telegrams(name: str, telegram_format: TelegramFormat) -> list[bytes]:
-    """The telegrams in a file; reports on standard error if there is anything between them."""
-    known = FORMATS[telegram_format]
-    try:
-        if name == "-":
-            content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
-        else:
-            with Path(name).open("rb") as file:
-                content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise MissingError(f"{name} cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{name} is larger than {FILE_BYTES_MAX} bytes; split it")
-    telegrams = known.in_file.findall(content)
-    if not telegrams:
-        raise UsageError(f"{name} contains no telegram; {known.framing}")
-    between = len(known.in_file.sub(b"", content).strip())
-    if between:
-        print(f"{name}: {between} bytes outside telegrams were ignored", file=sys.stderr)
-    return telegrams
-
-
 def require_chain(health: HealthResponse, args: argparse.Namespace) -> HealthResponse:
     """Errors: ClientError if the bridge does not know its chain yet, or serves another one."""
     if not health.slot_length_s:
@@ -249,27 +233,6 @@ def require_chain(health: HealthResponse, args: argparse.Namespace) -> HealthRes
             f"the bridge serves chain {health.chain_id}, not {args.chain_id}; check --bridge"
         )
     return health
-
-
-def prepare(
-    telegram_format: TelegramFormat,
-    raw: bytes,
-    key: MeterKey,
-    health: HealthResponse,
-    local_time: LocalTime,
-) -> PushRequest | PushResponse:
-    """The request for a telegram, or the response that says why it cannot be pushed."""
-    try:
-        telegram = parse_telegram(telegram_format, raw, local_time)
-        reading = compute_reading(telegram, health.slot_length_s)
-    except TelegramError as error:
-        return PushResponse(result=bridge_pb2.PUSH_MALFORMED, detail=str(error))
-    except NotAtSlotEndError as error:
-        return PushResponse(result=bridge_pb2.PUSH_NOT_AT_SLOT_END, detail=str(error))
-    signature = sign_reading(key, health.chain_id, reading).signature
-    return PushRequest(
-        telegram=PushTelegramRequest(format=telegram_format, telegram=raw, signature=signature)
-    )
 
 
 def print_responses(args: argparse.Namespace, responses: Sequence[PushResponse]) -> None:

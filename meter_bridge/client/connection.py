@@ -33,8 +33,15 @@ R = TypeVar("R", bound=Message)
 
 ACKNOWLEDGED = frozenset({PUSH_ACCEPTED, PUSH_DUPLICATE})
 DEFAULT_TIMEOUT_S = 10.0
-# Detects a bridge that has vanished without closing the connection.
-OPTIONS = (("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 30_000))
+OPTIONS = (
+    # Detects a bridge that has vanished without closing the connection.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 30_000),
+    # A bridge is called at the address that was given, whatever http_proxy in the environment says.
+    ("grpc.enable_http_proxy", 0),
+    # A connection of its own for each client of a process, and with it a share of its own.
+    ("grpc.use_local_subchannel_pool", 1),
+)
 
 
 class BridgeError(ClientError):
@@ -105,10 +112,13 @@ class MeterClient:
         telegram: bytes,
         signature: bytes,
         telegram_format: TelegramFormat = TELEGRAM_FORMAT_DSMR_P1,
+        meter_id: str = "",
     ) -> PushResponse:
-        """Pushes one telegram with the signature over its reading."""
+        """Pushes one telegram with the signature over its reading; with `meter_id` if the reading
+        was computed with one.
+        """
         request = PushTelegramRequest(
-            format=telegram_format, telegram=telegram, signature=signature
+            format=telegram_format, telegram=telegram, signature=signature, meter_id=meter_id
         )
         return self._call(self._stub.PushTelegram, request, PushResponse)
 
@@ -165,6 +175,12 @@ class MeterClient:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return BridgeUnreachableError(
                 f"the bridge at {self.target} did not respond in time; try again", code
+            )
+        if code is grpc.StatusCode.CANCELLED:
+            return BridgeUnreachableError(
+                f"the bridge at {self.target} has closed the call, which was silent for too long; "
+                "push again",
+                code,
             )
         # The bridge's own sentences end with a full stop.
         if code is grpc.StatusCode.UNAVAILABLE and not details.endswith("."):

@@ -7,6 +7,7 @@ Every function runs inside its caller's transaction; none of them commits.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
 
 from meter_bridge.chain import Result
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -115,7 +118,7 @@ def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> PushResult:
     """Accepts a reading unless one was accepted before for the same meter and slot.
 
     PUSH_DUPLICATE if that has the same registers. PUSH_CONFLICT if it does not: it stays, and the
-    new content is kept as evidence.
+    first other content is kept as evidence, and logged.
     """
     key = (reading.meter_id, reading.slot)
     registers = (reading.import_register_wh, reading.export_register_wh)
@@ -131,11 +134,14 @@ def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> PushResult:
         return PUSH_ACCEPTED
     if found == registers:
         return PUSH_DUPLICATE
-    db.execute(
+    (pushes,) = db.execute(
         "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?, ?, 1)"
-        " ON CONFLICT DO UPDATE SET pushes = pushes + 1",
+        " ON CONFLICT DO UPDATE SET pushes = pushes + 1 RETURNING pushes",
         (*key, *registers, reading.signature, now_s),
-    )
+    ).fetchone()
+    # Once, so that a meter that repeats itself does not fill the log.
+    if pushes == 1:
+        log.error("conflict: meter %s signed two readings for slot %d", *key)
     return PUSH_CONFLICT
 
 

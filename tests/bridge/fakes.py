@@ -76,6 +76,8 @@ class FakeChain:
     responses_to_lose: int = 0
     # Rejects whole submissions with this sentence.
     rejection: str = ""
+    # Why the registrar does not know this bridge.
+    account_problem: str = ""
     # A fixed result for all readings of a meter.
     results: dict[str, ReadingResult] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -100,6 +102,10 @@ class FakeChain:
         self.look_ups += 1
         self._require_reachable()
         return self.meters.get(meter_id)
+
+    def find_account_problem(self) -> str:
+        self._require_reachable()
+        return self.account_problem
 
     def submit(self, readings: Sequence[Reading]) -> Sequence[Result]:
         self._require_reachable()

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from client.keyring import Keyring
-from client.keys import MeterKey
+from client.keys import AccountKey, MeterKey
 from meter_bridge.client import MeterClient
 from meter_bridge.formats.dsmr import format_telegram
+from meter_bridge.formats.frame import compute_crc16
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
@@ -39,12 +40,12 @@ class Operator:
 
     @contextmanager
     def running(
-        self, node: str, *options: str, listen: str = "127.0.0.1:0"
+        self, node: str, *options: str, listen: str = "127.0.0.1:0", key: str = "bridge"
     ) -> Iterator[tuple[subprocess.Popen[str], str]]:
         """A running bridge and its address."""
         arguments = ["--home", str(self.folder / "home"), "--node", node, "--listen", listen]
-        key = ["--key", "bridge", "--keyring", str(self.keys), "--log-format", "json"]
-        with child("-m", "meter_bridge", *arguments, *key, *options) as process:
+        keys = ["--key", key, "--keyring", str(self.keys), "--log-format", "json"]
+        with child("-m", "meter_bridge", *arguments, *keys, *options) as process:
             yield process, read_address(process)
 
     def meter(self, *arguments: str) -> tuple[int, str, str]:
@@ -62,11 +63,16 @@ class Operator:
 
 def read_address(process: subprocess.Popen[str]) -> str:
     """The address that the bridge logs."""
+    return read_message(process, "listening on ").split()[2]
+
+
+def read_message(process: subprocess.Popen[str], start: str) -> str:
+    """The next message in the bridge's log that starts like this."""
     while line := get(process.stderr).readline():
         message: str = json.loads(line)["message"]
-        if message.startswith("listening on "):
-            return message.split()[2]
-    raise AssertionError("the bridge exited before it listened")
+        if message.startswith(start):
+            return message
+    raise AssertionError(f"the bridge exited before it logged {start!r}")
 
 
 def run_bridge(*arguments: str) -> tuple[int, str]:
@@ -99,14 +105,14 @@ def test_telegrams_from_a_file_reach_the_chain(
         + good
         + b"\r\n"
         + good.replace(b"001.5", b"009.5")
-        + format_telegram("meter-anna", end_s + 30, (1_600,), ())
+        + format_telegram("meter-anna", end_s + 90, (1_600,), ())
         + format_telegram("meter-ben", end_s, (1_600,), ())
     )
     with operator.running(node.url) as (process, address):
         with MeterClient(address) as client:
             wait_until(lambda: client.health().healthy)
             code, responses = operator.push(address, file)
-            assert code == 1
+            assert code == 1, responses
             assert [response["result"] for response in responses] == [
                 "PUSH_ACCEPTED",
                 "PUSH_MALFORMED",
@@ -131,6 +137,116 @@ def test_telegrams_from_a_file_reach_the_chain(
         "import_wh": 2_000,
         "export_wh": 30,
     }
+
+
+def test_of_a_telegram_a_second_the_nearest_to_the_end_of_the_slot_counts(
+    operator: Operator, node: WorldNode, tmp_path: Path
+) -> None:
+    end_s = node.world.end_s(FIRST_SLOT)
+    file = tmp_path / "telegrams.txt"
+    telegrams = [
+        format_telegram("meter-anna", end_s + off_s, (150_010 + off_s,), ())
+        for off_s in range(-8, 9)
+    ]
+    file.write_bytes(b"".join(telegrams))
+    initial = {"registry.meters[meter-anna]": {"initial_import_wh": 150_000}}
+    with WorldNode(World(initial)).running() as node:
+        node.make_block(end_s)
+        with operator.running(node.url) as (_, address), MeterClient(address) as client:
+            wait_until(lambda: client.health().healthy)
+            code, responses = operator.push(address, file)
+            assert (code, len(responses)) == (0, 1)
+            wait_until(lambda: client.health().done == 1)
+            assert client.health().conflicts == 0
+        recorded = node.world.short()[f"metering.readings[{FIRST_SLOT}, meter-anna]"]
+        assert recorded == {"import_wh": "150010"}
+
+
+def test_the_gateway_names_a_meter_whose_telegrams_do_not(
+    operator: Operator, node: WorldNode, tmp_path: Path
+) -> None:
+    end_s = node.world.end_s(FIRST_SLOT)
+    file = tmp_path / "telegrams.txt"
+    file.write_bytes(make_anonymous(format_telegram("meter-anna", end_s, (1_500,), ())))
+    with operator.running(node.url) as (_, address), MeterClient(address) as client:
+        wait_until(lambda: client.health().healthy)
+        code, responses = operator.push(address, file)
+        assert (code, responses[0]["result"]) == (1, "PUSH_MALFORMED")
+        assert "--meter-id" in responses[0]["detail"]
+        code, responses = operator.push(address, file, "--meter-id", "meter-anna")
+        assert (code, responses[0]["meter_id"]) == (0, "meter-anna")
+        file.write_bytes(
+            format_telegram("A-1", end_s, (1,), ()) + format_telegram("A-2", end_s, (1,), ())
+        )
+        code, output = operator.push(address, file, "--meter-id", "meter-anna")
+        assert code == 2
+        assert "A-1 and A-2 among them" in output["error"]["sentence"]
+
+
+def make_anonymous(telegram: bytes) -> bytes:
+    """The telegram without its identifier."""
+    lines = telegram.split(b"\r\n")
+    content = b"\r\n".join(line for line in lines[:-2] if b"96.1.1" not in line) + b"\r\n!"
+    return content + f"{compute_crc16(content):04X}\r\n".encode()
+
+
+def test_a_clock_that_is_wrong_is_named(
+    operator: Operator, node: WorldNode, tmp_path: Path
+) -> None:
+    """The bridge's own clock is that of the chain, years ahead of this machine's."""
+    file = tmp_path / "telegram.txt"
+    now_s = node.world.time_s
+    with operator.running(node.url) as (_, address), MeterClient(address) as client:
+        wait_until(lambda: client.health().healthy)
+        for off_s, result in ((3_600, "PUSH_TOO_EARLY"), (-3_600, "PUSH_TOO_LATE")):
+            file.write_bytes(format_telegram("meter-anna", now_s + off_s, (1_500,), ()))
+            code, responses = operator.push(address, file)
+            assert (code, responses[0]["result"]) == (1, result)
+            side = "ahead of" if off_s > 0 else "behind"
+            assert f"clock in the telegram is 3600 s {side} the bridge's" in responses[0]["detail"]
+        file.write_bytes(format_telegram("meter-anna", now_s - 3_580, (1_500,), ()))
+        code, responses = operator.push(address, file)
+        assert (code, responses[0]["result"]) == (1, "PUSH_NOT_AT_SLOT_END")
+        assert "is 3580 s behind the bridge's" in responses[0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("participant", "why"),
+    [
+        (None, "is not registered"),
+        ({"status": "STATUS_SUSPENDED"}, "is suspended or removed"),
+        ({"roles": ["ROLE_CONSUMER"]}, "lacks the role of a bridge"),
+    ],
+)
+def test_a_bridge_that_the_chain_does_not_know_says_so(
+    operator: Operator, participant: dict[str, Any] | None, why: str
+) -> None:
+    changes: dict[str, Any] = {"registry.participants[bridge]": participant}
+    if participant is None:
+        changes = {}
+        Keyring(operator.keys).add("other", AccountKey.generate(), None)
+    with (
+        WorldNode(World(changes)).running() as node,
+        operator.running(node.url, key="bridge" if participant else "other") as (process, address),
+    ):
+        assert why in read_message(process, "readings are waiting")
+        code, output, _ = operator.meter("health", "--bridge", address, "-o", "json")
+        health = json.loads(output)
+        assert (code, health["healthy"]) == (1, False)
+        assert why in health["detail"]
+
+
+def test_a_proxy_in_the_environment_is_not_asked(
+    operator: Operator, node: WorldNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+    with operator.running(node.url) as (_, address):
+        with MeterClient(address) as client:
+            wait_until(lambda: client.health().healthy)
+        code, _, errors = operator.meter("health", "--bridge", address)
+        assert (code, errors) == (0, "")
 
 
 def test_restarted_bridge_continues_with_its_spool(

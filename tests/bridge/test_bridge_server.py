@@ -191,9 +191,9 @@ def test_telegrams_by_call_and_by_stream(tmp_path: Path, chain: FakeChain) -> No
         tampered = client.push_telegram(raw.replace(b"004.0", b"003.0"), signature)
         assert tampered.result == bridge_pb2.PUSH_MALFORMED
         assert "checksum" in tampered.detail
-        oversized = client.push_telegram(raw + b"x" * 5_000, signature)
+        oversized = client.push_telegram(raw + b"x" * 9_000, signature)
         assert oversized.result == bridge_pb2.PUSH_MALFORMED
-        assert "maximum is 4096" in oversized.detail
+        assert "maximum is 8192" in oversized.detail
         wait_until(lambda: client.health().done == 1)
     assert chain.recorded["HOME-07", SLOT].import_register_wh == 5_000
 

@@ -103,7 +103,7 @@ class _RunningBridge:
         view.refresh(lambda _: None)
         intake = Intake(view, self.spool, clock, CENTRAL_EUROPE)
         limits = ServerLimits()
-        self.service = Service(intake, self.spool, bridge_pb2.HealthResponse, limits.streams_max)
+        self.service = Service(intake, self.spool, bridge_pb2.HealthResponse, limits)
         self._server, port = make_server(self.service, "127.0.0.1:0", None, limits)
         self._server.start()
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
@@ -133,6 +133,7 @@ class _RunningBridge:
         self.channel.close()
         stopped = self._server.stop(0).wait(CALL_TIMEOUT_S)
         assert stopped, "a call has never ended"
+        self.service.close()
         self.spool.close()
         self._silence.close()
         shutil.rmtree(self.folder)
@@ -148,6 +149,15 @@ class _Context:
     def abort(self, status: grpc.StatusCode, detail: str) -> NoReturn:
         self.status, self.detail = status, detail
         raise _AbortedError
+
+    def auth_context(self) -> dict[str, Any]:
+        return {}
+
+    def peer(self) -> str:
+        return "inside"
+
+    def cancel(self) -> None:
+        raise AssertionError("a call inside is never idle")
 
 
 class _AbortedError(Exception):

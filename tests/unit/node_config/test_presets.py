@@ -24,6 +24,13 @@ def test_slots_can_be_traded_and_metered(name: str) -> None:
     assert metering["reading_deadline_s"] <= params["settlement"]["history_slots"] * length_s
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_turned_on_later_listens_on_this_machine_only(name: str) -> None:
+    """CometBFT's own default is every address."""
+    settings = load_preset(name).cometbft["instrumentation"]
+    assert settings == {"prometheus": False, "prometheus_listen_addr": "127.0.0.1:26660"}
+
+
 def test_demo_is_an_hour_per_slot() -> None:
     metering = load_preset("demo").params["metering"]
     assert (metering["slot_length_s"], metering["represented_duration_s"]) == (10, 3600)
