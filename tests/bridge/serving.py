@@ -46,7 +46,8 @@ def running(
     )
     with bridge:
         if chain.is_reachable:
-            wait_until(lambda: bridge.get_health().healthy or chain.rejection != "")
+            rejects = chain.rejection or chain.account_problem
+            wait_until(lambda: bridge.get_health().healthy or rejects != "")
         yield bridge
 
 

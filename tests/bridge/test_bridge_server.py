@@ -76,6 +76,21 @@ def test_health_tells_gateways_what_they_need_for_signing(tmp_path: Path, chain:
         assert health.bridge == BRIDGE
 
 
+def test_bridge_is_not_healthy_until_the_registrar_knows_it(
+    tmp_path: Path, chain: FakeChain
+) -> None:
+    chain.account_problem = "The account is not registered."
+    with running(tmp_path, chain) as bridge, connect(bridge) as client:
+        wait_until(lambda: client.health().detail == chain.account_problem)
+        assert not client.health().healthy
+        # It is kept until then.
+        assert client.push_reading(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
+        assert client.health().backlog == 1
+        chain.account_problem = ""
+        wait_until(lambda: client.health().healthy)
+        wait_until(lambda: client.health().done == 1)
+
+
 def test_backlog_and_rejections_show_in_health(tmp_path: Path, chain: FakeChain) -> None:
     chain.takes_submissions = False
     chain.add_meter("HOME-08")

@@ -1,5 +1,6 @@
 """What the bridge accepts, and its response to everything else."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 )
 from blockenergy.metering.v1.state_pb2 import Reading
 
-from meter_bridge.chain import METER_FRESH_S, UNKNOWN_METER_FRESH_S, ChainView, Meter
+from meter_bridge.chain import (
+    METER_FRESH_S,
+    RECHECKED_METER_FRESH_S,
+    UNKNOWN_METER_FRESH_S,
+    ChainView,
+    Meter,
+)
+from meter_bridge.chain.chain import remember
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats.dsmr import format_telegram, parse
 from meter_bridge.formats.local_time import CENTRAL_EUROPE
@@ -230,6 +238,33 @@ def test_meter_is_looked_up_once_while_it_is_fresh(bench: Bench) -> None:
     bench.monotonic.now_s += METER_FRESH_S
     bench.push(make_reading())
     assert bench.chain.look_ups == 2
+
+
+def test_meter_that_was_exchanged_is_known_by_its_new_key(bench: Bench) -> None:
+    assert bench.push(make_reading()).result == bridge_pb2.PUSH_ACCEPTED
+    bench.chain.meters["HOME-07"] = Meter("energy1bridge", make_key("NEW").pub_key, is_active=True)
+    unsigned = make_reading(slot=SLOT - 1)
+    reading = sign_reading(make_key("NEW"), CHAIN_ID, unsigned)
+    require_rejected(bench.push(reading), bridge_pb2.PUSH_WRONG_SIGNATURE, "sign the reading again")
+    bench.monotonic.now_s += RECHECKED_METER_FRESH_S
+    assert bench.push(reading).result == bridge_pb2.PUSH_ACCEPTED
+    require_rejected(
+        bench.push(unsigned), bridge_pb2.PUSH_WRONG_SIGNATURE, "sign the reading again"
+    )
+
+
+def test_wrong_signatures_do_not_make_the_bridge_ask_again_and_again(bench: Bench) -> None:
+    wrong = sign_reading(make_key("HOME-08"), CHAIN_ID, make_reading())
+    for _ in range(20):
+        require_rejected(bench.push(wrong), bridge_pb2.PUSH_WRONG_SIGNATURE, "HOME-07")
+    assert bench.chain.look_ups == 1
+
+
+def test_memory_of_meters_that_are_not_ours_is_bounded() -> None:
+    memory: OrderedDict[str, int] = OrderedDict()
+    for number in range(10):
+        remember(memory, f"meter-{number}", number, 4)
+    assert list(memory.values()) == [6, 7, 8, 9]
 
 
 def test_bridge_that_never_reached_the_chain_accepts_nothing(tmp_path: Path) -> None:

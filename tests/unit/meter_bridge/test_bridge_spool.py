@@ -72,7 +72,9 @@ def test_reading_is_kept_as_it_was_signed(spool: Spool) -> None:
     assert spool.get_status("HOME-08", reading.slot) is None
 
 
-def test_same_content_is_a_duplicate_and_other_content_a_conflict(spool: Spool) -> None:
+def test_same_content_is_a_duplicate_and_other_content_a_conflict(
+    spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
     reading = make_reading(import_wh=1_000)
     other = make_reading(import_wh=1_001)
     results = [add(spool, one) for one in (reading, reading, other, other, reading)]
@@ -85,6 +87,10 @@ def test_same_content_is_a_duplicate_and_other_content_a_conflict(spool: Spool) 
     ]
     assert spool.find(reading.meter_id, reading.slot) == reading
     assert get_status(spool).conflicts == 2
+    # However often a meter repeats itself, the log has one line.
+    assert [text for text in caplog.messages if text.startswith("conflict: meter")] == [
+        f"conflict: meter {reading.meter_id} signed two readings for slot {reading.slot}"
+    ]
     assert spool.count() == Counts(
         backlog=1, backlog_since_s=NOW_S, done=0, rejected=0, conflicts=1
     )
