@@ -61,6 +61,11 @@ def list_native(root: Path = ROOT) -> list[str]:
     return [str(path.relative_to(root)) for path in sorted(root.glob(NATIVE))]
 
 
+def is_checkout() -> bool:
+    """Whether this is the project's own folder; an installed package is not."""
+    return (ROOT / "pyproject.toml").is_file()
+
+
 def find_obstacle() -> str:
     """Why this machine cannot compile; empty if it can."""
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
@@ -148,6 +153,9 @@ def _build_in(work: Path, target: Path) -> None:
 
 def main() -> int:
     """Builds the compiled rules if this machine can; succeeds if it cannot."""
+    if not is_checkout():
+        say("An installed package has what was compiled when it was built; nothing is done.")
+        return 0
     obstacle = find_obstacle()
     if obstacle:
         say(f"The rules run from their sources: {obstacle}.")
