@@ -63,6 +63,7 @@ bench-market: $(VENV)/.project proto ## Measure time and memory of clearing orde
 
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	@rm -rf build dist
+	@$(python) -m node_config.compiled --check
 	@$(pip) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 install: ## Install the package, its libraries and CometBFT; PREFIX=DIR says where

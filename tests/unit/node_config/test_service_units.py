@@ -35,7 +35,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed package on a machine with systemd, whose systemctl only writes down its calls."""
+    """An installed package on a machine with systemd; systemctl only writes down its calls."""
     folder = tmp_path / "bin"
     folder.mkdir()
     written = tmp_path / "calls"
