@@ -15,6 +15,8 @@ from tests.support.source import ROOT
 
 DEADLINE_S = 60
 PIP = ["sh", str(ROOT / "requirements" / "pip.sh"), sys.executable]
+# What a make above this one, and a test run, would tell it.
+NOT_OURS = {"PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 
 
 @pytest.fixture
@@ -29,9 +31,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(*command: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    known = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MAKEFLAGS")
-    }
+    known = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
     return subprocess.run(
         command,
         cwd=cwd,
