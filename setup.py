@@ -20,12 +20,10 @@ OURS = ["abci_app*", "chain*", "client*", "meter_bridge*", "net_address*", "node
 
 subprocess.run([sys.executable, str(ROOT / "proto" / "build.py")], check=True)
 editable = "editable_wheel" in sys.argv or "develop" in sys.argv
-if obstacle := find_obstacle():
-    print(f"The package has the rules as sources only: {obstacle}.")
 generated = find_packages(str(ROOT / GENERATED))
 setup(
     packages=find_packages(str(ROOT), include=OURS) + generated,
     # In a checkout the sources count, and a compiled file beside them would hide what is changed.
-    ext_modules=[] if obstacle or editable else make_extensions(),
+    ext_modules=[] if editable or find_obstacle() else make_extensions(),
     package_dir={name: f"{GENERATED}/{name}" for name in generated if "." not in name},
 )

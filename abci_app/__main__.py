@@ -172,13 +172,15 @@ def get_version() -> str:
 
 
 def check_state(options: argparse.Namespace) -> int:
-    """Prints every broken invariant; none is the promise."""
+    """Prints every broken invariant, of which none is the promise, then height and app hash."""
     with Database.open(options.home / DATA_FOLDER) as database:
         state = NodeState(database)
         problems = app.check_invariants(state.reader)
         for problem in problems:
             print(problem)
-        print(f"height {state.committed.height}: {len(problems)} problems")
+        committed = state.committed
+        print(f"height {committed.height}: {len(problems)} problems")
+        print(f"app hash {committed.app_hash.hex().upper()}")
         return BROKEN if problems else 0
 
 

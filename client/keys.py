@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
 
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from mnemonic import Mnemonic
 
 from chain.runtime import bech32
 from chain.runtime.signatures import address_of
-from client.errors import MissingError, UsageError
-
-if TYPE_CHECKING:
-    from mnemonic import Mnemonic
+from client.errors import UsageError
 
 SECRET_BYTES = 32
-MNEMONIC_BITS = 256
+MNEMONIC_BITS, MNEMONIC_LANGUAGE = 256, "english"
 _HARDENED = 1 << 31
 # m/44'/118'/0'/0/0; 118 is the coin type of Cosmos wallets.
 COSMOS_PATH = (44 | _HARDENED, 118 | _HARDENED, _HARDENED, 0, 0)
@@ -48,7 +45,7 @@ class AccountKey:
     def from_mnemonic(cls, words: str) -> AccountKey:
         """The key of a BIP-39 mnemonic of 12 to 24 words; raises UsageError if it is invalid."""
         words = " ".join(words.split()).lower()
-        library = _mnemonic_library()
+        library = Mnemonic(MNEMONIC_LANGUAGE)
         if not library.check(words):
             raise UsageError(
                 "these words are not a BIP-39 mnemonic; check their spelling and order"
@@ -92,7 +89,7 @@ Key = AccountKey | MeterKey
 
 def make_mnemonic() -> str:
     """A new random BIP-39 mnemonic of 24 words."""
-    return _mnemonic_library().generate(MNEMONIC_BITS)
+    return Mnemonic(MNEMONIC_LANGUAGE).generate(MNEMONIC_BITS)
 
 
 def derive_secret(seed: bytes, path: tuple[int, ...]) -> bytes:
@@ -114,13 +111,3 @@ def _require_secret(secret: bytes) -> bytes:
     if len(secret) != SECRET_BYTES:
         raise ValueError(f"a secret has {SECRET_BYTES} bytes, not {len(secret)}")
     return secret
-
-
-def _mnemonic_library() -> Mnemonic:
-    try:
-        from mnemonic import Mnemonic
-    except ImportError as error:
-        raise MissingError(
-            "mnemonics need the package mnemonic; run pip install blockenergy[client]"
-        ) from error
-    return Mnemonic("english")

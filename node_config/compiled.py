@@ -6,7 +6,8 @@ which is compared with its definition in Python in the same way. Without a C com
 headers the sources themselves run, a quarter slower.
 
 `python -m node_config.compiled` builds what is missing and prints the folder, where processes of a
-local network find the rules. `make install` puts the same into the package.
+local network find the rules; with `--check` it only says why this machine cannot. `make install`
+puts the same into the package.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ def list_sources(root: Path = ROOT) -> list[str]:
 def list_native(root: Path = ROOT) -> list[str]:
     """The files in C, relative to the checkout."""
     return [str(path.relative_to(root)) for path in sorted(root.glob(NATIVE))]
+
+
+def is_checkout() -> bool:
+    """Whether this is the project's own folder; an installed package is not."""
+    return (ROOT / "pyproject.toml").is_file()
 
 
 def find_obstacle() -> str:
@@ -146,11 +152,15 @@ def _build_in(work: Path, target: Path) -> None:
     result.rename(target)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Builds the compiled rules if this machine can; succeeds if it cannot."""
+    if not is_checkout():
+        say("An installed package has what was compiled when it was built; nothing is done.")
+        return 0
     obstacle = find_obstacle()
     if obstacle:
         say(f"The rules run from their sources: {obstacle}.")
+    if obstacle or arguments == ["--check"]:
         return 0
     try:
         print(build())
@@ -161,4 +171,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -103,6 +103,10 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         "prepare and run a network on this machine",
         _fill_from("node_config.localnet.commands"),
     ),
+    "service": (
+        "run a validator or a meter bridge with systemd",
+        _fill_from("node_config.service.commands"),
+    ),
     "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
     "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
 }

@@ -22,6 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VERSION = "0.38.26"
+BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
+# The last one takes what `cometbft version` appends to the release.
+LINK_FLAGS = "-ldflags=-s -w -X github.com/cometbft/cometbft/version.TMGitCommitHash"
 RELEASED_PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
 MODULE_FOLDER = Path(__file__).resolve().parent
 BUILD_DEADLINE_S = 1800
@@ -33,14 +36,29 @@ class ToolchainError(Exception):
 
 
 def cometbft_binary() -> Path:
-    """The CometBFT to run: the one that $COMETBFT names, else the cached build, else a new one.
+    """The CometBFT to run: the one that $COMETBFT names, else the one that was installed with this
+    package, else the cached build, else a new one.
 
     Raises ToolchainError if $COMETBFT is not our release, or if nothing can be built.
     """
     named = os.environ.get("COMETBFT")
     if named:
         return require_release(named)
+    installed = get_installed()
+    # It may have stayed from an earlier package.
+    if installed.is_file() and get_first_line([str(installed), "version"]) == get_version():
+        return installed
     return get_build("cometbft", ".")
+
+
+def get_installed() -> Path:
+    """Where `make install` puts CometBFT: beside this Python."""
+    return Path(sys.prefix) / "bin" / "cometbft"
+
+
+def get_version() -> str:
+    """What a build of these sources answers to `cometbft version`."""
+    return f"{VERSION}+{compute_source_key()}"
 
 
 def released_binary() -> Path:
@@ -99,8 +117,8 @@ def get_cache_folder() -> Path:
 
 
 def compute_source_key() -> str:
-    """A short hash of the sources of a build."""
-    digest = hashlib.sha256()
+    """A short hash of the sources of a build and of how they are built."""
+    digest = hashlib.sha256(" ".join([*BUILD_FLAGS, LINK_FLAGS]).encode())
     for path in sorted([*MODULE_FOLDER.glob("*.go"), *MODULE_FOLDER.glob("go.*")]):
         if not path.name.endswith("_test.go"):
             digest.update(path.read_bytes())
@@ -127,9 +145,13 @@ def build(target: Path, package: str, folder: Path) -> None:
         go, environment = find_go(Path(name))
         say(f"Building CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ...")
         output = Path(name) / "cometbft"
-        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
-        run([go, "build", *flags, "-o", str(output), package], environment, folder / "build.log")
-        assert get_first_line([str(output), "version"]) == VERSION
+        link = f"{LINK_FLAGS}={compute_source_key()}"
+        run(
+            [go, "build", *BUILD_FLAGS, link, "-o", str(output), package],
+            environment,
+            folder / "build.log",
+        )
+        assert get_first_line([str(output), "version"]) == get_version()
         target.parent.mkdir(exist_ok=True)
         output.rename(target)
     say(f"Built {target}")

@@ -15,12 +15,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from node_config.demo.homes import HOURS
 
+# The extra `demo` in pyproject.toml.
+LIBRARIES = ("demandlib", "matplotlib", "pvlib", "rich")
 EXIT_BROKEN, EXIT_INTERRUPTED = 1, 130
 
 
@@ -135,15 +138,12 @@ def parse_slots(text: str) -> int:
 
 def require_libraries() -> None:
     """Raises UsageError if the demonstration's own libraries are missing."""
-    try:
-        import demandlib  # noqa: F401
-        import matplotlib  # noqa: F401
-        import pvlib  # noqa: F401
-        import rich  # noqa: F401
-    except ImportError as error:
+    missing = " ".join(name for name in LIBRARIES if find_spec(name) is None)
+    if missing:
         raise UsageError(
-            f"the demonstration needs {error.name}; use make demo, or install blockenergy[demo]"
-        ) from error
+            f"the demonstration needs more than a validator; install it with: {sys.executable} "
+            f"-m pip install {missing}"
+        )
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def load_layout(home: Path) -> Layout:
         raise UsageError(f"{path} cannot be used: {error!r} is missing or wrong") from error
     if not 1 <= len(names) <= NODES_MAX:
         raise UsageError(f"{path}: 1 to {NODES_MAX} nodes are expected")
-    layout = Layout(home, tuple(_load_node(home / str(name)) for name in names), files)
+    layout = Layout(home, tuple(load_node(home / str(name)) for name in names), files)
     layout.get_node(files.node)
     return layout
 
@@ -138,7 +138,8 @@ def require_startable(layout: Layout) -> None:
         _require_valid_genesis(first, document)
 
 
-def _load_node(home: Path) -> NodeFiles:
+def load_node(home: Path) -> NodeFiles:
+    """The node in a folder; raises MissingError or UsageError."""
     path = home / "config" / "config.toml"
     content = read_toml(path)
     try:

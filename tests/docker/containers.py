@@ -13,7 +13,7 @@ T = TypeVar("T")
 DEADLINE_S = 120.0
 LINKS, PRESET = "10.213.8", "demo"
 # Processes of a validator, by one of their arguments, and how to find them in its container.
-COMETBFT, APPLICATION = "/usr/local/bin/cometbft", "abci_app"
+COMETBFT, APPLICATION = "/opt/blockenergy/bin/cometbft", "abci_app"
 WORKER = "abci_app.signature_worker"
 FIND = r"""
 import contextlib, os, pathlib, sys
