@@ -4,8 +4,6 @@ Exit codes are those of the command line; `push` exits with 0 if every telegram 
 with 1 if any was rejected, and with 3 if the bridge asks for some of them again later.
 """
 
-# ruff: noqa: T201, commands print.
-
 from __future__ import annotations
 
 import argparse
@@ -23,8 +21,17 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     TelegramFormat,
 )
 
+import text_output
+from client import chain_pin
 from client.cli import display
-from client.cli.common import Command, add_commands, add_keyring_option, add_output_option, show
+from client.cli.common import (
+    Command,
+    add_chain_id_option,
+    add_commands,
+    add_keyring_option,
+    add_output_option,
+    show,
+)
 from client.definitions import get_short_name, get_text
 from client.errors import ClientError, MissingError, UsageError
 from client.keys import MeterKey
@@ -40,7 +47,7 @@ from meter_bridge.client.connection import (
 from meter_bridge.formats import FORMATS, parse_telegram
 from meter_bridge.formats.local_time import LocalTime
 from meter_bridge.formats.telegram import TelegramError
-from meter_bridge.keys import HELP, load_meter_key
+from meter_bridge.keys import HELP, find_keyring, load_meter_key
 from meter_bridge.options import add_local_time_option
 from meter_bridge.readings import NotAtSlotEndError, compute_reading
 from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
@@ -105,7 +112,7 @@ def fill_push(parser: argparse.ArgumentParser) -> None:
         help=f"format of the telegrams (default: {DEFAULT_FORMAT})",
     )
     parser.add_argument("--meter-key", metavar="KEY", required=True, help=f"{HELP} or NAME.pem)")
-    parser.add_argument("--chain-id", metavar="ID", help="fail unless the bridge serves this chain")
+    add_chain_id_option(parser)
     add_local_time_option(parser)
     add_keyring_option(parser)
     finish(parser)
@@ -162,8 +169,9 @@ def push(args: argparse.Namespace) -> int:
     telegram_format = FORMAT_NAMES[args.format]
     telegrams = read_telegrams(args.file, telegram_format)
     key = load_meter_key(args.meter_key, args.keyring)
+    chain_id = chain_pin.choose(find_keyring(args.meter_key, args.keyring).folder, args.chain_id)
     with connect(args) as bridge:
-        health = require_chain(bridge.health(), args)
+        health = require_chain(bridge.health(), chain_id)
         prepared = [
             prepare(telegram_format, raw, key, health, args.local_time) for raw in telegrams
         ]
@@ -236,17 +244,18 @@ def read_telegrams(name: str, telegram_format: TelegramFormat) -> list[bytes]:
         raise UsageError(f"{name} contains no telegram; {known.framing}")
     between = len(known.in_file.sub(b"", content).strip())
     if between:
-        print(f"{name}: {between} bytes outside telegrams were ignored", file=sys.stderr)
+        text_output.complain(f"{name}: {between} bytes outside telegrams were ignored")
     return telegrams
 
 
-def require_chain(health: HealthResponse, args: argparse.Namespace) -> HealthResponse:
+def require_chain(health: HealthResponse, chain_id: str) -> HealthResponse:
     """Errors: ClientError if the bridge does not know its chain yet, or serves another one."""
     if not health.slot_length_s:
         raise BridgeUnreachableError(health.detail, grpc.StatusCode.UNAVAILABLE)
-    if args.chain_id not in (None, health.chain_id):
+    if health.chain_id != chain_id:
         raise UsageError(
-            f"the bridge serves chain {health.chain_id}, not {args.chain_id}; check --bridge"
+            f"the bridge serves chain {health.chain_id}, not {chain_id}; check --bridge and "
+            "--chain-id"
         )
     return health
 
@@ -275,10 +284,12 @@ def prepare(
 def print_responses(args: argparse.Namespace, responses: Sequence[PushResponse]) -> None:
     """A JSON list, or one line per telegram."""
     if args.output == "json":
-        print(display.to_json([display.to_dict(response) for response in responses]))
+        text_output.say(text_output.to_json([display.to_dict(response) for response in responses]))
         return
     for number, response in enumerate(responses, start=1):
         value = bridge_pb2.PushResult.DESCRIPTOR.values_by_number[response.result]
         subject = f"meter {response.meter_id} slot {response.slot}: " if response.meter_id else ""
         sentence = response.detail or get_text(value)
-        print(f"{number}: {subject}{get_short_name(value)}. {sentence}")
+        text_output.say(
+            text_output.escape(f"{number}: {subject}{get_short_name(value)}. {sentence}")
+        )

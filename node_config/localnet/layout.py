@@ -13,12 +13,12 @@ Reading checks that the files are consistent, so that a mistake is reported befo
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from client.errors import MissingError, UsageError
+from client.json_input import parse_json
 from node_config.genesis import require_valid
 from node_config.localnet.address import Address, parse_address, parse_url
 from node_config.toml import format_toml, read_toml
@@ -155,7 +155,7 @@ def _load_node(home: Path) -> NodeFiles:
 
 def _require_valid_genesis(path: Path, document: bytes) -> None:
     try:
-        content: Any = json.loads(document)
+        content: Any = parse_json(document)
         state = content["app_state"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a genesis document: {error!r}") from error

@@ -24,7 +24,7 @@ from google.protobuf.message import Message
 
 from client.catalog import get_messages, get_queries
 from client.cli.common import Parser
-from client.cli.display import to_dict, to_json
+from client.cli.display import to_dict
 from client.cli.fields import add_options, build_message, list_options
 from client.cli.values import Lookups
 from client.errors import MissingError, UsageError
