@@ -17,12 +17,14 @@ from client.cli.outcomes import (
     EXIT_LAPSED,
     EXIT_PENDING,
     format_lines,
+    format_order,
     message_to_dict,
+    order_to_dict,
     show_order,
 )
 from client.cli.table import format_rows
 from client.errors import NotFoundError, RejectedError, UsageError
-from client.orders import find_order
+from client.orders import find_order, follow_orders
 from client.rpc import Rpc
 from client.rpc_types import TxResult
 from client.units import UINT64_MAX
@@ -51,7 +53,7 @@ def fill_order(parser: argparse.ArgumentParser) -> None:
 
 TX_NAME, ORDER_MODULE, ORDER_NAME = "tx", "market", "order"
 TX = Command(
-    "A transaction by its hash: its block, result and events.",
+    "A transaction by its hash: its block, result, events and orders.",
     "Shows a transaction by its hash. Exit codes: 0 it was executed; "
     f"{RejectedError.exit_code} it was rejected in its block; {EXIT_PENDING} it waits for a block; "
     f"{NotFoundError.exit_code} the node does not know it.",
@@ -87,19 +89,17 @@ def _run_order(args: argparse.Namespace) -> int:
 def _run_tx(args: argparse.Namespace) -> int:
     rpc = Rpc(args.node)
     found = rpc.tx(args.hash)
-    if found is None:
-        if not _is_pending(rpc, args.hash):
-            # It may have left the mempool for a block in between.
-            found = rpc.tx(args.hash)
-        else:
-            return _show_pending(args)
+    if found is None and _is_pending(rpc, args.hash):
+        return _show_pending(args)
+    # It may have left the mempool for a block in between.
+    found = found or rpc.tx(args.hash)
     if found is None:
         raise NotFoundError(
             f"the node at {rpc.node} does not know transaction {args.hash.hex().upper()}: it is in "
             "no block that the node has indexed, and does not wait for one"
         )
     if args.output == "json":
-        text_output.say(text_output.to_json(_to_dict(found)))
+        text_output.say(text_output.to_json(_to_dict(rpc, found)))
     else:
         text_output.say(_to_text(rpc, found))
     return RejectedError.exit_code if found.result.code else 0
@@ -153,11 +153,13 @@ def _to_text(rpc: Rpc, found: TxResult) -> str:
     ]
     if events:
         parts.append(format_lines("events", events, denoms))
+    parts += [format_order(order) for order in follow_orders(rpc, events, found.height)]
     return "\n\n".join(parts)
 
 
-def _to_dict(found: TxResult) -> dict[str, object]:
+def _to_dict(rpc: Rpc, found: TxResult) -> dict[str, object]:
     result, content = found.result, tx.decode(found.tx)
+    events = decode_events(result.events)
     return {
         "hash": found.hash.hex().upper(),
         "status": _get_status(found),
@@ -171,7 +173,8 @@ def _to_dict(found: TxResult) -> dict[str, object]:
         "fee": [display.to_dict(coin) for coin in content.auth_info.fee.amount],
         "memo": content.body.memo,
         "messages": [message_to_dict(tx.unpack(one)) for one in content.body.messages],
-        "events": [message_to_dict(event) for event in decode_events(result.events)],
+        "events": [message_to_dict(event) for event in events],
+        "orders": [order_to_dict(order) for order in follow_orders(rpc, events, found.height)],
     }
 
 

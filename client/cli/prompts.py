@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
+from collections.abc import Callable
 
 from google.protobuf.message import Message
 
@@ -56,17 +58,19 @@ def confirm(message: Message) -> None:
 
 def read_line(characters_max: int) -> str:
     """A line of standard input; UsageError if it is not text in its encoding."""
-    try:
-        return sys.stdin.readline(characters_max)
-    except UnicodeDecodeError:
-        raise UsageError("standard input is not UTF-8 text; write it in UTF-8") from None
+    return _require_text("standard input", lambda: sys.stdin.readline(characters_max))
 
 
 def _ask_secretly(prompt: str) -> str:
-    try:
-        return getpass.getpass(prompt)
-    except UnicodeDecodeError:
-        raise UsageError("the passphrase is not UTF-8 text; write it in UTF-8") from None
+    return _require_text("the passphrase", lambda: getpass.getpass(prompt))
+
+
+def _require_text(name: str, read: Callable[[], str]) -> str:
+    with contextlib.suppress(UnicodeDecodeError):
+        text = read()
+        if text_output.is_text(text):
+            return text
+    raise UsageError(f"{name} is not UTF-8 text; write it in UTF-8")
 
 
 def _read_variable() -> str | None:

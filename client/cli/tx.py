@@ -116,7 +116,7 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
     rpc, keyring = Rpc(args.node), Keyring(args.keyring)
     lookups = make_lookups(rpc, keyring)
     address = _get_signer_address(keyring, args.key)
-    chain_id = _choose_chain_id(rpc, keyring, args.chain_id)
+    chain_id = chain_pin.choose(keyring.folder, args.chain_id)
     message = build_message(operation.request, args, lookups)
     setattr(message, get_signer(operation.request), address)
     gas_limit, fee = _parse_cost(args, lookups)
@@ -124,23 +124,22 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
         confirm(message)
     key = keyring.load(args.key, ask_passphrase)
     assert isinstance(key, AccountKey), "checked by _get_signer_address"
+    _require_chain(rpc, keyring, chain_id)
     signer = Signer(rpc, key, chain_id=chain_id, fee=fee, gas_limit=gas_limit)
     outcome = signer.send([message], wait=args.wait, memo=args.memo).require_ok()
     return _show_outcome(args, rpc, outcome)
 
 
-def _choose_chain_id(rpc: Rpc, keyring: Keyring, given: str) -> str:
-    """The chain to sign for, which the node must be on; the first one that is given is pinned."""
-    chosen = chain_pin.choose(keyring.folder, given)
+def _require_chain(rpc: Rpc, keyring: Keyring, chain_id: str) -> None:
+    """Raises UsageError if the node is on another chain; pins the first one that is signed for."""
     claimed = rpc.status().chain_id
-    if claimed != chosen:
+    if claimed != chain_id:
         raise UsageError(
-            f"the node at {rpc.node} is on chain {claimed}, not on {chosen}; check --node, or "
+            f"the node at {rpc.node} is on chain {claimed}, not on {chain_id}; check --node, or "
             "--chain-id if you know that the chain is another one"
         )
     if not chain_pin.read_pin(keyring.folder):
-        chain_pin.pin(keyring.folder, chosen)
-    return chosen
+        chain_pin.pin(keyring.folder, chain_id)
 
 
 def _get_signer_address(keyring: Keyring, name: str) -> str:
