@@ -147,4 +147,5 @@ def describe_state(progress: Progress, number: int, slot: int) -> str:
 
 def make_view(day: Day, is_plain: bool) -> View:
     """A live table on a terminal, unless `plain` is set."""
+    text_output.prepare(sys.stdout)
     return PlainView(day) if is_plain or not sys.stdout.isatty() else LiveView(day)
