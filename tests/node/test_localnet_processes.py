@@ -57,8 +57,11 @@ def find_processes(folder: Path) -> list[int]:
 
 @pytest.fixture
 def supervisor(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """`localnet start`, up and running."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    """`localnet start`, up and running on a terminal that has ASCII only."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONIOENCODING": "ascii:strict",
+    }
     command = [sys.executable, "-m", "node_config.localnet", "start", "--home", str(home)]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
