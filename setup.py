@@ -16,7 +16,15 @@ sys.path.insert(0, str(ROOT))
 from node_config.compiled import find_obstacle, make_extensions  # noqa: E402
 
 GENERATED = Path("proto/gen")
-OURS = ["abci_app*", "chain*", "client*", "meter_bridge*", "net_address*", "node_config*"]
+OURS = [
+    "abci_app*",
+    "chain*",
+    "client*",
+    "meter_bridge*",
+    "net_address*",
+    "node_config*",
+    "text_output*",
+]
 
 subprocess.run([sys.executable, str(ROOT / "proto" / "build.py")], check=True)
 editable = "editable_wheel" in sys.argv or "develop" in sys.argv

@@ -18,9 +18,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib import metadata
 from pathlib import Path
 
+import text_output
 from abci_app.application import OperatorError
 from abci_app.export import ExportError, make_genesis
 from abci_app.leveldb import DatabaseError
@@ -31,6 +31,7 @@ from abci_app.persistence import HISTORY_HEIGHTS, Database
 from abci_app.server import Server
 from abci_app.signature_worker import SignatureWorker
 from chain import app
+from text_output.version import get_version
 
 DATA_FOLDER = "app-data"
 SOCKET_NAME = "app.sock"
@@ -40,13 +41,13 @@ BROKEN, MISSING, FAULT = 1, 4, 70
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = make_parser().parse_args(arguments)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    formatter = text_output.LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = text_output.make_log_handler(formatter)
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     try:
         return COMMANDS[options.command](options)
     except (DatabaseError, ListenError, ExportError) as error:
-        print(f"blockenergy: {error}", file=sys.stderr)
+        text_output.complain(f"blockenergy: {error}")
         return MISSING
 
 
@@ -163,24 +164,16 @@ def start_worker() -> SignatureWorker | None:
         return None
 
 
-def get_version() -> str:
-    """The installed version, or "checkout" where the code runs without being installed."""
-    try:
-        return metadata.version("blockenergy")
-    except metadata.PackageNotFoundError:
-        return "checkout"
-
-
 def check_state(options: argparse.Namespace) -> int:
     """Prints every broken invariant, of which none is the promise, then height and app hash."""
     with Database.open(options.home / DATA_FOLDER) as database:
         state = NodeState(database)
         problems = app.check_invariants(state.reader)
         for problem in problems:
-            print(problem)
+            text_output.say(text_output.escape(problem))
         committed = state.committed
-        print(f"height {committed.height}: {len(problems)} problems")
-        print(f"app hash {committed.app_hash.hex().upper()}")
+        text_output.say(f"height {committed.height}: {len(problems)} problems")
+        text_output.say(f"app hash {committed.app_hash.hex().upper()}")
         return BROKEN if problems else 0
 
 

@@ -91,9 +91,10 @@ def get_account(rpc: Rpc, address: str) -> Account:
 class Signer:
     """Signs and sends with one key. Thread-safe.
 
-    An empty `chain_id` is fetched from the node. `gas_limit` and `fee` are computed from the size
-    of each transaction and the chain's parameters unless given. Two programs can send with the same
-    key at the same time, but each collision of sequences costs a new signature.
+    It signs for `chain_id` only, whatever the node says that it is on. `gas_limit` and `fee` are
+    computed from the size of each transaction and the chain's parameters unless given. Two programs
+    can send with the same key at the same time, but each collision of sequences costs a new
+    signature.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Signer:
         rpc: Rpc,
         key: AccountKey,
         *,
-        chain_id: str = "",
+        chain_id: str,
         fee: Sequence[Coin] | None = None,
         gas_limit: int = 0,
         wait_s: float = DEFAULT_WAIT_S,
@@ -173,7 +174,6 @@ class Signer:
         self, messages: Sequence[Message], memo: str, timeout_height: int, account: Account
     ) -> bytes:
         gas_limit, fee = self._compute_gas_and_fee(messages, memo, timeout_height)
-        self._chain_id = self._chain_id or self.rpc.status().chain_id
         return tx.sign(
             messages,
             self.key,

@@ -83,6 +83,18 @@ def get_errors() -> dict[tuple[str, int], ErrorInfo]:
     }
 
 
+@cache
+def get_events() -> tuple[str, ...]:
+    """The full names of all events."""
+    return tuple(
+        message.full_name
+        for file in get_files()
+        if file.name.endswith("/events.proto")
+        for message in file.message_types_by_name.values()
+        if message.name.startswith("Event")
+    )
+
+
 def get_module(package: str) -> str:
     """`blockenergy.market.v1` belongs to `market`, `cosmos.bank.v1beta1` to `bank`."""
     return package.split(".")[1]

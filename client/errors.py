@@ -1,7 +1,8 @@
 """Every failure that a user can cause or encounter: one sentence and an exit code.
 
 The exit codes are those of the command line: 1 rejected by the chain, 2 wrong usage, 3 the node
-cannot be reached or does not respond in time, 4 a file or key is missing or cannot be used.
+cannot be reached or does not respond in time, 4 a file or key is missing or cannot be used, 7 what
+was looked up is not there.
 """
 
 from __future__ import annotations
@@ -62,3 +63,9 @@ class MissingError(ClientError):
     """A file or key is missing, damaged or locked."""
 
     exit_code = 4
+
+
+class NotFoundError(ClientError):
+    """The node does not have what was looked up."""
+
+    exit_code = 7

@@ -1,4 +1,4 @@
-"""A folder of keys, one file each: NAME.json, readable by its owner only.
+"""A folder of keys, one file each: NAME.json, readable by its owner only; a warning if it is not.
 
 A file is written atomically and never overwritten. With a passphrase the secret is encrypted
 (scrypt, then AES-256-GCM, which also authenticates the rest of the file); without one it is stored
@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from chain.runtime import bech32
+from client import private_file
 from client.errors import MissingError, UsageError
+from client.json_input import parse_json
 from client.keys import AccountKey, Key, MeterKey
 
 HOME_VARIABLE = "BLOCKENERGY_HOME"
@@ -68,8 +70,7 @@ class Keyring:
         info = KeyInfo(name, key.key_type, key.address, key.pub_key, passphrase is not None)
         content = _to_json(info, key.secret, passphrase)
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_new(path, json.dumps(content, indent=2) + "\n")
+            private_file.write_new(path, json.dumps(content, indent=2) + "\n")
         except FileExistsError:
             raise UsageError(
                 f"a key named {name} exists in {self.folder}; choose another name"
@@ -105,6 +106,10 @@ class Keyring:
         """The public part of a key."""
         return self._read(name)[0]
 
+    def has(self, name: str) -> bool:
+        """Whether there is a key with this name."""
+        return bool(_NAME.fullmatch(name)) and (self.folder / f"{name}.json").exists()
+
     def list_keys(self) -> list[KeyInfo]:
         """The public parts of all keys, sorted by name."""
         try:
@@ -138,7 +143,8 @@ class Keyring:
         path = self._path(name)
         try:
             with path.open("rb") as file:
-                content = json.loads(file.read(FILE_BYTES_MAX))
+                private_file.warn_if_exposed(file)
+                content = parse_json(file.read(FILE_BYTES_MAX))
             if content["version"] != FILE_VERSION or content["type"] not in _KEY_TYPES:
                 raise self._damaged(name)
             info = KeyInfo(
@@ -207,20 +213,6 @@ def _decrypt(sealed: dict[str, Any], passphrase: str, header: bytes) -> bytes:
 
 def _stretch(passphrase: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     return Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(passphrase.encode())
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Creates a file atomically, readable by its owner only; FileExistsError if it exists."""
-    draft = path.with_suffix(f".{os.getpid()}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    finally:
-        draft.unlink()
 
 
 def _encode(data: bytes) -> str:

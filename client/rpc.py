@@ -19,52 +19,65 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from client.call_deadline import CallDeadline, HttpConnection, HttpsConnection
 from client.errors import RpcError, UsageError
+from client.json_input import parse_json
 from client.rpc_types import (
+    MALFORMED,
     Block,
     BlockResults,
     BroadcastResult,
     Json,
+    Mempool,
     NodeStatus,
     QueryResult,
     TxResult,
     parse_block,
     parse_block_results,
+    parse_block_search,
     parse_broadcast_result,
+    parse_mempool,
     parse_query_result,
     parse_status,
     parse_tx_result,
+    parse_tx_search,
 )
 
 T = TypeVar("T")
 
 DEFAULT_NODE = "tcp://127.0.0.1:26657"
 DEFAULT_TIMEOUT_S = 10.0
-# More than the largest block with its results.
-RESPONSE_BYTES_MAX = 256 * 1024 * 1024
+# More than the largest block with its results, and more than any other response.
+BLOCK_BYTES_MAX = 256 * 1024 * 1024
+RESPONSE_BYTES_MAX = 16 * 1024 * 1024
+_LARGE = frozenset({"block", "block_results", "tx", "tx_search", "unconfirmed_txs"})
 POLL_INTERVAL_S = 0.1
+# What CometBFT lists at once.
+MEMPOOL_LISTED_MAX = 100
 _SCHEMES = {"tcp": False, "http": False, "https": True}
 
 
 class Rpc:
     """A node at an address such as `tcp://127.0.0.1:26657`.
 
-    `timeout_s` applies to each step of the connection. Raises UsageError for an invalid address.
+    `timeout_s` is the longest that a call may take. Raises UsageError for an invalid address.
     """
 
     def __init__(self, node: str = DEFAULT_NODE, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        parts = urlsplit(node)
         try:
-            port = parts.port
+            parts = urlsplit(node)
+            host, port = parts.hostname, parts.port
         except ValueError:
-            port = None
-        if parts.scheme not in _SCHEMES or not parts.hostname or port is None:
+            host = port = None
+        is_plain = node.isascii() and node.isprintable()
+        if not (host and port and is_plain and parts.scheme in _SCHEMES):
             raise UsageError(f"{node!r} is not a node address such as {DEFAULT_NODE}")
         self.node = node
-        self._host, self._port = parts.hostname, port
+        self._host, self._port = host, port
         self._is_tls = _SCHEMES[parts.scheme]
         self._path = parts.path or "/"
         self._timeout_s = timeout_s
+        # Each thread has a connection of its own, with the deadline of its present call.
         self._local = threading.local()
         self._ids = itertools.count(1)
 
@@ -110,6 +123,21 @@ class Rpc:
             time.sleep(POLL_INTERVAL_S)
         return result
 
+    def tx_search(self, query: str, *, limit: int, latest_first: bool) -> tuple[TxResult, ...]:
+        """Transactions by their events, at most `limit`; needs the node's transaction index."""
+        order = "desc" if latest_first else "asc"
+        params = {"query": query, "page": "1", "per_page": str(limit), "order_by": order}
+        return self._read(parse_tx_search, "tx_search", params)
+
+    def block_search(self, query: str) -> tuple[int, ...]:
+        """Heights of the first blocks by their events; needs the node's index."""
+        return self._read(parse_block_search, "block_search", {"query": query, "per_page": "1"})
+
+    def unconfirmed_txs(self) -> Mempool:
+        """The transactions that wait for a block; a node lists only the first of them."""
+        params = {"limit": str(MEMPOOL_LISTED_MAX)}
+        return self._read(parse_mempool, "unconfirmed_txs", params)
+
     def block(self, height: int | None = None) -> Block:
         """The block at a height, or the latest one."""
         return self._read(parse_block, "block", _at(height))
@@ -122,10 +150,15 @@ class Rpc:
         """Calls any method of the node; returns the `result` of the response."""
         is_repeatable = not method.startswith("broadcast_")
         body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        response = self._parse(self._post(json.dumps(body).encode(), is_repeatable=is_repeatable))
+        bytes_max = BLOCK_BYTES_MAX if method in _LARGE else RESPONSE_BYTES_MAX
+        self._get_deadline().begin()
+        response = self._parse(
+            self._post(json.dumps(body).encode(), bytes_max, is_repeatable=is_repeatable)
+        )
         error = response.get("error")
         if error:
-            detail = f"{error.get('data') or error.get('message') or error}"
+            known = error if isinstance(error, dict) else {}
+            detail = f"{known.get('data') or known.get('message') or error}"
             raise RpcError(f"the node at {self.node} responds: {detail}", detail)
         result = response.get("result")
         if not isinstance(result, dict):
@@ -143,13 +176,13 @@ class Rpc:
         result = self.call(method, params)
         try:
             return parse(result)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except MALFORMED as error:
             raise RpcError(
                 f"the response of {self.node} to {method} does not have the expected form "
                 f"({type(error).__name__}: {error}); is it a CometBFT 0.38 node?"
             ) from error
 
-    def _post(self, body: bytes, *, is_repeatable: bool) -> bytes:
+    def _post(self, body: bytes, bytes_max: int, *, is_repeatable: bool) -> bytes:
         """Sends a request; retries once if the node has closed a kept-alive connection.
 
         A request that changes something is never sent twice here: the caller must find out whether
@@ -157,20 +190,22 @@ class Rpc:
         """
         connection = self._get_kept_connection()
         try:
-            return self._post_once(connection or self._open_connection(), body)
+            return self._post_once(connection or self._open_connection(), body, bytes_max)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             is_closed = isinstance(error, http.client.RemoteDisconnected | ConnectionError)
             if not (connection and is_closed and is_repeatable):
                 raise self._describe(error) from error
-        return self._post(body, is_repeatable=False)
+        return self._post(body, bytes_max, is_repeatable=False)
 
-    def _post_once(self, connection: http.client.HTTPConnection, body: bytes) -> bytes:
+    def _post_once(
+        self, connection: http.client.HTTPConnection, body: bytes, bytes_max: int
+    ) -> bytes:
         connection.request("POST", self._path, body, {"Content-Type": "application/json"})
-        response: bytes = connection.getresponse().read(RESPONSE_BYTES_MAX + 1)
-        if len(response) > RESPONSE_BYTES_MAX:
+        response: bytes = connection.getresponse().read(bytes_max + 1)
+        if len(response) > bytes_max:
             self.close()
-            raise RpcError(f"the response of {self.node} is larger than {RESPONSE_BYTES_MAX} bytes")
+            raise RpcError(f"the response of {self.node} is larger than {bytes_max} bytes")
         return response
 
     def _get_kept_connection(self) -> http.client.HTTPConnection | None:
@@ -185,10 +220,17 @@ class Rpc:
         return connection
 
     def _open_connection(self) -> http.client.HTTPConnection:
-        factory = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
-        connection = factory(self._host, self._port, timeout=self._timeout_s)
+        factory = HttpsConnection if self._is_tls else HttpConnection
+        connection = factory(self._host, self._port, self._get_deadline())
         self._local.connection = connection
         return connection
+
+    def _get_deadline(self) -> CallDeadline:
+        """The deadline of this thread's present call."""
+        deadline: CallDeadline | None = getattr(self._local, "deadline", None)
+        if deadline is None:
+            deadline = self._local.deadline = CallDeadline(self._timeout_s)
+        return deadline
 
     def _describe(self, error: Exception) -> RpcError:
         if isinstance(error, TimeoutError):
@@ -203,7 +245,7 @@ class Rpc:
 
     def _parse(self, response: bytes) -> Json:
         with contextlib.suppress(ValueError):
-            parsed = json.loads(response)
+            parsed = parse_json(response)
             if isinstance(parsed, dict):
                 return parsed
         raise RpcError(f"the response of {self.node} is not JSON-RPC; is it a CometBFT node?")

@@ -1,7 +1,7 @@
 """Responses of a CometBFT node as typed values: heights are ints, hashes and data are bytes.
 
-The `parse_` functions take the `result` of a JSON-RPC response and raise KeyError, TypeError or
-ValueError if it does not have the form of CometBFT 0.38.
+The `parse_` functions take the `result` of a JSON-RPC response and raise one of MALFORMED if it
+does not have the form of CometBFT 0.38.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tendermint.crypto import proof_pb2
 # A JSON object.
 Json = dict[str, Any]
 
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+_NUMBER_MAX = (1 << 63) - 1
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 
 
@@ -117,20 +119,28 @@ class BlockResults:
     block_events: tuple[Event, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Mempool:
+    """The transactions that wait for a block: how many, and the first of them."""
+
+    count: int
+    txs: tuple[bytes, ...]
+
+
 def parse_status(result: Json) -> NodeStatus:
     """The result of `status`."""
     node, sync, validator = result["node_info"], result["sync_info"], result["validator_info"]
     return NodeStatus(
-        chain_id=node["network"],
-        node_id=node["id"],
-        moniker=node["moniker"],
-        version=node["version"],
-        latest_height=int(sync["latest_block_height"]),
+        chain_id=_text(node["network"]),
+        node_id=_text(node["id"]),
+        moniker=_text(node["moniker"]),
+        version=_text(node["version"]),
+        latest_height=_number(sync["latest_block_height"]),
         latest_time_ns=parse_time_ns(sync["latest_block_time"]),
         latest_app_hash=bytes.fromhex(sync["latest_app_hash"]),
-        is_catching_up=sync["catching_up"],
+        is_catching_up=bool(sync["catching_up"]),
         validator_address=bytes.fromhex(validator["address"]),
-        voting_power=int(validator["voting_power"]),
+        voting_power=_number(validator["voting_power"]),
     )
 
 
@@ -139,11 +149,11 @@ def parse_query_result(result: Json) -> QueryResult:
     response = result["response"]
     ops = (response.get("proofOps") or {}).get("ops") or []
     return QueryResult(
-        code=int(response.get("code", 0)),
-        codespace=response.get("codespace", ""),
-        log=response.get("log", ""),
+        code=_number(response.get("code", 0)),
+        codespace=_text(response.get("codespace", "")),
+        log=_text(response.get("log", "")),
         value=_bytes(response.get("value")),
-        height=int(response.get("height", 0)),
+        height=_number(response.get("height", 0)),
         proof=proof_pb2.ProofOps(
             ops=[
                 proof_pb2.ProofOp(type=op["type"], key=_bytes(op["key"]), data=_bytes(op["data"]))
@@ -157,9 +167,9 @@ def parse_broadcast_result(result: Json) -> BroadcastResult:
     """The result of `broadcast_tx_sync` and `broadcast_tx_async`."""
     return BroadcastResult(
         hash=bytes.fromhex(result["hash"]),
-        code=int(result["code"]),
-        codespace=result["codespace"],
-        log=result["log"],
+        code=_number(result["code"]),
+        codespace=_text(result["codespace"]),
+        log=_text(result["log"]),
     )
 
 
@@ -167,19 +177,34 @@ def parse_tx_result(result: Json) -> TxResult:
     """The result of `tx`."""
     return TxResult(
         hash=bytes.fromhex(result["hash"]),
-        height=int(result["height"]),
-        index=int(result["index"]),
+        height=_number(result["height"]),
+        index=_number(result["index"]),
         tx=_bytes(result["tx"]),
         result=parse_execution(result["tx_result"]),
     )
+
+
+def parse_tx_search(result: Json) -> tuple[TxResult, ...]:
+    """The result of `tx_search`."""
+    return tuple(parse_tx_result(one) for one in result["txs"] or ())
+
+
+def parse_block_search(result: Json) -> tuple[int, ...]:
+    """The heights in the result of `block_search`."""
+    return tuple(_number(one["block"]["header"]["height"]) for one in result["blocks"] or ())
+
+
+def parse_mempool(result: Json) -> Mempool:
+    """The result of `unconfirmed_txs`."""
+    return Mempool(_number(result["total"]), tuple(_bytes(tx) for tx in result["txs"] or ()))
 
 
 def parse_block(result: Json) -> Block:
     """The result of `block`."""
     header = result["block"]["header"]
     return Block(
-        chain_id=header["chain_id"],
-        height=int(header["height"]),
+        chain_id=_text(header["chain_id"]),
+        height=_number(header["height"]),
         time_ns=parse_time_ns(header["time"]),
         hash=bytes.fromhex(result["block_id"]["hash"]),
         app_hash=bytes.fromhex(header["app_hash"]),
@@ -191,7 +216,7 @@ def parse_block(result: Json) -> Block:
 def parse_block_results(result: Json) -> BlockResults:
     """The result of `block_results`."""
     return BlockResults(
-        height=int(result["height"]),
+        height=_number(result["height"]),
         app_hash=_bytes(result.get("app_hash")),
         tx_results=tuple(parse_execution(one) for one in result["txs_results"] or ()),
         block_events=_parse_events(result.get("finalize_block_events")),
@@ -201,12 +226,12 @@ def parse_block_results(result: Json) -> BlockResults:
 def parse_execution(result: Json) -> ExecutionResult:
     """The result of one transaction, as in `tx` and `block_results`."""
     return ExecutionResult(
-        code=int(result.get("code", 0)),
-        codespace=result.get("codespace", ""),
-        log=result.get("log", ""),
+        code=_number(result.get("code", 0)),
+        codespace=_text(result.get("codespace", "")),
+        log=_text(result.get("log", "")),
         data=_bytes(result.get("data")),
-        gas_wanted=int(result.get("gas_wanted", 0)),
-        gas_used=int(result.get("gas_used", 0)),
+        gas_wanted=_number(result.get("gas_wanted", 0)),
+        gas_used=_number(result.get("gas_used", 0)),
         events=_parse_events(result.get("events")),
     )
 
@@ -224,14 +249,30 @@ def parse_time_ns(text: str) -> int:
 def _parse_events(events: list[Json] | None) -> tuple[Event, ...]:
     return tuple(
         Event(
-            type=event["type"],
+            type=_text(event["type"]),
             attributes=tuple(
-                (attribute["key"], attribute.get("value", ""))
+                (_text(attribute["key"]), _text(attribute.get("value", "")))
                 for attribute in event.get("attributes") or ()
             ),
         )
         for event in events or ()
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:40]} is not a text")
+    return value
+
+
+def _number(value: object) -> int:
+    """A number that is not negative; CometBFT writes those of 64 bits as text."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"{str(value)[:40]} is not a whole number")
+    number = int(value)
+    if not 0 <= number <= _NUMBER_MAX:
+        raise ValueError(f"{str(value)[:40]} is not in range")
+    return number
 
 
 def _bytes(text: str | None) -> bytes:

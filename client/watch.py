@@ -7,7 +7,6 @@ polled; each one is returned exactly once.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from google.protobuf.message import Message
 
 from client.definitions import get_fields, get_message_class
 from client.errors import RpcError
+from client.json_input import parse_json
 from client.rpc import Rpc
 from client.rpc_types import Event
 
@@ -103,5 +103,5 @@ def decode_event(event: Event) -> Message | None:
 def _read_value(field: FieldDescriptor, value: str) -> object:
     """A value for the protobuf JSON parser, which accepts numbers, enums and bytes as text."""
     if field.is_repeated or field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BOOL):
-        return json.loads(value)
+        return parse_json(value)
     return value

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("node_config", "meter_bridge", "client", "abci_app", "net_address", "chain")
+PACKAGES = (
+    "node_config",
+    "meter_bridge",
+    "client",
+    "abci_app",
+    "net_address",
+    "text_output",
+    "chain",
+)
 BEGIN, END = "<!-- drawing: made by docs/build.py -->", "<!-- end of the drawing -->"
 # What lies directly in chain/ is one room: the table of contents and what it is made of.
 APP = "chain.app"

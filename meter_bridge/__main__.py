@@ -8,7 +8,6 @@ sentence on standard error.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import signal
 import sys
@@ -16,12 +15,14 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from client.cli.common import Parser, add_keyring_option, add_node_option
+import text_output
+from client import chain_pin
+from client.cli.common import Parser, add_chain_id_option, add_keyring_option, add_node_option
 from client.errors import ClientError, UsageError
 from client.rpc import Rpc
 from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
 from meter_bridge.chain.node import NodeChain
-from meter_bridge.keys import HELP, load_account_key
+from meter_bridge.keys import HELP, find_keyring, load_account_key
 from meter_bridge.options import add_local_time_option
 from meter_bridge.server import ListenError, ServerLimits
 from meter_bridge.spool import SpoolBrokenError, SpoolLimits
@@ -66,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     key = load_account_key(args.key, args.keyring)
-    bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key), fail)
+    chain_id = chain_pin.choose(find_keyring(args.key, args.keyring).folder, args.chain_id)
+    bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key, chain_id), fail)
     with bridge:
         address = parse_host_port(args.listen)._replace(port=bridge.port)
         log.info("listening on %s as bridge %s", address, key.address)
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def complain(error: Exception, exit_code: int) -> int:
     """Prints one sentence on standard error."""
-    print(f"meter_bridge: {error}", file=sys.stderr)
+    text_output.complain(f"meter_bridge: {error}")
     return exit_code
 
 
@@ -125,6 +127,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--key", metavar="KEY", required=True, help=f"the bridge's account key: {HELP})"
     )
     add_keyring_option(parser)
+    add_chain_id_option(parser)
     add_node_option(parser)
     parser.add_argument(
         "--listen",
@@ -180,11 +183,10 @@ def parse_number(text: str) -> int:
 
 def set_up_log(log_format: str) -> None:
     """Logs to standard error, as text or as JSON."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
+    handler = text_output.make_log_handler(
         JsonFormatter()
         if log_format == "json"
-        else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        else text_output.LogFormatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
@@ -202,7 +204,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        return text_output.to_json(line, indent=None)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from client.cli.common import ask_passphrase
+from client.cli.prompts import ask_passphrase
 from client.errors import MissingError
 from client.keyring import Keyring
 from client.keys import AccountKey, Key, MeterKey
@@ -36,16 +36,21 @@ def load_meter_key(text: str, keyring: Path | None) -> MeterKey:
 
 def load_key(text: str, keyring: Path | None) -> Key:
     """A key by its name in the keyring or the path of its file."""
+    name = Path(text).name.removesuffix(".json")
+    return find_keyring(text, keyring).load(name, ask_passphrase)
+
+
+def find_keyring(text: str, keyring: Path | None) -> Keyring:
+    """The folder of a key file, else the keyring; its pin says which chain the key signs for."""
     path = Path(text)
-    if path.suffix == ".json" or path.name != text:
-        return Keyring(path.parent).load(path.name.removesuffix(".json"), ask_passphrase)
-    return Keyring(keyring).load(text, ask_passphrase)
+    is_file = path.suffix in (".json", ".pem") or path.name != text
+    return Keyring(path.parent if is_file else keyring)
 
 
 def load_pem(path: Path) -> MeterKey:
     """An Ed25519 key made by a device or another program."""
     try:
-        key = load_pem_private_key(read(path), None)
+        key = load_pem_private_key(read(path, is_key=True), None)
     except (MissingFileError, TlsError) as error:
         raise MissingError(str(error)) from error
     except (ValueError, TypeError) as error:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from client.private_file import warn_if_exposed
 from net_address import is_loopback, parse_host_port
 
 FILE_BYTES_MAX = 256 * 1024
@@ -85,7 +86,8 @@ def read_files(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
 
     gRPC itself would only report that it cannot listen. Errors: TlsError, MissingFileError.
     """
-    certificate, key, authority = map(read, (files.certificate, files.key, files.authority))
+    certificate, authority = read(files.certificate), read(files.authority)
+    key = read(files.key, is_key=True)
     own = load_certificate(files.certificate, certificate)
     load_certificate(files.authority, authority)
     try:
@@ -111,10 +113,12 @@ def load_certificate(path: Path, pem: bytes) -> x509.Certificate:
     return certificate
 
 
-def read(path: Path) -> bytes:
-    """The content of a small file."""
+def read(path: Path, *, is_key: bool = False) -> bytes:
+    """The content of a small file; a warning is logged if it is a key that others can read."""
     try:
         with path.open("rb") as file:
+            if is_key:
+                warn_if_exposed(file)
             content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise MissingFileError(f"{path} cannot be read: {error.strerror}.") from error

@@ -24,6 +24,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+import text_output
 from node_config.cometbft.toolchain import exclusive, get_cache_folder, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,7 +164,7 @@ def main(arguments: list[str]) -> int:
     if obstacle or arguments == ["--check"]:
         return 0
     try:
-        print(build())
+        text_output.say(str(build()))
     except (subprocess.SubprocessError, OSError):
         log = get_folder().parent / "build.log"
         say(f"The rules run from their sources, as they could not be compiled: see {log}.")

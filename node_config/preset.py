@@ -27,7 +27,8 @@ _TABLES = (
 class Preset:
     """The settings of a network."""
 
-    chain_id: str
+    # The beginning of the chain id; the rest is drawn when a network is made.
+    chain_name: str
     denom: Denom
     # What each operator's account begins with, in smallest units.
     balances: Mapping[str, int]
@@ -59,7 +60,7 @@ def load_preset(name: str) -> Preset:
     try:
         denom = Denom(**content["settlement_denom"])
         return Preset(
-            chain_id=content["chain"]["id"],
+            chain_name=content["chain"]["name"],
             denom=denom,
             balances={role: denom.parse(text) for role, text in content["balances"].items()},
             feeders=content["feeders"],

@@ -1,27 +1,40 @@
 """The command line `blockenergy`.
 
 Exit codes: 0 success; 1 rejected by the chain, or failed --verify; 2 wrong usage; 3 the node cannot
-be reached or is too slow; 4 a file or key is missing or cannot be used; 70 an internal
-error. Every failure is one sentence on standard error, or a JSON object with `-o json`; a traceback
-only with BLOCKENERGY_DEBUG=1.
+be reached or is too slow; 4 a file or key is missing or cannot be used; 5 an order lapsed; 6 the
+transaction waits for a block; 7 the transaction or order is not known; 70 an internal error; 130
+ended by Ctrl-C. Every failure is one sentence on standard error, or a JSON object with `-o json`; a
+traceback only with BLOCKENERGY_DEBUG=1.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib import import_module
 
+from blockenergy.options.v1 import options_pb2 as options
+
+import text_output
 from client.catalog import get_errors
-from client.cli import display, keys, query, tx
-from client.cli.common import Fill, Parser, add_node_option, add_output_option, show_values
+from client.cli import completion, keys, query, tx, watch
+from client.cli.common import (
+    NS_PER_S,
+    Fill,
+    Parser,
+    add_node_option,
+    add_output_option,
+    show_values,
+)
 from client.errors import ClientError, RejectedError
 from client.rpc import Rpc
+from client.units import format_value
+from text_output.version import get_version
 
 DEBUG_VARIABLE = "BLOCKENERGY_DEBUG"
 EXIT_INTERNAL = 70
@@ -32,8 +45,11 @@ EXIT_PIPE_CLOSED = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if completion.is_asked():
+        return completion.run(make_parser)
+    logging.basicConfig(level=logging.WARNING, handlers=[_make_log_handler()])
     try:
-        args = _make_parser(arguments).parse_args(arguments)
+        args = make_parser(arguments).parse_args(arguments)
         code: int = args.run(args)
         sys.stdout.flush()
     except ClientError as error:
@@ -51,11 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with only the requested group's commands: building all of them is slow."""
     parser = Parser(
         prog="blockenergy", description="Trade energy by the slot on a BlockEnergy chain."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {get_version()}")
     groups = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     for name, (line, fill) in _GROUPS.items():
@@ -73,8 +90,9 @@ def _fill_status(parser: argparse.ArgumentParser) -> None:
 
 def _show_status(args: argparse.Namespace) -> int:
     status = asdict(Rpc(args.node).status())
-    moment = datetime.fromtimestamp(status.pop("latest_time_ns") / 1e9, UTC)
-    status["latest_time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    time_s = status.pop("latest_time_ns") // NS_PER_S
+    # A node without blocks has no latest time.
+    status["latest_time"] = format_value(options.UNIT_TIME_S, time_s) if time_s else ""
     shown = {
         name: value.hex().upper() if isinstance(value, bytes) else value
         for name, value in status.items()
@@ -99,6 +117,7 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
     "tx": ("send a message to the chain", tx.fill),
     "query": ("query the chain", query.fill),
     "status": ("show a node and its latest block", _fill_status),
+    "watch": ("follow the events of the chain", watch.fill),
     "localnet": (
         "prepare and run a network on this machine",
         _fill_from("node_config.localnet.commands"),
@@ -109,6 +128,7 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
     ),
     "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
     "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
+    "completion": ("print a script that completes commands in a shell", completion.fill),
 }
 
 
@@ -128,17 +148,23 @@ def _report(error: ClientError, *, as_json: bool) -> None:
         if error.tx_hash:
             content |= {"hash": error.tx_hash.hex().upper(), "height": str(error.height)}
         text = f"rejected ({error.codespace} {error.code}{name and f', {name}'}): {text}"
-    shown = f"blockenergy: {display.to_printable(text)}"
-    print(display.to_json({"error": content}) if as_json else shown, file=sys.stderr)
+    shown = f"blockenergy: {text}"
+    if as_json:
+        text_output.say(text_output.to_json({"error": content}), file=sys.stderr)
+    else:
+        text_output.complain(shown)
+
+
+def _make_log_handler() -> logging.Handler:
+    return text_output.make_log_handler(text_output.LogFormatter("blockenergy: %(message)s"))
 
 
 def _report_internal(error: Exception) -> None:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exception(error)
-    print(
+    text_output.complain(
         f"blockenergy: internal error ({type(error).__name__}: {error}); please report it with "
         f"the output of {DEBUG_VARIABLE}=1",
-        file=sys.stderr,
     )
 
 

@@ -1,47 +1,65 @@
-"""What the commands have in common: options, the connection, the keyring, output, questions."""
+"""What the commands have in common: options, the connection, the keyring, output."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from blockenergy.bank.v1.query_pb2 import QueryDenomsRequest, QueryDenomsResponse
 from blockenergy.metering.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
 from google.protobuf.message import Message
 
+import text_output
 from client.cli import display
+from client.cli.table import format_rows
 from client.cli.values import Lookups
-from client.errors import MissingError, UsageError
+from client.errors import ClientError, UsageError
 from client.keyring import HOME_VARIABLE, Keyring
 from client.queries import query, query_pages
 from client.rpc import DEFAULT_NODE, Rpc
 
 NODE_VARIABLE = "BLOCKENERGY_NODE"
-PASSPHRASE_VARIABLE = "BLOCKENERGY_PASSPHRASE"  # noqa: S105 - the name of a variable.
 NS_PER_S = 1_000_000_000
+HELP_WIDTH, HELP_WIDTH_MIN = 100, 40
 
 Run = Callable[[argparse.Namespace], int]
 Fill = Callable[[argparse.ArgumentParser], None]
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong usage as a UsageError, and accepts no abbreviated options."""
+    """Reports wrong usage as a UsageError, and accepts no abbreviated options.
+
+    Help is as wide as the terminal, within reason.
+    """
 
     def __init__(self, **settings: object) -> None:
+        width = max(HELP_WIDTH_MIN, min(text_output.get_width() or HELP_WIDTH, HELP_WIDTH))
         settings.setdefault(
-            "formatter_class", partial(argparse.HelpFormatter, width=100, max_help_position=28)
+            "formatter_class", partial(argparse.HelpFormatter, width=width, max_help_position=28)
         )
         super().__init__(**settings, allow_abbrev=False)  # type: ignore[arg-type]
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Called by argparse for all arguments, and for those of a subcommand."""
+        for text in sys.argv[1:] if args is None else args:
+            if not text_output.is_text(text):
+                raise UsageError(f"{text_output.escape(text)} is not UTF-8 text; write it in UTF-8")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse; the sentence points to --help."""
         raise UsageError(f"{message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Called by argparse for help and version."""
+        if message:
+            text_output.say(message, file=file, end="")
 
 
 class Command(NamedTuple):
@@ -91,6 +109,16 @@ def add_keyring_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_chain_id_option(parser: argparse._ActionsContainer) -> None:
+    """--chain-id."""
+    parser.add_argument(
+        "--chain-id",
+        metavar="ID",
+        default="",
+        help="chain to sign for (default: the one pinned beside the keys)",
+    )
+
+
 def make_lookups(rpc: Rpc, keyring: Keyring) -> Lookups:
     """Look-ups for the values of options."""
 
@@ -99,16 +127,26 @@ def make_lookups(rpc: Rpc, keyring: Keyring) -> Lookups:
         params = query(rpc, QueryParamsRequest(), QueryParamsResponse).params
         return rpc.status().latest_time_ns // NS_PER_S // params.slot_length_s
 
-    return Lookups(keyring.resolve_address, get_current_slot, partial(get_denom, rpc))
+    return Lookups(partial(get_address, keyring), get_current_slot, partial(get_denom, rpc))
+
+
+def get_address(keyring: Keyring, text: str) -> str:
+    """The address itself, or that of the key with this name: in the keyring, else in one's own.
+
+    So an operator who signs with the keys of a network can still name a key of another folder.
+    """
+    own = Keyring()
+    if keyring.folder != own.folder and not keyring.has(text) and own.has(text):
+        return own.resolve_address(text)
+    return keyring.resolve_address(text)
 
 
 def get_denom(rpc: Rpc, symbol: str) -> tuple[str, int]:
     """The name and decimals of the denomination with this symbol."""
     found = [
-        (one.denom, one.info.decimals)
-        for page in query_pages(rpc, QueryDenomsRequest(), QueryDenomsResponse)
-        for one in page.denoms
-        if one.info.symbol == symbol
+        (name, decimals)
+        for name, (known_symbol, decimals) in list_denoms(rpc)
+        if known_symbol == symbol
     ]
     if len(found) != 1:
         known = "no" if not found else "more than one"
@@ -119,54 +157,42 @@ def get_denom(rpc: Rpc, symbol: str) -> tuple[str, int]:
     return found[0]
 
 
-def show(args: argparse.Namespace, message: Message) -> None:
-    """Prints a message in the chosen format."""
+def list_denoms(rpc: Rpc) -> list[tuple[str, tuple[str, int]]]:
+    """All denominations by name, with symbol and decimals."""
+    return [
+        (one.denom, (one.info.symbol, one.info.decimals))
+        for page in query_pages(rpc, QueryDenomsRequest(), QueryDenomsResponse)
+        for one in page.denoms
+    ]
+
+
+def get_shown_denoms(rpc: Rpc | None, messages: Iterable[Message]) -> display.Denoms:
+    """How amounts in the messages are shown; none where two denominations share a symbol, which
+    anybody who may create one could misuse.
+    """
+    if rpc is None or not any(map(display.names_coins, messages)):
+        return {}
+    try:
+        known = list_denoms(rpc)
+    except ClientError:
+        # Base units are exact, and a command that has its answer does not fail for their names.
+        return {}
+    uses = Counter(symbol for _, (symbol, _) in known)
+    return {name: (symbol, decimals) for name, (symbol, decimals) in known if uses[symbol] == 1}
+
+
+def show(args: argparse.Namespace, message: Message, rpc: Rpc | None = None) -> None:
+    """Prints a message in the chosen format; amounts with their symbols if a node is given."""
     if args.output == "json":
-        print(display.to_json(display.to_dict(message)))
+        text_output.say(text_output.to_json(display.to_dict(message)))
     else:
-        print(display.to_text(message))
+        denoms = get_shown_denoms(rpc, [message])
+        text_output.say(display.to_text(message, denoms, text_output.get_width()))
 
 
 def show_values(args: argparse.Namespace, values: Mapping[str, object]) -> None:
     """Prints named values in the chosen format."""
     if args.output == "json":
-        print(display.to_json(values))
+        text_output.say(text_output.to_json(values))
     else:
-        print(display.format_rows(display.to_cells(values).items()))
-
-
-def ask_passphrase() -> str:
-    """The passphrase from the environment, else from the terminal."""
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        raise MissingError(f"the key is encrypted; set ${PASSPHRASE_VARIABLE} or use a terminal")
-    return getpass.getpass("Passphrase: ")
-
-
-def ask_new_passphrase() -> str:
-    """A passphrase for a new key; prompted for twice on a terminal."""
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    if given is None:
-        if not sys.stdin.isatty():
-            raise UsageError(
-                f"a new key needs a passphrase; set ${PASSPHRASE_VARIABLE}, use a terminal, or "
-                "give --no-passphrase"
-            )
-        given = getpass.getpass("New passphrase: ")
-        if getpass.getpass("Repeat passphrase: ") != given:
-            raise UsageError("the two passphrases differ; start again")
-    if not given:
-        raise UsageError("the passphrase is empty; choose one, or give --no-passphrase")
-    return given
-
-
-def confirm(message: Message) -> None:
-    """Shows the message and asks for confirmation on the terminal; UsageError unless given."""
-    if not sys.stdin.isatty():
-        raise UsageError("nothing was sent; give --yes to send without confirmation")
-    print(f"{message.DESCRIPTOR.full_name}\n{display.to_text(message)}", file=sys.stderr)
-    print("Sign and send? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("nothing was sent")
+        text_output.say(format_rows(display.to_cells(values).items()))

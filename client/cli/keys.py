@@ -6,15 +6,18 @@ import argparse
 import base64
 import sys
 
+import text_output
+from client import chain_pin
 from client.cli import display
 from client.cli.common import (
     Command,
     add_commands,
     add_keyring_option,
     add_output_option,
-    ask_new_passphrase,
     show_values,
 )
+from client.cli.prompts import ask_new_passphrase, read_line
+from client.cli.table import format_table
 from client.errors import UsageError
 from client.keyring import KeyInfo, Keyring
 from client.keys import AccountKey, Key, MeterKey, make_mnemonic
@@ -26,6 +29,12 @@ _ADD = (
     "which is shown once: write it down, it is the only way to recover the key."
 )
 
+_CHAIN_ID = (
+    "Shows the chain that the keys of the folder sign for, or pins another one. A node can claim "
+    "any chain id, so take it from the operator of the network. The first --chain-id of a "
+    "transaction is pinned as well."
+)
+
 
 def fill(parser: argparse.ArgumentParser) -> None:
     """Adds the commands of `keys`."""
@@ -34,6 +43,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
         {
             "add": Command("generate a key, or recover one from its mnemonic", _ADD, _fill_add),
             "list": Command("list all keys", "Lists all keys by name.", _fill_list),
+            "chain-id": Command(
+                "show or pin the chain that the keys sign for", _CHAIN_ID, _fill_chain_id
+            ),
             "show": Command("show one key", "Shows the address and the public key.", _fill_show),
         },
     )
@@ -62,6 +74,12 @@ def _fill_list(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_list)
 
 
+def _fill_chain_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("chain_id", metavar="ID", nargs="?", help="the chain id to pin")
+    _finish(parser)
+    parser.set_defaults(run=_show_chain_id)
+
+
 def _fill_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="name of the key")
     _finish(parser)
@@ -81,7 +99,7 @@ def _add(args: argparse.Namespace) -> int:
     values = _to_values(keyring.add(args.name, key, passphrase))
     show_values(args, values | ({"mnemonic": words} if words else {}))
     if words and args.output == "text":
-        print("\nWrite the mnemonic down and keep it safe; it is not shown again.")
+        text_output.say("\nWrite the mnemonic down and keep it safe; it is not shown again.")
     return 0
 
 
@@ -93,8 +111,8 @@ def _make_key(args: argparse.Namespace) -> tuple[Key, str]:
         return MeterKey.generate(), ""
     if args.recover:
         if sys.stdin.isatty():
-            print("Enter the mnemonic, words separated by spaces:", file=sys.stderr)
-        return AccountKey.from_mnemonic(sys.stdin.readline(MNEMONIC_CHARACTERS_MAX)), ""
+            text_output.complain("Enter the mnemonic, words separated by spaces:")
+        return AccountKey.from_mnemonic(read_line(MNEMONIC_CHARACTERS_MAX)), ""
     words = make_mnemonic()
     return AccountKey.from_mnemonic(words), words
 
@@ -102,17 +120,26 @@ def _make_key(args: argparse.Namespace) -> tuple[Key, str]:
 def _list(args: argparse.Namespace) -> int:
     keys = [_to_values(info) for info in Keyring(args.keyring).list_keys()]
     if args.output == "json":
-        print(display.to_json(keys))
+        text_output.say(text_output.to_json(keys))
     elif not keys:
-        print("none")
+        text_output.say("none")
     else:
         cells = [display.to_cells(values) for values in keys]
-        print(display.format_table(list(cells[0]), [list(row.values()) for row in cells]))
+        rows = [list(row.values()) for row in cells]
+        text_output.say(format_table(list(cells[0]), rows, text_output.get_width()))
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
     show_values(args, _to_values(Keyring(args.keyring).get(args.name)))
+    return 0
+
+
+def _show_chain_id(args: argparse.Namespace) -> int:
+    folder = Keyring(args.keyring).folder
+    if args.chain_id is not None:
+        chain_pin.pin(folder, args.chain_id)
+    show_values(args, {"chain_id": chain_pin.read_pin(folder)})
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`blockenergy query <module> <query>`: a command for every rpc of a Query service."""
+"""`blockenergy query`: a command for every rpc of a Query service, and look-ups of our own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 
 from client.catalog import Operation, get_queries
+from client.cli import lookups
 from client.cli.common import (
     Command,
     add_commands,
@@ -25,27 +26,27 @@ from client.rpc import Rpc
 
 def fill(parser: argparse.ArgumentParser) -> None:
     """Adds a command per module, with a subcommand per query."""
-    add_commands(
-        parser,
-        {
-            module: Command(", ".join(operations), "", partial(_fill_module, operations))
-            for module, operations in get_queries().items()
-        },
-    )
+    commands = {
+        module: Command(", ".join(operations), "", partial(_fill_module, module))
+        for module, operations in get_queries().items()
+    }
+    assert lookups.TX_NAME not in commands, "a module has the name of a look-up"
+    add_commands(parser, commands | {lookups.TX_NAME: lookups.TX})
 
 
-def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentParser) -> None:
-    add_commands(
-        parser,
-        {
-            name: Command(
-                get_first_sentence(operation.comment),
-                operation.comment,
-                partial(_fill_query, operation),
-            )
-            for name, operation in operations.items()
-        },
-    )
+def _fill_module(module: str, parser: argparse.ArgumentParser) -> None:
+    commands = {
+        name: Command(
+            get_first_sentence(operation.comment),
+            operation.comment,
+            partial(_fill_query, operation),
+        )
+        for name, operation in get_queries()[module].items()
+    }
+    if module == lookups.ORDER_MODULE:
+        assert lookups.ORDER_NAME not in commands, "a query has the name of a look-up"
+        commands |= {lookups.ORDER_NAME: lookups.ORDER}
+    add_commands(parser, commands)
 
 
 def _fill_query(operation: Operation, parser: argparse.ArgumentParser) -> None:
@@ -75,11 +76,11 @@ def height(text: str) -> int:
 
 def _run(operation: Operation, args: argparse.Namespace) -> int:
     rpc = Rpc(args.node)
-    lookups = make_lookups(rpc, Keyring(args.keyring))
+    values = make_lookups(rpc, Keyring(args.keyring))
     if operation.path == verify_clearing.PATH:
         verify_clearing.take_slot(args)
-    request = build_message(operation.request, args, lookups)
+    request = build_message(operation.request, args, values)
     if operation.path == verify_clearing.PATH and args.verify:
         return verify_clearing.run(rpc, args, request)
-    show(args, query(rpc, request, height=args.height))
+    show(args, query(rpc, request, height=args.height), rpc)
     return 0

@@ -7,32 +7,44 @@ sent, and waited for. The message's signer field is set to the address of that k
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.registry.v1.role_pb2 import Role
 from cosmos.base.v1beta1.coin_pb2 import Coin
+from google.protobuf.message import Message
 
+import text_output
+from client import chain_pin
 from client.account import Signer, TxOutcome
 from client.catalog import Operation, get_messages
 from client.cli import display
 from client.cli.common import (
     Command,
+    add_chain_id_option,
     add_commands,
     add_keyring_option,
     add_node_option,
     add_output_option,
-    ask_passphrase,
-    confirm,
+    get_shown_denoms,
     make_lookups,
     show_values,
 )
 from client.cli.fields import add_options, build_message
+from client.cli.outcomes import (
+    format_order,
+    get_exit_code,
+    message_to_dict,
+    order_to_dict,
+)
+from client.cli.prompts import ask_passphrase, confirm
 from client.cli.values import COIN_EXAMPLE, Lookups, parse_coins
 from client.definitions import get_first_sentence, get_roles, get_short_name, get_signer
 from client.errors import UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
+from client.orders import OrderState, follow_orders
 from client.rpc import Rpc
 from client.units import parse
 from client.watch import decode_events
@@ -86,10 +98,13 @@ def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None
     group.add_argument(
         "--memo", metavar="TEXT", default="", help="a note stored with the transaction"
     )
+    add_chain_id_option(group)
     group.add_argument(
-        "--chain-id", metavar="ID", default="", help="chain to sign for (default: the node's)"
+        "--wait",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="wait for the block, and say what became of an order (default: wait)",
     )
-    group.add_argument("--no-wait", action="store_true", help="do not wait for the block")
     group.add_argument("--yes", action="store_true", help="send without confirmation")
     add_node_option(parser)
     add_keyring_option(parser)
@@ -101,6 +116,7 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
     rpc, keyring = Rpc(args.node), Keyring(args.keyring)
     lookups = make_lookups(rpc, keyring)
     address = _get_signer_address(keyring, args.key)
+    chain_id = chain_pin.choose(keyring.folder, args.chain_id)
     message = build_message(operation.request, args, lookups)
     setattr(message, get_signer(operation.request), address)
     gas_limit, fee = _parse_cost(args, lookups)
@@ -108,10 +124,22 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
         confirm(message)
     key = keyring.load(args.key, ask_passphrase)
     assert isinstance(key, AccountKey), "checked by _get_signer_address"
-    signer = Signer(rpc, key, chain_id=args.chain_id, fee=fee, gas_limit=gas_limit)
-    outcome = signer.send([message], wait=not args.no_wait, memo=args.memo).require_ok()
-    _show_outcome(args, outcome)
-    return 0
+    _require_chain(rpc, keyring, chain_id)
+    signer = Signer(rpc, key, chain_id=chain_id, fee=fee, gas_limit=gas_limit)
+    outcome = signer.send([message], wait=args.wait, memo=args.memo).require_ok()
+    return _show_outcome(args, rpc, outcome)
+
+
+def _require_chain(rpc: Rpc, keyring: Keyring, chain_id: str) -> None:
+    """Raises UsageError if the node is on another chain; pins the first one that is signed for."""
+    claimed = rpc.status().chain_id
+    if claimed != chain_id:
+        raise UsageError(
+            f"the node at {rpc.node} is on chain {claimed}, not on {chain_id}; check --node, or "
+            "--chain-id if you know that the chain is another one"
+        )
+    if not chain_pin.read_pin(keyring.folder):
+        chain_pin.pin(keyring.folder, chain_id)
 
 
 def _get_signer_address(keyring: Keyring, name: str) -> str:
@@ -132,24 +160,32 @@ def _parse_cost(args: argparse.Namespace, lookups: Lookups) -> tuple[int, list[C
         raise UsageError(f"--gas or --fee: {error}") from None
 
 
-def _show_outcome(args: argparse.Namespace, outcome: TxOutcome) -> None:
+def _show_outcome(args: argparse.Namespace, rpc: Rpc, outcome: TxOutcome) -> int:
+    """Prints the result, and what became of the orders in it; returns the exit code."""
+    events = decode_events(outcome.events)
     if args.output == "json":
-        print(display.to_json(_to_dict(outcome)))
-        return
+        orders = follow_orders(rpc, events, outcome.height)
+        text_output.say(text_output.to_json(_to_dict(outcome, events, orders)))
+        return get_exit_code(orders)
     values: dict[str, object] = {"hash": outcome.hash.hex().upper()}
     if outcome.height:
         values |= {"height": outcome.height, "gas_used": outcome.gas_used}
+    else:
+        values["status"] = "sent; see blockenergy query tx HASH"
     show_values(args, values)
+    orders = follow_orders(rpc, events, outcome.height)
+    for order in orders:
+        text_output.say(f"\n{format_order(order)}")
     for response in outcome.responses:
-        if response.DESCRIPTOR.fields:
-            print(display.to_text(response))
+        if response.DESCRIPTOR.fields and not orders:
+            denoms = get_shown_denoms(rpc, [response])
+            text_output.say(display.to_text(response, denoms, text_output.get_width()))
+    return get_exit_code(orders)
 
 
-def _to_dict(outcome: TxOutcome) -> dict[str, object]:
-    events = [
-        {"type": event.DESCRIPTOR.full_name, **display.to_dict(event)}
-        for event in decode_events(outcome.events)
-    ]
+def _to_dict(
+    outcome: TxOutcome, events: Sequence[Message], orders: Sequence[OrderState]
+) -> dict[str, object]:
     return {
         "hash": outcome.hash.hex().upper(),
         "height": str(outcome.height),
@@ -158,5 +194,6 @@ def _to_dict(outcome: TxOutcome) -> dict[str, object]:
         "log": outcome.log,
         "gas_used": str(outcome.gas_used),
         "responses": [display.to_dict(response) for response in outcome.responses],
-        "events": events,
+        "events": [message_to_dict(event) for event in events],
+        "orders": [order_to_dict(order) for order in orders],
     }

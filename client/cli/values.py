@@ -8,7 +8,6 @@ Numbers follow their unit, enums have short names, addresses may be key names, c
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from google.protobuf.message import Message
 from client import units
 from client.definitions import get_enum_values, get_short_name, get_unit, is_of_type
 from client.errors import MissingError, UsageError
+from client.json_input import parse_json
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
 COIN_EXAMPLE = "1000000ueur, or '12.5 EUR'"
@@ -92,7 +92,7 @@ def _set_messages(message: Message, field: FieldDescriptor, text: str, lookups: 
         parsed = dicts if field.is_repeated else dicts[0]
     else:
         try:
-            parsed = json.loads(_read_text(text))
+            parsed = parse_json(_read_text(text))
         except ValueError as error:
             raise UsageError(f"this is not JSON: {error}") from None
     # The answer of a query that has the message under the same name.
@@ -101,7 +101,7 @@ def _set_messages(message: Message, field: FieldDescriptor, text: str, lookups: 
     try:
         json_format.ParseDict({field.name: parsed}, message)
     # The last two come from a "@type" that is none.
-    except (json_format.ParseError, AttributeError, KeyError) as error:
+    except (json_format.ParseError, AttributeError, KeyError, RecursionError) as error:
         raise UsageError(f"this JSON does not match the field: {error}") from None
 
 

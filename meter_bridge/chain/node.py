@@ -62,14 +62,17 @@ PARTICIPANT_UNKNOWN = ("registry", registry_errors.PARTICIPANT_UNKNOWN)
 class NodeChain:
     """The chain behind a CometBFT node, used with the bridge's account key.
 
-    A submission waits up to `wait_s` for its block.
+    It signs for `chain_id` only; a node on another chain counts as unreachable. A submission waits
+    up to `wait_s` for its block.
     """
 
-    def __init__(self, rpc: Rpc, key: AccountKey, wait_s: float = DEFAULT_WAIT_S) -> None:
+    def __init__(
+        self, rpc: Rpc, key: AccountKey, chain_id: str, wait_s: float = DEFAULT_WAIT_S
+    ) -> None:
         self._rpc = rpc
         self._key = key
         self._wait_s = wait_s
-        self._chain_id = ""
+        self._chain_id = chain_id
         self._signer: Signer | None = None
         self._readings_per_message = 1
         self._readings_per_tx = 1
@@ -86,7 +89,7 @@ class NodeChain:
 
     def get_params(self) -> Params:
         """The parameters that a bridge needs, collected from their modules."""
-        chain_id = self._get_status().chain_id
+        self._get_status()
         metering = self._query(
             metering_query.QueryParamsRequest(), metering_query.QueryParamsResponse
         ).params
@@ -97,13 +100,12 @@ class NodeChain:
         self._signer = Signer(
             self._rpc,
             self._key,
-            chain_id=chain_id,
+            chain_id=self._chain_id,
             # Leaves time to submit once more before the reading deadline.
             wait_s=max(WAIT_MIN_S, min(self._wait_s, metering.reading_deadline_s / 2)),
         )
-        self._chain_id = chain_id
         return Params(
-            chain_id=chain_id,
+            chain_id=self._chain_id,
             slot_length_s=metering.slot_length_s,
             reading_deadline_s=metering.reading_deadline_s,
             readings_max=min(READINGS_AT_ONCE_MAX, self._readings_per_tx * TXS_AT_ONCE),
@@ -174,15 +176,14 @@ class NodeChain:
         return read_results(outcome, len(readings))
 
     def _get_status(self) -> NodeStatus:
-        """The node's status. Errors: ChainUnreachableError if it is now on another chain."""
+        """The node's status. Errors: ChainUnreachableError if it is on another chain."""
         try:
             status = self._rpc.status()
         except ClientError as error:
             raise unreachable(error) from error
-        if self._chain_id not in ("", status.chain_id):
+        if self._chain_id != status.chain_id:
             raise ChainUnreachableError(
-                f"The node is now on chain {status.chain_id}, but this bridge serves "
-                f"{self._chain_id}."
+                f"The node is on chain {status.chain_id}, but this bridge serves {self._chain_id}."
             )
         return status
 

@@ -4,8 +4,6 @@ Exit codes are those of the command line; `push` exits with 0 if every telegram 
 with 1 if any was rejected, and with 3 if the bridge asks for some of them again later.
 """
 
-# ruff: noqa: T201, commands print.
-
 from __future__ import annotations
 
 import argparse
@@ -21,8 +19,17 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     TelegramFormat,
 )
 
+import text_output
+from client import chain_pin
 from client.cli import display
-from client.cli.common import Command, add_commands, add_keyring_option, add_output_option, show
+from client.cli.common import (
+    Command,
+    add_chain_id_option,
+    add_commands,
+    add_keyring_option,
+    add_output_option,
+    show,
+)
 from client.definitions import get_short_name, get_text
 from client.errors import ClientError, MissingError, UsageError
 from meter_bridge.bridge import DEFAULT_LISTEN
@@ -36,7 +43,7 @@ from meter_bridge.client.connection import (
 from meter_bridge.client.telegrams import Source, prepare, read_telegrams
 from meter_bridge.formats import FORMATS
 from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM
-from meter_bridge.keys import HELP, load_meter_key
+from meter_bridge.keys import HELP, find_keyring, load_meter_key
 from meter_bridge.options import add_local_time_option
 from meter_bridge.tls import MissingFileError, TlsError, TlsFiles
 
@@ -105,7 +112,7 @@ def fill_push(parser: argparse.ArgumentParser) -> None:
         type=parse_meter_id,
         help="the meter's id on the chain, if its telegrams have none, or another one",
     )
-    parser.add_argument("--chain-id", metavar="ID", help="fail unless the bridge serves this chain")
+    add_chain_id_option(parser)
     add_local_time_option(parser)
     add_keyring_option(parser)
     finish(parser)
@@ -169,8 +176,9 @@ def push(args: argparse.Namespace) -> int:
     telegram_format = FORMAT_NAMES[args.format]
     telegrams = read_telegrams(args.file, telegram_format)
     key = load_meter_key(args.meter_key, args.keyring)
+    chain_id = chain_pin.choose(find_keyring(args.meter_key, args.keyring).folder, args.chain_id)
     with connect(args) as bridge:
-        health = require_chain(bridge.health(), args)
+        health = require_chain(bridge.health(), chain_id)
         source = Source(telegram_format, args.local_time, args.meter_id or "")
         prepared = prepare(source, telegrams, key, health)
         responses, failure = push_all(bridge, prepared)
@@ -224,13 +232,14 @@ def show_health(args: argparse.Namespace) -> int:
     return 0 if health.healthy else EXIT_REJECTED
 
 
-def require_chain(health: HealthResponse, args: argparse.Namespace) -> HealthResponse:
+def require_chain(health: HealthResponse, chain_id: str) -> HealthResponse:
     """Errors: ClientError if the bridge does not know its chain yet, or serves another one."""
     if not health.slot_length_s:
         raise BridgeUnreachableError(health.detail, grpc.StatusCode.UNAVAILABLE)
-    if args.chain_id not in (None, health.chain_id):
+    if health.chain_id != chain_id:
         raise UsageError(
-            f"the bridge serves chain {health.chain_id}, not {args.chain_id}; check --bridge"
+            f"the bridge serves chain {health.chain_id}, not {chain_id}; check --bridge and "
+            "--chain-id"
         )
     return health
 
@@ -238,10 +247,12 @@ def require_chain(health: HealthResponse, args: argparse.Namespace) -> HealthRes
 def print_responses(args: argparse.Namespace, responses: Sequence[PushResponse]) -> None:
     """A JSON list, or one line per telegram."""
     if args.output == "json":
-        print(display.to_json([display.to_dict(response) for response in responses]))
+        text_output.say(text_output.to_json([display.to_dict(response) for response in responses]))
         return
     for number, response in enumerate(responses, start=1):
         value = bridge_pb2.PushResult.DESCRIPTOR.values_by_number[response.result]
         subject = f"meter {response.meter_id} slot {response.slot}: " if response.meter_id else ""
         sentence = response.detail or get_text(value)
-        print(f"{number}: {subject}{get_short_name(value)}. {sentence}")
+        text_output.say(
+            text_output.escape(f"{number}: {subject}{get_short_name(value)}. {sentence}")
+        )

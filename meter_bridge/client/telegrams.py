@@ -4,8 +4,6 @@ A meter that sends a telegram every second sends many around the end of a slot. 
 end is the reading of the slot; the others would only be conflicts with it.
 """
 
-# ruff: noqa: T201, commands print.
-
 from __future__ import annotations
 
 import sys
@@ -23,6 +21,7 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 )
 from blockenergy.metering.v1.state_pb2 import Reading
 
+import text_output
 from client.errors import MissingError, UsageError
 from client.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
@@ -73,7 +72,7 @@ def read_telegrams(name: str, telegram_format: TelegramFormat) -> list[bytes]:
         raise UsageError(f"{name} contains no telegram; {known.framing}")
     between = len(known.in_file.sub(b"", content).strip())
     if between:
-        print(f"{name}: {between} bytes outside telegrams were ignored", file=sys.stderr)
+        text_output.complain(f"{name}: {between} bytes outside telegrams were ignored")
     return telegrams
 
 

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import text_output
+
 VERSION = "0.38.26"
 BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 # The last one takes what `cometbft version` appends to the release.
@@ -240,13 +242,13 @@ def show(version: tuple[int, ...]) -> str:
 
 def say(line: str) -> None:
     """Reports progress on stderr; stdout is for the path."""
-    print(line, file=sys.stderr, flush=True)
+    text_output.complain(line)
 
 
 def main() -> int:
     """Prints the path of CometBFT; returns the exit status."""
     try:
-        print(cometbft_binary())
+        text_output.say(str(cometbft_binary()))
     except ToolchainError as error:
         say(str(error))
         return 1

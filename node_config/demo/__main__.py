@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import text_output
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from node_config.demo.homes import HOURS
@@ -35,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
         return run(args)
     except ClientError as error:
-        print(f"demo: {error.sentence}", file=sys.stderr)
+        text_output.complain(f"demo: {error.sentence}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except OSError as error:
-        print(f"demo: {error.filename or args.out}: {error.strerror}", file=sys.stderr)
+        text_output.complain(f"demo: {error.filename or args.out}: {error.strerror}")
         return MissingError.exit_code
 
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     folder = args.home or Path(tempfile.mkdtemp(prefix="blockenergy-demo-"))
     is_kept = args.home is not None
     try:
-        print("Preparing 20 homes and 4 validators …", flush=True)
+        text_output.say("Preparing 20 homes and 4 validators …")
         plan = prepare(folder if is_kept else folder / "net", args.slots, args.seed)
         network = Network(plan.home)
 
@@ -70,16 +71,16 @@ def run(args: argparse.Namespace) -> int:
         except ClientError:
             if not stop.is_set():
                 is_kept = True
-                print(f"demo: logs are in {plan.home / 'logs'}", file=sys.stderr)
+                text_output.complain(f"demo: logs are in {plan.home / 'logs'}")
                 raise
             results = None
         if results is None:
-            print("Stopped; no process is left.")
+            text_output.say("Stopped; no process is left.")
             return EXIT_INTERRUPTED
         is_kept = is_kept or bool(results.broken)
         report(args, results, time.monotonic() - begun)
         if results.broken and args.home is None:
-            print(f"The network's files are kept in {plan.home}", file=sys.stderr)
+            text_output.complain(f"The network's files are kept in {plan.home}")
         return EXIT_BROKEN if results.broken else 0
     finally:
         if not is_kept:
@@ -96,7 +97,9 @@ def report(args: argparse.Namespace, results: object, took_s: float) -> None:
     picture, table = args.out / "demo.png", args.out / "demo.csv"
     draw(picture, results)
     write_csv(table, results)
-    print(f"\n{format_summary(results)}\n\nWrote {picture} and {table} after {took_s:.0f} s.")
+    text_output.say(
+        f"\n{format_summary(results)}\n\nWrote {picture} and {table} after {took_s:.0f} s."
+    )
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -13,7 +13,6 @@ from node_config.preset import Preset
 class Day:
     """Consecutive slots, each representing an hour from midnight on."""
 
-    chain_id: str
     first_slot: int
     hours: int
     slot_length_s: int
@@ -65,7 +64,6 @@ def plan_day(preset: Preset, hours: int, not_before_s: float) -> Day:
     length_s, gate_closure_s = metering["slot_length_s"], market["gate_closure_s"]
     begin_s = -(-int(not_before_s + 1 + gate_closure_s) // length_s)
     return Day(
-        chain_id=preset.chain_id,
         first_slot=begin_s + 1,
         hours=hours,
         slot_length_s=length_s,

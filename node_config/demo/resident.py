@@ -42,13 +42,14 @@ SEND_S = 1.0
 class Resident:
     """A home with its wallet and its meter. Not thread-safe."""
 
-    def __init__(self, home: Home, rpc: Rpc, day: Day) -> None:
+    def __init__(self, home: Home, rpc: Rpc, day: Day, chain_id: str) -> None:
         self.home = home
         # Errors of rejected transactions.
         self.rejections: list[str] = []
         self._day = day
+        self._chain_id = chain_id
         self._rpc = rpc
-        self._signer = Signer(rpc, home.key, chain_id=day.chain_id, wait_s=SEND_S)
+        self._signer = Signer(rpc, home.key, chain_id=chain_id, wait_s=SEND_S)
         self._meter = Meter(home.meter_id, home.import_register_wh, home.export_register_wh)
         self._left_wh = home.flexible.state_of_charge_wh
         self._planned_wh: dict[int, int] = {}
@@ -78,7 +79,7 @@ class Resident:
         self._meter.count(quarters)
         telegram = self._meter.make_telegram(self._day.get_end_s(slot))
         reading = compute_reading(dsmr.parse(telegram), self._day.slot_length_s)
-        signed = sign_reading(self.home.meter_key, self._day.chain_id, reading)
+        signed = sign_reading(self.home.meter_key, self._chain_id, reading)
         return PushRequest(
             telegram=PushTelegramRequest(
                 format=TELEGRAM_FORMAT_DSMR_P1, telegram=telegram, signature=signed.signature

@@ -54,6 +54,7 @@ class Plan:
     """Everything known before the network runs."""
 
     home: Path
+    chain_id: str
     homes: Sequence[Home]
     day: Day
     denom: str
@@ -67,7 +68,7 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
     preset = load_preset(PRESET)
     homes = make_street(seed, compute_load_wh, compute_pv_wh)
     day = plan_day(preset, hours, time.time() + START_S)
-    init_network(
+    chain_id = init_network(
         home,
         VALIDATORS,
         preset=preset,
@@ -100,6 +101,7 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
     entries = document["app_state"]["bank"]["balances"]
     return Plan(
         home=home,
+        chain_id=chain_id,
         homes=homes,
         day=day,
         denom=preset.denom.name,
@@ -114,7 +116,7 @@ def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Res
         network.start(START_DEADLINE_S)
         watcher = Watcher(network.rpc_urls[0])
         urls = network.rpc_urls
-        street = Street(plan.homes, plan.day, urls, network.bridge_address)
+        street = Street(plan.homes, plan.day, plan.chain_id, urls, network.bridge_address)
         with _Background([watcher.run, street.run], stop) as background, view:
             _show_until_settled(plan.day, watcher, view, background, stop)
         if stop.is_set():

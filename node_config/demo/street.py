@@ -42,12 +42,14 @@ class Street:
         self,
         homes: Sequence[Home],
         day: Day,
+        chain_id: str,
         rpc_urls: Sequence[str],
         bridge_address: str,
     ) -> None:
         rpcs = [Rpc(url, timeout_s=NODE_TIMEOUT_S) for url in rpc_urls]
         self.residents = [
-            Resident(home, rpcs[number % len(rpcs)], day) for number, home in enumerate(homes)
+            Resident(home, rpcs[number % len(rpcs)], day, chain_id)
+            for number, home in enumerate(homes)
         ]
         # Errors of telegrams that the bridge rejected.
         self.rejected_telegrams: list[str] = []

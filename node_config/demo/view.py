@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+import text_output
 from node_config.demo.day import Day
 from node_config.demo.text import cent, eur, hours, kwh
 from node_config.demo.watcher import Progress
@@ -49,7 +50,7 @@ class PlainView:
         for number in self._day.slots:
             if number in progress.results and number not in self._shown:
                 self._shown.add(number)
-                print(self._format(progress, number), flush=True)
+                text_output.say(self._format(progress, number))
 
     def __enter__(self) -> Self:
         return self
@@ -146,4 +147,5 @@ def describe_state(progress: Progress, number: int, slot: int) -> str:
 
 def make_view(day: Day, is_plain: bool) -> View:
     """A live table on a terminal, unless `plain` is set."""
+    text_output.prepare(sys.stdout)
     return PlainView(day) if is_plain or not sys.stdout.isatty() else LiveView(day)

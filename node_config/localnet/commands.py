@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import text_output
 from client.cli.common import Command, Parser, add_commands
 from client.errors import ClientError
 from node_config.localnet.layout import BRIDGE, KEYS
@@ -37,12 +37,12 @@ def start(home: Path, deadline_s: float = START_DEADLINE_S) -> int:
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     previous = {number: signal.signal(number, request_stop) for number in signals}
     try:
-        print(f"Starting {len(network.layout.nodes)} validators from {home} …", flush=True)
+        text_output.say(f"Starting {len(network.layout.nodes)} validators from {home} …")
         network.start(deadline_s)
         _describe(network)
         while not stop.wait(_WATCH_S):
             network.require_running()
-        print("Stopping …", flush=True)
+        text_output.say("Stopping …")
     except ClientError:
         if not stop.is_set():
             raise
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(parser.parse_args(arguments))
     except ClientError as error:
-        print(f"blockenergy: {error.sentence}", file=sys.stderr)
+        text_output.complain(f"blockenergy: {error.sentence}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -121,7 +121,13 @@ def _fill_init(parser: argparse.ArgumentParser) -> None:
         help="node i has P2P at PORT + 10 i and RPC one above; the bridge is at PORT + 34 "
         f"(default: {DEFAULT_BASE_PORT})",
     )
-    parser.add_argument("--chain-id", metavar="ID", default="", help="default: the preset's")
+    parser.add_argument(
+        "--chain-id",
+        metavar="ID",
+        default="",
+        help="use an id only once: transactions of an earlier chain are good on a new one with the "
+        "same id (default: the preset's name with a random part)",
+    )
     parser.set_defaults(run_localnet=_run_init)
 
 
@@ -148,7 +154,7 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_init(args: argparse.Namespace) -> int:
-    init_network(
+    chain_id = init_network(
         args.home,
         args.validators,
         args.accounts,
@@ -156,9 +162,11 @@ def _run_init(args: argparse.Namespace) -> int:
         base_port=args.base_port,
         chain_id=args.chain_id,
     )
-    print(f"Wrote a network of {args.validators} validators to {args.home}.")
-    print(f"Operators' keys are in {args.home / KEYS}, not encrypted: for tests only.")
-    print(f"Start it with: blockenergy localnet start --home {args.home}")
+    text_output.say(f"Wrote a network of {args.validators} validators to {args.home}.")
+    text_output.say(f"Its chain id is {chain_id}; the operators' keys sign for no other chain.")
+    text_output.say(f"Operators' keys are in {args.home / KEYS}, not encrypted: for tests only.")
+    text_output.say(f"To sign with keys of your own: blockenergy keys chain-id {chain_id}")
+    text_output.say(f"Start it with: blockenergy localnet start --home {args.home}")
     return 0
 
 
@@ -168,7 +176,8 @@ def _run_start(args: argparse.Namespace) -> int:
 
 def _describe(network: Network) -> None:
     for node in network.layout.nodes:
-        print(f"{node.name:<8} RPC {node.rpc_url}")
-    print(f"{BRIDGE:<8} gRPC {network.bridge_address}")
-    print(f"Keys in {network.layout.keys}, logs in {network.layout.logs}. Ctrl-C stops it.")
-    sys.stdout.flush()
+        text_output.say(f"{node.name:<8} RPC {node.rpc_url}")
+    text_output.say(f"{BRIDGE:<8} gRPC {network.bridge_address}")
+    text_output.say(
+        f"Keys in {network.layout.keys}, logs in {network.layout.logs}. Ctrl-C stops it."
+    )

@@ -13,18 +13,21 @@ Reading checks that the files are consistent, so that a mistake is reported befo
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from client.errors import MissingError, UsageError
+from client.json_input import parse_json
+from client.private_file import warn_if_exposed
 from node_config.genesis import require_valid
 from node_config.localnet.address import Address, parse_address, parse_url
 from node_config.toml import format_toml, read_toml
 
 FILE = "localnet.toml"
 KEYS, BRIDGE, LOGS = "keys", "bridge", "logs"
+# Of a node, in its folder config/.
+KEY_FILES = ("node_key.json", "priv_validator_key.json")
 NODES_MAX = 100
 # A killed program may hold its ports for a moment after it has exited.
 RELEASE_DEADLINE_S = 2.0
@@ -120,7 +123,15 @@ def load_layout(home: Path) -> Layout:
 
 
 def require_startable(layout: Layout) -> None:
-    """Raises UsageError if a port is in use, or if the nodes have different genesis files."""
+    """Raises UsageError if a port is in use, or if the nodes have different genesis files.
+
+    Keys that others can use are logged as a warning.
+    """
+    for node in layout.nodes:
+        for path in (node.home / "config" / name for name in KEY_FILES):
+            if path.exists():
+                with path.open("rb") as file:
+                    warn_if_exposed(file)
     addresses = [address for node in layout.nodes for address in (node.rpc, node.p2p)]
     for address in [*addresses, layout.bridge.listen]:
         if not address.becomes_free(RELEASE_DEADLINE_S):
@@ -156,7 +167,7 @@ def load_node(home: Path) -> NodeFiles:
 
 def _require_valid_genesis(path: Path, document: bytes) -> None:
     try:
-        content: Any = json.loads(document)
+        content: Any = parse_json(document)
         state = content["app_state"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a genesis document: {error!r}") from error

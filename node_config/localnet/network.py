@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Self
 
+import text_output
 from client.errors import ClientError, MissingError, RpcError, UsageError
 from client.rpc import Rpc
 from net_address import parse_host_port
@@ -325,4 +326,4 @@ def can_connect(address: str | tuple[str, int]) -> bool:
 
 def print_line(line: str) -> None:
     """The default for `say`."""
-    print(line, file=sys.stderr, flush=True)
+    text_output.complain(line)

@@ -7,17 +7,18 @@ by hand afterwards.
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from client.chain_pin import pin, require_chain_id
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
 from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount, read_accounts
+from node_config.chain_id import make_chain_id
 from node_config.cometbft.files import NodePlan, make_plan, write_node
 from node_config.genesis import GenesisMeter, make_app_state, make_document
 from node_config.localnet.layout import BRIDGE, FILE, KEYS, NODES_MAX, format_layout
@@ -25,7 +26,6 @@ from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.preset import Preset, load_preset
 
 DEFAULT_VALIDATORS = 4
-_CHAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 _OPERATORS = ("registrar", "treasury", "backstop", "issuer", BRIDGE)
 
 
@@ -40,17 +40,18 @@ def init_network(
     accounts: Sequence[GenesisAccount] = (),
     meters: Sequence[GenesisMeter] = (),
     genesis_time_s: int = 0,
-) -> None:
-    """Writes every file of a new network into `home`, which must not exist.
+) -> str:
+    """Writes every file of a new network into `home`, which must not exist; returns its chain id.
 
+    `chain_id` is made from the preset's name if it is not given, and pinned beside the keys.
     `genesis_time_s` is the time of the first block, now if 0; the nodes wait for a future one.
     Raises UsageError or MissingError, with nothing written.
     """
     if isinstance(preset, str):
         preset = load_preset(preset)
-    chain_id = chain_id or preset.chain_id
+    chain_id = require_chain_id(chain_id) if chain_id else make_chain_id(preset.chain_name)
     ports = Ports(base_port)
-    _require_fitting(home, validators, ports, chain_id)
+    _require_fitting(home, validators, ports)
     listed = read_accounts(accounts_csv, preset.denom) if accounts_csv else []
     names = [*_OPERATORS, *(f"distributor{number}" for number in range(validators))]
     keys = {name: AccountKey.generate() for name in names}
@@ -69,12 +70,14 @@ def init_network(
             draft.mkdir(mode=0o700)
             text = json.dumps(document, indent=1) + "\n"
             _write(draft, plans, preset, text, keys, ports)
+            pin(draft / KEYS, chain_id)
             draft.rename(home)
     except OSError as error:
         raise MissingError(f"{home} cannot be written: {error.strerror}") from error
+    return chain_id
 
 
-def _require_fitting(home: Path, validators: int, ports: Ports, chain_id: str) -> None:
+def _require_fitting(home: Path, validators: int, ports: Ports) -> None:
     if home.exists():
         raise UsageError(
             f"{home} already exists; start it, or remove it to create a new network there"
@@ -85,10 +88,6 @@ def _require_fitting(home: Path, validators: int, ports: Ports, chain_id: str) -
     if ports.base < 1024 or highest >= 1 << 16:
         raise UsageError(
             f"the ports {ports.base} to {highest} are not possible; choose 1024 to 65535"
-        )
-    if not _CHAIN_ID.fullmatch(chain_id):
-        raise UsageError(
-            f"{chain_id!r} is not a chain id; use 1 to 50 letters, digits or one of ._-"
         )
 
 

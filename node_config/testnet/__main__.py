@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import text_output
 from client.cli.common import Parser
 from client.errors import ClientError
 from node_config.testnet import images
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = make_parser().parse_args(arguments)
         run(options, Testnet(Engine(), options.project))
     except ClientError as error:
-        print(f"testnet: {error.sentence}", file=sys.stderr)
+        text_output.complain(f"testnet: {error.sentence}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -63,12 +64,12 @@ def describe(net: Testnet) -> None:
     """Prints the address of every service."""
     for service in PORTS:
         if service != "grafana" or net.has_grafana:
-            print(f"{service:<11} {net.get_address(service)}")
+            text_output.say(f"{service:<11} {net.get_address(service)}")
     if not net.has_grafana:
-        print(
+        text_output.say(
             "grafana     not started: its image cannot be pulled; set GRAFANA_IMAGE to another one"
         )
-    print("Stop it with: make testnet-down")
+    text_output.say("Stop it with: make testnet-down")
 
 
 def show_status(net: Testnet) -> None:
@@ -76,7 +77,7 @@ def show_status(net: Testnet) -> None:
     for number in range(NODES):
         height = net.get_height(number)
         peers = f"{len(net.get_peers(number))} peers" if height else "does not answer"
-        print(f"node{number}  height {height:>8}  {peers}")
+        text_output.say(f"node{number}  height {height:>8}  {peers}")
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -10,6 +10,8 @@ import sys
 import urllib.request
 from datetime import UTC, datetime
 
+import text_output
+
 URL = "http://127.0.0.1:26657/status"
 # An idle network makes a block every 1.2 s.
 AGE_MAX_S = 20.0
@@ -26,10 +28,10 @@ def main() -> int:
         # Python 3.11 reads at most six decimals; CometBFT writes nine.
         made = datetime.fromisoformat(info["latest_block_time"][:19] + "+00:00")
     except (OSError, ValueError, KeyError) as error:
-        print(f"the node does not respond: {error}")
+        text_output.say(f"the node does not respond: {error}")
         return 1
     age_s = (datetime.now(UTC) - made).total_seconds()
-    print(f"height {info['latest_block_height']}, {age_s:.0f} s ago")
+    text_output.say(f"height {info['latest_block_height']}, {age_s:.0f} s ago")
     return 0 if age_s <= AGE_MAX_S else 1
 
 

@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from client.errors import MissingError
+from client.json_input import parse_json
 
 HOMES_MAX = 100
 DAY_S, HOURS = 86_400, 24
@@ -49,7 +50,7 @@ class Street:
         """From street.json; raises MissingError."""
         path = folder / FILE
         try:
-            return cls(**json.loads(path.read_bytes()))
+            return cls(**parse_json(path.read_bytes()))
         except OSError as error:
             raise MissingError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, TypeError) as error:

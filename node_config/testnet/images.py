@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import text_output
 from client.errors import MissingError
 from node_config.cometbft.toolchain import require_release
 from node_config.testnet.engine import Engine, EngineError, run
@@ -57,7 +57,7 @@ def require_base(engine: Engine, output: IO[bytes] | None = None) -> str:
             f"{PULLED_BASE} cannot be pulled; install debootstrap and make a base image with "
             f"`sudo sh {script}`, or name another one with BASE_IMAGE"
         )
-    print(f"{PULLED_BASE} cannot be pulled; making {MADE_BASE} from packages", file=sys.stderr)
+    text_output.complain(f"{PULLED_BASE} cannot be pulled; making {MADE_BASE} from packages")
     environment = {"DOCKER": engine.docker}
     run(["sh", str(script), MADE_BASE], BASE_DEADLINE_S, environment, output)
     return MADE_BASE

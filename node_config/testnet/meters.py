@@ -27,7 +27,9 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 )
 from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgSell
 
+import text_output
 from client.account import Signer
+from client.chain_pin import choose
 from client.cli.common import Parser
 from client.errors import ClientError
 from client.keyring import Keyring
@@ -45,7 +47,6 @@ from meter_bridge.client import (
 from node_config.demo.meter import Meter
 from node_config.testnet.certificates import AUTHORITY, CERTIFICATE, KEY
 from node_config.testnet.homes import SimulatedHome, Street
-from node_config.testnet.setup import CHAIN_ID
 
 # After the end of a slot, the chain needs a block before it takes readings.
 READ_AFTER_S = 0.5
@@ -70,16 +71,17 @@ class Resident:
         self.name = f"home{number}"
         self.home = SimulatedHome(street, number)
         self._street = street
+        self._chain_id = choose(keyring.folder, "")
         self._meter_key = _load(keyring, f"meter{number}", MeterKey)
         self._key = _load(keyring, self.name, AccountKey)
-        self._signer = Signer(rpc, self._key, chain_id=CHAIN_ID, wait_s=SEND_S)
+        self._signer = Signer(rpc, self._key, chain_id=self._chain_id, wait_s=SEND_S)
 
     def make_request(self, slot: int) -> PushRequest:
         """The request that the gateway pushes at the end of a slot."""
         meter = Meter(self.home.meter_id, *self.home.compute_registers_wh(slot))
         telegram = meter.make_telegram((slot + 1) * self._street.slot_length_s)
         reading = compute_reading(dsmr.parse(telegram), self._street.slot_length_s)
-        signed = sign_reading(self._meter_key, CHAIN_ID, reading)
+        signed = sign_reading(self._meter_key, self._chain_id, reading)
         return PushRequest(
             telegram=PushTelegramRequest(
                 format=TELEGRAM_FORMAT_DSMR_P1, telegram=telegram, signature=signed.signature
@@ -193,7 +195,7 @@ def is_well() -> bool:
 
 def say(line: str) -> None:
     """One line of the log."""
-    print(f"meters: {line}", file=sys.stderr, flush=True)
+    text_output.complain(f"meters: {line}")
 
 
 def _load(keyring: Keyring, name: str, cls: type[K]) -> K:

@@ -25,12 +25,15 @@ from typing import Any
 from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
+import text_output
+from client.chain_pin import pin
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount
+from node_config.chain_id import make_chain_id
 from node_config.genesis import GenesisMeter
 from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.localnet.setup import init_network
@@ -41,7 +44,7 @@ from node_config.toml import format_toml, read_toml
 
 VALIDATORS = 4
 P2P_PORT, RPC_PORT, METRICS_PORT = 26656, 26657, 26660
-CHAIN_ID = "blockenergy-testnet"
+CHAIN_NAME = "energy-testnet"
 BRIDGE, METERS, OPERATORS, KEYS = "bridge", "meters", "operators", "keys"
 COMPLETE = "complete"
 HOME_AMOUNT = 10_000_000_000
@@ -70,12 +73,15 @@ def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "net"
         people, simulated = Keyring(root / OPERATORS / KEYS), Keyring(root / METERS / KEYS)
-        street = _make_network(draft, preset, [people, *[simulated] * homes])
+        chain_id = make_chain_id(CHAIN_NAME)
+        street = _make_network(draft, preset, [people, *[simulated] * homes], chain_id)
         for name in names:
             _adapt_config(draft / name / "config" / "config.toml")
             shutil.copytree(draft / name, root / name, dirs_exist_ok=True)
         shutil.copytree(draft / KEYS, root / OPERATORS / KEYS, dirs_exist_ok=True)
         shutil.copy(draft / KEYS / f"{BRIDGE}.json", root / BRIDGE / "key.json")
+        pin(root / BRIDGE, chain_id)
+        pin(simulated.folder, chain_id)
     street.write(root / METERS)
     write_certificates(root / BRIDGE, [root / METERS, root / OPERATORS], [BRIDGE, "localhost"])
     complete.touch()
@@ -92,18 +98,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         is_new = write_volumes(options.root, load_preset(options.preset), options.homes)
     except ClientError as error:
-        print(f"setup: {error.sentence}", file=sys.stderr)
+        text_output.complain(f"setup: {error.sentence}")
         return error.exit_code
     except OSError as error:
-        print(f"setup: {error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+        text_output.complain(f"setup: {error.filename} cannot be written: {error.strerror}")
         return MissingError.exit_code
-    print(
+    text_output.say(
         "The volumes are filled." if is_new else "The volumes already hold a network; it continues."
     )
     return 0
 
 
-def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> Street:
+def _make_network(
+    draft: Path, preset: Preset, keyrings: Sequence[Keyring], chain_id: str
+) -> Street:
     """Writes the files of a local network with homes, each with its keys in a keyring."""
     accounts, meters = [], []
     for number, keyring in enumerate(keyrings):
@@ -127,7 +135,7 @@ def _make_network(draft: Path, preset: Preset, keyrings: Sequence[Keyring]) -> S
         draft,
         VALIDATORS,
         preset=_reach_from_containers(preset),
-        chain_id=CHAIN_ID,
+        chain_id=chain_id,
         accounts=accounts,
         meters=meters,
         genesis_time_s=now_s,

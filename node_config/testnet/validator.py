@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import text_output
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError
 from node_config.cometbft.files import SOCKET
@@ -50,7 +51,7 @@ def run(home: Path, metrics: str, stop: threading.Event) -> int:
         codes = [end(child) for child in reversed(children)]
     if stop.is_set():
         return 0
-    print(f"validator: a process ended unexpectedly; exit codes {codes[::-1]}", file=sys.stderr)
+    text_output.complain(f"validator: a process ended unexpectedly; exit codes {codes[::-1]}")
     return 1
 
 
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         return run(options.home, options.metrics, stop)
     except ClientError as error:
-        print(f"validator: {error.sentence}", file=sys.stderr)
+        text_output.complain(f"validator: {error.sentence}")
         return error.exit_code
 
 

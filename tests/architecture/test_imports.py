@@ -50,7 +50,14 @@ OUTSIDE = {
 CHAIN = list_source("chain")
 AROUND = [
     file
-    for folder in ("abci_app", "meter_bridge", "client", "net_address", "node_config")
+    for folder in (
+        "abci_app",
+        "meter_bridge",
+        "client",
+        "net_address",
+        "node_config",
+        "text_output",
+    )
     for file in list_source(folder)
 ]
 

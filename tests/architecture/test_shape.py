@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 from tests.support.source import ROOT, SourceFile, list_source
 
-FOLDERS = ["chain", "abci_app", "meter_bridge", "client", "net_address", "node_config"]
+FOLDERS = [
+    "chain",
+    "abci_app",
+    "meter_bridge",
+    "client",
+    "net_address",
+    "node_config",
+    "text_output",
+]
 FILES = [file for folder in FOLDERS for file in list_source(folder)]
 TESTS = [file for folder in ("tests", "bench") for file in list_source(folder)]
 FILE_LINES_MAX = 400

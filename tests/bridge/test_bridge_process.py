@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from client import chain_pin
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from meter_bridge.client import MeterClient
@@ -22,7 +23,7 @@ from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
 from tests.support import people
-from tests.support.world import FIRST_SLOT, World
+from tests.support.world import CHAIN_ID, FIRST_SLOT, World
 
 AWAY = "tcp://127.0.0.1:1"
 
@@ -37,6 +38,7 @@ class Operator:
         keyring.add("bridge", make_bridge_key(), None)
         secret = people.meter_key("meter-anna").private_bytes_raw()
         keyring.add("anna", MeterKey(secret), None)
+        chain_pin.pin(self.keys, CHAIN_ID)
 
     @contextmanager
     def running(
@@ -247,6 +249,27 @@ def test_a_proxy_in_the_environment_is_not_asked(
             wait_until(lambda: client.health().healthy)
         code, _, errors = operator.meter("health", "--bridge", address)
         assert (code, errors) == (0, "")
+def test_nothing_is_signed_for_a_chain_that_only_the_other_side_has_named(
+    operator: Operator, node: WorldNode, tmp_path: Path
+) -> None:
+    file = tmp_path / "telegram.txt"
+    file.write_bytes(format_telegram("meter-anna", node.world.end_s(FIRST_SLOT), (1_500,), ()))
+    with operator.running(node.url) as (_, address):
+        with MeterClient(address) as client:
+            wait_until(lambda: client.health().healthy)
+        code, output = operator.push(address, file, "--chain-id", "street-2")
+        assert code == 2
+        assert "serves chain street-1, not street-2" in output["error"]["sentence"]
+        (operator.keys / chain_pin.FILE).unlink()
+        code, output = operator.push(address, file)
+        assert code == 2
+        assert "no chain id is pinned" in output["error"]["sentence"]
+        code, responses = operator.push(address, file, "--chain-id", "street-1")
+        assert (code, responses[0]["result"]) == (0, "PUSH_ACCEPTED")
+    home = ["--home", str(operator.folder / "other"), "--listen", "127.0.0.1:0"]
+    code, errors = run_bridge(*home, "--key", "bridge", "--keyring", str(operator.keys))
+    assert code == 2
+    assert "no chain id is pinned" in errors
 
 
 def test_restarted_bridge_continues_with_its_spool(

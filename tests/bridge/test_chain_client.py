@@ -39,7 +39,7 @@ def node() -> Iterator[WorldNode]:
 
 @pytest.fixture
 def chain(node: WorldNode) -> NodeChain:
-    chain = NodeChain(Rpc(node.url), make_bridge_key(), wait_s=10)
+    chain = NodeChain(Rpc(node.url), make_bridge_key(), CHAIN_ID, wait_s=10)
     chain.get_params()
     node.make_block(node.world.end_s(FIRST_SLOT))
     return chain
@@ -105,7 +105,7 @@ def test_lost_response_of_the_node_loses_no_result(node: WorldNode, chain: NodeC
 
 
 def test_account_without_the_role_is_rejected_as_a_whole(node: WorldNode) -> None:
-    chain = NodeChain(Rpc(node.url), make_bridge_key("anna"), wait_s=10)
+    chain = NodeChain(Rpc(node.url), make_bridge_key("anna"), CHAIN_ID, wait_s=10)
     chain.get_params()
     with pytest.raises(ChainRejectedError, match="role"):
         chain.submit(read_all())
@@ -114,13 +114,15 @@ def test_account_without_the_role_is_rejected_as_a_whole(node: WorldNode) -> Non
 def test_other_chain_at_the_same_address_is_an_error(node: WorldNode, chain: NodeChain) -> None:
     node.chain_id = "street-2"
     for call in (chain.get_head, chain.get_params, lambda: chain.submit(read_all())):
-        with pytest.raises(ChainUnreachableError, match="now on chain street-2"):
+        with pytest.raises(
+            ChainUnreachableError, match="on chain street-2, but this bridge serves street-1"
+        ):
             call()
     assert node.txs == []
 
 
 def test_unreachable_node_is_reported_in_one_sentence() -> None:
-    chain = NodeChain(Rpc("tcp://127.0.0.1:1", timeout_s=5), make_bridge_key())
+    chain = NodeChain(Rpc("tcp://127.0.0.1:1", timeout_s=5), make_bridge_key(), CHAIN_ID)
     for call in (chain.get_head, chain.get_params, lambda: chain.get_meter("meter-anna")):
         with pytest.raises(ChainUnreachableError) as away:
             call()

@@ -34,6 +34,7 @@ PARAMS = Params(
     gas_limit_max=1_000_000,
 )
 ACCOUNT_NUMBER = 3
+CHAIN_ID = "chain"
 
 
 class Ledger:
@@ -49,7 +50,7 @@ class Ledger:
         self.node = node
         node.responses |= {
             "status": lambda _: {
-                "node_info": {"id": "", "network": "chain", "moniker": "", "version": ""},
+                "node_info": {"id": "", "network": CHAIN_ID, "moniker": "", "version": ""},
                 "sync_info": {
                     "latest_block_height": "9",
                     "latest_block_time": "2026-10-01T12:00:00Z",
@@ -115,7 +116,7 @@ def ledger() -> Iterator[Ledger]:
 
 @pytest.fixture
 def signer(ledger: Ledger) -> Signer:
-    return Signer(Rpc(ledger.node.url), KEY, wait_s=5)
+    return Signer(Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, wait_s=5)
 
 
 def get_sequences(ledger: Ledger) -> list[int]:
@@ -149,7 +150,7 @@ def test_gas_and_fee_follow_the_parameters(ledger: Ledger, signer: Signer) -> No
 
 def test_given_gas_and_fee_are_used(ledger: Ledger) -> None:
     fee = [Coin(denom="ueur", amount="7")]
-    signer = Signer(Rpc(ledger.node.url), KEY, fee=fee, gas_limit=5, wait_s=5)
+    signer = Signer(Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, fee=fee, gas_limit=5, wait_s=5)
     signer.send([SEND]).require_ok()
     sent = tx.decode(ledger.received[0]).auth_info.fee
     assert (list(sent.amount), sent.gas_limit) == (fee, 5)
@@ -224,7 +225,7 @@ def test_transaction_that_the_node_cannot_accept_is_not_repeated(
 def test_transaction_that_is_not_included_is_reported_and_the_next_one_works(
     ledger: Ledger,
 ) -> None:
-    signer = Signer(Rpc(ledger.node.url), KEY, wait_s=0.2)
+    signer = Signer(Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, wait_s=0.2)
     find = ledger.node.responses["tx"]
 
     def absent(_: object) -> Never:

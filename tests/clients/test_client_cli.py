@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,54 +18,11 @@ from test_client_rpc import STATUS
 
 from client.catalog import get_messages, get_queries
 from client.definitions import get_first_sentence
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60
 STATUS_TIME_S = int(datetime(2026, 10, 1, 12, tzinfo=UTC).timestamp())
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    def run_command(
-        *arguments: str, stdin: str = "", **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("BLOCKENERGY_")
-        } | {
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
-            "BLOCKENERGY_HOME": str(tmp_path / "home"),
-            "BLOCKENERGY_NODE": f"tcp://127.0.0.1:{get_closed_port()}",
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "client.cli", *arguments],
-            input=stdin,
-            env=environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run_command
-
-
-def get_closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> None:
-    keyring = Keyring(tmp_path / "home" / "keys")
-    keyring.add("alice", AccountKey.generate(), None)
-    keyring.add("meter", MeterKey.generate(), None)
-    keyring.add("locked", AccountKey.generate(), "correct horse")
-
 
 BUY = ("tx", "market", "buy", "--slot", "5", "--quantity", "5kWh", "--price-limit", "0.24")
 

@@ -1,10 +1,12 @@
 """Messages for people: units, short names, aligned tables."""
 
 from blockenergy.bank.v1.query_pb2 import QueryBalancesResponse
+from blockenergy.market.v1.events_pb2 import EventOrderLapsed
 from blockenergy.market.v1.query_pb2 import (
     QueryPositionResponse,
     QueryPositionsResponse,
     QuerySlotResponse,
+    QuerySlotsResponse,
 )
 from blockenergy.market.v1.state_pb2 import SLOT_STATUS_OPEN, Position, Slot
 from blockenergy.metering.v1.query_pb2 import QueryReadingResponse
@@ -15,6 +17,7 @@ from cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from client.cli import display
+from client.cli.table import format_table
 from client.tx import pack
 
 
@@ -71,6 +74,35 @@ def test_control_characters_are_escaped() -> None:
     assert dict(split(display.to_text(response)))["owner"] == "\\x1b[2Jgrün\\n"
 
 
+def test_a_list_that_is_too_wide_is_shown_record_by_record() -> None:
+    slots = QuerySlotsResponse(
+        slots=[QuerySlotResponse(slot=4711, info=Slot()), QuerySlotResponse(slot=4712)]
+    )
+    header, *_ = split(display.to_text(slots))
+    assert len(header) > 20
+    narrow = display.to_text(slots, width=80)
+    assert max(map(len, narrow.splitlines())) <= 80
+    first, second = narrow.split("\n\n")
+    assert dict(split(first))["slot"] == "4711"
+    assert [name for name, _ in split(second)] == header
+    assert display.to_text(slots, width=10_000) == display.to_text(slots)
+
+
+def test_wide_letters_do_not_shift_the_columns() -> None:
+    rows = format_table(("label", "roles"), [("日本", "a"), ("e\u0301", "b"), ("abcd", "c")])
+    assert rows.splitlines()[1:] == ["日本   a", "e\u0301      b", "abcd   c"]
+
+
+def test_a_time_that_is_not_set_is_no_date() -> None:
+    rows = dict(split(display.to_text(QuerySlotResponse(slot=1))))
+    assert rows["delivery start"] == "-"
+
+
+def test_a_line_names_the_message_and_all_of_its_fields() -> None:
+    line = display.to_line(EventOrderLapsed(order_id=5, slot=4711, owner="energy1a\u202e"))
+    assert line == "market EventOrderLapsed: order id 5, slot 4711, owner energy1a\\u202e"
+
+
 def test_an_empty_list() -> None:
     assert display.to_text(QueryPositionsResponse()) == "none"
 
@@ -78,6 +110,13 @@ def test_an_empty_list() -> None:
 def test_coins() -> None:
     response = QueryBalancesResponse(free=[Coin(denom="ueur", amount="7")])
     assert split(display.to_text(response)) == [["free", "7ueur"], ["held", "-"]]
+    known = {"ueur": ("EUR", 6)}
+    assert split(display.to_text(response, known))[0] == ["free", "0.000007 EUR"]
+    response.free[0].amount = "12500000"
+    assert split(display.to_text(response, known))[0] == ["free", "12.50 EUR"]
+    # What only a hostile node would answer is shown as it is.
+    response.free[0].amount = "-1\u202e"
+    assert split(display.to_text(response, known))[0] == ["free", "-1\\u202eueur"]
 
 
 def test_a_packed_message_is_shown_unpacked() -> None:

@@ -137,7 +137,10 @@ def test_error_of_the_node_is_in_the_sentence(node: LoopbackNode) -> None:
     assert caught.value.detail == "mempool is full: number of txs 5000"
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "127.0.0.1:26657", "ftp://a:1", "tcp://a:b"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost", "127.0.0.1:26657", "ftp://a:1", "tcp://a:b", "tcp://[a:1", "tcp://ü:1"],
+)
 def test_invalid_node_address(address: str) -> None:
     with pytest.raises(UsageError, match="tcp://127"):
         Rpc(address)

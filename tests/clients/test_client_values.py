@@ -22,9 +22,10 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
+import text_output
 from client.catalog import get_messages, get_queries
 from client.cli.common import Parser
-from client.cli.display import to_dict, to_json
+from client.cli.display import to_dict
 from client.cli.fields import add_options, build_message, list_options
 from client.cli.values import Lookups
 from client.errors import MissingError, UsageError
@@ -125,7 +126,7 @@ def test_parameters_are_sent_back_in_the_form_in_which_they_were_queried(tmp_pat
     bank = AnyMessage(type_url="/blockenergy.bank.v1.Params")
     bank.value = bank_pb2.Params(expiries_per_block_max=50).SerializeToString()
     path = tmp_path / "bank.json"
-    path.write_text(to_json(to_dict(QueryModuleParamsResponse(params=bank))))
+    path.write_text(text_output.to_json(to_dict(QueryModuleParamsResponse(params=bank))))
     assert build(MsgUpdateParams, "--params", f"@{path}") == MsgUpdateParams(params=bank)
     edited = path.read_text().replace('"50"', '"51"')
     bank.value = bank_pb2.Params(expiries_per_block_max=51).SerializeToString()

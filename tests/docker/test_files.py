@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from client.chain_pin import read_pin
 from client.errors import UsageError
 from client.keyring import Keyring
 from node_config.preset import load_preset
 from node_config.testnet import images
 from node_config.testnet.homes import HOURS, LOAD_W, PV_W, SimulatedHome, Street, has_pv
 from node_config.testnet.network import NODES
-from node_config.testnet.setup import CHAIN_ID, main, write_volumes
+from node_config.testnet.setup import CHAIN_NAME, main, write_volumes
 
 GRAFANA = images.FOLDER / "monitoring" / "grafana"
 STREET = Street(
@@ -38,6 +40,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_validator_gets_its_own_folder_and_knows_its_links_by_name(root: Path) -> None:
     keys = set()
+    chain_id = read_pin(root / "operators" / "keys")
+    assert re.fullmatch(rf"{CHAIN_NAME}-[0-9a-f]{{6}}-1", chain_id)
+    # The homes and the bridge sign for this chain too, and for no other.
+    assert {read_pin(root / name) for name in ("bridge", "meters/keys")} == {chain_id}
     for number in range(NODES):
         config = root / f"node{number}" / "config"
         content = tomllib.loads((config / "config.toml").read_text())
@@ -45,7 +51,7 @@ def test_a_validator_gets_its_own_folder_and_knows_its_links_by_name(root: Path)
         hosts = [peer.partition("@")[2] for peer in content["p2p"]["persistent_peers"].split(",")]
         assert hosts == [f"peer{n}:26656" for n in range(NODES) if n != number]
         assert content["instrumentation"]["prometheus"] is True
-        assert json.loads((config / "genesis.json").read_text())["chain_id"] == CHAIN_ID
+        assert json.loads((config / "genesis.json").read_text())["chain_id"] == chain_id
         keys.add((config / "priv_validator_key.json").read_text())
         assert len(list((root / f"node{number}").rglob("*key.json"))) == 2
     assert len(keys) == NODES

@@ -18,7 +18,6 @@ from client.rpc import Rpc
 from client.tx import sign
 from node_config.preset import load_preset
 from node_config.testnet.network import NODES, Testnet
-from node_config.testnet.setup import CHAIN_ID
 
 pytestmark = pytest.mark.docker
 
@@ -29,12 +28,12 @@ BATCH = 10
 
 
 def make_transfers(rpc: Rpc, key: AccountKey, target: str) -> list[bytes]:
-    account = get_account(rpc, key.address)
+    account, chain_id = get_account(rpc, key.address), rpc.status().chain_id
     coin = Coin(denom=load_preset(PRESET).denom.name, amount="1")
     message = MsgSend(from_address=key.address, to_address=target, amount=[coin])
     first, number = account.sequence, account.account_number
     return [
-        sign([message], key, CHAIN_ID, number, sequence, (), GAS_LIMIT)
+        sign([message], key, chain_id, number, sequence, (), GAS_LIMIT)
         for sequence in range(first, first + TRANSFERS_EACH)
     ]
 

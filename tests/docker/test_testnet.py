@@ -31,6 +31,7 @@ from containers import (
 )
 
 from client.account import Signer
+from client.chain_pin import read_pin
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from client.queries import query
@@ -48,7 +49,7 @@ from node_config.testnet.certificates import AUTHORITY, CERTIFICATE, KEY
 from node_config.testnet.engine import Engine, EngineError
 from node_config.testnet.homes import get_meter_id
 from node_config.testnet.network import NODES, Testnet
-from node_config.testnet.setup import CHAIN_ID, HOME_AMOUNT
+from node_config.testnet.setup import HOME_AMOUNT
 
 pytestmark = pytest.mark.docker
 
@@ -125,7 +126,8 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     slot = query(rpc, market_query.QuerySlotRequest(), market_query.QuerySlotResponse).slot + 2
     order = MsgBuy(buyer=home.address, slot=slot, quantity_wh=QUANTITY_WH)
     order.price_limit_per_kwh = 300_000
-    Signer(rpc, home).send([order]).require_ok()
+    chain_id = read_pin(operators / "keys")
+    Signer(rpc, home, chain_id=chain_id).send([order]).require_ok()
     push_telegram(net, operators, meter, slot)
     poll(
         lambda: (
@@ -154,12 +156,13 @@ def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int) -> 
     tls = TlsFiles(operators / CERTIFICATE, operators / KEY, operators / AUTHORITY)
     with MeterClient(net.get_address("bridge"), tls=tls) as bridge:
         health = poll(bridge.health, lambda found: found.healthy)
-        assert health.chain_id == CHAIN_ID
+        chain_id = read_pin(operators / "keys")
+        assert health.chain_id == chain_id
         end_s = (slot + 1) * health.slot_length_s
         telegram = dsmr.format_telegram(get_meter_id(0), end_s, [USED_WH], [0])
         reading = compute_reading(dsmr.parse(telegram), health.slot_length_s)
         assert reading.slot == slot
-        signature = sign_reading(meter, CHAIN_ID, reading).signature
+        signature = sign_reading(meter, chain_id, reading).signature
         poll(
             lambda: bridge.push_telegram(telegram, signature),
             lambda response: response.result in ACKNOWLEDGED,

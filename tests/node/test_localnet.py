@@ -16,6 +16,7 @@ from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from chain import app
 from chain.runtime.store import MemoryStore
+from client import chain_pin
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
@@ -59,7 +60,21 @@ def test_the_chain_takes_the_genesis_and_exports_it_again(home: Path) -> None:
     again.apply(app.init_chain(app.export(store)))
     assert again.data == store.data
     assert document["initial_height"] == "1"
-    assert document["chain_id"] == "blockenergy-localnet"
+    assert re.fullmatch(r"energy-local-[0-9a-f]{6}-1", document["chain_id"])
+
+
+def test_transactions_of_an_earlier_network_are_not_good_on_a_new_one(tmp_path: Path) -> None:
+    """The chain id is a part of what is signed, and no two networks have the same."""
+    ids = set()
+    for name in ("first", "second"):
+        chain_id = init_network(tmp_path / name, 1)
+        document = read_genesis(tmp_path / name)
+        assert document["chain_id"] == chain_id == chain_pin.read_pin(tmp_path / name / "keys")
+        ids.add(chain_id)
+    assert len(ids) == 2
+    # With an id of the operator's choice as well, the keys sign for no other.
+    assert init_network(tmp_path / "third", 1, chain_id="street-2") == "street-2"
+    assert chain_pin.read_pin(tmp_path / "third" / "keys") == "street-2"
 
 
 def test_supply_is_what_all_have_together(home: Path) -> None:
@@ -142,7 +157,7 @@ def test_keys_belong_to_the_genesis_and_to_their_owner_alone(home: Path) -> None
     assert state["market"]["params"]["grid_account"] == addresses["distributor0"]
     assert state["settlement"]["params"]["backstop"] == addresses["backstop"]
     secrets = [
-        *(home / "keys").iterdir(),
+        *(home / "keys").glob("*.json"),
         *home.glob("node*/config/*key.json"),
     ]
     assert len(secrets) == 7 + 4
@@ -164,6 +179,8 @@ def test_settings_of_a_private_network(home: Path) -> None:
     config = tomllib.loads((home / "node0/config/config.toml").read_text())
     assert config["p2p"]["pex"] is False
     assert config["p2p"]["flush_throttle_timeout"] == "10ms"
+    loopback = ["http://localhost:*", "http://127.0.0.1:*"]
+    assert config["rpc"]["cors_allowed_origins"] == loopback
     assert config["consensus"]["create_empty_blocks_interval"] == "1s"
     assert config["rpc"]["laddr"].startswith("tcp://127.0.0.1:")
     assert re.fullmatch(r"[0-9a-f]{40}@127\.0\.0\.1:\d+", config["p2p"]["persistent_peers"])

@@ -18,6 +18,7 @@ from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from client.account import Signer
+from client.chain_pin import read_pin
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from client.queries import query
@@ -105,7 +106,8 @@ def test_a_payment_through_one_node_is_seen_by_the_others(network: Network) -> N
         to_address=CONSUMER.address,
         amount=[Coin(denom="ueur", amount="5")],
     )
-    outcome = Signer(Rpc(network.rpc_urls[0]), key).send([payment]).require_ok()
+    signer = Signer(Rpc(network.rpc_urls[0]), key, chain_id=read_pin(network.layout.keys))
+    outcome = signer.send([payment]).require_ok()
     network.wait_for_height(outcome.height, DEADLINE_S)
     assert get_free(other, CONSUMER.address) == before + 5
 
@@ -151,7 +153,7 @@ def buy_in_next_slot(rpc: Rpc, quantity_wh: int) -> int:
     order = MsgBuy(
         buyer=CONSUMER.address, slot=slot, quantity_wh=quantity_wh, price_limit_per_kwh=300_000
     )
-    Signer(rpc, CONSUMER).send([order]).require_ok()
+    Signer(rpc, CONSUMER, chain_id=rpc.status().chain_id).send([order]).require_ok()
     return slot
 
 

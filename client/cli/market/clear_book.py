@@ -16,8 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import text_output
 from chain.market import Curve, clearing
-from client.cli import display
 from client.cli.common import Command, add_commands, add_output_option
 from client.cli.market.book_file import (
     BookFile,
@@ -29,6 +29,7 @@ from client.cli.market.book_file import (
     parse_pool,
     read_book,
 )
+from client.cli.table import format_rows, format_table
 from client.errors import UsageError
 from client.units import format_decimal
 
@@ -164,7 +165,7 @@ def _format_auction(
             (_format(prices.scale(price), prices), _format(quantities.scale(wh), quantities), fill)
             for (price, wh), fill in zip(orders, shown, strict=True)
         ]
-        tables.append(display.format_table((name, "quantity", "fill"), rows))
+        tables.append(format_table((name, "quantity", "fill"), rows))
     return _Result(values, tables)
 
 
@@ -202,9 +203,9 @@ def _format_network(
     ]
     if with_pool:
         values.insert(1, ("pool", _format(outcome.pool_wh, quantities)))
-    shown = [display.to_printable(name) for name in book.names]
+    shown = [text_output.escape(name) for name in book.names]
     nodes = zip(shown, map(_to_cell, node_prices), supply, demand, strict=True)
-    tables = [display.format_table(("node", "price", "supply", "demand"), nodes)]
+    tables = [format_table(("node", "price", "supply", "demand"), nodes)]
     if book.lines:
         tables.append(_format_lines(book, outcome, prices, quantities))
     return _Result(values, tables)
@@ -214,7 +215,7 @@ def _format_lines(
     book: BookFile, outcome: clearing.NetworkOutcome, prices: Scale, quantities: Scale
 ) -> str:
     """Flows, capacities, rents and fees of the lines."""
-    names = [display.to_printable(name) for name in book.names]
+    names = [text_output.escape(name) for name in book.names]
     money = Scale(prices.decimals + quantities.decimals)
     rows = []
     for line, flow, rent, fee in zip(
@@ -232,7 +233,7 @@ def _format_lines(
             )
         )
     columns = ("from", "to", "flow", "capacity", "back", "rent", "fee")
-    return display.format_table(columns, rows)
+    return format_table(columns, rows)
 
 
 def _format(number: int | None, scale: Scale) -> str:
@@ -260,11 +261,11 @@ def _print(result: _Result, *, as_json: bool) -> None:
     """Prints text or JSON; JSON is assembled from strings, so that no float is involved."""
     if as_json:
         lines = ",\n".join(f'  "{name}": {value}' for name, value in result.values)
-        print(f"{{\n{lines}\n}}")
+        text_output.say(f"{{\n{lines}\n}}")
         return
     plain = [
         (name.replace("_", " "), _to_cell(value))
         for name, value in result.values
         if value[0] not in "[{"
     ]
-    print("\n\n".join([display.format_rows(plain), *result.tables]))
+    text_output.say("\n\n".join([format_rows(plain), *result.tables]))

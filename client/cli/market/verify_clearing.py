@@ -19,6 +19,7 @@ from blockenergy.options.v1 import options_pb2 as options
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from google.protobuf.message import Message
 
+import text_output
 from chain import market
 from client import units
 from client.cli.common import show_values
@@ -76,7 +77,7 @@ def run(rpc: Rpc, args: argparse.Namespace, request: Message) -> int:
         }
         show_values(args, content)
     else:
-        print(_describe(response, len(orders), problems))
+        text_output.say(_describe(response, len(orders), problems))
     return EXIT_WRONG if problems else 0
 
 

@@ -90,7 +90,9 @@ class Household:
             )
             with connect(self._chance.choice(urls), WAIT_S) as rpc:
                 try:
-                    outcome = Signer(rpc, self.key, wait_s=WAIT_S).send([order])
+                    chain_id = rpc.status().chain_id
+                    signer = Signer(rpc, self.key, chain_id=chain_id, wait_s=WAIT_S)
+                    outcome = signer.send([order])
                 except ClientError:
                     continue
             if not outcome.code:

@@ -74,7 +74,8 @@ class Payer:
         while not stopping.is_set():
             rpc = RecordingRpc(self._chance.choice(self._urls), TIMEOUT_S)
             try:
-                signer = Signer(rpc, self._key, wait_s=WAIT_S)
+                chain_id = rpc.status().chain_id
+                signer = Signer(rpc, self._key, chain_id=chain_id, wait_s=WAIT_S)
                 while not stopping.is_set():
                     self._pay_and_read(signer, rpc)
             except ClientError:

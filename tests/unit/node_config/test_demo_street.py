@@ -108,7 +108,7 @@ def test_flexible_hours_end_with_the_day() -> None:
 
 
 def test_quarters_of_an_hour_add_up_with_flexible_load(street: list[Home], day: Day) -> None:
-    resident = Resident(street[0], Rpc(), day)
+    resident = Resident(street[0], Rpc(), day, "energy-demo-1")
     noon = day.first_slot + 12
     net_wh = resident.compute_net_use_wh(noon)
     assert sum(net_wh) == sum(street[0].load_wh[12]) - sum(street[0].pv_wh[12])
