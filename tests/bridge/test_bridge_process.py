@@ -249,6 +249,8 @@ def test_a_proxy_in_the_environment_is_not_asked(
             wait_until(lambda: client.health().healthy)
         code, _, errors = operator.meter("health", "--bridge", address)
         assert (code, errors) == (0, "")
+
+
 def test_nothing_is_signed_for_a_chain_that_only_the_other_side_has_named(
     operator: Operator, node: WorldNode, tmp_path: Path
 ) -> None:
