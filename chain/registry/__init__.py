@@ -13,6 +13,7 @@ from chain.registry.invariants import accounts, grid, grid_nodes, owners
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
+    get_branches,
     get_capacity_max_w,
     get_feeder,
     get_feeder_of,
@@ -48,6 +49,7 @@ __all__ = [
     "MODULE",
     "RegistryError",
     "close_if_removed",
+    "get_branches",
     "get_capacity_max_w",
     "get_feeder",
     "get_feeder_of",
