@@ -63,7 +63,7 @@ def validate_limits(tx: txs.DecodedTx, params: state_pb2.Params, height: int) ->
     require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
     gas = compute_gas(tx, params)
     if gas > params.gas_limit_max:
-        raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, max {params.gas_limit_max}")
+        raise ChainError(SdkError.TX_TOO_LARGE, f"needs {gas} gas, max {params.gas_limit_max}")
     return gas
 
 
