@@ -18,7 +18,7 @@ from abci_app.leveldb import RawIterator, Source
 
 # About a third of a second.
 STEPS_MAX = 100_000
-BYTES_MAX = 32 * 1024 * 1024
+BYTES_MAX = 64 * 1024 * 1024
 PROCESSOR_MAX_S = 1.0
 # Processor time is looked at every so many steps.
 STEPS_TIMED = 64
