@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 
+from abci_app.query_budget import QueryBudget
 from abci_app.snapshot import Snapshot
 from chain import app
 from chain.runtime.merkle_bucket import build_change
@@ -35,19 +36,29 @@ _ROOTS = b"roots"
 class TreeSource(Protocol):
     """The trees in memory, and the state on disk of the same height."""
 
-    def copy_from_trees(self, take: Callable[[Multistore], T], height: int) -> tuple[T, Snapshot]:
+    def copy_from_trees(
+        self, take: Callable[[Multistore], T], height: int, budget: QueryBudget | None
+    ) -> tuple[T, Snapshot]:
         """What `take` copies of the trees, and the state at a height as of the same moment, to be
-        closed after use. Blocks wait meanwhile.
+        read within a budget and closed after use. Blocks wait meanwhile.
         """
 
 
 class PastCommitment:
-    """The trees as of a height, to prove from; the app hash has to be the one of that height."""
+    """The trees as of a height, to prove from; the app hash has to be the one of that height.
 
-    def __init__(self, source: TreeSource, height: int, app_hash: bytes) -> None:
+    With a budget of a query, everything that is read goes on it. Errors: QueryTooLargeError.
+    """
+
+    def __init__(
+        self, source: TreeSource, height: int, app_hash: bytes, budget: QueryBudget | None = None
+    ) -> None:
         self._source = source
         self._height = height
-        roots, snapshot = source.copy_from_trees(lambda multistore: multistore.roots, height)
+        self._budget = budget
+        # The parts of rows that were noted with blocks, by height and module.
+        self._rows: dict[tuple[int, str], bytes] = {}
+        roots, snapshot = self._copy(lambda multistore: multistore.roots)
         with snapshot:
             self.roots: Mapping[str, bytes] = _read_roots(snapshot, roots)
         assert compute_app_hash(self.roots) == app_hash, (
@@ -56,15 +67,11 @@ class PastCommitment:
 
     def prove(self, name: str, key: bytes) -> LeafPath | AbsencePath:
         """The path of a key, or of its neighbours, in a module; KeyError when that is unknown."""
-        top, snapshot = self._source.copy_from_trees(
-            lambda multistore: multistore.get_tree(name).copy_top(), self._height
-        )
+        top, snapshot = self._copy(lambda multistore: multistore.get_tree(name).copy_top())
         replaced: dict[int, Node] = {}
         with snapshot:
             for height in reversed(snapshot.undone):
-                row = snapshot.get_note(height, _row_note(name))
-                if row is not None:
-                    replaced.update(decode_row(row))
+                replaced.update(decode_row(self._get_row(snapshot, height, name)))
         top.replace(replaced)
         assert top.root == self.roots[name], (
             f"the undo records of {name} do not lead to its root at height {self._height}"
@@ -73,14 +80,12 @@ class PastCommitment:
 
     def _read_records(self, name: str, at: int) -> list[bytes]:
         """The leaves below a node of the row of a module's tree."""
-        records, snapshot = self._source.copy_from_trees(
-            lambda multistore: multistore.get_tree(name).get_records(at), self._height
-        )
+        records, snapshot = self._copy(lambda multistore: multistore.get_tree(name).get_records(at))
         with snapshot:
             heights = [
                 height
                 for height in snapshot.undone
-                if may_hold(snapshot.get_note(height, _row_note(name)) or b"", at)
+                if may_hold(self._get_row(snapshot, height, name), at)
             ]
             if not heights:
                 return records
@@ -92,6 +97,18 @@ class PastCommitment:
             if app.KEYSPACE.is_in_tree(key)
         )
         return replace_records(records, changes, at)
+
+    def _copy(self, take: Callable[[Multistore], T]) -> tuple[T, Snapshot]:
+        return self._source.copy_from_trees(take, self._height, self._budget)
+
+    def _get_row(self, snapshot: Snapshot, height: int, name: str) -> bytes:
+        """The part of a module's row that a block replaced, empty if it replaced nothing. All of
+        them are needed twice, and read once.
+        """
+        if (height, name) not in self._rows:
+            row = snapshot.get_note(height, _row_note(name))
+            self._rows[height, name] = row or b""
+        return self._rows[height, name]
 
 
 def make_notes(multistore: Multistore, update: Update) -> dict[bytes, bytes]:

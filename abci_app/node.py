@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeVar
 
 from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
@@ -18,6 +20,7 @@ from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
 from abci_app.optimistic import OptimisticExecution
 from abci_app.prefetch import SignaturePrefetcher
+from abci_app.query_budget import BlocksFirst, QueryBudget, QueryTooLargeError
 from abci_app.results import (
     encode_block_result,
     make_check_result,
@@ -35,12 +38,30 @@ from chain.transactions import MACHINE_ERRORS, TxResult
 
 APP_VERSION = 1
 NAME = "blockenergy"
+# Characters of a query's path that are repeated in logs and answers.
+PATH_SHOWN = 200
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 log = logging.getLogger(__name__)
 
 
 class BrokenInvariantError(Exception):
     """A promise of the chain does not hold after a block; the message names it."""
+
+
+def _before_queries(
+    call: Callable[[EnergyApplication, Q], A],
+) -> Callable[[EnergyApplication, Q], A]:
+    """Makes queries pause while a call about a block is in hand."""
+
+    @wraps(call)
+    def run(self: EnergyApplication, request: Q) -> A:
+        with self._blocks.call():
+            return call(self, request)
+
+    return run
 
 
 class EnergyApplication(Application):
@@ -59,11 +80,12 @@ class EnergyApplication(Application):
         self._signatures = SignaturePrefetcher(worker)
         self._version = version
         self._check_invariants = check_invariants
+        self._blocks = BlocksFirst()
         self._mempool_lock = threading.Lock()
         self._reset_mempool()
         self._block_txs: Sequence[bytes] = ()
         self._prepared: tuple[int, list[bytes]] = (0, [])
-        self._optimistic = OptimisticExecution()
+        self._optimistic = OptimisticExecution(self._blocks)
 
     def close(self) -> None:
         """Returns when nothing reads the state any more; no call may follow."""
@@ -99,6 +121,7 @@ class EnergyApplication(Application):
             result = app.check_tx(self._mempool, request.tx, is_new=is_new)
         return make_check_result(result)
 
+    @_before_queries
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal
     ) -> abci.ResponsePrepareProposal:
@@ -114,6 +137,7 @@ class EnergyApplication(Application):
         self._optimistic.begin(reader, block, txs)
         return abci.ResponsePrepareProposal(txs=txs)
 
+    @_before_queries
     def process_proposal(
         self, request: abci.RequestProcessProposal
     ) -> abci.ResponseProcessProposal:
@@ -129,6 +153,7 @@ class EnergyApplication(Application):
         status = abci.ResponseProcessProposal.ProposalStatus
         return abci.ResponseProcessProposal(status=status.ACCEPT if good else status.REJECT)
 
+    @_before_queries
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
         block = make_block_info(
             self._state.chain_id, request, request.decided_last_commit, request.hash
@@ -148,6 +173,7 @@ class EnergyApplication(Application):
         self._block_txs = txs
         return encode_block_result(result, evidence, app_hash)
 
+    @_before_queries
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         self._state.commit()
         self._reset_mempool()
@@ -155,39 +181,42 @@ class EnergyApplication(Application):
         return abci.ResponseCommit()
 
     def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        budget = QueryBudget(self._blocks)
         try:
             if request.path.startswith("/store/"):
-                return self._query_store(request)
-            return self._query_rules(request)
+                return self._query_store(request, budget)
+            return self._query_rules(request, budget)
         except ChainError as error:
             return self._reject(error)
         except HeightError as error:
             return self._reject(ChainError(SdkError.INVALID_HEIGHT, str(error)))
-        except NotReadyError as error:
+        except (NotReadyError, QueryTooLargeError) as error:
             return self._reject(ChainError(SdkError.INVALID_REQUEST, str(error)))
         except MACHINE_ERRORS:
             raise
         except Exception:
-            log.exception("query %s failed", request.path)
+            log.exception("query %s failed", request.path[:PATH_SHOWN])
             return self._reject(ChainError(SdkError.PANIC))
 
-    def _query_rules(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+    def _query_rules(self, request: abci.RequestQuery, budget: QueryBudget) -> abci.ResponseQuery:
         require(not request.prove, SdkError.INVALID_REQUEST, "only /store/ has proofs")
-        with self._state.open_snapshot(request.height) as (snapshot, committed):
+        with self._state.open_snapshot(request.height, budget) as (snapshot, committed):
             block = BlockInfo(committed.chain_id, committed.height, committed.time_s)
             value = app.query(snapshot, block, request.path, request.data)
             return abci.ResponseQuery(value=value, height=committed.height)
 
-    def _query_store(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+    def _query_store(self, request: abci.RequestQuery, budget: QueryBudget) -> abci.ResponseQuery:
         """Raw state: path /store/<module>/key, data = key in the module's tree."""
         module, _, what = request.path.removeprefix("/store/").partition("/")
-        require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:200])
+        require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:PATH_SHOWN])
         require(request.data, SdkError.INVALID_REQUEST, "no key")
+        fits = len(request.data) <= app.REQUEST_BYTES_MAX
+        require(fits, SdkError.INVALID_REQUEST, f"a key of more than {app.REQUEST_BYTES_MAX} bytes")
         key = app.KEYSPACE.get_store_key(module, request.data)
         if not request.prove:
-            with self._state.open_snapshot(request.height) as (snapshot, committed):
+            with self._state.open_snapshot(request.height, budget) as (snapshot, committed):
                 return _make_store_answer(request, snapshot.get(key), committed.height)
-        with self._state.open_provable(request.height) as provable:
+        with self._state.open_provable(request.height, budget) as provable:
             response = _make_store_answer(
                 request, provable.reader.get(key), provable.committed.height
             )

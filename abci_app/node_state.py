@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from abci_app.commitment import PastCommitment, make_notes
 from abci_app.persistence import Database
+from abci_app.query_budget import QueryBudget
 from abci_app.snapshot import Snapshot
 from chain import app
 from chain.runtime.context import BlockInfo
@@ -140,35 +141,45 @@ class NodeState:
             self._settled.notify_all()
 
     @contextmanager
-    def open_snapshot(self, height: int = 0) -> Iterator[tuple[Snapshot, Committed]]:
+    def open_snapshot(
+        self, height: int = 0, budget: QueryBudget | None = None
+    ) -> Iterator[tuple[Snapshot, Committed]]:
         """The state of a height, by default the last one, unchanging while it is open.
 
-        Errors: HeightError when the height cannot be read, NotReadyError before the first block.
+        Errors: HeightError when the height cannot be read, NotReadyError before the first block,
+        QueryTooLargeError when a budget is used up.
         """
-        with self._database.snapshot(height) as snapshot:
+        with self._database.snapshot(height, budget) as snapshot:
             committed = read_committed(snapshot)
             if not committed.height:
                 raise NotReadyError("there is no block yet")
             yield snapshot, committed
 
     @contextmanager
-    def open_provable(self, height: int = 0) -> Iterator[Provable]:
+    def open_provable(
+        self, height: int = 0, budget: QueryBudget | None = None
+    ) -> Iterator[Provable]:
         """As `open_snapshot`, with the trees of that height.
 
         Errors: as there, and NotReadyError when a block is executed and its commit does not come.
         """
+        keeps_history = self._database.keeps_history
+        if budget is not None and not keeps_history:
+            budget.blocks = None
         # Blocks wait only while something is copied, unless nothing could undo the next one.
         with (
-            nullcontext() if self._database.keeps_history else self._hold_settled(),
-            self.open_snapshot(height) as (snapshot, committed),
+            nullcontext() if keeps_history else self._hold_settled(),
+            self.open_snapshot(height, budget) as (snapshot, committed),
         ):
-            commitment = PastCommitment(self, committed.height, committed.app_hash)
+            commitment = PastCommitment(self, committed.height, committed.app_hash, budget)
             yield Provable(snapshot, committed, commitment)
 
-    def copy_from_trees(self, take: Callable[[Multistore], T], height: int) -> tuple[T, Snapshot]:
+    def copy_from_trees(
+        self, take: Callable[[Multistore], T], height: int, budget: QueryBudget | None
+    ) -> tuple[T, Snapshot]:
         """Implements TreeSource."""
         with self._hold_settled():
-            return take(self._multistore), self._database.snapshot(height)
+            return take(self._multistore), self._database.snapshot(height, budget)
 
     @contextmanager
     def _hold_settled(self) -> Iterator[None]:

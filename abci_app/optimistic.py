@@ -12,6 +12,7 @@ import threading
 from dataclasses import replace
 from typing import NamedTuple
 
+from abci_app.query_budget import BlocksFirst
 from chain import app
 from chain.runtime.context import BlockInfo, UndecidedError
 from chain.runtime.store import Reader
@@ -32,9 +33,12 @@ class Proposal(NamedTuple):
 
 
 class OptimisticExecution:
-    """Executes one proposal at a time on a thread of its own. One thread calls its methods."""
+    """Executes one proposal at a time on a thread of its own, and before queries. One thread calls
+    its methods.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: BlocksFirst | None = None) -> None:
+        self._blocks = blocks or BlocksFirst()
         self._proposal: Proposal | None = None
         self._state: Reader | None = None
         self._thread: threading.Thread | None = None
@@ -69,7 +73,8 @@ class OptimisticExecution:
 
     def _execute(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> None:
         try:
-            self._result = app.finalize_block(reader, block, txs)
+            with self._blocks.call():
+                self._result = app.finalize_block(reader, block, txs)
         except UndecidedError:
             log.debug("block %d waits for its hash", block.height)
         except Exception:

@@ -31,6 +31,7 @@ from abci_app.leveldb import (
     describe_error,
     open_leveldb,
 )
+from abci_app.query_budget import QueryBudget
 from abci_app.snapshot import (
     LAST_KEY,
     STATE,
@@ -145,15 +146,15 @@ class Database:
         """
         return iterate_state(self._handle, start, end, reverse)
 
-    def snapshot(self, height: int = 0) -> Snapshot:
-        """The state of a height, by default the last one, to read from any thread. Must be closed
-        after use.
+    def snapshot(self, height: int = 0, budget: QueryBudget | None = None) -> Snapshot:
+        """The state of a height, by default the last one, to read from any thread, within the
+        budget of a query if it is for one. Must be closed after use.
 
         Errors: HeightError when the height cannot be read.
         """
         handle = self._handle.snapshot()
         try:
-            return Snapshot(handle, height)
+            return Snapshot(handle, height, budget)
         except BaseException:
             handle.close()
             raise

@@ -39,6 +39,8 @@ MAX_CONNECTIONS = 16
 RECEIVE_BYTES = 256 * 1024
 # Max size of the replies that wait to be sent together.
 SEND_BYTES = 1024 * 1024
+# Each of these may take long, and nobody is to wait for those behind.
+SENT_AT_ONCE = frozenset({"query"})
 # How long to wait before accepting again when the machine has run out of file descriptors.
 ACCEPT_PAUSE_S = 0.1
 # How long a thread may compute while another waits for the interpreter. With Python's 5 ms, each
@@ -214,7 +216,7 @@ class Server:
         """Answers requests; on an error, `replies` has the replies that were not sent yet."""
         for request in batch.requests:
             replies += self._dispatcher.answer(request)
-            if len(replies) >= SEND_BYTES:
+            if len(replies) >= SEND_BYTES or request[0] in SENT_AT_ONCE:
                 connection.sendall(replies)
                 replies.clear()
         if batch.error is not None:

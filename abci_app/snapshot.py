@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Self
 
 from abci_app import history
 from abci_app.leveldb import Source
+from abci_app.query_budget import BudgetedSource, QueryBudget
 
 STATE: Final = b"s"
 STATE_END: Final = b"t"
@@ -44,12 +45,13 @@ class Last(NamedTuple):
 class Snapshot:
     """The state of one height, unchanged by later commits. May be read from any thread.
 
-    `undone` are the heights after it, up to the last one, whose blocks it leaves out. Errors:
-    HeightError when the height, by default the last one, cannot be read.
+    `undone` are the heights after it, up to the last one, whose blocks it leaves out. What is read
+    once it is made goes on the budget of a query. Errors: HeightError when the height, by default
+    the last one, cannot be read.
     """
 
-    def __init__(self, handle: Source, height: int = 0) -> None:
-        self._handle = handle
+    def __init__(self, handle: Source, height: int = 0, budget: QueryBudget | None = None) -> None:
+        self._handle = handle if budget is None else BudgetedSource(handle, budget)
         last = read_last(handle)
         self.undone = range(0)
         if height:

@@ -54,6 +54,9 @@ MODULES: tuple[Module, ...] = (*_MODULES, params.make_module(_MODULES))
 RULES = Ruleset(MODULES)
 KEYSPACE = RULES.keyspace
 SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate"
+_TX_FIELD_BYTES_MAX = 8
+# A request names what it asks for; only a simulation carries more.
+REQUEST_BYTES_MAX = 4096
 
 
 @dataclass(slots=True)
@@ -167,6 +170,8 @@ def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
     found = RULES.queries.get(path)
     if found is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, path[:200])
+    too_large = f"a request of more than {REQUEST_BYTES_MAX} bytes"
+    require(len(data) <= REQUEST_BYTES_MAX, SdkError.INVALID_REQUEST, too_large)
     request = _decode_request(found.request, data)
     return codec.encode(found.run(Context(CacheStore(reader), block), request))
 
@@ -210,6 +215,9 @@ def _find_updates(ended: Iterable[ConsensusUpdates | None]) -> ConsensusUpdates:
 
 
 def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
+    # Behind the limit of a transaction there is space for the tag and length before it.
+    most = auth.get_params(Context(CacheStore(reader), block)).tx_bytes_max + _TX_FIELD_BYTES_MAX
+    require(len(data) <= most, SdkError.TX_TOO_LARGE)
     request = _decode_request(service_pb2.SimulateRequest, data)
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")

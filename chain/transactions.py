@@ -93,11 +93,13 @@ def deliver_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
 
 
 def simulate_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
-    """Executes a transaction without its signature and fee, for its gas and its outcome."""
+    """Executes a transaction without its signature and fee, for its gas and its outcome; rejects
+    one that breaks a limit or whose signer may not send it before it executes anything.
+    """
     ctx = Context(CacheStore(store), block, tx.signer)
+    gas = auth.validate_limits(tx, auth.get_params(ctx), block.height)
     ante.require_permission(ctx, tx)
     data = execute(ctx, tx)
-    gas = auth.compute_gas(tx, auth.get_params(ctx))
     return TxResult(data=data, gas_wanted=gas, gas_used=gas, events=ctx.events)
 
 

@@ -20,6 +20,7 @@ from chain.auth.keeper import (
     put_account,
     require_account,
     validate_basic,
+    validate_limits,
 )
 from chain.auth.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -49,4 +50,5 @@ __all__ = [
     "put_account",
     "require_account",
     "validate_basic",
+    "validate_limits",
 ]

@@ -48,14 +48,22 @@ def validate_basic(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> 
     """Rejects a transaction that breaks a limit beyond those of `ante.decode`, or offers less than
     the minimum fee; returns its gas. height: of the block that would hold it.
     """
-    require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
-    require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
-    require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
-    gas = compute_gas(tx, params)
+    gas = validate_limits(tx, params, height)
     if gas > tx.gas_limit:
         raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
     if tx.fee or params.min_gas_price_micro:
         _require_min_fee(tx, params)
+    return gas
+
+
+def validate_limits(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> int:
+    """As `validate_basic`, whatever the transaction offers for its gas."""
+    require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
+    require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
+    require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
+    gas = compute_gas(tx, params)
+    if gas > params.gas_limit_max:
+        raise ChainError(SdkError.TX_TOO_LARGE, f"needs {gas} gas, max {params.gas_limit_max}")
     return gas
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockenergy.bank.v1 import query_pb2
+from blockenergy.bank.v1 import query_pb2, state_pb2
 from cosmos.bank.v1beta1 import query_pb2 as cosmos_query_pb2
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest, PageResponse
 from cosmos.base.v1beta1.coin_pb2 import Coin
@@ -10,8 +10,10 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from chain.bank import keeper
 from chain.bank.state import BALANCES, DENOMS, HOLDS, PARAMS
 from chain.runtime.context import Context
-from chain.runtime.paging import get_page
+from chain.runtime.paging import PAGE_MAX, get_page
 from chain.runtime.tx import decode_address
+
+HOLDS_ADDED_MAX = 10_000
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
@@ -63,6 +65,24 @@ def supply_of(
     return cosmos_query_pb2.QuerySupplyOfResponse(amount=Coin(denom=request.denom, amount=amount))
 
 
+def denom_metadata(
+    ctx: Context, request: cosmos_query_pb2.QueryDenomMetadataRequest
+) -> cosmos_query_pb2.QueryDenomMetadataResponse:
+    """How one denomination is shown to people."""
+    info = keeper.require_denom(ctx, request.denom)
+    metadata = _make_metadata(request.denom, info)
+    return cosmos_query_pb2.QueryDenomMetadataResponse(metadata=metadata)
+
+
+def denoms_metadata(
+    ctx: Context, request: cosmos_query_pb2.QueryDenomsMetadataRequest
+) -> cosmos_query_pb2.QueryDenomsMetadataResponse:
+    """How every denomination is shown to people."""
+    page, pagination = get_page(ctx, DENOMS, request.pagination)
+    found = [_make_metadata(name, info) for name, info in page]
+    return cosmos_query_pb2.QueryDenomsMetadataResponse(metadatas=found, pagination=pagination)
+
+
 def denom(ctx: Context, request: query_pb2.QueryDenomRequest) -> query_pb2.QueryDenomResponse:
     """One denomination."""
     info = keeper.require_denom(ctx, request.denom)
@@ -79,16 +99,20 @@ def denoms(ctx: Context, request: query_pb2.QueryDenomsRequest) -> query_pb2.Que
 def balances(
     ctx: Context, request: query_pb2.QueryBalancesRequest
 ) -> query_pb2.QueryBalancesResponse:
-    """What an address has, free and on hold, per denomination; of max 1,000 entries each."""
+    """What an address has, free and on hold, per denomination, and whether that is all of it."""
     owner = decode_address(request.address)
-    free, _ = get_page(ctx, BALANCES.under(owner), PageRequest(limit=1000))
-    holds, _ = get_page(ctx, HOLDS.under(owner), PageRequest(limit=1000))
+    free, page = get_page(ctx, BALANCES.under(owner), PageRequest(limit=PAGE_MAX))
+    partial = bool(page.next_key)
     held: dict[str, int] = {}
-    for _, hold in holds:
+    for number, (_, hold) in enumerate(HOLDS.under(owner).items(ctx)):
+        if number == HOLDS_ADDED_MAX:
+            partial = True
+            break
         held[hold.denom] = held.get(hold.denom, 0) + hold.amount
     return query_pb2.QueryBalancesResponse(
         free=[Coin(denom=name, amount=str(amount)) for name, amount in free],
         held=[Coin(denom=name, amount=str(held[name])) for name in sorted(held)],
+        partial=partial,
     )
 
 
@@ -105,3 +129,17 @@ def _coins_of(
 ) -> tuple[list[Coin], PageResponse]:
     page, response = get_page(ctx, BALANCES.under(decode_address(address)), pagination)
     return [Coin(denom=name, amount=str(amount)) for name, amount in page], response
+
+
+def _make_metadata(name: str, info: state_pb2.Denom) -> cosmos_query_pb2.Metadata:
+    """Without decimals there is one unit only, which cannot have two names."""
+    units = [cosmos_query_pb2.DenomUnit(denom=name)]
+    if info.decimals:
+        units.append(cosmos_query_pb2.DenomUnit(denom=info.symbol, exponent=info.decimals))
+    return cosmos_query_pb2.Metadata(
+        denom_units=units,
+        base=name,
+        display=units[-1].denom,
+        name=info.symbol,
+        symbol=info.symbol,
+    )

@@ -8,7 +8,14 @@ from blockenergy.registry.v1 import errors_pb2, state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.registry import rules
-from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
+from chain.registry.state import (
+    FEEDERS,
+    FEEDERS_BY_PARENT,
+    METERS,
+    METERS_BY_OWNER,
+    PARAMS,
+    PARTICIPANTS,
+)
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
@@ -122,6 +129,11 @@ def get_path(state: HasStore, feeder: str) -> list[tuple[str, state_pb2.Feeder]]
 def get_feeders(state: HasStore) -> Iterator[tuple[str, state_pb2.Feeder]]:
     """All feeders, by name."""
     return FEEDERS.items(state)
+
+
+def get_branches(state: HasStore, feeder: str) -> Iterator[str]:
+    """The feeders that branch off one, by name."""
+    return FEEDERS_BY_PARENT.keys(state, under=feeder)
 
 
 def has_renewable_meter(state: HasStore, owner: bytes) -> bool:

@@ -26,5 +26,7 @@ METERS_BY_OWNER = Index(
 )
 
 FEEDERS = Map(SCHEMA, 4, "feeders", TEXT, Record(state_pb2.Feeder))
+# The feeders that branch off each; under the empty name, those at the grid supply point.
+FEEDERS_BY_PARENT = Index(SCHEMA, 6, FEEDERS, TEXT, by=lambda _, feeder: feeder.parent)
 # Feeders are never removed, so that the last number is their count.
 FEEDER_COUNT = Sequence(SCHEMA, 5, "feeder_count")

@@ -100,9 +100,7 @@ def prepare(
     ]
     if len(chosen) < len(read):
         count = len(read) - len(chosen)
-        print(
-            f"{count} telegrams further from the end of their slot were left out", file=sys.stderr
-        )
+        text_output.complain(f"{count} telegrams further from the end of their slot were left out")
     return [
         item if isinstance(item, PushResponse) else make_request(source, item, key, health)
         for item in chosen

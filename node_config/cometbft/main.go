@@ -1,7 +1,7 @@
-// Command cometbft is CometBFT as released, with all of its commands and four differences: it talks
+// Command cometbft is CometBFT as released, with all of its commands and five differences: it talks
 // to an application outside its process through the client in abci_client.go, it exits when
-// consensus has failed (halt.go), it detects dead connections to peers early (heartbeat.go), and its
-// databases are tuned for large blocks (database.go). Wire protocols and files are those of the
+// consensus has failed (halt.go), it detects dead connections to peers early (heartbeat.go), its
+// databases are tuned for large blocks (database.go), and its RPC has bounds (rpc.go). Wire protocols and files are those of the
 // release, so that any CometBFT of this release can replace it and be its peer.
 package main
 
@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	dbm "github.com/cometbft/cometbft-db"
 	"github.com/cometbft/cometbft/cmd/cometbft/commands"
 	"github.com/cometbft/cometbft/cmd/cometbft/commands/debug"
 	"github.com/cometbft/cometbft/config"
@@ -53,24 +54,39 @@ func main() {
 }
 
 // newNode is CometBFT's own node except for the client of an application on a socket, its databases,
-// the logger, which ends the process when consensus has failed, and the heartbeat between peers.
+// the logger, which ends the process when consensus has failed, the heartbeat between peers, and the
+// RPC server.
 func newNode(settings *config.Config, logger log.Logger) (*node.Node, error) {
 	nodeKey, err := p2p.LoadOrGenNodeKey(settings.NodeKeyFile())
 	if err != nil {
 		return nil, fmt.Errorf("node key %s: %w", settings.NodeKeyFile(), err)
 	}
 	beat := newHeartbeat(settings.P2P.PersistentPeers)
-	return node.NewNode(
+	var index dbm.DB
+	n, err := node.NewNode(
 		settings,
 		privval.LoadOrGenFilePV(settings.PrivValidatorKeyFile(), settings.PrivValidatorStateFile()),
 		nodeKey,
 		newClientCreator(settings),
 		node.DefaultGenesisDocProviderFunc(settings),
-		openDatabase,
+		func(ctx *config.DBContext) (dbm.DB, error) {
+			db, err := openDatabase(ctx)
+			if ctx.ID == indexID {
+				index = db
+			}
+			return db, err
+		},
 		node.DefaultMetricsProvider(settings.Instrumentation),
 		haltingLogger{logger},
 		node.CustomReactors(map[string]p2p.Reactor{"HEARTBEAT": beat}),
 	)
+	if err != nil || settings.RPC.ListenAddress == "" {
+		return n, err
+	}
+	// Without an address the node starts no RPC server of its own.
+	address := settings.RPC.ListenAddress
+	settings.RPC.ListenAddress = ""
+	return n, serveRPC(n, settings.RPC, address, index)
 }
 
 // builtIn are the applications that are part of CometBFT and run in its process.

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import text_output
 from abci_app.__main__ import make_parser as make_app_parser
 from client.cli.common import Command, add_commands
 from client.errors import MissingError, UsageError
@@ -106,7 +107,7 @@ def _install(args: argparse.Namespace) -> int:
         args.service, home, options, cometbft=_name_cometbft(), address=address, user=user
     )
     if args.dry_run:
-        print(
+        text_output.say(
             "\n".join(f"# {manager.folder / name}\n{text}" for name, text in units.items()), end=""
         )
         return 0
@@ -115,12 +116,12 @@ def _install(args: argparse.Namespace) -> int:
     manager.install(units)
     first = next(iter(units))
     systemctl, journal = " ".join(manager.command), "--user-unit" if args.user else "--unit"
-    print(f"Started {' and '.join(units)}, now and after every boot.")
-    print(f"State: {systemctl} status {first}")
-    print(f"Log:   journalctl {' '.join(f'{journal} {name}' for name in units)}")
-    print(f"Stop:  {systemctl} stop {first}")
+    text_output.say(f"Started {' and '.join(units)}, now and after every boot.")
+    text_output.say(f"State: {systemctl} status {first}")
+    text_output.say(f"Log:   journalctl {' '.join(f'{journal} {name}' for name in units)}")
+    text_output.say(f"Stop:  {systemctl} stop {first}")
     if args.user:
-        print("It ends when you log out, unless you allow more: loginctl enable-linger")
+        text_output.say("It ends when you log out, unless you allow more: loginctl enable-linger")
     return 0
 
 
@@ -131,7 +132,7 @@ def _uninstall(args: argparse.Namespace) -> int:
     if not removed:
         raise MissingError(f"no {args.service} is installed in {manager.folder}")
     for path in removed:
-        print(f"Removed {path}")
+        text_output.say(f"Removed {path}")
     return 0
 
 

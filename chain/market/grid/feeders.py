@@ -7,6 +7,7 @@ use beyond what was agreed pays the imbalance price.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from blockenergy.market.v1 import state_pb2
@@ -123,16 +124,13 @@ def get_headroom_between(
     return leaving + entering
 
 
-def get_feeders_below(state: HasStore, feeder: str) -> list[str]:
+def get_feeders_below(state: HasStore, feeder: str) -> Iterator[str]:
     """A feeder and all below it, from the top down."""
-    branches: dict[str, list[str]] = {}
-    for name, info in registry.get_feeders(state):
-        branches.setdefault(info.parent, []).append(name)
     found = [feeder]
-    # Grows while it is iterated: the children of the last level are the next one.
+    # Grows while it is iterated: the branches of the last level are the next one.
     for name in found:
-        found += branches.get(name, [])
-    return found
+        yield name
+        found += registry.get_branches(state, name)
 
 
 def compute_grid_fee(grid_fee_per_kwh: int, quantity_wh: int) -> int:

@@ -7,7 +7,7 @@ delivers the energy is in imbalance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
@@ -25,7 +25,6 @@ from chain.market.state import (
     SLOTS,
 )
 from chain.runtime import bech32, slots
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
@@ -38,6 +37,7 @@ class Part(NamedTuple):
     """What a curtailment takes of one position."""
 
     owner: bytes
+    position: state_pb2.Position
     is_buy: bool
     quantity_wh: int
     share: positions.Share
@@ -58,8 +58,9 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
     bank.require_balance(ctx, ctx.signer, denom, needed)
     number = ORDER_IDS.next(ctx)
     for part in parts:
-        _take_over(ctx, msg.slot, number, part)
+        _take_away(ctx, msg.slot, number, part)
         bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
+    _take_over(ctx, msg.slot, parts)
     record = state_pb2.Curtailment(
         distributor=msg.distributor,
         feeder=msg.feeder,
@@ -112,52 +113,46 @@ def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> None:
 
 
 def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail) -> list[Part]:
-    """What is taken of each position; rejects if that is nothing, or too many positions."""
-    max_parts = PARAMS.get_shared(ctx).curtailed_positions_max
+    """What is taken of each position; rejects if that is nothing."""
     is_buy = msg.side == state_pb2.SIDE_BUY
     parts: list[Part] = []
-    for owner, position in _iter_positions(ctx, msg.slot, msg.feeder):
+    for owner, position in _require_positions(ctx, msg.slot, msg.feeder):
         net_wh = position.bought_wh - position.sold_wh
         quantity_wh = floor_div((net_wh if is_buy else -net_wh) * msg.share_permille, PERMILLE)
         # A distributor's own position stays.
         if quantity_wh <= 0 or owner == ctx.signer:
             continue
-        require(len(parts) < max_parts, MarketError.TOO_MANY_POSITIONS, f"max {max_parts}")
         share = positions.compute_share(position, is_buy, quantity_wh)
         compensation = ceil_div(msg.compensation_per_kwh * quantity_wh, WH_PER_KWH)
-        parts.append(Part(owner, is_buy, quantity_wh, share, compensation))
+        parts.append(Part(owner, position, is_buy, quantity_wh, share, compensation))
     require(parts, MarketError.NOTHING_TO_CURTAIL)
     return parts
 
 
-def _iter_positions(
-    state: HasStore, slot: int, feeder: str
+def _require_positions(
+    ctx: Context, slot: int, feeder: str
 ) -> Iterator[tuple[bytes, state_pb2.Position]]:
-    """Positions at a feeder and at those below it, feeder by feeder from the top down."""
-    for name in feeders.get_feeders_below(state, feeder):
-        for key in POSITIONS_BY_FEEDER.keys(state, under=(slot, name)):
-            position = POSITIONS.get(state, key)
+    """Positions at a feeder and at those below it, feeder by feeder from the top down; rejects
+    more feeders, or more positions, than one curtailment may look at.
+    """
+    most = PARAMS.get_shared(ctx).curtailed_positions_max
+    positions_seen = 0
+    for feeders_seen, name in enumerate(feeders.get_feeders_below(ctx, feeder)):
+        require(feeders_seen < most, MarketError.TOO_MANY_POSITIONS, f"max {most}")
+        for key in POSITIONS_BY_FEEDER.keys(ctx, under=(slot, name)):
+            require(positions_seen < most, MarketError.TOO_MANY_POSITIONS, f"max {most}")
+            positions_seen += 1
+            position = POSITIONS.get(ctx, key)
             assert position is not None, "an index points to a missing position"
             yield key[1], position
 
 
-def _take_over(ctx: Context, slot: int, number: int, part: Part) -> None:
-    """Moves energy, money and collateral from an owner to the distributor. The sums of the slot
-    stay as they are.
-    """
-    position = positions.require_position(ctx, slot, part.owner)
-    positions.take_share(position, part.is_buy, part.quantity_wh, part.share)
-    POSITIONS.set(ctx, (slot, part.owner), position)
-    secured = part.compute_secured()
-    positions.unlock_collateral(ctx, slot, part.owner, secured)
+def _take_away(ctx: Context, slot: int, number: int, part: Part) -> None:
+    """Takes energy, money and collateral from an owner."""
+    positions.take_share(part.position, part.is_buy, part.quantity_wh, part.share)
+    POSITIONS.set(ctx, (slot, part.owner), part.position)
+    positions.unlock_collateral(ctx, slot, part.owner, part.compute_secured())
     positions.remove_if_empty(ctx, slot, part.owner)
-    node = positions.lock_collateral(ctx, slot, ctx.signer, secured)
-    amount, grid_fee, collateral = part.share
-    trade = positions.Trade(part.is_buy, part.quantity_wh, amount, grid_fee, node, collateral)
-    positions.add_to_position(ctx, slot, ctx.signer, trade)
-    change_wh = part.quantity_wh if part.is_buy else -part.quantity_wh
-    feeders.book_flow(ctx, slot, position.feeder, -change_wh)
-    feeders.book_flow(ctx, slot, node, change_wh)
     ctx.emit(
         events_pb2.EventPositionCurtailed(
             curtailment_id=number,
@@ -168,3 +163,24 @@ def _take_over(ctx: Context, slot: int, number: int, part: Part) -> None:
             compensation=part.compensation,
         )
     )
+
+
+def _take_over(ctx: Context, slot: int, parts: Sequence[Part]) -> None:
+    """Gives the distributor what was taken from all of them, in one trade, and books it at the
+    distributor's grid node instead of theirs. The sums of the slot stay as they are.
+    """
+    secured = sum(part.compute_secured() for part in parts)
+    node = positions.lock_collateral(ctx, slot, ctx.signer, secured)
+    amount, grid_fee, collateral = (
+        sum(values) for values in zip(*[part.share for part in parts], strict=True)
+    )
+    is_buy = parts[0].is_buy
+    quantity_wh = sum(part.quantity_wh for part in parts)
+    trade = positions.Trade(is_buy, quantity_wh, amount, grid_fee, node, collateral)
+    positions.add_to_position(ctx, slot, ctx.signer, trade)
+    changes_wh = {node: quantity_wh}
+    for part in parts:
+        feeder = part.position.feeder
+        changes_wh[feeder] = changes_wh.get(feeder, 0) - part.quantity_wh
+    for feeder, change_wh in sorted(changes_wh.items()):
+        feeders.book_flow(ctx, slot, feeder, change_wh if is_buy else -change_wh)

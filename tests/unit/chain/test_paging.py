@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from blockenergy.bank.v1 import query_pb2
 from blockenergy.market.v1 import query_pb2 as market_query_pb2
+from blockenergy.registry.v1 import query_pb2 as registry_query_pb2
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
 from chain import market
+from chain.bank import queries
+from chain.runtime import paging
 from chain.runtime.errors import ChainError
 from tests.support import people
 from tests.support.world import START_S, World
@@ -84,7 +87,7 @@ def test_without_a_limit_a_hundred_entries_are_the_most(world: World) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [{"key": b"x", "offset": 1}, {"offset": 100_001}, {"key": b"\x00"}, {"key": b"\xff" * 40}],
+    [{"key": b"x", "offset": 1}, {"offset": 10_001}, {"key": b"\x00"}, {"key": b"\xff" * 40}],
 )
 def test_what_makes_no_sense_is_rejected(world: World, page: dict[str, Any]) -> None:
     with pytest.raises(ChainError):
@@ -95,3 +98,72 @@ def test_a_key_of_another_list_is_rejected(world: World) -> None:
     key = ask(world, "anna", limit=1).pagination.next_key
     with pytest.raises(ChainError, match="another list"):
         ask(world, "ben", key=key)
+
+
+def test_the_first_page_has_the_number_of_all_entries_if_asked(world: World) -> None:
+    first = ask(world, limit=2, count_total=True)
+    assert (len(first.holds), first.pagination.total) == (2, COUNT)
+    second = ask(world, limit=2, count_total=True, key=first.pagination.next_key)
+    assert (len(second.holds), second.pagination.total) == (2, 0)
+    assert ask(world, limit=2).pagination.total == 0
+
+
+def test_what_is_too_much_to_count_is_not_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "COUNT_MAX", COUNT)
+    assert ask(world, count_total=True).pagination.total == COUNT
+    monkeypatch.setattr(paging, "COUNT_MAX", COUNT - 1)
+    with pytest.raises(ChainError, match="more than 6 entries to count"):
+        ask(world, count_total=True)
+
+
+def test_a_page_of_many_bytes_ends_before_its_limit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the caller goes on with is still the whole list."""
+    size_bytes = ask(world).holds[0].hold.ByteSize()
+    monkeypatch.setattr(paging, "PAGE_BYTES_MAX", 3 * size_bytes)
+    pages = []
+    key = b""
+    while not pages or key:
+        answer = ask(world, limit=100, key=key)
+        pages.append(ids(answer))
+        key = answer.pagination.next_key
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [each for page in pages for each in page] == list(range(COUNT + 1, 2 * COUNT + 1))
+    # An entry that is too large for a page has a page of its own.
+    monkeypatch.setattr(paging, "PAGE_BYTES_MAX", 1)
+    assert len(ids(ask(world, limit=100))) == 1
+
+
+def test_a_page_of_an_index_is_bounded_in_bytes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = {
+        "owner": "ben", "bridge": "bridge", "feeder": "north", "capacity_w": 10_000,
+        "pub_key": "meter-fred", "status": "STATUS_ACTIVE", "added_at_s": START_S,
+    }  # fmt: skip
+    world = World({"registry.meters[meter-fred]": second})
+    monkeypatch.setattr(paging, "PAGE_BYTES_MAX", 1)
+    request = registry_query_pb2.QueryMetersRequest(owner=people.address_text("ben"))
+    found: list[str] = []
+    path = "/blockenergy.registry.v1.Query/Meters"
+    for _ in range(2):
+        answer = world.query(path, request, registry_query_pb2.QueryMetersResponse)
+        found += [entry.meter_id for entry in answer.meters]
+        request.pagination.key = answer.pagination.next_key
+    assert found == ["meter-ben", "meter-fred"]
+    assert not answer.pagination.next_key
+
+
+def test_balances_say_when_they_are_not_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = query_pb2.QueryBalancesRequest(address=people.address_text("ben"))
+
+    def ask_balances() -> query_pb2.QueryBalancesResponse:
+        path = "/blockenergy.bank.v1.Query/Balances"
+        return world.query(path, request, query_pb2.QueryBalancesResponse)
+
+    monkeypatch.setattr(queries, "HOLDS_ADDED_MAX", COUNT)
+    whole = ask_balances()
+    assert (whole.held[0].amount, whole.partial) == (str(COUNT), False)
+    monkeypatch.setattr(queries, "HOLDS_ADDED_MAX", COUNT - 1)
+    assert ask_balances().partial

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from blockenergy.auth.v1 import errors_pb2
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
-from cosmos.bank.v1beta1.tx_pb2 import MsgSend, MsgSendResponse
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from cosmos.base.v1beta1.coin_pb2 import Coin
-from cosmos.tx.v1beta1 import service_pb2, tx_pb2
+from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
 from chain import app
@@ -255,60 +254,13 @@ class TestProposals:
         assert world.store.data == before
 
 
-class TestSimulation:
-    @staticmethod
-    def simulate(world: World, raw: bytes) -> service_pb2.SimulateResponse:
-        request = service_pb2.SimulateRequest(tx_bytes=raw)
-        return world.query(SIMULATE, request, service_pb2.SimulateResponse)
-
-    def test_gas_and_response_without_a_signature(self) -> None:
-        world = World()
-        world.block()
-        raw = tx_pb2.TxRaw.FromString(world.send("ben", "anna", 1))
-        raw.ClearField("signatures")
-        unsigned = raw.SerializeToString()
-        answer = self.simulate(world, unsigned)
-        assert answer.gas_info.gas_used == 10_000 + 10 * len(unsigned)
-        (response,) = TxMsgData.FromString(answer.result.data).msg_responses
-        assert MsgSendResponse.FromString(response.value) == MsgSendResponse()
-
-    def test_a_decoded_transaction_is_taken_as_well(self) -> None:
-        world = World()
-        world.block()
-        raw = world.send("ben", "anna", 1)
-        tx = tx_pb2.Tx.FromString(raw)
-        request = service_pb2.SimulateRequest(tx=tx)
-        answer = world.query(SIMULATE, request, service_pb2.SimulateResponse)
-        assert answer == self.simulate(world, raw)
-
-    @pytest.mark.parametrize(
-        ("make", "codespace"),
-        [
-            (lambda world: world.send("ben", "fred", 1), "sdk"),
-            (lambda world: world.buy("dirk", world.slot_ahead(1), 1, 300_000), "registry"),
-            (lambda world: world.buy("ben", world.slot_ahead(1), 0, 300_000), "market"),
-            (lambda world: b"", "sdk"),
-            (lambda world: b"\xff", "sdk"),
-        ],
-    )
-    def test_what_would_be_rejected_is_rejected(
-        self, make: Callable[[World], bytes], codespace: str
-    ) -> None:
-        world = World()
-        world.block()
-        with pytest.raises(ChainError) as caught:
-            self.simulate(world, make(world))
-        assert caught.value.error.codespace == codespace
-
-    def test_nothing_is_changed(self) -> None:
-        world = World()
-        world.block()
-        before = dict(world.store.data)
-        self.simulate(world, world.send("ben", "anna", 1))
-        assert world.store.data == before
-
-
 class TestQueries:
+    def test_a_request_of_many_bytes_is_not_decoded(self) -> None:
+        world = World()
+        path = "/cosmos.bank.v1beta1.Query/Balance"
+        with pytest.raises(ChainError, match="more than 4096 bytes"):
+            app.query(world.store, world.block_info, path, b"\x0a" * 4097)
+
     @pytest.mark.parametrize("path", [*sorted(app.RULES.queries), SIMULATE])
     @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0b", b"\x0a\xff"])
     def test_noise_is_rejected_and_never_breaks(self, path: str, data: bytes) -> None:

@@ -181,6 +181,24 @@ class TestRejections:
         grid.world.block(grid.curtail(slot, "yard", SIDE_BUY))
         assert rejections(grid.world) == [""]
 
+    def test_positions_that_it_only_looks_at_count_as_well(self) -> None:
+        # Clara buys on the feeder where Dirk and Eva sell.
+        grid, slot = agreed({"market.params": {"curtailed_positions_max": 2}})
+        grid.world.block(grid.curtail(slot, "south", SIDE_SELL))
+        assert rejections(grid.world) == ["TOO_MANY_POSITIONS"]
+        grid, slot = agreed({"market.params": {"curtailed_positions_max": 3}})
+        grid.world.block(grid.curtail(slot, "south", SIDE_SELL))
+        assert rejections(grid.world) == [""]
+
+    def test_feeders_on_which_nobody_trades_count_as_well(self) -> None:
+        empty = {f"registry.feeders[yard-{number}]": {"parent": "yard"} for number in range(3)}
+        limit: dict[str, Any] = {"market.params": {"curtailed_positions_max": 3}}
+        grid, slot = agreed({**empty, **limit})
+        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY))
+        assert rejections(grid.world) == ["TOO_MANY_POSITIONS"]
+        grid.world.block(grid.curtail(slot, "yard-0", SIDE_BUY))
+        assert rejections(grid.world) == ["NOTHING_TO_CURTAIL"]
+
     def test_two_distributors_share_what_there_is(self) -> None:
         grid, slot = agreed(DISTRIBUTOR)
         grid.world.block(
