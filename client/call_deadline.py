@@ -59,16 +59,23 @@ class TimedSocket:
 
 
 class _Reader(io.RawIOBase):
+    """It keeps the socket open, as `http.client` closes a connection before it reads the end."""
+
     def __init__(self, inner: socket.socket, deadline: CallDeadline) -> None:
         self._inner = inner
+        self._raw = inner.makefile("rb", buffering=0)
         self._deadline = deadline
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> int | None:
         self._inner.settimeout(self._deadline.get_left_s())
-        return self._inner.recv_into(buffer)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class HttpConnection(http.client.HTTPConnection):

@@ -72,6 +72,24 @@ def test_an_answer_byte_by_byte_does_not_hold_the_caller(at_once: int) -> None:
             thread.join()
 
 
+def test_an_answer_that_ends_with_the_connection_is_read_to_its_end(node: LoopbackNode) -> None:
+    """A proxy may answer so; the second part arrives when the first has been read."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for part in (b" " * 20_000, b" " * 20_000 + BODY):
+            handler.wfile.write(part)
+            threading.Event().wait(STEP_S)
+
+    node.misbehave = answer
+    rpc = Rpc(node.url)
+    for _ in range(2):
+        assert rpc.status().latest_height == 12
+
+
 def test_each_call_has_the_whole_time(node: LoopbackNode) -> None:
     node.responses["status"] = lambda _: STATUS
     rpc = Rpc(node.url, timeout_s=5)
