@@ -216,12 +216,14 @@ def _find_updates(ended: Iterable[ConsensusUpdates | None]) -> ConsensusUpdates:
 
 def _simulate(reader: Reader, block: BlockInfo, data: bytes) -> bytes:
     # Behind the limit of a transaction there is space for the tag and length before it.
-    most = auth.get_params(Context(CacheStore(reader), block)).tx_bytes_max + _TX_FIELD_BYTES_MAX
-    require(len(data) <= most, SdkError.TX_TOO_LARGE)
+    limits = auth.get_params(Context(CacheStore(reader), block))
+    fits = len(data) <= limits.tx_bytes_max + _TX_FIELD_BYTES_MAX
+    require(fits, SdkError.TX_TOO_LARGE)
     request = _decode_request(service_pb2.SimulateRequest, data)
     raw = request.tx_bytes or request.tx.SerializeToString(deterministic=True)
     require(raw, SdkError.INVALID_REQUEST, "no transaction")
-    tx = decode(raw, RULES.handlers, signed=False)
+    require(len(raw) <= limits.tx_bytes_max, SdkError.TX_TOO_LARGE)
+    tx = decode(raw, RULES.handlers, limits.messages_per_tx_max, signed=False)
     result = transactions.simulate_tx(CacheStore(reader), block, tx)
     return codec.encode(
         service_pb2.SimulateResponse(

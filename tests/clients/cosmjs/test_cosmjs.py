@@ -96,4 +96,7 @@ def test_a_cosmos_wallet_pays_through_a_node(script: Path, network: Network) -> 
         "refusedCode": 5,
         "sequence": 2,
         "nobody": None,
+        "display": "EUR",
+        "exponents": {"ueur": 0, "EUR": 6},
+        "denoms": ["ueur"],
     }

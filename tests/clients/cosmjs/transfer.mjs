@@ -1,7 +1,8 @@
 // A wallet as its users have it: connects, reads its account, sends coins, reads the transaction.
 // Arguments: RPC address, mnemonic, receiver. Prints one JSON document.
 import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
-import { GasPrice, SigningStargateClient } from "@cosmjs/stargate";
+import { GasPrice, QueryClient, setupBankExtension, SigningStargateClient } from "@cosmjs/stargate";
+import { connectComet } from "@cosmjs/tendermint-rpc";
 
 const [rpc, mnemonic, receiver] = process.argv.slice(2);
 const wallet = await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix: "energy" });
@@ -19,6 +20,9 @@ const refused = await client.sendTokens(address, receiver, tooMuch, fee);
 const account = await client.getAccount(address);
 const stranger = (await DirectSecp256k1HdWallet.generate(12, { prefix: "energy" })).getAccounts();
 const nobody = await client.getAccount((await stranger)[0].address);
+const queries = QueryClient.withExtensions(await connectComet(rpc), setupBankExtension);
+const { denomUnits, display } = await queries.bank.denomMetadata("ueur");
+const all = await queries.bank.denomsMetadata();
 console.log(
   JSON.stringify({
     address,
@@ -29,6 +33,9 @@ console.log(
     refusedCode: refused.code,
     sequence: account.sequence,
     nobody,
+    display,
+    exponents: Object.fromEntries(denomUnits.map((unit) => [unit.denom, unit.exponent])),
+    denoms: all.map((metadata) => metadata.base),
   }),
 );
 process.exit(0);
