@@ -109,7 +109,7 @@ def test_an_empty_list() -> None:
 
 def test_coins() -> None:
     response = QueryBalancesResponse(free=[Coin(denom="ueur", amount="7")])
-    assert split(display.to_text(response)) == [["free", "7ueur"], ["held", "-"]]
+    assert split(display.to_text(response)) == [["free", "7ueur"], ["held", "-"], ["partial", "no"]]
     known = {"ueur": ("EUR", 6)}
     assert split(display.to_text(response, known))[0] == ["free", "0.000007 EUR"]
     response.free[0].amount = "12500000"
