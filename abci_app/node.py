@@ -185,6 +185,8 @@ class EnergyApplication(Application):
         try:
             if request.path.startswith("/store/"):
                 return self._query_store(request, budget)
+            if request.path.startswith(app.PEER_FILTER_PATH):
+                return self._query_peer(request)
             return self._query_rules(request, budget)
         except ChainError as error:
             return self._reject(error)
@@ -204,6 +206,15 @@ class EnergyApplication(Application):
             block = BlockInfo(committed.chain_id, committed.height, committed.time_s)
             value = app.query(snapshot, block, request.path, request.data)
             return abci.ResponseQuery(value=value, height=committed.height)
+
+    def _query_peer(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        """Whether a peer may connect: by the latest state, which is that of genesis before the
+        first block, because without peers there would be none.
+        """
+        committed = self._state.committed
+        block = BlockInfo(committed.chain_id, committed.height, committed.time_s)
+        app.query(self._state.reader, block, request.path, request.data)
+        return abci.ResponseQuery(height=committed.height)
 
     def _query_store(self, request: abci.RequestQuery, budget: QueryBudget) -> abci.ResponseQuery:
         """Raw state: path /store/<module>/key, data = key in the module's tree."""

@@ -22,6 +22,7 @@ from chain import (
     market,
     metering,
     params,
+    peers,
     proposals,
     registry,
     settlement,
@@ -44,6 +45,7 @@ from chain.transactions import TxResult, reject
 _MODULES: tuple[Module, ...] = (
     auth.MODULE,
     registry.MODULE,
+    peers.MODULE,
     bank.MODULE,
     metering.MODULE,
     market.MODULE,
@@ -57,6 +59,8 @@ SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate"
 _TX_FIELD_BYTES_MAX = 8
 # A request names what it asks for; only a simulation carries more.
 REQUEST_BYTES_MAX = 4096
+# CometBFT asks below it whether it may connect with a peer.
+PEER_FILTER_PATH = "/p2p/filter/"
 
 
 @dataclass(slots=True)
@@ -167,6 +171,10 @@ def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
     """
     if path == SIMULATE_PATH:
         return _simulate(reader, block, data)
+    if path.startswith(PEER_FILTER_PATH):
+        ctx = Context(CacheStore(reader), block)
+        peers.require_allowed(ctx, path.removeprefix(PEER_FILTER_PATH))
+        return b""
     found = RULES.queries.get(path)
     if found is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, path[:200])

@@ -71,6 +71,17 @@ class GenesisValidator:
     pub_key: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class GenesisPeer:
+    """A node that is listed as a peer from the start, wherever it connects from."""
+
+    # The address of its node key, in hexadecimal.
+    node_id: str
+    name: str
+    # The account of who runs it.
+    operator: str
+
+
 def make_operator_accounts(preset: Preset, addresses: Mapping[str, str]) -> list[GenesisAccount]:
     """The accounts of the operators; `addresses` are by name, such as `distributor0`."""
     accounts = []
@@ -88,6 +99,7 @@ def make_app_state(
     accounts: Sequence[GenesisAccount],
     meters: Sequence[GenesisMeter],
     genesis_time_s: int,
+    peers: Sequence[GenesisPeer] = (),
 ) -> dict[str, Any]:
     """The chain's initial state; raises UsageError if the chain rejects it."""
     everybody = [*make_operator_accounts(preset, operators), *accounts]
@@ -96,6 +108,7 @@ def make_app_state(
         "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
         | _make_feeders(preset),
         "bank": _make_bank(preset, operators["issuer"], everybody),
+        "peers": _make_peers(peers),
     }
     names = _name_operators(preset.denom.name, operators)
     state = {}
@@ -166,6 +179,15 @@ def _write_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         for key, value in fields.items()
+    }
+
+
+def _make_peers(peers: Sequence[GenesisPeer]) -> dict[str, Any]:
+    return {
+        "peers": [
+            {"key": peer.node_id, "value": {"operator": peer.operator, "moniker": peer.name}}
+            for peer in sorted(peers, key=lambda peer: peer.node_id)
+        ]
     }
 
 

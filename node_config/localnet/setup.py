@@ -20,7 +20,7 @@ from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount, read_accounts
 from node_config.chain_id import make_chain_id
 from node_config.cometbft.files import NodePlan, make_plan, write_node
-from node_config.genesis import GenesisMeter, make_app_state, make_document
+from node_config.genesis import GenesisMeter, GenesisPeer, make_app_state, make_document
 from node_config.localnet.layout import BRIDGE, FILE, KEYS, NODES_MAX, format_layout
 from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
 from node_config.preset import Preset, load_preset
@@ -57,10 +57,15 @@ def init_network(
     keys = {name: AccountKey.generate() for name in names}
     addresses = {name: key.address for name, key in keys.items()}
     genesis_time_s = genesis_time_s or int(time.time())
-    state = make_app_state(preset, addresses, [*accounts, *listed], meters, genesis_time_s)
     plans = [
         make_plan(number, ports.p2p(number), ports.rpc(number)) for number in range(validators)
     ]
+    peers = [
+        GenesisPeer(plan.node_id, plan.name, addresses[f"distributor{number}"])
+        for number, plan in enumerate(plans)
+    ]
+    everybody = [*accounts, *listed]
+    state = make_app_state(preset, addresses, everybody, meters, genesis_time_s, peers)
     nodes = [plan.validator for plan in plans]
     document = make_document(preset, chain_id, genesis_time_s, nodes, state)
     try:

@@ -13,7 +13,8 @@ from tests.support.source import ROOT, Import, SourceFile, exported_names, list_
 
 STANDARD_LIBRARY = {
     "__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools",
-    "hashlib", "heapq", "itertools", "json", "operator", "re", "struct", "types", "typing",
+    "hashlib", "heapq", "ipaddress", "itertools", "json", "operator", "re", "struct", "types",
+    "typing",
 }  # fmt: skip
 DEFINITIONS = {"blockenergy", "cosmos"}
 VERIFIERS = {"coincurve", "nacl"}
@@ -23,6 +24,7 @@ VERIFYING_MODULE = "chain.runtime.signatures"
 USES: dict[str, set[str]] = {
     "auth": set(),
     "registry": {"auth"},
+    "peers": {"registry"},
     "bank": {"registry"},
     "metering": {"registry"},
     "market": {"bank", "metering", "registry"},

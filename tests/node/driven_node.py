@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
@@ -29,8 +30,15 @@ STATUS = abci.ResponseProcessProposal.ProposalStatus
 class Node:
     """One node's application over a folder, to be stopped and started again."""
 
-    def __init__(self, folder: Path, worker: SignatureWorker | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        worker: SignatureWorker | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """changes: of the street, where its chain begins."""
         self.folder = folder
+        self.changes = changes or {}
         self.worker = worker
         self.start()
 
@@ -45,7 +53,8 @@ class Node:
         self.database.close()
 
     def init_chain(self) -> bytes:
-        document = documents.expand(documents.complete(documents.street()))
+        short = documents.patch(documents.street(), self.changes)
+        document = documents.expand(documents.complete(short))
         request = abci.RequestInitChain(
             chain_id=CHAIN_ID, app_state_bytes=json.dumps(document).encode()
         )

@@ -35,6 +35,26 @@ def test_genesis_can_come_twice_and_the_first_block_holds_it(tmp_path: Path) -> 
     node.stop()
 
 
+def test_peers_are_let_in_from_genesis_on(tmp_path: Path) -> None:
+    """Without peers there is no first block."""
+    listed, other = "a" * 40, "b" * 40
+    node = Node(tmp_path / "state", changes={f"peers.peers[{listed}]": {"operator": "distributor"}})
+
+    def get_codes() -> list[int]:
+        questions = (f"id/{listed}", f"id/{other}", "addr/192.0.2.7:26656")
+        return [node.query(f"/p2p/filter/{question}", b"").code for question in questions]
+
+    assert get_codes() == [2, 2, 5], "nobody is listed before there is a chain"
+    node.init_chain()
+    assert get_codes() == [0, 2, 0]
+    node.block(1)
+    assert get_codes() == [0, 2, 0]
+    node.stop()
+    node.start()
+    assert get_codes() == [0, 2, 0]
+    node.stop()
+
+
 def test_a_wrong_genesis_stops_with_the_place_and_the_reason(tmp_path: Path) -> None:
     node = Node(tmp_path / "state")
     with pytest.raises(GenesisError, match="auth is missing"):

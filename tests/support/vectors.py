@@ -35,6 +35,7 @@ from blockenergy.market.v1 import errors_pb2 as market_errors_pb2
 from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.params.v1 import errors_pb2 as params_errors_pb2
+from blockenergy.peers.v1 import errors_pb2 as peers_errors_pb2
 from blockenergy.registry.v1 import errors_pb2 as registry_errors_pb2
 from blockenergy.settlement.v1 import errors_pb2 as settlement_errors_pb2
 from blockenergy.storage.v1 import errors_pb2 as storage_errors_pb2
@@ -59,6 +60,7 @@ ERRORS = {
     "settlement": settlement_errors_pb2.Error,
     "storage": storage_errors_pb2.Error,
     "params": params_errors_pb2.Error,
+    "peers": peers_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",

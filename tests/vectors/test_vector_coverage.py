@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 from blockenergy.metering.v1 import state_pb2
-from google.protobuf import descriptor_pool
 
 from chain import app
 from chain.runtime.module import snake_case
+from client.definitions import get_files
 from tests.support import vectors
 
 VECTORS = vectors.load_all()
@@ -83,14 +83,11 @@ def test_every_result_of_a_reading_is_reached() -> None:
 
 def test_every_event_is_announced() -> None:
     reached = {name for vector in VECTORS for event in vector.get("events", []) for name in event}
-    declared = {
-        name
-        for module in ("bank", "registry", "metering", "market", "storage", "settlement", "params")
-        for name in _events_of(module)
-    }
+    declared = {name for module in app.MODULES for name in _events_of(module.name)}
     assert not declared - reached, f"no vector announces {sorted(declared - reached)}"
 
 
 def _events_of(module: str) -> list[str]:
     path = f"blockenergy/{module}/v1/events.proto"
-    return list(descriptor_pool.Default().FindFileByName(path).message_types_by_name)
+    found = [file for file in get_files() if file.name == path]
+    return [name for file in found for name in file.message_types_by_name]

@@ -35,6 +35,8 @@ def add_twin(home: Path, name: str, ports: Ports, number: int) -> None:
     config.write_text(text)
     for node in nodes:
         add_peer(node.home / "config" / "config.toml", plan.peer)
+    for genesis in [folder / "config" / "genesis.json", *(node.genesis for node in nodes)]:
+        list_peer(genesis, plan)
     layout = home / "localnet.toml"
     names = json.dumps([node.name for node in nodes])
     text = layout.read_text()
@@ -46,6 +48,14 @@ def add_peer(config: Path, peer: str) -> None:
     text = config.read_text()
     assert text.count('persistent_peers = "') == 1
     config.write_text(text.replace('persistent_peers = "', f'persistent_peers = "{peer},'))
+
+
+def list_peer(genesis: Path, plan: NodePlan) -> None:
+    """Lists a node in a genesis document, run by who runs the first one that is listed."""
+    document = json.loads(genesis.read_text())
+    listed = document["app_state"]["peers"]["peers"]
+    listed.append({**listed[0], "key": plan.node_id})
+    genesis.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def encode_key(key: Ed25519PrivateKey) -> str:

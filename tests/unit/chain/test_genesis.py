@@ -17,6 +17,7 @@ from tests.support.world import World, reading
 STREET = documents.complete(documents.street())
 RING = {"north": "south", "south": "north"}
 BEN = people.address_text("ben")
+NODE_ID = "0123456789abcdef0123456789abcdef01234567"
 LARGE_REGISTERS = {
     f"registry.meters[meter-{name}]": {"register_max_wh": 2**62 - 1} for name in ("ben", "anna")
 }
@@ -86,6 +87,19 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.meters[meter-ben]": {"feeder": "south"}}, "registry.grid_nodes"),
     ({"registry.participants[auditor]": {"feeder": "south"}}, "registry.grid_nodes"),
     ({"registry.participants[ben]": {"feeder": None}}, "registry.grid_nodes"),
+    ({"peers.params": {"peers_max": 0}}, "peers.params.peers_max"),
+    ({"peers.params": {"peers_max": 1_001}}, "peers.params.peers_max"),
+    ({"peers.peers[node0]": {"operator": "ben"}}, "peers.peers node0: not valid: a node id"),
+    ({f"peers.peers[{NODE_ID}]": {"operator": "fred"}}, f"peers.peers {NODE_ID}: the operator"),
+    ({f"peers.peers[{NODE_ID}]": {"operator": "nonsense"}}, "peers"),
+    (
+        {f"peers.peers[{NODE_ID}]": {"operator": "ben", "networks": ["10.0.0.1/8"]}},
+        "neither an IP address nor a range",
+    ),
+    (
+        {f"peers.peers[{number:040x}]": {"operator": "ben"} for number in range(1_001)},
+        "peers.peers: 1001 peers, max 1000",
+    ),
     ({"bank.params": {"expiries_per_block_max": 0}}, "bank.params.expiries_per_block_max"),
     ({"bank.params": {"hold_duration_max_s": 0}}, "bank.params.hold_duration_max_s"),
     ({"bank.denoms[ueur]": {"issuer": "fred"}}, "bank.denoms ueur"),
