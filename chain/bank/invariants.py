@@ -13,11 +13,11 @@ def supply(state: HasStore) -> list[str]:
         sums[denom] = sums.get(denom, 0) + amount
     for _, hold in HOLDS.items(state):
         sums[hold.denom] = sums.get(hold.denom, 0) + hold.amount
-    problems = [
-        f"{denom}: balances and holds are {sums.get(denom, 0)}, the supply is {info.supply}"
-        for denom, info in DENOMS.items(state)
-        if sums.pop(denom, 0) != info.supply
-    ]
+    problems = []
+    for denom, info in DENOMS.items(state):
+        total = sums.pop(denom, 0)
+        if total != info.supply:
+            problems.append(f"{denom}: balances and holds are {total}, the supply is {info.supply}")
     return problems + [f"{denom}: in balances, but no denomination" for denom in sorted(sums)]
 
 

@@ -19,11 +19,12 @@ def owners(state: HasStore) -> list[str]:
         if meter.status != state_pb2.STATUS_REMOVED:
             owner = bech32.decode(meter.owner)
             counts[owner] = counts.get(owner, 0) + 1
-    problems = [
-        f"{bech32.encode(address)} counts {participant.meters} meters of {counts.get(address, 0)}"
-        for address, participant in PARTICIPANTS.items(state)
-        if participant.meters != counts.pop(address, 0)
-    ]
+    problems = []
+    for address, participant in PARTICIPANTS.items(state):
+        count = counts.pop(address, 0)
+        if participant.meters != count:
+            name = bech32.encode(address)
+            problems.append(f"{name} counts {participant.meters} meters of {count}")
     return problems + [f"{bech32.encode(owner)} owns meters, unregistered" for owner in counts]
 
 

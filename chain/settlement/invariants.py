@@ -74,11 +74,12 @@ def deferred_sums(state: HasStore) -> list[str]:
     sums: dict[int, int] = {}
     for (slot, _), amount in DEFERRED.items(state):
         sums[slot] = sums.get(slot, 0) + amount
-    return [
-        f"slot {slot} defers {result.deferred}, but {sums.get(slot, 0)} wait"
-        for slot, result in RESULTS.items(state)
-        if result.deferred != sums.pop(slot, 0)
-    ] + [f"credits of slot {slot} wait without a result" for slot in sums]
+    problems = []
+    for slot, result in RESULTS.items(state):
+        waiting = sums.pop(slot, 0)
+        if result.deferred != waiting:
+            problems.append(f"slot {slot} defers {result.deferred}, but {waiting} wait")
+    return problems + [f"credits of slot {slot} wait without a result" for slot in sums]
 
 
 def traded(state: HasStore) -> list[str]:

@@ -86,7 +86,15 @@ def charge_less(document: Document) -> None:
         record[name] = str(int(record[name]) + change)
 
 
+def defer_too_little(document: Document) -> None:
+    result = document["settlement"]["results"][0]
+    result["value"]["deferred"] = "7"
+    owner = document["registry"]["participants"][0]["key"]
+    document["settlement"]["deferred"] = [{"key": [result["key"], owner], "value": "5"}]
+
+
 WRONG = [
+    (LINES, defer_too_little, "defers 7, but 5 wait"),
     (LINES, set_progress(stage="STAGE_UNSPECIFIED"), "settlement.in_hand"),
     (LINES, set_progress(stage="STAGE_PAYMENTS"), "settlement.in_hand"),
     (LINES, set_progress(stage=77), "settlement.progress: there is no such stage"),
