@@ -5,7 +5,7 @@ from __future__ import annotations
 from chain.auth.state import ACCOUNTS, PARAMS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
-from chain.runtime.signatures import SECP256K1_KEY_BYTES
+from chain.runtime.signatures import address_of, is_secp256k1_key
 from chain.runtime.tx import MESSAGES_CEILING, TX_BYTES_CEILING
 
 # What a change of parameters needs at least: they must never keep out the one that corrects them.
@@ -37,5 +37,10 @@ def validate_params(state: HasStore) -> None:
 def validate_genesis(state: HasStore) -> None:
     """Raises GenesisError unless accounts have keys that can sign."""
     for address, account in ACCOUNTS.items(state):
-        if len(account.pub_key) not in (0, SECP256K1_KEY_BYTES):
+        # An account has none before its first transaction.
+        if not account.pub_key:
+            continue
+        if not is_secp256k1_key(account.pub_key):
             raise GenesisError(f"auth.accounts {bech32.encode(address)}: not a public key")
+        if address_of(account.pub_key) != address:
+            raise GenesisError(f"auth.accounts {bech32.encode(address)}: another account's key")

@@ -1,15 +1,16 @@
 """The whitelist: participants, their roles and their meters, and the feeders of the grid.
 
 Promises that only the registrar changes it, that an address outside it can neither send a
-transaction nor receive a transfer, that a meter id means one meter at a time, that feeders form a
-tree, and that all meters of an account are at one grid node of it.
+transaction nor receive a transfer, that a meter id means one meter at a time, that no two meters
+have the same key, that feeders form a tree, and that all meters of an account are at one grid node
+of it.
 """
 
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 
 from chain.registry import lifecycle, msgs, queries
 from chain.registry.genesis import validate_genesis, validate_params
-from chain.registry.invariants import accounts, grid, grid_nodes, owners
+from chain.registry.invariants import accounts, grid, grid_nodes, meter_keys, owners
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
@@ -41,7 +42,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(owners, accounts, grid, grid_nodes),
+    invariants=(owners, accounts, grid, grid_nodes, meter_keys),
     lifecycles=(lifecycle.PARTICIPANT, lifecycle.METER),
     params=PARAMS,
     validate_params=validate_params,

@@ -9,7 +9,7 @@ from chain.registry import rules
 from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
-from chain.runtime.signatures import ED25519_KEY_BYTES
+from chain.runtime.signatures import is_ed25519_key
 
 _ROLES = frozenset(Role.values()) - {0}
 _STATUSES = frozenset(state_pb2.Status.values()) - {0}
@@ -67,7 +67,7 @@ def _validate_meter(
     for address in (meter.owner, meter.bridge):
         if not PARTICIPANTS.has(state, bech32.decode(address)):
             raise GenesisError(f"registry.meters {meter_id}: {address} is no participant")
-    if len(meter.pub_key) != ED25519_KEY_BYTES or meter.status not in _STATUSES:
+    if not is_ed25519_key(meter.pub_key) or meter.status not in _STATUSES:
         raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
     if not 0 < meter.capacity_w <= params.capacity_max_w:
         raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")

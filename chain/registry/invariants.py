@@ -7,7 +7,7 @@ from blockenergy.registry.v1 import state_pb2
 from chain import auth
 from chain.registry.keeper import get_path
 from chain.registry.rules import FEEDER_DEPTH_MAX
-from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, PARAMS, PARTICIPANTS
+from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, METERS_BY_KEY, PARAMS, PARTICIPANTS
 from chain.runtime import bech32
 from chain.runtime.collections import HasStore
 
@@ -35,6 +35,16 @@ def accounts(state: HasStore) -> list[str]:
         for address, _ in PARTICIPANTS.items(state)
         if auth.get_account(state, address) is None
     ]
+
+
+def meter_keys(state: HasStore) -> list[str]:
+    """Meters that are not removed have keys of their own."""
+    before, problems = "", []
+    for key, meter_id in METERS_BY_KEY.items(state):
+        if key == before:
+            problems.append(f"{meter_id} has the key of another meter")
+        before = key
+    return problems
 
 
 def grid(state: HasStore) -> list[str]:

@@ -25,6 +25,15 @@ METERS_BY_OWNER = Index(
     by=lambda _, meter: None if meter.closed else bech32.decode(meter.owner),
 )
 
+# The meter with a key. A key is free again when its meter is removed.
+METERS_BY_KEY = Index(
+    SCHEMA,
+    7,
+    METERS,
+    TEXT,
+    by=lambda _, meter: None if meter.status == state_pb2.STATUS_REMOVED else meter.pub_key.hex(),
+)
+
 FEEDERS = Map(SCHEMA, 4, "feeders", TEXT, Record(state_pb2.Feeder))
 # The feeders that branch off each; under the empty name, those at the grid supply point.
 FEEDERS_BY_PARENT = Index(SCHEMA, 6, FEEDERS, TEXT, by=lambda _, feeder: feeder.parent)

@@ -13,7 +13,7 @@ from coincurve import PublicKey
 from coincurve._libsecp256k1 import lib
 from coincurve.context import GLOBAL_CONTEXT
 from coincurve.ecdsa import deserialize_compact
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 SECP256K1_KEY_BYTES = 33
@@ -62,6 +62,21 @@ def verify_ed25519(pub_key: bytes, content: bytes, signature: bytes) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def is_secp256k1_key(pub_key: bytes) -> bool:
+    """Whether 33 bytes are a public key: a point of the curve, in compressed form."""
+    try:
+        return len(pub_key) == SECP256K1_KEY_BYTES and bool(_parse_secp256k1_key(pub_key))
+    except ValueError:
+        return False
+
+
+def is_ed25519_key(pub_key: bytes) -> bool:
+    """Whether 32 bytes are a public key that a secret one can have: the one encoding of a point of
+    the curve that is in the group of prime order, and so not of small order.
+    """
+    return len(pub_key) == ED25519_KEY_BYTES and crypto_core_ed25519_is_valid_point(pub_key)
 
 
 @lru_cache(maxsize=_CACHED_KEYS)

@@ -19,7 +19,7 @@ from chain.runtime.store import MemoryStore
 from client import chain_pin
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
-from client.keys import AccountKey
+from client.keys import AccountKey, MeterKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.commands import main
@@ -30,6 +30,7 @@ from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
 
 ALICE = AccountKey(b"a" * 32).address
+METER_KEYS = [MeterKey(bytes([number]) * 32).pub_key for number in range(2)]
 
 
 @pytest.fixture
@@ -109,9 +110,9 @@ def test_feeders_are_those_of_the_preset(home: Path) -> None:
 
 def test_a_meter_takes_its_owner_to_its_feeder(tmp_path: Path) -> None:
     meters = [
-        GenesisMeter("m-1", ALICE, "feeder-2a", 17_000, bytes(32)),
+        GenesisMeter("m-1", ALICE, "feeder-2a", 17_000, METER_KEYS[0]),
         GenesisMeter(
-            "m-2", ALICE, "feeder-2a", 17_000, bytes(32), energy_source=ENERGY_SOURCE_SOLAR
+            "m-2", ALICE, "feeder-2a", 17_000, METER_KEYS[1], energy_source=ENERGY_SOURCE_SOLAR
         ),
     ]
     alice = GenesisAccount(ALICE, (ROLE_PROSUMER,), 5)
@@ -137,7 +138,7 @@ def test_meters_that_the_grid_has_no_place_for(
 ) -> None:
     alice = GenesisAccount(ALICE, (ROLE_PROSUMER,), 5)
     meters = [
-        GenesisMeter(f"m-{number}", ALICE, feeder, 17_000, bytes(32))
+        GenesisMeter(f"m-{number}", ALICE, feeder, 17_000, METER_KEYS[number])
         for number, feeder in enumerate(feeders)
     ]
     with pytest.raises(UsageError, match=sentence):

@@ -62,10 +62,15 @@ def meter_key(meter_id: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
+def meter_key_bytes(meter_id: str) -> bytes:
+    """The public key of a meter, 32 bytes."""
+    return meter_key(meter_id).public_key().public_bytes_raw()
+
+
 @cache
 def meter_pub_key(meter_id: str) -> str:
     """The public key of a meter, 32 bytes in base64 as genesis documents have it."""
-    key = base64.b64encode(meter_key(meter_id).public_key().public_bytes_raw()).decode()
+    key = base64.b64encode(meter_key_bytes(meter_id)).decode()
     _NAMES[key] = meter_id
     return key
 

@@ -10,6 +10,7 @@ from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.params.v1 import state_pb2 as params_pb2
+from blockenergy.peers.v1 import state_pb2 as peers_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
 from blockenergy.storage.v1 import state_pb2 as storage_pb2
@@ -37,6 +38,7 @@ STATE_KINDS = [
     market_pb2.LimitOrder, market_pb2.Clearing, market_pb2.Booking, market_pb2.Offer,
     market_pb2.FeederFlow, market_pb2.Curtailment, market_pb2.RestingOrders,
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
+    peers_pb2.Peer, peers_pb2.Params,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
 ]  # fmt: skip
 

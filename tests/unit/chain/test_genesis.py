@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -45,7 +46,16 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"auth.params": {"messages_per_tx_max": 0}}, "auth.params.messages_per_tx_max"),
     ({"auth.params": {"memo_bytes_max": 300_000}}, "auth.params.memo_bytes_max"),
     ({"auth.params": {"gas_limit_max": 20_239}}, "auth.params.gas_limit_max"),
-    ({"auth.accounts[ben]": {"pub_key": "AAAA"}}, f"auth.accounts {BEN}"),
+    ({"auth.accounts[ben]": {"pub_key": "AAAA"}}, f"auth.accounts {BEN}: not a public key"),
+    ({"auth.accounts[ben]": {"pub_key": "A" * 44}}, f"auth.accounts {BEN}: not a public key"),
+    (
+        {
+            "auth.accounts[ben]": {
+                "pub_key": base64.b64encode(people.wallet("eva").pub_key).decode()
+            }
+        },
+        f"auth.accounts {BEN}: another account's key",
+    ),
     ({"auth.accounts[ben]": {"account_number": 1}}, "two accounts have the same number"),
     ({"auth.last_account_number": "10"}, "an account number was never given"),
     ({"auth.accounts[ben]": None}, "registry.accounts"),
@@ -62,7 +72,13 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.participants[ben]": {"meters": 2}}, f"registry.owners: {BEN} counts 2 meters of 1"),
     ({"registry.meters[meter-ben]": {"owner": "fred"}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"bridge": "fred"}}, "registry.meters meter-ben"),
-    ({"registry.meters[meter-ben]": {"pub_key": "AAAA"}}, "registry.meters meter-ben"),
+    ({"registry.meters[meter-ben]": {"pub_key": "AAAA"}}, "registry.meters meter-ben: key"),
+    ({"registry.meters[meter-ben]": {"pub_key": "A" * 43 + "="}}, "registry.meters meter-ben: key"),
+    ({"registry.meters[meter-ben]": {"pub_key": "A" * 400}}, "registry.meters: entry 1: a text"),
+    (
+        {"registry.meters[meter-ben]": {"pub_key": "meter-anna"}},
+        "registry.meter_keys: meter-ben has the key of another meter",
+    ),
     ({"registry.meters[meter-ben]": {"status": None}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"capacity_w": 0}}, "registry.meters meter-ben"),
     ({"registry.meters[meter-ben]": {"initial_import_wh": 2**62}}, "the initial registers"),

@@ -92,8 +92,11 @@ class TestRegistry:
             ({"capacity_w": 1}, 0),
             ({"initial_export_wh": 2**62 - 1}, 0),
             ({"initial_export_wh": 2**62}, 13),
-            ({"pub_key": bytes(31)}, 13),
-            ({"pub_key": bytes(33)}, 13),
+            ({"pub_key": people.meter_key_bytes("m")[:31]}, 13),
+            ({"pub_key": people.meter_key_bytes("m") + bytes(1)}, 13),
+            ({"pub_key": bytes(32)}, 13),
+            ({"pub_key": b"\xff" * 32}, 13),
+            ({"pub_key": people.meter_key_bytes("meter-ben")}, 21),
             ({"energy_source": max(EnergySource.values())}, 0),
             ({"energy_source": max(EnergySource.values()) + 1}, 13),
             ({"energy_source": -1}, 13),
@@ -102,7 +105,8 @@ class TestRegistry:
     def test_meter(self, fields: dict[str, Any], code: int) -> None:
         good: dict[str, Any] = {
             "meter_id": "m", "owner": people.address_text("eva"), "feeder": "south",
-            "capacity_w": 5, "bridge": people.address_text("bridge"), "pub_key": bytes(32),
+            "capacity_w": 5, "bridge": people.address_text("bridge"),
+            "pub_key": people.meter_key_bytes("m"),
         }  # fmt: skip
         world = World()
         message = registry_tx_pb2.MsgAddMeter(registrar=REGISTRAR, **{**good, **fields})

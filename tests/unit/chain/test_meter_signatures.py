@@ -6,8 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.bindings import crypto_core_ed25519_add
 
-from chain.runtime.signatures import verify_ed25519
+from chain.runtime.signatures import is_ed25519_key, verify_ed25519
 
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 FIELD_PRIME = 2**255 - 19
@@ -66,6 +67,29 @@ def test_a_key_in_another_than_its_one_encoding_is_rejected() -> None:
     for y in range(19):
         pub_key = (FIELD_PRIME + y).to_bytes(32, "little")
         assert not verify_ed25519(pub_key, CONTENT, IDENTITY + bytes(32))
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_secret_key_has_a_public_key_that_is_taken(seed: bytes) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+    assert is_ed25519_key(key.public_bytes_raw())
+
+
+@pytest.mark.parametrize("point", SMALL_ORDER, ids=bytes.hex)
+def test_no_secret_key_belongs_to_a_point_beside_the_group(point: bytes) -> None:
+    assert not is_ed25519_key(point)
+    with_sign = point[:31] + bytes([point[31] | 0x80])
+    assert not is_ed25519_key(with_sign)
+    # A good key and such a point added up are on the curve, in another part of it.
+    if point not in (IDENTITY, with_sign):
+        assert not is_ed25519_key(crypto_core_ed25519_add(PUB_KEY, point))
+
+
+def test_what_is_no_point_in_its_one_encoding_is_no_key() -> None:
+    assert not any(is_ed25519_key((FIELD_PRIME + y).to_bytes(32, "little")) for y in range(19))
+    # y = 2 is on no point of the curve.
+    assert not is_ed25519_key((2).to_bytes(32, "little"))
+    assert not any(is_ed25519_key((PUB_KEY * 2)[:length]) for length in (0, 31, 33, 64))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33, 64])

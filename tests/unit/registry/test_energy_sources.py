@@ -34,7 +34,7 @@ def with_meter(source: str) -> World:
         bridge=people.address_text("bridge"),
         feeder="south",
         capacity_w=1_000,
-        pub_key=bytes(32),
+        pub_key=people.meter_key_bytes("roof"),
         energy_source=EnergySource.Value(f"ENERGY_SOURCE_{source}"),
     )
     assert code == 0

@@ -33,7 +33,7 @@ def meter(meter_id: str, feeder: str = "south", **fields: Any) -> dict[str, Any]
         "bridge": people.address_text("bridge"),
         "feeder": feeder,
         "capacity_w": 1_000,
-        "pub_key": bytes(32),
+        "pub_key": people.meter_key_bytes(meter_id),
         **fields,
     }
 

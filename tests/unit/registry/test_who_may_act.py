@@ -141,5 +141,5 @@ def _meter(meter_id: str) -> dict[str, Any]:
         "bridge": people.address_text("bridge"),
         "feeder": "south",
         "capacity_w": 1_000,
-        "pub_key": bytes(32),
+        "pub_key": people.meter_key_bytes(meter_id),
     }
