@@ -8,6 +8,7 @@ whatever becomes of its messages.
 from __future__ import annotations
 
 from chain import auth, bank, registry
+from chain.params import is_change_by_authority
 from chain.ruleset import Ruleset
 from chain.runtime import bech32
 from chain.runtime.context import Context
@@ -46,7 +47,10 @@ def check(ctx: Context, tx: DecodedTx) -> int:
 def require_permission(ctx: Context, tx: DecodedTx) -> None:
     """Rejects a transaction whose signer may not send one of its messages."""
     for handler, _ in tx.messages:
-        registry.require_permission(ctx, tx.signer, handler.roles)
+        # The registrar can suspend or remove the account of the authority, but not its right: it
+        # must always be able to name another registrar.
+        if not is_change_by_authority(ctx, handler.type_url, tx.signer):
+            registry.require_permission(ctx, tx.signer, handler.roles)
 
 
 def find_signer_data(ctx: Context, tx: DecodedTx) -> SignerData | None:

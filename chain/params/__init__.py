@@ -2,7 +2,7 @@
 
 Promises that parameters are changed only by the authority and only to what a genesis document could
 have, alone and beside all others; that what slots are opened with holds for them until the end; and
-that what is fixed at genesis stays.
+that what is fixed at genesis stays; and that nobody can take the authority's right away.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from blockenergy.params.v1 import query_pb2, tx_pb2
 
 from chain.params.genesis import validate_genesis, validate_params
-from chain.params.keeper import Changeable, ParamsError
+from chain.params.keeper import Changeable, ParamsError, is_change_by_authority
 from chain.params.msgs import Msgs
 from chain.params.queries import Queries
 from chain.params.state import PARAMS, SCHEMA
@@ -40,4 +40,4 @@ def make_module(modules: Sequence[Module]) -> Module:
     )
 
 
-__all__ = ["ParamsError", "make_module"]
+__all__ = ["ParamsError", "is_change_by_authority", "make_module"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from blockenergy.params.v1 import errors_pb2
+from blockenergy.params.v1 import errors_pb2, tx_pb2
 
-from chain.runtime.bech32 import AddressError
+from chain.params.state import PARAMS
+from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
 from chain.runtime.errors import ChainError, ErrorCodes
 from chain.runtime.params import Params
 
 ParamsError = ErrorCodes("params", errors_pb2.Error.DESCRIPTOR)
+_UPDATE_PARAMS = f"/{tx_pb2.MsgUpdateParams.DESCRIPTOR.full_name}"
 
 
 class Changeable(NamedTuple):
@@ -23,12 +25,19 @@ class Changeable(NamedTuple):
     validate: Callable[[HasStore], None]
 
 
+def is_change_by_authority(state: HasStore, type_url: str, signer: bytes) -> bool:
+    """Whether a message changes parameters and its signer is the authority."""
+    return (
+        type_url == _UPDATE_PARAMS and bech32.encode(signer) == PARAMS.get_shared(state).authority
+    )
+
+
 def require_valid(state: HasStore, modules: Sequence[Changeable]) -> None:
     """Rejects a state whose parameters a genesis document could not have."""
     for module in modules:
         try:
             module.validate(state)
-        except GenesisError as error:
-            raise ChainError(ParamsError.PARAMS_INVALID, str(error)) from None
-        except AddressError as error:
-            raise ChainError(ParamsError.PARAMS_INVALID, f"{module.name}: {error}") from None
+        except ValueError as error:
+            # A GenesisError says where; what a field itself was rejected with does not.
+            place = "" if isinstance(error, GenesisError) else f"{module.name}: "
+            raise ChainError(ParamsError.PARAMS_INVALID, f"{place}{error}") from None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from node_config.compiled import ROOT, list_sources
 from tests.determinism.test_determinism import compare, journal
@@ -34,3 +38,28 @@ def test_every_listed_module_is_compiled(compiled: Path, tmp_path: Path) -> None
 
 def test_the_compiled_rules_change_nothing(compiled: Path) -> None:
     compare(journal(sys.executable, "0"), journal(sys.executable, "1", compiled))
+
+
+def find_renamed(tree: ast.AST) -> Iterator[str]:
+    """Names that a function gives to exceptions of several types, in several places.
+
+    mypyc takes the first type for that of the variable, and fails at the second one.
+    """
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            handlers = [one for one in ast.walk(function) if isinstance(one, ast.ExceptHandler)]
+            types: dict[str, set[str]] = {}
+            for handler in handlers:
+                if handler.name and handler.type:
+                    types.setdefault(handler.name, set()).add(ast.unparse(handler.type))
+            yield from (name for name, kinds in types.items() if len(kinds) > 1)
+
+
+@pytest.mark.parametrize("name", list_sources())
+def test_the_name_of_an_exception_has_one_type_in_a_function(name: str) -> None:
+    assert not list(find_renamed(ast.parse((ROOT / name).read_text())))
+
+
+def test_such_names_are_found() -> None:
+    text = "def f():\n try:\n  g()\n except OSError as e:\n  pass\n except KeyError as e:\n  pass"
+    assert list(find_renamed(ast.parse(text))) == ["e"]

@@ -53,12 +53,18 @@ def get(world: World, module: str, slot: int = 0) -> Any:
 
 def update(world: World, module: str, signer: str = "distributor", **changes: Any) -> bytes:
     """A signed change of some fields; texts are names of people."""
+    return world.sign(signer, make_update(world, module, signer, **changes))
+
+
+def make_update(
+    world: World, module: str, signer: str = "distributor", **changes: Any
+) -> tx_pb2.MsgUpdateParams:
+    """The message of such a change."""
     params, packed = get(world, module), _query(world, module, 0)
     for name, value in changes.items():
         setattr(params, name, people.address_text(value) if isinstance(value, str) else value)
     packed.value = params.SerializeToString(deterministic=True)
-    message = tx_pb2.MsgUpdateParams(authority=people.address_text(signer), params=packed)
-    return world.sign(signer, message)
+    return tx_pb2.MsgUpdateParams(authority=people.address_text(signer), params=packed)
 
 
 def update_params(sim: Simulation) -> bytes:

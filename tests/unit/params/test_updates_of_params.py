@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.params.v1 import errors_pb2, tx_pb2
+from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
+from cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.any_pb2 import Any as AnyMessage
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +131,54 @@ def test_a_longer_history_does_not_bring_back_what_is_gone() -> None:
     world.block(parameters.update(world, "settlement", history_slots=20))
     # Every block checks that lines and results agree in the history.
     settle(world, slot + 4)
+
+
+@pytest.mark.parametrize("verb", ["Suspend", "Remove"])
+def test_a_registrar_cannot_make_its_own_place_final(verb: str) -> None:
+    world = World()
+    message = getattr(registry_tx_pb2, f"Msg{verb}Participant")(
+        registrar=people.address_text("registrar"), address=people.address_text("distributor")
+    )
+    world.block(world.sign("registrar", message))
+    world.block(parameters.update(world, "registry", registrar="auditor"))
+    assert world.results[0].code == 0
+    # That is all it can do: nothing else, and nothing else in the same transaction.
+    change = parameters.make_update(world, "bank", expiries_per_block_max=7)
+    payment = MsgSend(
+        from_address=people.address_text("distributor"), to_address=people.address_text("anna"),
+        amount=[Coin(denom="ueur", amount="1")],
+    )  # fmt: skip
+    world.block(
+        world.spoil("distributor", change, payment),
+        world.spoil("distributor", payment),
+        world.sign("distributor", change),
+    )
+    assert [result.codespace for result in world.results] == ["registry", "registry", ""]
+    document = app.export(world.store)
+    assert app.export(World.from_document(document).store) == document
+
+
+_TEXTS = st.sampled_from(
+    ["", "x", "ueur", "a" * 300, "\x00", "\u00e9" * 19, *map(people.address_text, people.GRID)]
+)
+_NUMBERS = st.one_of(
+    st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 1_000, 2**31, 2**32, 2**62, 2**63])
+)
+
+
+@given(st.data())
+def test_whatever_is_sent_is_accepted_or_rejected_with_a_code(data: st.DataObject) -> None:
+    world = World()
+    module = data.draw(st.sampled_from([module.name for module in app.MODULES]))
+    fields = parameters.get(world, module).DESCRIPTOR.fields
+    chosen = data.draw(st.lists(st.sampled_from(list(fields)), min_size=1, max_size=3))
+    changes = {
+        field.name: data.draw(_TEXTS if field.type == field.TYPE_STRING else _NUMBERS)
+        for field in chosen
+    }
+    # A world raises what the chain has no code for.
+    world.block(parameters.update(world, module, **changes))
+    assert world.results[0].codespace in ("", "params")
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"\x08\x00", b"\x12\x00\x08\x01", b"\x48\x01"])
