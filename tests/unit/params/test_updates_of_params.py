@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from blockenergy.metering.v1 import state_pb2 as metering_pb2
+from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadingsResponse
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.params.v1 import errors_pb2, tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
@@ -21,7 +23,7 @@ from tests.support import parameters, people
 from tests.support.auctions import ask, bid
 from tests.support.properties import examples
 from tests.support.settling import opened, settle
-from tests.support.world import World, reading
+from tests.support.world import SLOT_LENGTH_S, World, reading, response
 
 _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
     st.tuples(
@@ -101,6 +103,26 @@ def test_open_slots_settle_as_if_nothing_had_been_changed(
     assert World.from_document(document).store.data == world.store.data
 
 
+def test_a_change_in_the_block_that_opens_a_slot_and_closes_a_gate() -> None:
+    """The block opens and closes first; what it has opened keeps the old parameters."""
+    world, slot = opened()
+    world.block(bid(world, "clara", slot, 2_000, 290_000), ask(world, "dirk", slot, 2_500, 90_000))
+    new_depth_wh, before = 7_000, world.short()["market.last_slot"]
+    world.run_until(slot * SLOT_LENGTH_S - 21, step_s=10)
+    changes = {"gate_closure_s": 59, "depth_wh": new_depth_wh, "price_rule_permille": 0}
+    # Slots open at whole minutes, and gates close 20 s before: this block does both, after a halt.
+    world.block(parameters.update(world, "market", **changes), at=slot * SLOT_LENGTH_S)
+    assert world.results[0].code == 0
+    opened_now = world.short()["market.last_slot"]
+    assert opened_now > before
+    assert parameters.get(world, "market").from_slot == int(opened_now) + 1
+    assert parameters.get(world, "market", int(opened_now)).gate_closure_s == 20
+    assert world.short()[f"market.slots[{opened_now}]"]["depth_wh"] == "50000"
+    assert world.short()[f"market.clearings[{slot}]"]["price_rule_permille"] == "500"
+    world.block(at=(slot + 1) * SLOT_LENGTH_S)
+    assert world.short()[f"market.slots[{int(opened_now) + 1}]"]["depth_wh"] == str(new_depth_wh)
+
+
 def test_later_slots_settle_by_what_is_new() -> None:
     world, slot = opened()
     world.block(parameters.update(world, "settlement", backstop="clara"))
@@ -122,6 +144,23 @@ def test_superseded_parameters_are_forgotten_with_their_slots() -> None:
     for each in range(slot, new + 3):
         settle(world, each)
     assert not [path for path in world.short() if path.startswith("metering.superseded_params")]
+
+
+@pytest.mark.parametrize("deadline_s", [30, 600])
+def test_a_slot_whose_parameters_are_forgotten_takes_no_readings(deadline_s: int) -> None:
+    """Those of later slots are what is left, and their deadline has passed for them already."""
+    world, slot = opened({"settlement.params": {"history_slots": 1}})
+    world.block(parameters.update(world, "metering", reading_deadline_s=deadline_s))
+    last = parameters.get(world, "metering").from_slot - 1
+    kept = f"metering.superseded_params[{last}]"
+    while kept in world.short():
+        world.block(at=world.time_s + 5)
+    assert parameters.get(world, "metering", last).reading_deadline_s == deadline_s
+    world.block(
+        *[world.submit(reading("meter-ben", each, 7_000)) for each in range(slot, last + 1)]
+    )
+    results = [response(one, MsgSubmitReadingsResponse).results[0] for one in world.results]
+    assert set(results) == {metering_pb2.READING_TOO_LATE}
 
 
 def test_a_longer_history_does_not_bring_back_what_is_gone() -> None:
