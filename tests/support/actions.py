@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
+from blockenergy.peers.v1 import tx_pb2 as peers_tx_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.registry.v1.energy_source_pb2 import EnergySource
@@ -221,6 +222,22 @@ def by_registrar(sim: Simulation, kind: str, fields: dict[str, Any]) -> bytes:
     return sim.world.sign(signer, message(registrar=people.address_text(signer), **fields))
 
 
+def change_peer(sim: Simulation) -> bytes:
+    """A node is listed or taken off, mostly by who may do so."""
+    node_id = sim.random.choice("abcdef") * 40
+    signer = sim.random.choice(["registrar", "registrar", sim.anybody()])
+    address = people.address_text(signer)
+    if sim.random.random() < 0.5:
+        return sim.world.sign(signer, peers_tx_pb2.MsgRemovePeer(sender=address, node_id=node_id))
+    message = peers_tx_pb2.MsgSetPeer(
+        registrar=address,
+        node_id=node_id,
+        operator=people.address_text(sim.anybody()),
+        networks=sim.random.choice([[], ["192.0.2.0/24"], ["nowhere"]]),
+    )
+    return sim.world.sign(signer, message)
+
+
 def submit_readings(sim: Simulation) -> bytes:
     """A bridge sends what it has: mostly the slot that ended last, mostly true."""
     slot = sim.world.slot_ahead(sim.random.choice([-3, -2, -1, -1, -1, -1, -1, 0, 1]))
@@ -335,6 +352,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (8, repair),
     (4, change_meter),
     (1, exchange_meter),
+    (1, change_peer),
     (5, pay_arrears),
     (2, two_at_once),
     (4, spoiled),

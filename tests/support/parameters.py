@@ -37,6 +37,7 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("market", "settlement_denom", ["uheat"]),
     ("bank", "expiries_per_block_max", [0, 1, 100]),
     ("registry", "feeders_max", [3, 4, 6]),
+    ("peers", "peers_max", [0, 2, 4]),
     ("registry", "capacity_max_w", [20_000, 1_000_000]),
     ("storage", "capacity_max_wh", [1_000, 1_000_000]),
     ("auth", "memo_bytes_max", [256, 200]),
