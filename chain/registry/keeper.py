@@ -12,6 +12,7 @@ from chain.registry.state import (
     FEEDERS,
     FEEDERS_BY_PARENT,
     METERS,
+    METERS_BY_KEY,
     METERS_BY_OWNER,
     PARAMS,
     PARTICIPANTS,
@@ -19,7 +20,7 @@ from chain.registry.state import (
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
-from chain.runtime.signatures import ED25519_KEY_BYTES
+from chain.runtime.signatures import is_ed25519_key
 
 RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
 
@@ -67,7 +68,15 @@ def require_exchangeable(state: HasStore, meter_id: str, pub_key: bytes) -> None
     if meter is None:
         raise ChainError(RegistryError.METER_UNKNOWN)
     require(meter.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
-    require(len(pub_key) == ED25519_KEY_BYTES, RegistryError.METER_INVALID, "the key has 32 bytes")
+    require_free_key(state, pub_key)
+
+
+def require_free_key(state: HasStore, pub_key: bytes) -> None:
+    """Rejects a key that no device can sign with, and one that another device signs with."""
+    is_key = is_ed25519_key(pub_key)
+    require(is_key, RegistryError.METER_INVALID, "the key is no Ed25519 key of 32 bytes")
+    holder = next(METERS_BY_KEY.keys(state, pub_key.hex()), None)
+    require(holder is None, RegistryError.METER_KEY_IN_USE, f"{holder}")
 
 
 def exchange_meter(ctx: Context, meter_id: str, pub_key: bytes) -> None:

@@ -11,15 +11,15 @@ from chain.registry.feeders import add_feeder, change_feeder
 from chain.registry.keeper import (
     RegistryError,
     require_active,
+    require_free_key,
     require_registrar,
     require_role,
 )
 from chain.registry.lifecycle import METER, PARTICIPANT, Event
-from chain.registry.state import FEEDERS, METERS, METERS_BY_KEY, PARAMS, PARTICIPANTS
+from chain.registry.state import FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.lifecycle import Lifecycle
-from chain.runtime.signatures import is_ed25519_key
 from chain.runtime.tx import decode_address
 
 __all__ = ["add_feeder", "change_feeder"]
@@ -86,8 +86,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
     known = METERS.get_shared(ctx, msg.meter_id)
     free = known is None or (known.closed and METER.has(known.status, Event.ADD))
     require(free, RegistryError.METER_EXISTS)
-    holder = next(METERS_BY_KEY.keys(ctx, msg.pub_key.hex()), None)
-    require(holder is None, RegistryError.METER_KEY_IN_USE, f"{holder}")
+    require_free_key(ctx, msg.pub_key)
     require(FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_UNKNOWN)
     owner_address = decode_address(msg.owner)
     owner = require_active(ctx, owner_address)
@@ -163,8 +162,6 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     require(rules.is_identifier(msg.meter_id), RegistryError.METER_INVALID, "the meter id")
     in_range = 0 < msg.capacity_w <= capacity_max_w
     require(in_range, RegistryError.METER_INVALID, f"1 to {capacity_max_w} W")
-    is_key = is_ed25519_key(msg.pub_key)
-    require(is_key, RegistryError.METER_INVALID, "the key is no Ed25519 key of 32 bytes")
     registers = max(msg.initial_import_wh, msg.initial_export_wh)
     require(registers < rules.REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
     size_fits = rules.is_register_size(msg.register_max_wh, msg.capacity_w)

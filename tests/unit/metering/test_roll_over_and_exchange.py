@@ -141,8 +141,8 @@ class TestExchange:
     def test_final_registers_far_beyond_64_bits_of_energy_are_rejected(self) -> None:
         world, _ = opened()
         assert exchange(world, 1, 0) == 0
-        assert exchange(world, 2**64 - 1, 2**64 - 1) == 5
-        assert exchange(world, 1, 2**64 - 1) == 0
+        assert exchange(world, 2**64 - 1, 2**64 - 1, "meter-second") == 5
+        assert exchange(world, 1, 2**64 - 1, "meter-second") == 0
 
 
 class TestIdThatComesBack:
