@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.message import Message
 
 from client.account import Signer
+from client.chain_pin import read_pin
 from client.errors import RpcError
 from client.keyring import Keyring
 from client.keys import AccountKey
@@ -144,7 +145,8 @@ def wait_for_rejections(network: Network, newcomer: Newcomer, more: int) -> None
 def send(network: Network, name: str, message: Message) -> None:
     key = Keyring(network.layout.keys).load(name, str)
     assert isinstance(key, AccountKey)
-    Signer(Rpc(network.rpc_urls[0]), key).send([message]).require_ok()
+    signer = Signer(Rpc(network.rpc_urls[0]), key, chain_id=read_pin(network.layout.keys))
+    signer.send([message]).require_ok()
 
 
 def test_only_a_listed_node_is_let_in(tmp_path: Path) -> None:
