@@ -35,7 +35,6 @@ class GenesisAccount(NamedTuple):
     roles: tuple[int, ...]
     # In the smallest unit of the settlement denomination.
     amount: int
-    label: str = ""
 
 
 def read_accounts(path: Path, denom: Denom) -> list[GenesisAccount]:

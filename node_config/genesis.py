@@ -87,9 +87,7 @@ def make_operator_accounts(preset: Preset, addresses: Mapping[str, str]) -> list
     accounts = []
     for name, address in addresses.items():
         role = name.rstrip("0123456789")
-        accounts.append(
-            GenesisAccount(address, (OPERATOR_ROLES[role],), preset.balances[role], name)
-        )
+        accounts.append(GenesisAccount(address, (OPERATOR_ROLES[role],), preset.balances[role]))
     return accounts
 
 
@@ -228,7 +226,6 @@ def _make_registry(
                 "value": {
                     "roles": [Role.Name(role) for role in account.roles],
                     "status": STATUS_ACTIVE,
-                    "label": account.label,
                     "meters": str(len(feeders.get(account.address, ()))),
                     "feeder": feeders.get(account.address, [""])[0],
                 },

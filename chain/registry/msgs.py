@@ -24,8 +24,6 @@ from chain.runtime.tx import decode_address
 
 __all__ = ["add_feeder", "change_feeder"]
 
-_LABEL_BYTES_MAX = 64
-_REASON_BYTES_MAX = 256
 _ROLES = frozenset(Role.values()) - {0}
 
 
@@ -39,11 +37,8 @@ def add_participant(
     free = known is None or PARTICIPANT.has(known.status, Event.ADD)
     require(free, RegistryError.PARTICIPANT_EXISTS)
     _require_roles(list(msg.roles))
-    require(len(msg.label.encode()) <= _LABEL_BYTES_MAX, RegistryError.TEXT_TOO_LONG)
     auth.create_account(ctx, address)
-    participant = state_pb2.Participant(
-        roles=sorted(msg.roles), status=PARTICIPANT.initial, label=msg.label
-    )
+    participant = state_pb2.Participant(roles=sorted(msg.roles), status=PARTICIPANT.initial)
     PARTICIPANTS.set(ctx, address, participant)
     ctx.emit(events_pb2.EventParticipantAdded(address=msg.address, roles=participant.roles))
     return tx_pb2.MsgAddParticipantResponse()
@@ -55,7 +50,7 @@ def suspend_participant(
     """Stops a participant from acting."""
     require_registrar(ctx, msg.registrar)
     require(msg.address != msg.registrar, RegistryError.IS_REGISTRAR)
-    _move_participant(ctx, msg.address, Event.SUSPEND, msg.reason)
+    _move_participant(ctx, msg.address, Event.SUSPEND)
     return tx_pb2.MsgSuspendParticipantResponse()
 
 
@@ -74,7 +69,7 @@ def remove_participant(
     """Removes a participant that owns no meters."""
     require_registrar(ctx, msg.registrar)
     require(msg.address != msg.registrar, RegistryError.IS_REGISTRAR)
-    _move_participant(ctx, msg.address, Event.REMOVE, msg.reason)
+    _move_participant(ctx, msg.address, Event.REMOVE)
     return tx_pb2.MsgRemoveParticipantResponse()
 
 
@@ -119,7 +114,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
 def suspend_meter(ctx: Context, msg: tx_pb2.MsgSuspendMeter) -> tx_pb2.MsgSuspendMeterResponse:
     """Stops readings of a meter from being taken."""
     require_registrar(ctx, msg.registrar)
-    _move_meter(ctx, msg.meter_id, Event.SUSPEND, msg.reason)
+    _move_meter(ctx, msg.meter_id, Event.SUSPEND)
     return tx_pb2.MsgSuspendMeterResponse()
 
 
@@ -135,7 +130,7 @@ def reinstate_meter(
 def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:
     """Removes a meter; what it measured before is still settled."""
     require_registrar(ctx, msg.registrar)
-    _move_meter(ctx, msg.meter_id, Event.REMOVE, msg.reason)
+    _move_meter(ctx, msg.meter_id, Event.REMOVE)
     return tx_pb2.MsgRemoveMeterResponse()
 
 
@@ -170,29 +165,23 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     require(known, RegistryError.METER_INVALID, f"there is no energy source {msg.energy_source}")
 
 
-def _move_participant(ctx: Context, address: str, event: Event, reason: str = "") -> None:
+def _move_participant(ctx: Context, address: str, event: Event) -> None:
     participant = _require_participant(ctx, address)
     participant.status = _require_next(PARTICIPANT, participant.status, event)
     if event is Event.REMOVE:
         require(not participant.meters, RegistryError.OWNS_METERS)
-    _require_reason(reason)
     PARTICIPANTS.set(ctx, decode_address(address), participant)
-    ctx.emit(
-        events_pb2.EventParticipantChanged(
-            address=address, status=participant.status, reason=reason
-        )
-    )
+    ctx.emit(events_pb2.EventParticipantChanged(address=address, status=participant.status))
 
 
-def _move_meter(ctx: Context, meter_id: str, event: Event, reason: str = "") -> None:
+def _move_meter(ctx: Context, meter_id: str, event: Event) -> None:
     meter = _require_meter(ctx, meter_id)
     meter.status = _require_next(METER, meter.status, event)
-    _require_reason(reason)
     if event is Event.REMOVE:
         meter.removed_at_s = ctx.block.time_s
         _take_from_owner(ctx, decode_address(meter.owner))
     METERS.set(ctx, meter_id, meter)
-    ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status, reason=reason))
+    ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status))
 
 
 def _take_from_owner(ctx: Context, address: bytes) -> None:
@@ -211,7 +200,3 @@ def _require_next(
     """The status after an event; rejects an event that the status does not allow."""
     require(lifecycle.has(status, event), RegistryError.STATUS_WRONG)
     return lifecycle.next(status, event)
-
-
-def _require_reason(reason: str) -> None:
-    require(len(reason.encode()) <= _REASON_BYTES_MAX, RegistryError.TEXT_TOO_LONG)

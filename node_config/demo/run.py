@@ -78,7 +78,6 @@ def prepare(home: Path, hours: int, seed: int) -> Plan:
                 one.key.address,
                 (ROLE_PROSUMER if one.can_sell else ROLE_CONSUMER,),
                 POCKET_MONEY,
-                one.name,
             )
             for one in homes
         ],

@@ -119,7 +119,7 @@ def _make_network(
         keyring.add(f"home{number}", key, None)
         keyring.add(f"meter{number}", meter_key, None)
         role = ROLE_PROSUMER if has_pv(number) else ROLE_CONSUMER
-        accounts.append(GenesisAccount(key.address, (role,), HOME_AMOUNT, f"home{number}"))
+        accounts.append(GenesisAccount(key.address, (role,), HOME_AMOUNT))
         meters.append(
             GenesisMeter(
                 get_meter_id(number),

@@ -31,8 +31,8 @@ def test_the_street_is_taken_as_it_is() -> None:
 
 
 def test_a_character_beyond_16_bits_may_be_written_as_two_escapes() -> None:
-    # A label with the sign of an electric plug, as json.dumps writes it.
-    text = TEXT.replace('"ROLE_AUDITOR"]', '"ROLE_AUDITOR"], "label": "\\ud83d\\udd0c"')
+    # A symbol with the sign of an electric plug, as json.dumps writes it.
+    text = TEXT.replace('"symbol": "EUR"', '"symbol": "\\ud83d\\udd0c"')
     assert text != TEXT
     assert any(
         "\U0001f50c".encode() in (value or b"") for value in load_genesis(text.encode()).values()

@@ -52,9 +52,9 @@ GOLDEN = [
         registry_pb2.Participant(
             roles=["ROLE_PROSUMER", "ROLE_DISTRIBUTOR"],
             status=registry_pb2.STATUS_ACTIVE,
-            label="ä",
+            feeder="ä",
         ),
-        "0a02030610011a02c3a4",
+        "0a02030610012202c3a4",
     ),
     (
         metering_pb2.Conflict(registers=metering_pb2.Registers(import_wh=5_400), count=1),

@@ -8,7 +8,6 @@ import pytest
 from blockenergy.bank.v1 import tx_pb2 as bank_tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.registry.v1.energy_source_pb2 import EnergySource
-from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
@@ -57,28 +56,6 @@ class TestTransactions:
 
 
 class TestRegistry:
-    @pytest.mark.parametrize(("letters", "code"), [(64, 0), (65, 15)])
-    def test_label(self, letters: int, code: int) -> None:
-        world = World()
-        message = registry_tx_pb2.MsgAddParticipant(
-            registrar=REGISTRAR,
-            address=people.address_text("fred"),
-            roles=[ROLE_CONSUMER],
-            label="x" * letters,
-        )
-        world.block(world.sign("registrar", message))
-        assert world.results[0].code == code
-
-    @pytest.mark.parametrize(("letters", "code"), [(256, 0), (257, 15)])
-    @pytest.mark.parametrize("kind", ["SuspendMeter", "RemoveMeter"])
-    def test_reason(self, kind: str, letters: int, code: int) -> None:
-        world = World()
-        message = getattr(registry_tx_pb2, f"Msg{kind}")(
-            registrar=REGISTRAR, meter_id="meter-ben", reason="x" * letters
-        )
-        world.block(world.sign("registrar", message))
-        assert world.results[0].code == code
-
     @pytest.mark.parametrize(
         ("fields", "code"),
         [

@@ -1,0 +1,40 @@
+"""Blocks are kept for ever, so no message takes free text about a person (docs/privacy.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blockenergy.options.v1 import options_pb2 as options
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from client.catalog import get_messages
+from client.definitions import get_unit
+
+# Names of things, in a form that the rules check.
+IDENTIFIERS = {"amount", "denom", "feeder", "meter_id", "parent", "symbol", "type_url"}
+# Free text, about the grid: what a distributor tells the owners of curtailed positions.
+ABOUT_THE_GRID = {"blockenergy.market.v1.MsgCurtail.reason"}
+
+
+def list_texts(message: Descriptor, seen: set[str]) -> Iterator[FieldDescriptor]:
+    """The text fields of a message and of those in it, without addresses."""
+    if message.full_name in seen:
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        if field.message_type is not None:
+            yield from list_texts(field.message_type, seen)
+        elif field.type == FieldDescriptor.TYPE_STRING and get_unit(field) != options.UNIT_ADDRESS:
+            yield field
+
+
+def test_no_message_takes_text_about_a_person() -> None:
+    seen: set[str] = set()
+    found = {
+        field.full_name
+        for operations in get_messages().values()
+        for operation in operations.values()
+        for field in list_texts(operation.request, seen)
+        if field.name not in IDENTIFIERS
+    }
+    assert found == ABOUT_THE_GRID
