@@ -39,8 +39,8 @@ compile_lock := $(compile_any) pyproject.toml
 demo: $(VENV)/.demo proto cometbft ## Run a street of 20 homes on four validators and show the market
 	$(python) -m node_config.demo
 
-localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and leave them running; Ctrl-C ends them
-	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --validators 4
+localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and a street to trade on; Ctrl-C ends them
+	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --preset street
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
 
 testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and monitoring in containers
@@ -79,10 +79,13 @@ install: ## Install the package, its libraries and CometBFT; PREFIX=DIR says whe
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -m "not crash and not docker and not simulation_long" $(PYTEST_ARGS)
+	$(python) -m pytest -m "not crash and not docker and not simulation_long and not docs" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
+
+test-docs: $(VENV)/.dev proto cometbft ## Type every command of every page into a real network
+	$(python) -m pytest -m docs tests/docs $(PYTEST_ARGS)
 
 test-compiled: $(VENV)/.dev proto compiled ## The tests of the rules once more, on the compiled rules
 	$(python) -P -m pytest --import-mode=importlib \
@@ -143,7 +146,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

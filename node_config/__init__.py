@@ -1,6 +1,7 @@
 """Makes networks and runs them.
 
 genesis, preset, accounts   what a new network begins with
+participants, crowd         the people of a preset, and their keys
 presets/                    all numbers of a network, to copy and edit
 localnet/                   networks of processes on this machine
 testnet/                    a network in containers

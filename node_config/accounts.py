@@ -89,14 +89,15 @@ def _parse_row(number: int, cells: list[str], denom: Denom) -> GenesisAccount:
     address, roles, amount = cells
     try:
         bech32.decode(address)
-        return GenesisAccount(address, _parse_roles(roles), denom.parse(amount))
+        return GenesisAccount(address, parse_roles(roles), denom.parse(amount))
     except bech32.AddressError as error:
         raise ValueError(f"line {number}: {address[:80]!r} is not an address: {error}") from None
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from None
 
 
-def _parse_roles(text: str) -> tuple[int, ...]:
+def parse_roles(text: str) -> tuple[int, ...]:
+    """The numbers of roles joined by `+`; ValueError for what is none."""
     names = [name.strip().lower() for name in text.split("+")]
     for name in names:
         if name not in ROLES:

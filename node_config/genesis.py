@@ -98,8 +98,12 @@ def make_app_state(
     meters: Sequence[GenesisMeter],
     genesis_time_s: int,
     peers: Sequence[GenesisPeer] = (),
+    batteries: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
-    """The chain's initial state; raises UsageError if the chain rejects it."""
+    """The chain's initial state; `batteries` are by their owners' addresses.
+
+    Raises UsageError if the chain rejects it.
+    """
     everybody = [*make_operator_accounts(preset, operators), *accounts]
     entries: dict[str, dict[str, Any]] = {
         "auth": _make_auth(everybody),
@@ -107,6 +111,7 @@ def make_app_state(
         | _make_feeders(preset),
         "bank": _make_bank(preset, operators["issuer"], everybody),
         "peers": _make_peers(peers),
+        "storage": _make_storage(preset, batteries or {}, genesis_time_s),
     }
     names = _name_operators(preset.denom.name, operators)
     state = {}
@@ -273,6 +278,21 @@ def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) 
             for account in _by_address(accounts)
             if account.amount
         ],
+    }
+
+
+def _make_storage(
+    preset: Preset, batteries: Mapping[str, Mapping[str, int]], genesis_time_s: int
+) -> dict[str, Any]:
+    # Flows before the slot in delivery are part of the initial state of charge.
+    settled_slot = genesis_time_s // preset.params["metering"]["slot_length_s"] - 1
+    return {
+        "batteries": [
+            {"key": owner, "value": _write_numbers({**fields, "settled_slot": settled_slot})}
+            for owner, fields in sorted(
+                batteries.items(), key=lambda battery: bech32.decode(battery[0])
+            )
+        ]
     }
 
 

@@ -1,7 +1,8 @@
 """Presets: all parameters of a new network in one TOML file, chosen by name or by path.
 
-A preset has the chain's parameters, the consensus parameters and the node settings. Accounts and
-ports are chosen when a network is created from it.
+A preset has the chain's parameters, the consensus parameters and the node settings, and may name
+participants. Ports are chosen when a network is created from it. With `base = "NAME"` it changes
+another preset: what it says counts, and its feeders, if it names any, are the only ones.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import Any
 from chain import app
 from client.errors import MissingError, UsageError
 from node_config.money import Denom
+from node_config.participants import Participant, parse_participants
 from node_config.toml import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "presets"
 BALANCES = ("treasury", "backstop", "distributor", "registrar", "issuer", "bridge")
 _TABLES = (
     "chain", "settlement_denom", "balances", "feeders", "params", "consensus_params", "cometbft",
+    "participants",
 )  # fmt: skip
 
 
@@ -34,6 +37,8 @@ class Preset:
     balances: Mapping[str, int]
     # The feeders: capacity and grid fee of each line, and the feeder that it branches off.
     feeders: Mapping[str, Mapping[str, Any]]
+    # Those registered at genesis, by name.
+    participants: Mapping[str, Participant]
     # Per module, without the addresses and denominations, which genesis puts in. The chain checks
     # that none is missing.
     params: Mapping[str, Mapping[str, Any]]
@@ -53,7 +58,7 @@ def load_preset(name: str) -> Preset:
         raise MissingError(
             f"there is no preset {name}; use one of {known}, or the path of a .toml file"
         )
-    content = read_toml(path)
+    content = _read(path)
     _require_names(path, "", content, _TABLES)
     _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])
     _require_names(path, "balances.", content["balances"], BALANCES)
@@ -64,12 +69,33 @@ def load_preset(name: str) -> Preset:
             denom=denom,
             balances={role: denom.parse(text) for role, text in content["balances"].items()},
             feeders=content["feeders"],
+            participants=parse_participants(content["participants"], denom),
             params=content["params"],
             consensus_params=content["consensus_params"],
             cometbft=content["cometbft"],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}; compare it with {FOLDER / 'localnet.toml'}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The tables of a preset, on top of those of its base."""
+    content = read_toml(path)
+    base = content.pop("base", None)
+    if base is None:
+        return {"participants": {}} | content
+    merged = _read(FOLDER / f"{base}.toml")
+    for name in ("feeders", "participants"):
+        merged[name] = content.pop(name, merged[name])
+    return _merge(merged, content)
+
+
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for name, value in new.items():
+        both = isinstance(value, dict) and isinstance(old.get(name), dict)
+        merged[name] = _merge(old[name], value) if both else value
+    return merged
 
 
 def _require_names(path: Path, place: str, table: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from client.queries import query, query_pages
 from client.rpc import DEFAULT_NODE, Rpc
 
 NODE_VARIABLE = "BLOCKENERGY_NODE"
+BRIDGE_VARIABLE = "BLOCKENERGY_BRIDGE"
 NS_PER_S = 1_000_000_000
 HELP_WIDTH, HELP_WIDTH_MIN = 100, 40
 

@@ -15,6 +15,7 @@ from client.cli import display
 from client.errors import MissingError, UsageError
 
 PASSPHRASE_VARIABLE = "BLOCKENERGY_PASSPHRASE"  # noqa: S105 - the name of a variable.
+YES_VARIABLE = "BLOCKENERGY_YES"
 ANSWER_CHARACTERS_MAX = 100
 
 
@@ -46,7 +47,12 @@ def ask_new_passphrase() -> str:
 
 
 def confirm(message: Message) -> None:
-    """Shows the message and asks for confirmation on the terminal; UsageError unless given."""
+    """Shows the message and asks for confirmation on the terminal; UsageError unless given.
+
+    With $BLOCKENERGY_YES=1 it is given.
+    """
+    if os.environ.get(YES_VARIABLE) == "1":
+        return
     if not sys.stdin.isatty():
         raise UsageError("nothing was sent; give --yes to send without confirmation")
     shown = f"{message.DESCRIPTOR.full_name}\n{display.to_text(message)}"

@@ -38,7 +38,7 @@ from client.cli.outcomes import (
     message_to_dict,
     order_to_dict,
 )
-from client.cli.prompts import ask_passphrase, confirm
+from client.cli.prompts import YES_VARIABLE, ask_passphrase, confirm
 from client.cli.values import COIN_EXAMPLE, Lookups, parse_coins
 from client.definitions import get_first_sentence, get_roles, get_short_name, get_signer
 from client.errors import UsageError
@@ -105,7 +105,9 @@ def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None
         default=True,
         help="wait for the block, and say what became of an order (default: wait)",
     )
-    group.add_argument("--yes", action="store_true", help="send without confirmation")
+    group.add_argument(
+        "--yes", action="store_true", help=f"send without confirmation (also ${YES_VARIABLE}=1)"
+    )
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)

@@ -7,6 +7,8 @@ with 1 if any was rejected, and with 3 if the bridge asks for some of them again
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,11 +20,13 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     PushResponse,
     TelegramFormat,
 )
+from blockenergy.options.v1.options_pb2 import UNIT_WH
 
 import text_output
 from client import chain_pin
 from client.cli import display
 from client.cli.common import (
+    BRIDGE_VARIABLE,
     Command,
     add_chain_id_option,
     add_commands,
@@ -32,6 +36,7 @@ from client.cli.common import (
 )
 from client.definitions import get_short_name, get_text
 from client.errors import ClientError, MissingError, UsageError
+from client.units import parse as parse_value
 from meter_bridge.bridge import DEFAULT_LISTEN
 from meter_bridge.client.connection import (
     ACKNOWLEDGED,
@@ -41,7 +46,7 @@ from meter_bridge.client.connection import (
     MeterClient,
 )
 from meter_bridge.client.telegrams import Source, prepare, read_telegrams
-from meter_bridge.formats import FORMATS
+from meter_bridge.formats import FORMATS, dsmr
 from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM
 from meter_bridge.keys import HELP, find_keyring, load_meter_key
 from meter_bridge.options import add_local_time_option
@@ -70,6 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Reads telegrams from a file, signs the reading of each with the meter's key, "
                 "pushes them to a bridge and prints the result of each.",
                 fill_push,
+            ),
+            "telegram": Command(
+                "write a telegram for trials",
+                "Writes the telegram of a simulated meter at the end of a slot to standard output.",
+                fill_telegram,
             ),
             "status": Command(
                 "show the state of a reading",
@@ -119,6 +129,22 @@ def fill_push(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_meter=push)
 
 
+def fill_telegram(parser: argparse.ArgumentParser) -> None:
+    """Options of `telegram`."""
+    parser.add_argument("meter_id", metavar="METER", type=parse_meter_id, help="meter id")
+    parser.add_argument("slot", metavar="SLOT", type=parse_slot, help="slot number")
+    for name in ("import", "export"):
+        parser.add_argument(
+            f"--{name}",
+            dest=f"{name}_register",
+            metavar="ENERGY",
+            default="0",
+            help=f"what the {name} register shows, such as 1234.5kWh (default: 0)",
+        )
+    finish(parser)
+    parser.set_defaults(run_meter=write_telegram)
+
+
 def fill_status(parser: argparse.ArgumentParser) -> None:
     """Options of `status`."""
     parser.add_argument("meter_id", metavar="METER", help="meter id")
@@ -138,8 +164,8 @@ def finish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bridge",
         metavar="HOST:PORT",
-        default=DEFAULT_LISTEN,
-        help=f"address of the bridge (default: {DEFAULT_LISTEN})",
+        default=os.environ.get(BRIDGE_VARIABLE) or DEFAULT_LISTEN,
+        help=f"address of the bridge (default: ${BRIDGE_VARIABLE}, else {DEFAULT_LISTEN})",
     )
     parser.add_argument("--tls-cert", metavar="FILE", type=Path, help="own certificate (PEM)")
     parser.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
@@ -230,6 +256,20 @@ def show_health(args: argparse.Namespace) -> int:
         health = bridge.health()
     show(args, health)
     return 0 if health.healthy else EXIT_REJECTED
+
+
+def write_telegram(args: argparse.Namespace) -> int:
+    """Writes a telegram; the bridge says how long a slot is."""
+    registers_wh = [
+        parse_value(UNIT_WH, text) for text in (args.import_register, args.export_register)
+    ]
+    with connect(args) as bridge:
+        health = bridge.health()
+    require_chain(health, health.chain_id)
+    end_s = (args.slot + 1) * health.slot_length_s
+    telegram = dsmr.format_telegram(args.meter_id, end_s, registers_wh[:1], registers_wh[1:])
+    sys.stdout.buffer.write(telegram)
+    return 0
 
 
 def require_chain(health: HealthResponse, chain_id: str) -> HealthResponse:

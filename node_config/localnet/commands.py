@@ -1,7 +1,8 @@
 """`blockenergy localnet`: makes the files of a network on this machine, and runs it.
 
 `init` writes everything or nothing, into a folder that does not exist yet; every file may be edited
-by hand afterwards. `start` runs the network until Ctrl-C, and leaves no process behind.
+by hand afterwards. `start` runs the network until Ctrl-C, or in the background until `stop`; no
+process is left behind.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from pathlib import Path
 import text_output
 from client.cli.common import Command, Parser, add_commands
 from client.errors import ClientError
+from node_config.localnet.background import (
+    ENV,
+    format_env,
+    start_in_background,
+    stop_network,
+)
 from node_config.localnet.layout import BRIDGE, KEYS
 from node_config.localnet.network import START_DEADLINE_S, Network
 from node_config.localnet.ports import DEFAULT_BASE_PORT
@@ -28,6 +35,7 @@ _WATCH_S = 0.5
 def start(home: Path, deadline_s: float = START_DEADLINE_S) -> int:
     """Runs the network until SIGINT, SIGTERM or SIGHUP; returns the exit code."""
     network = Network(home)
+    env = network.layout.home / ENV
     stop = threading.Event()
 
     def request_stop(*_: object) -> None:
@@ -39,9 +47,11 @@ def start(home: Path, deadline_s: float = START_DEADLINE_S) -> int:
     try:
         text_output.say(f"Starting {len(network.layout.nodes)} validators from {home} …")
         network.start(deadline_s)
+        _write_env(env, format_env(network.layout))
         _describe(network)
         while not stop.wait(_WATCH_S):
             network.require_running()
+        env.unlink(missing_ok=True)
         text_output.say("Stopping …")
     except ClientError:
         if not stop.is_set():
@@ -54,7 +64,7 @@ def start(home: Path, deadline_s: float = START_DEADLINE_S) -> int:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds `init` and `start`."""
+    """Adds `init`, `start` and `stop`."""
     add_commands(
         parser,
         {
@@ -67,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "run a network until Ctrl-C",
                 "Runs the network of a folder until Ctrl-C; stops every process that it started.",
                 _fill_start,
+            ),
+            "stop": Command(
+                "stop a network",
+                "Stops the network of a folder, and waits until every process has ended.",
+                _fill_stop,
             ),
         },
     )
@@ -111,7 +126,8 @@ def _fill_init(parser: argparse.ArgumentParser) -> None:
         "--preset",
         metavar="NAME",
         default="localnet",
-        help="localnet, demo, or a .toml file with all parameters (default: localnet)",
+        help="street, which has people and meters, localnet, demo, or a .toml file "
+        "(default: localnet)",
     )
     parser.add_argument(
         "--base-port",
@@ -140,7 +156,17 @@ def _fill_start(parser: argparse.ArgumentParser) -> None:
         default=START_DEADLINE_S,
         help=f"max wait for the first new block (default: {START_DEADLINE_S:g})",
     )
+    parser.add_argument(
+        "--background",
+        action="store_true",
+        help="return once the network is up, and leave it running until `localnet stop`",
+    )
     parser.set_defaults(run_localnet=_run_start)
+
+
+def _fill_stop(parser: argparse.ArgumentParser) -> None:
+    _add_home(parser)
+    parser.set_defaults(run_localnet=_run_stop)
 
 
 def _add_home(parser: argparse.ArgumentParser) -> None:
@@ -171,13 +197,32 @@ def _run_init(args: argparse.Namespace) -> int:
 
 
 def _run_start(args: argparse.Namespace) -> int:
-    return start(args.home, args.wait_s)
+    if not args.background:
+        return start(args.home, args.wait_s)
+    text_output.say(f"Starting the network in {args.home} …")
+    start_in_background(args.home, args.wait_s)
+    text_output.say(f"It runs until: blockenergy localnet stop --home {args.home}")
+    text_output.say(f"For this shell: . {args.home / ENV}")
+    return 0
+
+
+def _run_stop(args: argparse.Namespace) -> int:
+    stop_network(args.home)
+    text_output.say(f"The network in {args.home} has ended.")
+    return 0
+
+
+def _write_env(path: Path, text: str) -> None:
+    """All at once: whoever waits for the file reads it whole."""
+    draft = path.with_suffix(".new")
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def _describe(network: Network) -> None:
     for node in network.layout.nodes:
         text_output.say(f"{node.name:<8} RPC {node.rpc_url}")
     text_output.say(f"{BRIDGE:<8} gRPC {network.bridge_address}")
-    text_output.say(
-        f"Keys in {network.layout.keys}, logs in {network.layout.logs}. Ctrl-C stops it."
-    )
+    text_output.say(f"Keys in {network.layout.keys}, logs in {network.layout.logs}.")
+    text_output.say(f"In another shell: . {network.layout.home / ENV}")
+    text_output.say("Ctrl-C stops it.")

@@ -7,6 +7,8 @@
     HOME/node0/app-data/        the application's state
     HOME/bridge/                the bridge's spool
     HOME/logs/                  the output of every process
+    HOME/lock                   held, with its process id in it, by the program that runs it
+    HOME/env                    for a shell, while the network is up
 
 Reading checks that the files are consistent, so that a mistake is reported before anything starts.
 """
@@ -25,7 +27,7 @@ from node_config.localnet.address import Address, parse_address, parse_url
 from node_config.toml import format_toml, read_toml
 
 FILE = "localnet.toml"
-KEYS, BRIDGE, LOGS = "keys", "bridge", "logs"
+KEYS, BRIDGE, LOGS, LOCK = "keys", "bridge", "logs", "lock"
 # Of a node, in its folder config/.
 KEY_FILES = ("node_key.json", "priv_validator_key.json")
 NODES_MAX = 100

@@ -26,7 +26,7 @@ from client.errors import ClientError, MissingError, RpcError, UsageError
 from client.rpc import Rpc
 from net_address import parse_host_port
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
-from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable
+from node_config.localnet.layout import LOCK, Layout, NodeFiles, load_layout, require_startable
 from node_config.localnet.process import Process
 from node_config.localnet.unit import Stage, Unit
 
@@ -272,12 +272,15 @@ def make_bridge(layout: Layout, say: Callable[[str], None], make_process: Proces
 
 def lock_home(home: Path) -> IO[bytes]:
     """Locks out a second supervisor until the file is closed or this process ends."""
-    file = (home / "lock").open("ab")
+    file = (home / LOCK).open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
         raise UsageError(f"a network is already running from {home}; stop it first") from error
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n".encode())
+    file.flush()
     return file
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from client.chain_pin import pin, require_chain_id
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
-from client.keys import AccountKey
+from client.keys import AccountKey, Key
 from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount, read_accounts
 from node_config.chain_id import make_chain_id
 from node_config.cometbft.files import NodePlan, make_plan, write_node
+from node_config.crowd import make_crowd
 from node_config.genesis import GenesisMeter, GenesisPeer, make_app_state, make_document
 from node_config.localnet.layout import BRIDGE, FILE, KEYS, NODES_MAX, format_layout
 from node_config.localnet.ports import DEFAULT_BASE_PORT, Ports
@@ -54,8 +55,9 @@ def init_network(
     _require_fitting(home, validators, ports)
     listed = read_accounts(accounts_csv, preset.denom) if accounts_csv else []
     names = [*_OPERATORS, *(f"distributor{number}" for number in range(validators))]
-    keys = {name: AccountKey.generate() for name in names}
-    addresses = {name: key.address for name, key in keys.items()}
+    operators = {name: AccountKey.generate() for name in names}
+    addresses = {name: key.address for name, key in operators.items()}
+    crowd = make_crowd(preset.participants)
     genesis_time_s = genesis_time_s or int(time.time())
     plans = [
         make_plan(number, ports.p2p(number), ports.rpc(number)) for number in range(validators)
@@ -64,8 +66,16 @@ def init_network(
         GenesisPeer(plan.node_id, plan.name, addresses[f"distributor{number}"])
         for number, plan in enumerate(plans)
     ]
-    everybody = [*accounts, *listed]
-    state = make_app_state(preset, addresses, everybody, meters, genesis_time_s, peers)
+    everybody = [*crowd.accounts, *accounts, *listed]
+    state = make_app_state(
+        preset,
+        addresses,
+        everybody,
+        [*crowd.meters, *meters],
+        genesis_time_s,
+        peers,
+        crowd.batteries,
+    )
     nodes = [plan.validator for plan in plans]
     document = make_document(preset, chain_id, genesis_time_s, nodes, state)
     try:
@@ -74,7 +84,7 @@ def init_network(
             draft = Path(folder) / "home"
             draft.mkdir(mode=0o700)
             text = json.dumps(document, indent=1) + "\n"
-            _write(draft, plans, preset, text, keys, ports)
+            _write(draft, plans, preset, text, operators | crowd.keys, ports)
             pin(draft / KEYS, chain_id)
             draft.rename(home)
     except OSError as error:
@@ -101,7 +111,7 @@ def _write(
     plans: Sequence[NodePlan],
     preset: Preset,
     document: str,
-    keys: dict[str, AccountKey],
+    keys: Mapping[str, Key],
     ports: Ports,
 ) -> None:
     for plan in plans:
