@@ -2,7 +2,11 @@
 
 A fenced block of `sh` or `python` is run, unless the line above its fence says why not:
 
-    <!-- not run: it needs a Docker engine -->
+    <!-- not run: it takes a day -->
+
+or one line of the page says so of all its blocks:
+
+    <!-- nothing here is run: it needs a Docker engine -->
 
 A block of `text` right after it is what it prints: those lines, in this order, perhaps with others
 between them. `...` stands for anything within a line; spaces count once.
@@ -21,6 +25,7 @@ SHOWN = "text"
 # Never run: they are drawings, files and excerpts.
 OTHER = ("csv", "ini", "js", "json", "mermaid", "proto", "toml", SHOWN)
 _FENCE = re.compile(r"^```(\w*)$")
+_PAGE_REASON = re.compile(r"^<!-- nothing here is run: (.+) -->$", re.MULTILINE)
 _REASON = re.compile(r"^<!-- not run: (.+) -->$")
 
 
@@ -41,20 +46,22 @@ def list_pages() -> list[Path]:
     """README.md, and the pages that are not made from definitions."""
     made = ROOT / "docs" / "reference"
     pages = [path for path in (ROOT / "docs").rglob("*.md") if made not in path.parents]
-    return [ROOT / "README.md", *sorted(pages)]
+    return [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted(pages)]
 
 
 def read_blocks(text: str) -> list[Block]:
     """The fenced blocks of a page, each with the output that follows it."""
     blocks: list[Block] = []
     after = 0
+    of_page = _PAGE_REASON.search(text)
+    page_reason = of_page[1] if of_page else ""
     for begin, end, language, content, reason in _find_fences(text.splitlines()):
         follows = blocks and not "".join(text.splitlines()[after : begin - 1]).strip()
         if language == SHOWN and follows and blocks[-1].language in RUN:
             last = blocks.pop()
             blocks.append(Block(last.line, last.language, last.text, tuple(content), last.reason))
         else:
-            blocks.append(Block(begin, language, "\n".join(content), (), reason))
+            blocks.append(Block(begin, language, "\n".join(content), (), reason or page_reason))
         after = end
     return blocks
 
@@ -67,7 +74,7 @@ def find_hidden_commands(text: str) -> list[str]:
         for number in range(begin, end + 1)
     }
     command = re.compile(
-        r"^ {4,}(\S*/)?(blockenergy|python|make|cometbft|docker|openssl|sh|cd|tar|npm|node) "
+        r"^ {4,}([\w./]*/)?(blockenergy|python|make|cometbft|docker|openssl|sh|cd|tar|npm|node) "
     )
     return [
         f"{number}: {line.strip()}"

@@ -17,6 +17,8 @@ from tests.docs.pages import (
 )
 
 PAGES = list_pages()
+# Containers, measurements, suites and units of systemd.
+SKIPPED_MAX = 30
 PAGE = """\
 ```sh
 blockenergy status
@@ -68,8 +70,11 @@ def test_every_command_is_in_a_block_that_can_be_run(page: Path) -> None:
 
 
 def test_few_blocks_are_not_run() -> None:
-    blocks = [block for page in PAGES for block in read_blocks(page.read_text())]
-    commands = [block for block in blocks if block.language in RUN]
-    assert len([block for block in commands if not block.reason]) > 2 * len(
-        [block for block in commands if block.reason]
-    )
+    blocks = [
+        (name(page), block)
+        for page in PAGES
+        for block in read_blocks(page.read_text())
+        if block.language in RUN
+    ]
+    skipped = [f"{page}:{block.line}: {block.reason}" for page, block in blocks if block.reason]
+    assert len(skipped) < SKIPPED_MAX, "\n".join(skipped)
