@@ -1,6 +1,6 @@
 """`make demo`: a street of twenty homes trades and settles one sunny day on four validators.
 
-A slot of ten seconds represents an hour. It ends by itself after the last slot is settled, writes
+A slot lasts ten seconds and counts as an hour. It ends by itself after the last slot is settled, writes
 demo.png and demo.csv, and proves what it shows: exit status 0 only if every slot was settled, no
 reading was rejected, the supply is what it was, and all validators have the same state.
 """
