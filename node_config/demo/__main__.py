@@ -1,8 +1,8 @@
 """`make demo`: a street of twenty homes trades and settles one sunny day on four validators.
 
-A slot lasts ten seconds and counts as an hour. It ends by itself after the last slot is settled, writes
-demo.png and demo.csv, and proves what it shows: exit status 0 only if every slot was settled, no
-reading was rejected, the supply is what it was, and all validators have the same state.
+A slot lasts ten seconds and counts as an hour. It ends by itself after the last slot is settled,
+writes demo.png and demo.csv, and proves what it shows: exit status 0 only if every slot was
+settled, no reading was rejected, the supply is what it was, and all validators have the same state.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from blockenergy.options.v1.options_pb2 import UNIT_PRICE
+
 import text_output
+from client import units
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
-from node_config.demo.homes import HOURS
+from node_config.demo.homes import HOMES, HOURS
+from node_config.demo.scenario import HEADER, HOMES_MAX, Scenario, read_profiles
 
 # The extra `demo` in pyproject.toml.
 LIBRARIES = ("demandlib", "matplotlib", "pvlib", "rich")
@@ -56,8 +60,9 @@ def run(args: argparse.Namespace) -> int:
     folder = args.home or Path(tempfile.mkdtemp(prefix="blockenergy-demo-"))
     is_kept = args.home is not None
     try:
-        text_output.say("Preparing 20 homes and 4 validators …")
-        plan = prepare(folder if is_kept else folder / "net", args.slots, args.seed)
+        scenario = make_scenario(args)
+        text_output.say(f"Preparing {scenario.homes} homes and 4 validators …")
+        plan = prepare(folder if is_kept else folder / "net", args.slots, args.seed, scenario)
         network = Network(plan.home)
 
         def request_stop(*_: object) -> None:
@@ -67,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, request_stop)
         try:
-            results = play(plan, network, make_view(plan.day, args.plain), stop)
+            results = play(plan, network, make_view(plan.day, plan.homes, args.plain), stop)
         except ClientError:
             if not stop.is_set():
                 is_kept = True
@@ -129,7 +134,40 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", metavar="N", type=int, default=1, help="another street (default: 1)"
     )
+    parser.add_argument(
+        "--homes",
+        metavar="N",
+        type=parse_homes,
+        default=HOMES,
+        help=f"1 to {HOMES_MAX}, every second one with PV (default: {HOMES})",
+    )
+    parser.add_argument("--price-low", metavar="PRICE", help="feed-in tariff, such as 0.08")
+    parser.add_argument("--price-high", metavar="PRICE", help="retail tariff, such as 0.30")
+    parser.add_argument(
+        "--profiles",
+        metavar="FILE.csv",
+        type=Path,
+        help=f"own profiles: a row per hour, with the header {','.join(HEADER)}; watts of a "
+        "household of 4,000 kWh a year, and of 1 kW of PV",
+    )
     return parser
+
+
+def make_scenario(args: argparse.Namespace) -> Scenario:
+    """The scenario of the options; raises UsageError or MissingError."""
+    low, high = (
+        None if text is None else units.parse(UNIT_PRICE, text)
+        for text in (args.price_low, args.price_high)
+    )
+    profiles = None if args.profiles is None else read_profiles(args.profiles)
+    return Scenario(args.homes, low, high, profiles)
+
+
+def parse_homes(text: str) -> int:
+    """1 to 60."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= HOMES_MAX):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {HOMES_MAX}")
+    return int(text)
 
 
 def parse_slots(text: str) -> int:

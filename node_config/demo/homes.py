@@ -1,4 +1,4 @@
-"""The street: twenty homes, each with its own household, roof, car and idea of tomorrow.
+"""The street: homes, each with its own household, roof, car and idea of tomorrow.
 
 Everything follows from a seed, so that a day can be repeated. Energy is in whole watt-hours; a home
 is described by what it will really use and produce, and forecasts that deviate from it.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from client.keys import AccountKey, MeterKey
 
-HOMES, HOMES_WITH_PV = 20, 10
+HOMES = 20
 HOURS, QUARTERS_PER_HOUR = 24, 4
 CAPACITY_W = 17_300
 FEEDER = "feeder-1"
@@ -71,14 +71,16 @@ class Home:
         return self.pv_peak_w > 0
 
 
-def make_street(seed: int, compute_load: ComputeLoad, compute_pv: ComputePv) -> list[Home]:
+def make_street(
+    seed: int, compute_load: ComputeLoad, compute_pv: ComputePv, homes: int = HOMES
+) -> list[Home]:
     """The homes; every second one has PV."""
     # Clouds that were not forecast are the same for the whole street.
     sky = random.Random(f"{seed}/sky")  # noqa: S311 - a repeatable day, not a secret.
     sky_errors = [sky.gauss(0, 1) for _ in range(HOURS)]
     return [
         _make_home(seed, number, sky_errors, compute_load, compute_pv)
-        for number in range(1, HOMES + 1)
+        for number in range(1, homes + 1)
     ]
 
 
@@ -94,7 +96,7 @@ def _make_home(
     annual_kwh = dice.randrange(2_200, 6_000, 100)
     factors = [max(0.3, dice.gauss(1, LOAD_SPREAD)) for _ in range(HOURS * QUARTERS_PER_HOUR)]
     load_wh = _split(compute_load(annual_kwh, factors))
-    has_pv = number % 2 == 1 and number <= 2 * HOMES_WITH_PV
+    has_pv = number % 2 == 1
     peak_w = dice.randrange(3_000, 7_000, 250) if has_pv else 0
     azimuth = dice.choice((150, 180, 180, 210, 250))
     pv_wh = _split(compute_pv(peak_w, azimuth)) if has_pv else ((0,) * QUARTERS_PER_HOUR,) * HOURS

@@ -19,9 +19,9 @@ from client.rpc import Rpc
 from node_config.accounts import GenesisAccount
 from node_config.demo.day import Day, plan_day
 from node_config.demo.homes import CAPACITY_W, FEEDER, Home, make_street
-from node_config.demo.profiles import compute_load_wh, compute_pv_wh
 from node_config.demo.promises import find_broken
 from node_config.demo.results import Results, collect
+from node_config.demo.scenario import Scenario
 from node_config.demo.street import Street
 from node_config.demo.view import View
 from node_config.demo.watcher import Watcher
@@ -63,10 +63,10 @@ class Plan:
     operators: dict[str, str]
 
 
-def prepare(home: Path, hours: int, seed: int) -> Plan:
+def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
     """Makes up the street and writes the files of its network."""
-    preset = load_preset(PRESET)
-    homes = make_street(seed, compute_load_wh, compute_pv_wh)
+    preset = scenario.apply(load_preset(PRESET))
+    homes = make_street(seed, *scenario.get_profiles(), scenario.homes)
     day = plan_day(preset, hours, time.time() + START_S)
     chain_id = init_network(
         home,

@@ -22,7 +22,9 @@ from node_config.demo.homes import Home
 from node_config.demo.resident import Resident
 
 READ_AFTER_S = 0.3
-TRADE_AFTER_S, TURN_S = 2.5, 0.18
+TRADE_AFTER_S = 2.5
+# A home's turn, and all of them together, so that the last one is before the gate closes.
+TURN_S, TURNS_S = 0.18, 4.5
 # A node that does not respond must not delay the whole street.
 NODE_TIMEOUT_S = 1.0
 PUSH_AGAIN_S = 0.3
@@ -54,6 +56,7 @@ class Street:
         # Errors of telegrams that the bridge rejected.
         self.rejected_telegrams: list[str] = []
         self.problems: list[str] = []
+        self._turn_s = min(TURN_S, TURNS_S / len(homes))
         self._day = day
         self._bridge_address = bridge_address
 
@@ -77,7 +80,7 @@ class Street:
 
     def _trade(self, slot: int, start_s: int, stop: threading.Event) -> None:
         for number, resident in enumerate(self.residents):
-            if not wait_until(start_s + TRADE_AFTER_S + number * TURN_S, stop):
+            if not wait_until(start_s + TRADE_AFTER_S + number * self._turn_s, stop):
                 return
             try:
                 resident.trade(slot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -13,10 +14,11 @@ from rich.text import Text
 
 import text_output
 from node_config.demo.day import Day
+from node_config.demo.homes import Home
 from node_config.demo.text import cent, eur, hours, kwh
 from node_config.demo.watcher import Progress
 
-TITLE = "BlockEnergy: 20 homes, 10 with PV, on four validators; ten seconds represent an hour"
+TITLE = "BlockEnergy: {} homes, {} with PV, on four validators; ten seconds count as an hour"
 REFRESH_PER_S = 4
 # Lines of a terminal that are not rows of slots.
 FRAME_LINES = 9
@@ -73,8 +75,9 @@ class PlainView:
 class LiveView:
     """A live table."""
 
-    def __init__(self, day: Day) -> None:
+    def __init__(self, day: Day, homes: Sequence[Home]) -> None:
         self._day = day
+        self._title = TITLE.format(len(homes), sum(home.can_sell for home in homes))
         self._console = Console()
         self._live = Live(console=self._console, refresh_per_second=REFRESH_PER_S)
 
@@ -90,7 +93,7 @@ class LiveView:
 
     def _render(self, progress: Progress, slot: int) -> Group:
         settled = progress.count_settled(self._day.slots)
-        head = Text(TITLE, style="bold")
+        head = Text(self._title, style="bold")
         foot = Text(
             f"block {progress.height}   transactions {progress.txs}   orders {progress.orders}   "
             f"settled {settled}/{self._day.hours}   app hash {progress.app_hash.hex()[:16]}…",
@@ -145,7 +148,7 @@ def describe_state(progress: Progress, number: int, slot: int) -> str:
     return "delivery" if number == slot else "metering"
 
 
-def make_view(day: Day, is_plain: bool) -> View:
+def make_view(day: Day, homes: Sequence[Home], is_plain: bool) -> View:
     """A live table on a terminal, unless `plain` is set."""
     text_output.prepare(sys.stdout)
-    return PlainView(day) if is_plain or not sys.stdout.isatty() else LiveView(day)
+    return PlainView(day) if is_plain or not sys.stdout.isatty() else LiveView(day, homes)

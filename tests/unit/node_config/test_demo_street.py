@@ -16,7 +16,7 @@ from client.rpc import Rpc
 from client.watch import WatchedBlock
 from meter_bridge.client import compute_reading, dsmr
 from node_config.demo.day import Day, plan_day
-from node_config.demo.homes import HOMES, HOMES_WITH_PV, HOURS, Home, make_street
+from node_config.demo.homes import HOMES, HOURS, Home, make_street
 from node_config.demo.meter import Meter
 from node_config.demo.resident import Resident
 from node_config.demo.text import eur, kwh
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_street(street: list[Home]) -> None:
 
 def test_half_of_the_homes_have_pv(street: list[Home]) -> None:
     assert len(street) == HOMES
-    assert sum(home.can_sell for home in street) == HOMES_WITH_PV
+    assert sum(home.can_sell for home in street) == HOMES // 2
     assert all(any(map(any, home.pv_wh)) == home.can_sell for home in street)
 
 

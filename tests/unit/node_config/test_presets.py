@@ -11,7 +11,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def test_names() -> None:
-    assert NAMES == ["demo", "localnet"]
+    assert NAMES == ["demo", "localnet", "street"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,6 +34,39 @@ def test_what_is_turned_on_later_listens_on_this_machine_only(name: str) -> None
 def test_demo_is_an_hour_per_slot() -> None:
     metering = load_preset("demo").params["metering"]
     assert (metering["slot_length_s"], metering["represented_duration_s"]) == (10, 3600)
+
+
+def test_a_preset_on_top_of_another_one(tmp_path: Path) -> None:
+    base, street = load_preset("localnet"), load_preset("street")
+    assert street.params["metering"]["slot_length_s"] == 20
+    untouched = {"horizon_slots", "price_low_per_kwh", "depth_wh"}
+    assert all(street.params["market"][name] == base.params["market"][name] for name in untouched)
+    # Feeders are not mixed: those of localnet are gone.
+    assert sorted(street.feeders) == ["mill-lane", "north", "south"]
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "street"\n[params.market]\ndepth_wh = 7\n')
+    mine = load_preset(str(path))
+    assert (mine.params["market"]["depth_wh"], mine.participants) == (7, street.participants)
+    path.write_text('base = "huge"\n')
+    with pytest.raises(MissingError, match=r"huge\.toml cannot be read"):
+        load_preset(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('roles = "king"\namount = "1 EUR"', "'king' is not a role"),
+        ('roles = "consumer"\namount = "1 GBP"', "'1 GBP' is not in EUR or ueur"),
+        ('roles = "consumer"', "amount"),
+        ('roles = "consumer"\namount = "1 EUR"\ncolour = "red"', "colour"),
+        ('roles = "consumer"\namount = "1 EUR"\nmeter = { id = "M" }', "feeder"),
+    ],
+)
+def test_faults_of_a_participant(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'base = "localnet"\n[participants.eva]\n{text}\n')
+    with pytest.raises(UsageError, match=sentence):
+        load_preset(str(path))
 
 
 def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:
@@ -64,5 +97,7 @@ def test_faults(tmp_path: Path, before: str, after: str, sentence: str) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(MissingError, match="there is no preset huge; use one of demo, localnet"):
+    with pytest.raises(
+        MissingError, match="there is no preset huge; use one of demo, localnet, street"
+    ):
         load_preset("huge")
