@@ -55,6 +55,8 @@ def get_example(unit: int) -> str:
 def parse(unit: int, text: str) -> int:
     """The integer that a text means; raises UsageError with an example."""
     text = text.strip()
+    if text.startswith("-"):
+        raise UsageError(f"{text!r} is negative; quantities and prices are zero or more")
     try:
         number = _parse(unit, text) if len(text) <= TEXT_MAX else None
     except _TooPreciseError as error:

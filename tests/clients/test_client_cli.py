@@ -58,6 +58,7 @@ def test_help_of_a_message_comes_from_its_definition(run: Run) -> None:
         (("tx", "market", "buy", "--slot", "5"), "--quantity"),
         ((*BUY, "--from", "alice", "--colour", "red"), "--colour"),
         ((*BUY[:-1], "0.2x", "--from", "alice", "--yes"), "--price-limit"),
+        ((*BUY[:-1], "-0.01", "--from", "alice", "--yes"), "'-0.01' is negative"),
         ((*BUY, "--from", "alice"), "--yes"),
         ((*BUY, "--from", "alice", "--yes", "--gas", "much"), "--gas"),
         ((*BUY, "--from", "alice", "--yes", "--node", "localhost"), "tcp://"),
@@ -97,6 +98,13 @@ def test_unreachable_node_exits_with_3(run: Run, arguments: tuple[str, ...]) -> 
     assert done.returncode == 3
     assert "cannot be reached" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("keys")
+def test_confirmation_may_be_a_variable(run: Run) -> None:
+    """Nobody is asked, so the node is the next thing that is missing."""
+    assert run(*BUY, "--from", "alice", BLOCKENERGY_YES="1").returncode == 3
+    assert "--yes" in run(*BUY, "--from", "alice", BLOCKENERGY_YES="0").stderr
 
 
 @pytest.mark.parametrize(
