@@ -49,6 +49,12 @@ export async function connect(name) {
     return answer.toObject(answer.decode(value), { longs: Number, defaults: true });
   }
 
+  // A node can claim any chain id; a signature for it would be good on that chain.
+  const pinned = await readFile(join(process.env.BLOCKENERGY_HOME, "keys", "chain-id"), "utf8");
+  const { nodeInfo } = await comet.status();
+  if (nodeInfo.network !== pinned.trim()) {
+    throw new Error(`the node is on chain ${nodeInfo.network}, not ${pinned.trim()}`);
+  }
   const { params } = await query("auth", "Params");
   const gasPrice = GasPrice.fromString(`${params.minGasPriceMicro / 1e6}${params.feeDenom}`);
   const registry = new Registry(defaultRegistryTypes);

@@ -16,7 +16,7 @@ import pytest
 from client import chain_pin
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
-from meter_bridge.client import MeterClient, dsmr
+from meter_bridge.client import MeterClient
 from meter_bridge.formats.dsmr import format_telegram
 from meter_bridge.formats.frame import compute_crc16
 from tests.bridge.processes import DEADLINE_S, child, get
@@ -272,28 +272,6 @@ def test_nothing_is_signed_for_a_chain_that_only_the_other_side_has_named(
     code, errors = run_bridge(*home, "--key", "bridge", "--keyring", str(operator.keys))
     assert code == 2
     assert "no chain id is pinned" in errors
-
-
-def test_a_telegram_for_trials_is_taken(
-    operator: Operator, node: WorldNode, tmp_path: Path
-) -> None:
-    file = tmp_path / "telegram.txt"
-    end_s = node.world.end_s(FIRST_SLOT)
-    node.make_block(end_s)
-    with operator.running(node.url) as (_, address), MeterClient(address) as client:
-        wait_until(lambda: client.health().healthy)
-        code, telegram, _ = operator.meter(
-            *["telegram", "meter-anna", str(FIRST_SLOT), "--bridge", address],
-            *["--import", "1.5kWh", "--export", "30Wh"],
-        )
-        assert code == 0
-        # Line ends belong to the checksum; text mode has taken them for plain ones.
-        file.write_bytes(telegram.replace("\n", "\r\n").encode())
-        assert dsmr.parse(file.read_bytes()) == dsmr.parse(
-            format_telegram("meter-anna", end_s, (1_500,), (30,))
-        )
-        code, responses = operator.push(address, file)
-        assert (code, responses[0]["result"]) == (0, "PUSH_ACCEPTED")
 
 
 def test_restarted_bridge_continues_with_its_spool(

@@ -73,9 +73,8 @@ def find_hidden_commands(text: str) -> list[str]:
         for begin, end, *_ in _find_fences(text.splitlines())
         for number in range(begin, end + 1)
     }
-    command = re.compile(
-        r"^ {4,}([\w./]*/)?(blockenergy|python|make|cometbft|docker|openssl|sh|cd|tar|npm|node) "
-    )
+    programs = "blockenergy cd cometbft docker make node npm openssl python sh sudo systemctl tar"
+    command = re.compile(rf"^ {{4,}}([\w./]*/)?({programs.replace(' ', '|')}) ")
     return [
         f"{number}: {line.strip()}"
         for number, line in enumerate(text.splitlines(), 1)

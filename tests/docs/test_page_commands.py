@@ -10,8 +10,8 @@ from tests.docs.pages import ROOT, RUN, list_pages, read_blocks
 from tests.docs.shell import PageError, Shell
 
 README = ROOT / "README.md"
-# The tutorial's numbers are those of a slot in which nobody else trades.
-FIRST = [ROOT / "docs" / "first-trade.md"]
+# Their numbers are those of slots in which nobody else trades.
+FIRST = [ROOT / "docs" / name for name in ("first-trade.md", "market.md")]
 
 
 def name(page: Path) -> str:
