@@ -83,8 +83,8 @@ def is_running(home: Path) -> bool:
     return False
 
 
-def format_env(layout: Layout) -> str:
-    """The text of `env`: a shell reads it with a dot."""
+def format_env(layout: Layout, cometbft: Path) -> str:
+    """The text of `env`, which a shell reads with a dot; `cometbft` is the program."""
     values = {
         HOME_VARIABLE: str(layout.home),
         NODE_VARIABLE: layout.nodes[0].rpc_url,
@@ -93,5 +93,6 @@ def format_env(layout: Layout) -> str:
         YES_VARIABLE: "1",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-    programs = shlex.quote(str(Path(sys.executable).parent))
+    folders = [str(Path(sys.executable).parent), str(cometbft.parent)]
+    programs = shlex.quote(":".join(dict.fromkeys(folders)))
     return "\n".join([f'export PATH={programs}:"$PATH"', *lines]) + "\n"

@@ -16,6 +16,7 @@ from pathlib import Path
 import text_output
 from client.cli.common import Command, Parser, add_commands
 from client.errors import ClientError
+from node_config.cometbft.toolchain import cometbft_binary
 from node_config.localnet.background import (
     ENV,
     format_env,
@@ -47,7 +48,7 @@ def start(home: Path, deadline_s: float = START_DEADLINE_S) -> int:
     try:
         text_output.say(f"Starting {len(network.layout.nodes)} validators from {home} …")
         network.start(deadline_s)
-        _write_env(env, format_env(network.layout))
+        _write_env(env, format_env(network.layout, cometbft_binary()))
         _describe(network)
         while not stop.wait(_WATCH_S):
             network.require_running()
