@@ -284,6 +284,8 @@ def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) 
 def _make_storage(
     preset: Preset, batteries: Mapping[str, Mapping[str, int]], genesis_time_s: int
 ) -> dict[str, Any]:
+    if not batteries:
+        return {"batteries": []}
     # Flows before the slot in delivery are part of the initial state of charge.
     settled_slot = genesis_time_s // preset.params["metering"]["slot_length_s"] - 1
     return {

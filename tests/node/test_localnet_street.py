@@ -33,7 +33,9 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_everybody_has_a_key_an_account_and_a_meter(home: Path) -> None:
-    state = json.loads((home / "node0/config/genesis.json").read_text())["app_state"]
+    document = json.loads((home / "node0/config/genesis.json").read_text())
+    assert document["chain_id"].startswith("energy-street-")
+    state = document["app_state"]
     keys = {info.name: info for info in Keyring(home / "keys").list_keys()}
     meters = {entry["key"]: entry["value"] for entry in state["registry"]["meters"]}
     participants = {entry["key"]: entry["value"] for entry in state["registry"]["participants"]}
@@ -78,7 +80,7 @@ def test_one_shell_starts_it_uses_it_and_stops_it(home: Path) -> None:
         text=True,
     ).stdout
     assert f"BLOCKENERGY_HOME={home}\n" in used
-    assert "100000000ueur" in used
+    assert "100.00 EUR" in used
     stop_network(home)
     assert not (home / ENV).exists()
     with pytest.raises(UsageError, match="no network is running from"):
