@@ -114,14 +114,10 @@ def check_tx(
 
 
 def prepare_proposal(
-    reader: Reader,
-    block: BlockInfo,
-    txs: Sequence[bytes],
-    max_tx_bytes: int,
-    ruleset: Ruleset = RULES,
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int
 ) -> list[bytes]:
     """The transactions to propose. The others stay in the mempool or are dropped by its recheck."""
-    return proposals.select(reader, block, txs, max_tx_bytes, ruleset)
+    return proposals.select(reader, block, txs, max_tx_bytes, RULES)
 
 
 def fits_in_block(

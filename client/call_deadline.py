@@ -91,14 +91,5 @@ class HttpConnection(http.client.HTTPConnection):
         self.sock: Any = TimedSocket(self.sock, self._deadline)
 
 
-class HttpsConnection(http.client.HTTPSConnection):
+class HttpsConnection(HttpConnection, http.client.HTTPSConnection):
     """The same over TLS."""
-
-    def __init__(self, host: str, port: int, deadline: CallDeadline) -> None:
-        super().__init__(host, port)
-        self._deadline = deadline
-
-    def connect(self) -> None:
-        self.timeout = self._deadline.get_left_s()
-        super().connect()
-        self.sock: Any = TimedSocket(self.sock, self._deadline)

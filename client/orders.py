@@ -128,12 +128,10 @@ def _follow_market_order(rpc: Rpc, placed: EventOrderPlaced, block: WatchedBlock
             if event.order_id == placed.order_id:
                 is_whole = event.quantity_wh == placed.quantity_wh
                 status = OrderStatus.EXECUTED if is_whole else OrderStatus.PARTLY_EXECUTED
-                return _make_market_state(
-                    placed, status, block.height, event.quantity_wh, event.amount
-                )
+                return _make_state(placed, status, block.height, event.quantity_wh, event.amount)
         elif isinstance(event, EventOrderLapsed) and event.order_id == placed.order_id:
             reason = _explain_lapse(rpc, placed, block)
-            return _make_market_state(placed, OrderStatus.LAPSED, block.height, reason=reason)
+            return _make_state(placed, OrderStatus.LAPSED, block.height, reason=reason)
     raise RpcError(f"block {block.height} of {rpc.node} does not say what became of the order")
 
 
@@ -202,8 +200,18 @@ def _get_fill_status(filled_wh: int, quantity_wh: int) -> OrderStatus:
     return OrderStatus.FILLED if filled_wh == quantity_wh else OrderStatus.PARTLY_FILLED
 
 
-def _make_market_state(
-    placed: EventOrderPlaced,
+def _make_limit_state(
+    placed: EventLimitOrderPlaced,
+    status: OrderStatus,
+    height: int = 0,
+    order: LimitOrder | None = None,
+) -> OrderState:
+    order = order or LimitOrder()
+    return _make_state(placed, status, height, order.filled_wh, order.amount)
+
+
+def _make_state(
+    placed: EventOrderPlaced | EventLimitOrderPlaced,
     status: OrderStatus,
     height: int,
     traded_wh: int = 0,
@@ -215,7 +223,7 @@ def _make_market_state(
         slot=placed.slot,
         owner=placed.owner,
         side=placed.side,
-        is_limit_order=False,
+        is_limit_order=isinstance(placed, EventLimitOrderPlaced),
         quantity_wh=placed.quantity_wh,
         price_limit_per_kwh=placed.price_limit_per_kwh,
         status=status,
@@ -223,25 +231,4 @@ def _make_market_state(
         amount=amount,
         height=height,
         reason=reason,
-    )
-
-
-def _make_limit_state(
-    placed: EventLimitOrderPlaced,
-    status: OrderStatus,
-    height: int = 0,
-    order: LimitOrder | None = None,
-) -> OrderState:
-    return OrderState(
-        order_id=placed.order_id,
-        slot=placed.slot,
-        owner=placed.owner,
-        side=placed.side,
-        is_limit_order=True,
-        quantity_wh=placed.quantity_wh,
-        price_limit_per_kwh=placed.price_limit_per_kwh,
-        status=status,
-        traded_wh=order.filled_wh if order else 0,
-        amount=order.amount if order else 0,
-        height=height,
     )
