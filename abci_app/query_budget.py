@@ -1,6 +1,6 @@
 """What one query may use up, and that blocks go first.
 
-CometBFT asks one query after another, from whoever comes. So that none of them keeps the others
+CometBFT passes on one query after another, from anyone. So that none of them keeps the others
 waiting for long or fills the memory, each has a budget: entries read from the database, their
 bytes, and processor time, for rules that compute much from little. And because all threads share
 one interpreter, a query pauses wherever it reads while a block is being proposed, checked, executed

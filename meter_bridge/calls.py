@@ -1,8 +1,8 @@
 """Open calls of the bridge: how many there may be, how many of one client, and for how long.
 
-A client is whoever holds a certificate; on loopback, where there are none, a connection. A call
-without progress for too long is cancelled: it sends no request, or does not read the responses. So
-nobody can keep the places of others, neither by many calls nor by silent ones.
+A client is identified by its certificate; on loopback, where there are none, by its connection. A
+call that makes no progress for too long, because no request comes or no response is read, is
+cancelled. So nobody can take the places of others, neither with many calls nor with silent ones.
 """
 
 from __future__ import annotations

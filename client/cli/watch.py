@@ -56,7 +56,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         help="first block (default: the next one)",
     )
     parser.add_argument(
-        "--count", metavar="N", type=_parse_number, default=0, help="end after so many events"
+        "--count", metavar="N", type=_parse_number, default=0, help="stop after this many events"
     )
     add_node_option(parser)
     add_keyring_option(parser)

@@ -214,7 +214,7 @@ def _run_stop(args: argparse.Namespace) -> int:
 
 
 def _write_env(path: Path, text: str) -> None:
-    """All at once: whoever waits for the file reads it whole."""
+    """Writes the file in one step, so that a reader never sees half of it."""
     draft = path.with_suffix(".new")
     draft.write_text(text)
     draft.replace(path)

@@ -124,7 +124,7 @@ class TestBlocks:
 
     @staticmethod
     def start(transfers: int) -> World:
-        """A world whose blocks have gas for so many transfers."""
+        """A world whose blocks have gas for this many transfers."""
         world = World()
         gas = transfers * (10_000 + 10 * (len(sign(world, "ben", send("ben"))) + 8))
         limits = {"auth.params": {"gas_per_block_max": gas, "gas_limit_max": GAS_LIMIT}}
