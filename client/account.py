@@ -21,6 +21,7 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import DecodeError, Message
 
+from chain.runtime.gas import compute_message_gas, compute_min_fee
 from client import tx
 from client.errors import RejectedError, RpcError
 from client.keys import AccountKey
@@ -37,7 +38,6 @@ _EXPECTED_SEQUENCE = re.compile(r"expected (\d+)", re.ASCII)
 _ALREADY_IN_MEMPOOL = "already exists in cache"
 _MEMPOOL_FULL = "mempool is full"
 _LARGEST_AMOUNT = str((1 << 64) - 1)
-_MICRO = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class Signer:
         chain_id: str,
         fee: Sequence[Coin] | None = None,
         gas_limit: int = 0,
+        gas_price_micro: int | None = None,
         wait_s: float = DEFAULT_WAIT_S,
     ) -> None:
         self.rpc = rpc
@@ -113,6 +114,7 @@ class Signer:
         self._chain_id = chain_id
         self._fee = fee
         self._gas_limit = gas_limit
+        self._gas_price_micro = gas_price_micro
         self._wait_s = wait_s
         self._lock = threading.Lock()
         self._account: Account | None = None
@@ -193,16 +195,19 @@ class Signer:
         if self._gas_limit and self._fee is not None:
             return self._gas_limit, self._fee
         params = self._params = self._params or _get_params(self.rpc)
+        price_micro = self._gas_price_micro
+        if price_micro is None:
+            price_micro = params.min_gas_price_micro
         fee = self._fee
         if fee is None:
-            has_price = params.min_gas_price_micro > 0
-            fee = [Coin(denom=params.fee_denom, amount=_LARGEST_AMOUNT)] if has_price else []
+            fee = [Coin(denom=params.fee_denom, amount=_LARGEST_AMOUNT)] if price_micro else []
         size = tx.compute_size_max(messages, self.key.pub_key, fee, memo, timeout_height)
         estimate = params.gas_per_tx + params.gas_per_byte * size
+        estimate += sum(map(compute_message_gas, messages))
         gas_limit = self._gas_limit or min(estimate, params.gas_limit_max)
         if self._fee is not None or not fee:
             return gas_limit, fee
-        amount = -(-gas_limit * params.min_gas_price_micro // _MICRO)
+        amount = compute_min_fee(gas_limit, price_micro)
         return gas_limit, [Coin(denom=params.fee_denom, amount=str(amount))]
 
     def _broadcast(self, raw: bytes, deadline: float) -> BroadcastResult:

@@ -23,7 +23,7 @@ VERIFYING_MODULE = "chain.runtime.signatures"
 USES: dict[str, set[str]] = {
     "auth": set(),
     "registry": {"auth"},
-    "bank": {"registry"},
+    "bank": {"auth", "registry"},
     "metering": {"registry"},
     "market": {"bank", "metering", "registry"},
     "storage": {"market", "metering", "registry"},

@@ -22,12 +22,15 @@ _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 @dataclass
 class Envelope:
-    """All of a transaction but its messages; the defaults make a good one."""
+    """All of a transaction but its messages; the defaults make a good one.
+
+    The gas limit is enough for each message of the chain.
+    """
 
     chain_id: str
     account_number: int
     sequence: int
-    gas_limit: int = 1_000_000
+    gas_limit: int = 21_000_000
     fee: Sequence[tuple[str, int]] = ()
     fee_payer: str = ""
     fee_granter: str = ""
