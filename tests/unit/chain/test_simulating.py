@@ -38,7 +38,7 @@ def test_gas_and_response_without_a_signature() -> None:
     raw.ClearField("signatures")
     unsigned = raw.SerializeToString()
     answer = simulate(world, unsigned)
-    assert answer.gas_info.gas_used == 10_000 + 10 * len(unsigned)
+    assert answer.gas_info.gas_used == 12_000 + 10 * len(unsigned)
     (response,) = TxMsgData.FromString(answer.result.data).msg_responses
     assert MsgSendResponse.FromString(response.value) == MsgSendResponse()
 
