@@ -102,13 +102,15 @@ def test_a_terminal_that_is_not_utf_8(run: Run, node: LoopbackNode, encoding: st
 
 def test_hidden_characters_of_others_are_shown(run: Run, node: LoopbackNode) -> None:
     participants = QueryParticipantsResponse()
-    participants.participants.add(address="energy1a").participant.label = "A\u202eB\u200b\x1b[2J"
+    participants.participants.add(address="energy1a").participant.feeder = "A\u202eB\u200b\x1b[2J"
     node.responses["abci_query"] = answer({"Participants": participants})
     command = ("query", "registry", "participants", "--node", node.url)
     assert "A\\u202eB\\u200b\\x1b[2J" in run(*command).stdout
     as_json = run(*command, "-o", "json").stdout
     assert "A\\u202eB\\u200b\\u001b[2J" in as_json
-    assert json.loads(as_json)["participants"][0]["participant"]["label"] == "A\u202eB\u200b\x1b[2J"
+    assert (
+        json.loads(as_json)["participants"][0]["participant"]["feeder"] == "A\u202eB\u200b\x1b[2J"
+    )
 
 
 class TestTheChainThatIsSignedFor:
