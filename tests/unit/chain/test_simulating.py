@@ -76,7 +76,7 @@ def test_what_would_be_rejected_is_rejected(make: Callable[[World], bytes], code
     [
         ({"tx_bytes_max": 1024}, "TX_TOO_LARGE"),
         ({"messages_per_tx_max": 15}, "INVALID_REQUEST"),
-        ({"gas_limit_max": 30_000}, "TX_TOO_LARGE"),
+        ({"gas_limit_max": 46_000}, "TX_TOO_LARGE"),
     ],
 )
 def test_what_breaks_a_limit_of_transactions_is_not_executed(

@@ -68,7 +68,7 @@ class TestGasIsKnownBefore:
         if not result.gas_used:
             assert result.code, "what is executed takes gas"
             return
-        tx = app.RULES.decode_tx(raw)
+        tx = app.RULES.decode_tx(raw, 1_000)
         params = world.genesis["auth"]["params"]
         expected = int(params["gas_per_tx"]) + int(params["gas_per_byte"]) * len(raw)
         assert result.gas_used == expected + sum(compute_message_gas(m) for _, m in tx.messages)
