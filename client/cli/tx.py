@@ -16,6 +16,7 @@ from blockenergy.registry.v1.role_pb2 import Role
 from google.protobuf.message import Message
 
 import text_output
+from chain.runtime.gas import get_message_gas
 from client import chain_pin
 from client.account import Signer, TxOutcome
 from client.catalog import Operation, get_messages
@@ -41,7 +42,13 @@ from client.cli.outcomes import (
 from client.cli.prompts import YES_VARIABLE, ask_passphrase, confirm
 from client.cli.values import COIN_EXAMPLE, Lookups, parse_coins
 from client.cost import GasPrice, Wish
-from client.definitions import get_first_sentence, get_roles, get_short_name, get_signer
+from client.definitions import (
+    get_first_sentence,
+    get_roles,
+    get_short_name,
+    get_signer,
+    to_kebab_case,
+)
 from client.errors import UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
@@ -72,13 +79,22 @@ def describe_signer(operation: Operation) -> str:
     return f"The {signer} signs" + (f", as a {' or '.join(roles)}." if roles else ".")
 
 
+def describe_gas(operation: Operation) -> str:
+    """The gas that the message takes, as a sentence."""
+    gas = get_message_gas(operation.request)
+    parts = [f"{gas.own:,}"]
+    parts += [f"{each:,} for each of {to_kebab_case(name)}" for name, each in gas.lists]
+    parts += [f"{each:,} with {to_kebab_case(name)}" for name, each in gas.fields]
+    return f"Gas: {', and '.join(parts)}."
+
+
 def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentParser) -> None:
     add_commands(
         parser,
         {
             name: Command(
                 get_first_sentence(operation.comment),
-                f"{operation.comment} {describe_signer(operation)}",
+                f"{operation.comment} {describe_signer(operation)} {describe_gas(operation)}",
                 partial(_fill_message, operation),
             )
             for name, operation in operations.items()

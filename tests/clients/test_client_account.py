@@ -152,13 +152,17 @@ def test_gas_and_fee_follow_the_parameters(ledger: Ledger, signer: Signer) -> No
 
 def test_a_given_gas_price_is_paid(ledger: Ledger) -> None:
     price = GasPrice(70, "ueur")
-    Signer(Rpc(ledger.node.url), KEY, gas_price=price, wait_s=5).send([SEND]).require_ok()
+    Signer(Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, gas_price=price, wait_s=5).send(
+        [SEND]
+    ).require_ok()
     fee = tx.decode(ledger.received[0]).auth_info.fee
     assert int(fee.amount[0].amount) == -(-fee.gas_limit * 70 // 1_000_000)
 
 
 def test_a_gas_price_in_another_denomination_is_a_mistake(ledger: Ledger) -> None:
-    signer = Signer(Rpc(ledger.node.url), KEY, gas_price=GasPrice(70, "uheat"), wait_s=5)
+    signer = Signer(
+        Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, gas_price=GasPrice(70, "uheat"), wait_s=5
+    )
     with pytest.raises(UsageError, match="fees are paid in ueur"):
         signer.send([SEND])
     assert not ledger.received
