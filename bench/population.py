@@ -128,7 +128,8 @@ def _make_genesis(metered: bool, params: dict[str, Any]) -> dict[str, Any]:
     )
     address = operator_key(_SAMPLE).address
     account = GenesisAccount(address, (ROLE_PROSUMER,), BALANCE)
-    pub_key = meter_key(0).public_key().public_bytes_raw()
+    # No household has this number, and each meter has a key of its own.
+    pub_key = meter_key(-1).public_key().public_bytes_raw()
     meters = [GenesisMeter("sample", address, FEEDER, CAPACITY_W, pub_key)] if metered else []
     operators = {name: operator_key(name).address for name in _OPERATORS}
     # Before all slots of the measurement, so that their readings have a beginning.

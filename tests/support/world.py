@@ -33,7 +33,7 @@ from chain.runtime.store import CacheStore
 from chain.transactions import TxResult
 from tests.support import check_before_write, documents, people
 from tests.support.store import SortedStore
-from tests.support.transactions import Envelope, sign
+from tests.support.transactions import Envelope, make_body, sign
 
 M = TypeVar("M", bound=Message)
 
@@ -43,8 +43,8 @@ START_S = 1_800_000_000
 SLOT_LENGTH_S = 60
 FIRST_SLOT = START_S // SLOT_LENGTH_S
 DENOM = "ueur"
-# What naming a fee can add to the size of a transaction.
-FEE_BYTES = 40
+# Max size of a transaction without its body: signer, fee and signature.
+BYTES_BESIDE_BODY = 300
 
 
 class State:
@@ -124,20 +124,19 @@ class World:
     def spoil(self, signer: str, *messages: Message, **changes: Any) -> bytes:
         """As `sign`, for a transaction that will not be admitted and uses up no sequence."""
         wallet, envelope = people.wallet(signer), replace(self.envelope(signer), **changes)
-        raw = sign(wallet, messages, envelope)
-        price_micro = auth.get_params(self.state).min_gas_price_micro
-        if not price_micro or {"gas_limit", "fee"} & changes.keys():
-            return raw
-        return sign(wallet, messages, self._pay(envelope, len(raw), messages, price_micro))
+        if not {"gas_limit", "fee"} & changes.keys():
+            body = make_body(messages, envelope)
+            envelope = self.pay(envelope, body.ByteSize(), messages)
+        return sign(wallet, messages, envelope)
 
-    def _pay(
-        self, envelope: Envelope, size_bytes: int, messages: Sequence[Message], price_micro: int
-    ) -> Envelope:
+    def pay(self, envelope: Envelope, body_bytes: int, messages: Sequence[Message]) -> Envelope:
         """The envelope with the gas that a transaction takes, and the fee for it."""
         params = auth.get_params(self.state)
-        gas = params.gas_per_tx + params.gas_per_byte * (size_bytes + FEE_BYTES)
+        if not params.min_gas_price_micro:
+            return envelope
+        gas = params.gas_per_tx + params.gas_per_byte * (body_bytes + BYTES_BESIDE_BODY)
         gas += sum(map(compute_message_gas, messages))
-        fee = [(params.fee_denom, compute_min_fee(gas, price_micro))]
+        fee = [(params.fee_denom, compute_min_fee(gas, params.min_gas_price_micro))]
         return replace(envelope, gas_limit=gas, fee=fee)
 
     def envelope(self, signer: str) -> Envelope:
