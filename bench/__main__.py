@@ -36,6 +36,7 @@ MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
         ["--accounts", "10000", "100000"],
         ["--accounts", "10000", "100000", "1000000", "--rounds", "3"],
     ),
+    "gas": ([], ["--rounds", "200"]),
     "replay": (["--transactions", "20000"], ["--transactions", "100000"]),
 }
 DEADLINE_S = 7200

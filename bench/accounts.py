@@ -35,6 +35,7 @@ from chain.bank import state as bank_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.store import CacheStore, Reader
+from client.cost import compute_cost
 from client.tx import sign
 
 SENDERS = 10_000
@@ -42,7 +43,6 @@ TXS_PER_SENDER = 2
 BLOCK = 2_000
 TREE_BATCHES = 25
 TREE_BATCH = 2_000
-GAS_LIMIT = 200_000
 
 
 def main() -> int:
@@ -163,6 +163,7 @@ def _make_txs(reader: Reader, size: int) -> list[bytes]:
     """Each sender in turn, to accounts chosen at random."""
     state = Context(CacheStore(reader), BlockInfo("", 0, 0))
     denom = next(key for key, _ in bank_state.DENOMS.items(state))
+    params = auth_state.PARAMS.get(state)
     chosen = random.Random(1)
     keys = [population.signer_key(number) for number in range(SENDERS)]
     txs = []
@@ -177,7 +178,18 @@ def _make_txs(reader: Reader, size: int) -> list[bytes]:
                 amount=[Coin(denom=denom, amount="5")],
             )
             number = account.account_number
-            txs.append(sign([message], key, population.CHAIN_ID, number, sequence, (), GAS_LIMIT))
+            cost = compute_cost(params, [message], key.pub_key)
+            txs.append(
+                sign(
+                    [message],
+                    key,
+                    population.CHAIN_ID,
+                    number,
+                    sequence,
+                    cost.fee,
+                    cost.gas_limit,
+                )
+            )
     return txs
 
 

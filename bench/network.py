@@ -27,7 +27,12 @@ from bench.report import finish, make_parser
 from bench.sdk_build import find_sdk_node
 from bench.sdk_node import DENOM, encode_address, get_number, run_sdk
 from bench.transfers import require_conserved
-from bench.workload import make_genesis_accounts, make_keys, make_transfers
+from bench.workload import (
+    make_genesis_accounts,
+    make_keys,
+    make_our_transfers,
+    make_transfers,
+)
 from client.keys import AccountKey
 
 OURS, SDK = "BlockEnergy", "Cosmos SDK"
@@ -143,11 +148,7 @@ def _make_load(
     if name == SDK:
         numbers = {key.address: get_number(at, validators) for at, key in enumerate(keys)}
         return make_transfers(keys, numbers, DENOM, CHAIN_ID, count, encode_address)
-    genesis = read_genesis(nodes[0])
-    numbers = {
-        entry["key"]: int(entry["value"]["account_number"]) for entry in genesis["auth"]["accounts"]
-    }
-    return make_transfers(keys, numbers, load_settings({}).denom.name, CHAIN_ID, count)
+    return make_our_transfers(read_genesis(nodes[0]), keys, CHAIN_ID, count)
 
 
 def _read_cpu_s(nodes: Sequence[Node]) -> float:

@@ -26,12 +26,12 @@ from chain.market import state as market_state
 from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.store import CacheStore, Reader
+from client.cost import compute_cost
 from client.tx import sign
 
 SIGNERS = 1_000
 SLOTS = 8
 QUANTITY_WH = 100
-GAS_LIMIT = 200_000
 
 
 def main() -> int:
@@ -79,6 +79,7 @@ def _make_txs(reader: Reader, count: int) -> list[bytes]:
     """Signed orders, the households in turn."""
     state = Context(CacheStore(reader), BlockInfo("", 0, 0))
     slots = [slot for slot, _ in market_state.SLOTS.items(state)][:SLOTS]
+    params = auth_state.PARAMS.get(state)
     low = market_state.PARAMS.get(state).price_low_per_kwh
     high = market_state.PARAMS.get(state).price_high_per_kwh
     keys = [population.signer_key(number) for number in range(SIGNERS)]
@@ -90,6 +91,7 @@ def _make_txs(reader: Reader, count: int) -> list[bytes]:
         assert account is not None
         slot = slots[position % len(slots)]
         message = _make_order(keys[signer].address, slot, signer % 2 == 0, low, high)
+        cost = compute_cost(params, [message], keys[signer].pub_key)
         txs.append(
             sign(
                 [message],
@@ -97,8 +99,8 @@ def _make_txs(reader: Reader, count: int) -> list[bytes]:
                 population.CHAIN_ID,
                 account.account_number,
                 sequence,
-                (),
-                GAS_LIMIT,
+                cost.fee,
+                cost.gas_limit,
             )
         )
     return txs

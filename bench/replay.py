@@ -31,7 +31,7 @@ from bench.nodes import (
     running,
 )
 from bench.report import finish, make_parser
-from bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
+from bench.workload import make_genesis_accounts, make_keys, make_our_transfers, make_sets
 
 ACCOUNTS = 1_000
 DEADLINE_S = 180.0
@@ -86,9 +86,7 @@ def _measure_one(
 def _run_ours(home: Path, count: int) -> Iterator[tuple[Node, Sequence[Sequence[bytes]]]]:
     preset, keys = load_settings(), make_keys(ACCOUNTS)
     with run_blockenergy(home, preset, make_genesis_accounts(keys)) as node:
-        accounts = read_genesis(node)["auth"]["accounts"]
-        numbers = {entry["key"]: int(entry["value"]["account_number"]) for entry in accounts}
-        yield node, make_transfers(keys, numbers, preset.denom.name, CHAIN_ID, count)
+        yield node, make_our_transfers(read_genesis(node), keys, CHAIN_ID, count)
 
 
 def _run_kvstore(home: Path, count: int) -> Iterator[tuple[Node, Sequence[Sequence[bytes]]]]:

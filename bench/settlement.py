@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from blockenergy.auth.v1.state_pb2 import Params
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 
@@ -30,11 +31,11 @@ from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.store import CacheStore, Reader
 from chain.settlement import state as settlement_state
+from client.cost import compute_cost
 from client.tx import sign
 
 READINGS_PER_TX = 1_000
 TXS_PER_BLOCK = 5
-GAS_LIMIT = 10_000_000
 CHECKED_METERS_MAX = 100_000
 LENGTH_BYTES = 4
 
@@ -71,10 +72,11 @@ def prepare(folder: Path, meters: int, params: dict[str, int]) -> None:
         engine.run_block([], population.GENESIS_TIME_S)
         slot, _ = next(market_state.SLOTS.items(_look(engine.state.reader)))
         number = _get_account_number(engine.state.reader)
+        auth_params = auth_state.PARAMS.get(_look(engine.state.reader))
     with (folder / "txs").open("wb") as file:
         for sequence, first in enumerate(range(0, meters, READINGS_PER_TX)):
             numbers = range(first, min(meters, first + READINGS_PER_TX))
-            tx = _make_tx(numbers, slot, number, sequence)
+            tx = _make_tx(numbers, slot, number, sequence, auth_params)
             file.write(len(tx).to_bytes(LENGTH_BYTES, "big") + tx)
             if meters > population.CHUNK and numbers.stop % population.CHUNK == 0:
                 print(f"\r  {numbers.stop:,} of {meters:,} readings", end="", file=sys.stderr)
@@ -125,11 +127,15 @@ def _split(costs: list[BlockCost], count: int) -> dict[str, float]:
     return {part: round(seconds / count * 1e6, 1) for part, seconds in sums.items()}
 
 
-def _make_tx(numbers: range, slot: int, account_number: int, sequence: int) -> bytes:
+def _make_tx(
+    numbers: range, slot: int, account_number: int, sequence: int, params: Params
+) -> bytes:
     bridge = population.operator_key("bridge")
     readings = [_make_reading(number, slot) for number in numbers]
     message = metering_tx_pb2.MsgSubmitReadings(bridge=bridge.address, readings=readings)
-    return sign([message], bridge, population.CHAIN_ID, account_number, sequence, (), GAS_LIMIT)
+    cost = compute_cost(params, [message], bridge.pub_key)
+    chain_id, number = population.CHAIN_ID, account_number
+    return sign([message], bridge, chain_id, number, sequence, cost.fee, cost.gas_limit)
 
 
 def _make_reading(number: int, slot: int) -> metering_pb2.Reading:

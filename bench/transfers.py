@@ -31,7 +31,7 @@ from bench.nodes import (
     run_kvstore,
 )
 from bench.report import describe_machine
-from bench.workload import make_genesis_accounts, make_keys, make_sets, make_transfers
+from bench.workload import make_genesis_accounts, make_keys, make_our_transfers, make_sets
 from client.keys import AccountKey
 from node_config.preset import Preset
 
@@ -118,11 +118,7 @@ def measure_blockenergy(
     """One round of BlockEnergy."""
     with run_blockenergy(home, preset, make_genesis_accounts(keys)) as node:
         genesis = read_genesis(node)
-        numbers = {
-            entry["key"]: int(entry["value"]["account_number"])
-            for entry in genesis["auth"]["accounts"]
-        }
-        transfers = make_transfers(keys, numbers, preset.denom.name, CHAIN_ID, options.transactions)
+        transfers = make_our_transfers(genesis, keys, CHAIN_ID, options.transactions)
         run = measure(BLOCKENERGY, node, transfers, options.seconds)
     require_conserved(node, genesis, options.transactions)
     return run

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from blockenergy.auth.v1.state_pb2 import Params
 from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
+from google.protobuf import json_format
 
+from client.cost import Cost, compute_cost
 from client.keys import AccountKey
 from client.tx import sign
 from node_config.accounts import GenesisAccount
@@ -17,7 +21,8 @@ from node_config.accounts import GenesisAccount
 CONNECTIONS = 2
 BALANCE = 1_000_000_000
 AMOUNT = "5"
-GAS_LIMIT = 200_000
+# On a chain without fees.
+FREE = Cost(200_000, ())
 SET_BYTES = 210
 
 
@@ -38,11 +43,12 @@ def make_transfers(
     chain_id: str,
     count: int,
     write_address: Callable[[str], str] = str,
+    params: Params | None = None,
 ) -> list[list[bytes]]:
     """Signed transfers, the accounts in turn, each to another account.
 
     `numbers` are the account numbers by address; `write_address` gives an address in the form of
-    another chain.
+    another chain; `params` say what a transfer costs, nothing if there are none.
     """
     streams: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
     coins = [Coin(denom=denom, amount=AMOUNT)]
@@ -52,9 +58,21 @@ def make_transfers(
         key, target = keys[account], texts[(account * 7 + sequence + 1) % len(keys)]
         message = MsgSend(from_address=texts[account], to_address=target, amount=coins)
         number = numbers[key.address]
-        tx = sign([message], key, chain_id, number, sequence, (), GAS_LIMIT)
+        cost = compute_cost(params, [message], key.pub_key) if params else FREE
+        tx = sign([message], key, chain_id, number, sequence, cost.fee, cost.gas_limit)
         streams[account % CONNECTIONS].append(tx)
     return streams
+
+
+def make_our_transfers(
+    genesis: Any, keys: Sequence[AccountKey], chain_id: str, count: int
+) -> list[list[bytes]]:
+    """Transfers on a chain of ours, of which the genesis state is given."""
+    numbers = {
+        entry["key"]: int(entry["value"]["account_number"]) for entry in genesis["auth"]["accounts"]
+    }
+    params = json_format.ParseDict(genesis["auth"]["params"], Params())
+    return make_transfers(keys, numbers, params.fee_denom, chain_id, count, params=params)
 
 
 def make_sets(count: int) -> list[list[bytes]]:

@@ -22,6 +22,7 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import DecodeError, Message
 
 from client import tx
+from client.cost import Cost, GasPrice, Wish, compute_cost
 from client.errors import RejectedError, RpcError
 from client.keys import AccountKey
 from client.queries import query
@@ -30,14 +31,14 @@ from client.rpc_types import BroadcastResult, Event, TxResult
 
 DEFAULT_WAIT_S = 30.0
 _WRONG_SEQUENCE = ("sdk", errors_pb2.WRONG_SEQUENCE)
+# The parameters of fees may have changed since they were read.
+_WRONG_COST = (("sdk", errors_pb2.INSUFFICIENT_FEE), ("sdk", errors_pb2.OUT_OF_GAS))
 _NOT_FOUND = ("sdk", errors_pb2.KEY_NOT_FOUND)
 _SIGNINGS_MAX = 5
 _EXPECTED_SEQUENCE = re.compile(r"expected (\d+)", re.ASCII)
 # CometBFT's errors for a transaction that it already has, and for a full mempool.
 _ALREADY_IN_MEMPOOL = "already exists in cache"
 _MEMPOOL_FULL = "mempool is full"
-_LARGEST_AMOUNT = str((1 << 64) - 1)
-_MICRO = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,9 @@ class Signer:
     """Signs and sends with one key. Thread-safe.
 
     It signs for `chain_id` only, whatever the node says that it is on. `gas_limit` and `fee` are
-    computed from the size of each transaction and the chain's parameters unless given. Two programs
-    can send with the same key at the same time, but each collision of sequences costs a new
-    signature.
+    computed from each transaction and the chain's parameters unless given; `gas_price` takes the
+    place of the chain's minimum. Two programs can send with the same key at the same time, but each
+    collision of sequences costs a new signature.
     """
 
     def __init__(
@@ -105,14 +106,14 @@ class Signer:
         chain_id: str,
         fee: Sequence[Coin] | None = None,
         gas_limit: int = 0,
+        gas_price: GasPrice | None = None,
         wait_s: float = DEFAULT_WAIT_S,
     ) -> None:
         self.rpc = rpc
         self.key = key
         self.address = key.address
         self._chain_id = chain_id
-        self._fee = fee
-        self._gas_limit = gas_limit
+        self._wish = Wish(gas_limit, fee, gas_price)
         self._wait_s = wait_s
         self._lock = threading.Lock()
         self._account: Account | None = None
@@ -156,6 +157,7 @@ class Signer:
         for _ in range(_SIGNINGS_MAX):
             account = self._account or get_account(self.rpc, self.address)
             self._account = None
+            knew_params = self._params is not None
             raw = self._sign(messages, memo, timeout_height, account)
             sent = self._broadcast(raw, deadline)
             if sent.code == 0:
@@ -163,6 +165,9 @@ class Signer:
                 return sent
             if (sent.codespace, sent.code) != _WRONG_SEQUENCE:
                 self._account = account
+                if (sent.codespace, sent.code) in _WRONG_COST and knew_params:
+                    self._params = None
+                    continue
                 return sent
             # The node includes its mempool in the expected sequence; the account query does not.
             expected = _EXPECTED_SEQUENCE.search(sent.log)
@@ -173,7 +178,7 @@ class Signer:
     def _sign(
         self, messages: Sequence[Message], memo: str, timeout_height: int, account: Account
     ) -> bytes:
-        gas_limit, fee = self._compute_gas_and_fee(messages, memo, timeout_height)
+        gas_limit, fee = self._compute_cost(messages, memo, timeout_height)
         return tx.sign(
             messages,
             self.key,
@@ -186,24 +191,11 @@ class Signer:
             timeout_height,
         )
 
-    def _compute_gas_and_fee(
-        self, messages: Sequence[Message], memo: str, timeout_height: int
-    ) -> tuple[int, Sequence[Coin]]:
-        """Gas limit and fee as given, else for the largest encoding of the transaction."""
-        if self._gas_limit and self._fee is not None:
-            return self._gas_limit, self._fee
+    def _compute_cost(self, messages: Sequence[Message], memo: str, timeout_height: int) -> Cost:
+        if self._wish.gas_limit and self._wish.fee is not None:
+            return Cost(self._wish.gas_limit, self._wish.fee)
         params = self._params = self._params or _get_params(self.rpc)
-        fee = self._fee
-        if fee is None:
-            has_price = params.min_gas_price_micro > 0
-            fee = [Coin(denom=params.fee_denom, amount=_LARGEST_AMOUNT)] if has_price else []
-        size = tx.compute_size_max(messages, self.key.pub_key, fee, memo, timeout_height)
-        estimate = params.gas_per_tx + params.gas_per_byte * size
-        gas_limit = self._gas_limit or min(estimate, params.gas_limit_max)
-        if self._fee is not None or not fee:
-            return gas_limit, fee
-        amount = -(-gas_limit * params.min_gas_price_micro // _MICRO)
-        return gas_limit, [Coin(denom=params.fee_denom, amount=str(amount))]
+        return compute_cost(params, messages, self.key.pub_key, memo, timeout_height, self._wish)
 
     def _broadcast(self, raw: bytes, deadline: float) -> BroadcastResult:
         """Resends the same bytes until the node accepts or rejects them."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -26,7 +27,10 @@ DEFAULT_INTERVAL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class WatchedBlock:
-    """The typed events of a block: those of each transaction, and those of the block itself."""
+    """The typed events of a block: those of each transaction, and those of the block itself.
+
+    fees: who has paid what for transactions, whether they were executed or failed.
+    """
 
     height: int
     app_hash: bytes
@@ -34,6 +38,7 @@ class WatchedBlock:
     tx_codes: tuple[int, ...]
     tx_events: tuple[tuple[Message, ...], ...]
     block_events: tuple[Message, ...]
+    fees: tuple[tuple[str, Coin], ...] = ()
 
     @property
     def events(self) -> Iterator[Message]:
@@ -52,6 +57,7 @@ def get_block(rpc: Rpc, height: int) -> WatchedBlock:
         tx_codes=tuple(result.code for result in results.tx_results),
         tx_events=tuple(decode_events(result.events) for result in results.tx_results),
         block_events=decode_events(results.block_events),
+        fees=tuple(fee for result in results.tx_results for fee in read_fees(result.events)),
     )
 
 
@@ -74,6 +80,17 @@ def watch_blocks(
             yield get_block(rpc, height)
             height += 1
         stop.wait(interval_s)
+
+
+def read_fees(events: Iterable[Event]) -> Iterator[tuple[str, Coin]]:
+    """Payer and coins of the fee among the events of a transaction; nothing if it was free."""
+    for event in events:
+        values = dict(event.attributes)
+        if event.type == "tx" and values.get("fee"):
+            payer = values["acc_seq"].partition("/")[0]
+            for text in values["fee"].split(","):
+                denom = text.lstrip("0123456789")
+                yield payer, Coin(denom=denom, amount=text.removesuffix(denom))
 
 
 def decode_events(events: Iterable[Event]) -> tuple[Message, ...]:

@@ -28,7 +28,7 @@ from lifecycles import make_diagram
 
 from chain.app import MODULES
 from client.catalog import Operation, get_codespace, get_messages, get_module, get_queries
-from client.cli.tx import describe_signer
+from client.cli.tx import describe_gas, describe_signer
 from client.definitions import (
     get_comment,
     get_files,
@@ -129,7 +129,7 @@ def make_message(operation: Operation) -> list[str]:
     command = f"blockenergy tx {operation.module} {operation.name}"
     return [
         *make_operation(operation, f"/{operation.request.full_name}", command),
-        describe_signer(operation),
+        f"{describe_signer(operation)} {describe_gas(operation)}",
         "",
         *make_fields(operation.request),
         *make_response(operation.response),

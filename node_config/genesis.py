@@ -273,6 +273,7 @@ def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) 
                 },
             }
         ],
+        "denom_count": "1",
         "balances": [
             {"key": [account.address, denom.name], "value": str(account.amount)}
             for account in _by_address(accounts)

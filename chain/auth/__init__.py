@@ -6,6 +6,7 @@ passes the ante handler in a block, so that no transaction is executed twice.
 
 from blockenergy.auth.v1 import query_pb2
 from cosmos.auth.v1beta1 import query_pb2 as cosmos_query_pb2
+from cosmos.base.node.v1beta1 import query_pb2 as node_query_pb2
 
 from chain.auth import queries
 from chain.auth.genesis import validate_genesis, validate_params
@@ -31,6 +32,7 @@ MODULE = Module(
     query_services=(
         query_pb2.DESCRIPTOR.services_by_name["Query"],
         cosmos_query_pb2.DESCRIPTOR.services_by_name["Query"],
+        node_query_pb2.DESCRIPTOR.services_by_name["Service"],
     ),
     queries=queries,
     invariants=(account_numbers,),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from blockenergy.params.v1.tx_pb2 import MsgUpdateParams
+
 from chain.auth.state import ACCOUNTS, PARAMS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.gas import get_message_gas
 from chain.runtime.signatures import address_of, is_secp256k1_key
 from chain.runtime.tx import MESSAGES_CEILING, TX_BYTES_CEILING
 
@@ -27,8 +30,9 @@ def validate_params(state: HasStore) -> None:
         raise GenesisError(f"auth.params.messages_per_tx_max: {expected} is expected")
     if params.memo_bytes_max > params.tx_bytes_max:
         raise GenesisError("auth.params.memo_bytes_max: more than tx_bytes_max")
-    if params.gas_per_tx + params.gas_per_byte * TX_BYTES_FLOOR > params.gas_limit_max:
-        detail = f"below what a transaction of {TX_BYTES_FLOOR} bytes takes"
+    own_gas = get_message_gas(MsgUpdateParams.DESCRIPTOR).own
+    if params.gas_per_tx + params.gas_per_byte * TX_BYTES_FLOOR + own_gas > params.gas_limit_max:
+        detail = f"below what a change of parameters of {TX_BYTES_FLOOR} bytes takes"
         raise GenesisError(f"auth.params.gas_limit_max: {detail}")
     if params.gas_per_block_max < params.gas_limit_max:
         raise GenesisError("auth.params.gas_per_block_max: below gas_limit_max")

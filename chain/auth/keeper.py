@@ -9,9 +9,7 @@ from chain.runtime import tx as txs
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, SdkError, require
-from chain.runtime.units import ceil_div
-
-_MICRO = 1_000_000
+from chain.runtime.gas import compute_min_fee
 
 
 def create_account(ctx: Context, address: bytes) -> None:
@@ -68,8 +66,14 @@ def validate_limits(tx: txs.DecodedTx, params: state_pb2.Params, height: int) ->
 
 
 def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
-    """Gas of a transaction; it depends on its size only."""
-    return params.gas_per_tx + params.gas_per_byte * tx.size_bytes
+    """Gas of a transaction: for itself, its bytes and each of its messages.
+
+    It stands for the work and is known before: it depends on the transaction and parameters alone.
+    """
+    gas = params.gas_per_tx + params.gas_per_byte * tx.size_bytes
+    for handler, message in tx.messages:
+        gas += handler.gas.add_up(message)
+    return gas
 
 
 def authenticate(account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str) -> None:
@@ -101,7 +105,7 @@ def get_signer_data(
 def _require_min_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
     wrong = [denom for denom, _ in tx.fee if denom != params.fee_denom]
     require(not wrong, SdkError.INVALID_COINS, f"fees are paid in {params.fee_denom}")
-    minimum = ceil_div(tx.gas_limit * params.min_gas_price_micro, _MICRO)
+    minimum = compute_min_fee(tx.gas_limit, params.min_gas_price_micro)
     paid = sum(amount for _, amount in tx.fee)
     require(
         paid >= minimum,

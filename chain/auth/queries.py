@@ -5,6 +5,7 @@ from __future__ import annotations
 from blockenergy.auth.v1 import query_pb2
 from cosmos.auth.v1beta1 import auth_pb2
 from cosmos.auth.v1beta1 import query_pb2 as cosmos_query_pb2
+from cosmos.base.node.v1beta1 import query_pb2 as node_query_pb2
 from cosmos.crypto.secp256k1.keys_pb2 import PubKey
 from google.protobuf.any_pb2 import Any
 
@@ -13,6 +14,7 @@ from chain.runtime import codec
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, SdkError
 from chain.runtime.tx import PUB_KEY_TYPE_URL, decode_address
+from chain.runtime.units import MICRO
 
 
 def account(
@@ -39,3 +41,11 @@ def account(
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
     """The limits and prices of transactions."""
     return query_pb2.QueryParamsResponse(params=PARAMS.get(ctx))
+
+
+def config(ctx: Context, _: node_query_pb2.ConfigRequest) -> node_query_pb2.ConfigResponse:
+    """The minimum gas price, as Cosmos wallets look for it."""
+    params = PARAMS.get_shared(ctx)
+    whole, millionths = divmod(params.min_gas_price_micro, MICRO)
+    price = f"{whole}.{millionths:06}{params.fee_denom}"
+    return node_query_pb2.ConfigResponse(minimum_gas_price=price)

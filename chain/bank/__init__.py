@@ -11,12 +11,13 @@ from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
 from chain.bank import lifecycle, msgs, queries
 from chain.bank.block import end_block
 from chain.bank.genesis import validate_genesis, validate_params
-from chain.bank.invariants import hold_ids, no_zero_balances, supply
+from chain.bank.invariants import denom_count, hold_ids, no_zero_balances, supply
 from chain.bank.keeper import (
     BankError,
     extend,
     get_balance,
     get_denom,
+    get_deposit,
     get_hold,
     module_account,
     post,
@@ -45,7 +46,7 @@ MODULE = Module(
     ),
     queries=queries,
     end_block=end_block,
-    invariants=(supply, no_zero_balances, hold_ids),
+    invariants=(supply, denom_count, no_zero_balances, hold_ids),
     lifecycles=(lifecycle.HOLD,),
     params=PARAMS,
     validate_params=validate_params,
@@ -58,6 +59,7 @@ __all__ = [
     "extend",
     "get_balance",
     "get_denom",
+    "get_deposit",
     "get_hold",
     "module_account",
     "post",

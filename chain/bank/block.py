@@ -35,5 +35,6 @@ def _expire(ctx: Context, key: tuple[bytes, int]) -> None:
             denom=hold.denom,
             returned=hold.amount,
             expired=True,
+            deposit=hold.deposit,
         )
     )

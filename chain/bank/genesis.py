@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from chain import registry
-from chain.bank.state import DENOMS, PARAMS
+from chain.bank.state import DENOM_COUNT, DENOMS, PARAMS
 from chain.runtime import bech32
 from chain.runtime.collections import GenesisError, HasStore
+
+_DEPOSIT_MAX = 10**12
+_DENOMS_CEILING = 10_000
 
 
 def validate_params(state: HasStore) -> None:
@@ -15,6 +18,11 @@ def validate_params(state: HasStore) -> None:
         raise GenesisError("bank.params.expiries_per_block_max: 1 to 100000 is expected")
     if not 0 < params.hold_duration_max_s < 1 << 40:
         raise GenesisError("bank.params.hold_duration_max_s: 1 to 2^40 is expected")
+    if params.deposit_per_entry > _DEPOSIT_MAX:
+        raise GenesisError(f"bank.params.deposit_per_entry: at most {_DEPOSIT_MAX} is expected")
+    if not DENOM_COUNT.last(state) <= params.denoms_max <= _DENOMS_CEILING:
+        expected = f"{DENOM_COUNT.last(state)} to {_DENOMS_CEILING}"
+        raise GenesisError(f"bank.params.denoms_max: {expected} is expected")
 
 
 def validate_genesis(state: HasStore) -> None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from chain.bank.state import BALANCES, DENOMS, HOLD_IDS, HOLDS
+from chain import auth
+from chain.bank.state import BALANCES, DENOM_COUNT, DENOMS, HOLD_IDS, HOLDS
 from chain.runtime.collections import HasStore
 
 
 def supply(state: HasStore) -> list[str]:
-    """For each denomination: the sum of balances and holds is the supply."""
+    """For each denomination: the sum of balances, holds and deposits is the supply."""
+    fee_denom = auth.get_params(state).fee_denom
     sums: dict[str, int] = {}
     for (_, denom), amount in BALANCES.items(state):
         sums[denom] = sums.get(denom, 0) + amount
     for _, hold in HOLDS.items(state):
         sums[hold.denom] = sums.get(hold.denom, 0) + hold.amount
+        if hold.deposit:
+            sums[fee_denom] = sums.get(fee_denom, 0) + hold.deposit
     problems = []
     for denom, info in DENOMS.items(state):
         total = sums.pop(denom, 0)
         if total != info.supply:
             problems.append(f"{denom}: balances and holds are {total}, the supply is {info.supply}")
     return problems + [f"{denom}: in balances, but no denomination" for denom in sorted(sums)]
+
+
+def denom_count(state: HasStore) -> list[str]:
+    """As many denominations are counted as there are."""
+    counted, count = DENOM_COUNT.last(state), sum(1 for _ in DENOMS.items(state))
+    return [f"{counted} denominations are counted of {count}"] if counted != count else []
 
 
 def no_zero_balances(state: HasStore) -> list[str]:

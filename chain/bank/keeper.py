@@ -1,7 +1,7 @@
 """Moving money: the verbs that other modules use.
 
-Each verb keeps the sum of balances and holds equal to the supply. A verb rejects before it
-writes anything.
+Each verb keeps the sum of balances, holds and deposits equal to the supply. A verb rejects before
+it writes anything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from blockenergy.bank.v1 import errors_pb2, state_pb2
 
-from chain.bank.state import BALANCES, DENOMS, HOLD_IDS, HOLDS
+from chain import auth
+from chain.bank.state import BALANCES, DENOMS, HOLD_IDS, HOLDS, PARAMS
 from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
@@ -70,14 +71,32 @@ def require_balance(state: HasStore, owner: bytes, denom: str, amount: int) -> i
     return balance
 
 
+def get_deposit(state: HasStore) -> int:
+    """The deposit for an entry of the state that an account asks for, in the fee denomination."""
+    return PARAMS.get_shared(state).deposit_per_entry
+
+
 def reserve(
-    ctx: Context, owner: bytes, denom: str, amount: int, beneficiary: str = "", deadline_s: int = 0
+    ctx: Context,
+    owner: bytes,
+    denom: str,
+    amount: int,
+    beneficiary: str = "",
+    deadline_s: int = 0,
+    deposit: int = 0,
 ) -> int:
-    """Puts money on hold and returns the id of the hold; rejects an uncovered amount."""
-    _take(ctx, owner, denom, amount)
+    """Puts money on hold and returns the id of the hold; rejects an uncovered amount.
+
+    deposit: goes with the hold, and back to its owner when it ends.
+    """
+    _take_with_deposit(ctx, owner, denom, amount, deposit)
     hold_id = HOLD_IDS.next(ctx)
     hold = state_pb2.Hold(
-        denom=denom, amount=amount, beneficiary=beneficiary, deadline_s=deadline_s
+        denom=denom,
+        amount=amount,
+        beneficiary=beneficiary,
+        deadline_s=deadline_s,
+        deposit=deposit,
     )
     HOLDS.set(ctx, (owner, hold_id), hold)
     return hold_id
@@ -101,13 +120,15 @@ def release(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
 
 
 def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -> int:
-    """Pays from a hold and ends it; returns what went back to the owner."""
+    """Pays from a hold and ends it; returns what of it went back to the owner, with the deposit."""
     hold = _require_hold(ctx, owner, hold_id)
     require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
     rest = hold.amount - amount
     HOLDS.delete(ctx, (owner, hold_id))
     _give(ctx, target, hold.denom, amount)
     _give(ctx, owner, hold.denom, rest)
+    if hold.deposit:
+        _give(ctx, owner, auth.get_params(ctx).fee_denom, hold.deposit)
     return rest
 
 
@@ -146,6 +167,17 @@ def _require_hold(state: HasStore, owner: bytes, hold_id: int) -> state_pb2.Hold
     if hold is None:
         raise ChainError(BankError.HOLD_UNKNOWN)
     return hold
+
+
+def _take_with_deposit(ctx: Context, owner: bytes, denom: str, amount: int, deposit: int) -> None:
+    """Rejects what the balances do not cover, before it writes anything."""
+    fee_denom = auth.get_params(ctx).fee_denom if deposit else denom
+    if fee_denom == denom:
+        _take(ctx, owner, denom, amount + deposit)
+    else:
+        require_balance(ctx, owner, fee_denom, deposit)
+        _take(ctx, owner, denom, amount)
+        _take(ctx, owner, fee_denom, deposit)
 
 
 def _take(ctx: Context, owner: bytes, denom: str, amount: int) -> None:

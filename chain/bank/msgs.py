@@ -11,7 +11,7 @@ from chain import registry
 from chain.bank import keeper
 from chain.bank.keeper import BankError
 from chain.bank.lifecycle import HOLD, HoldEvent, get_hold_status
-from chain.bank.state import DENOMS, PARAMS
+from chain.bank.state import DENOM_COUNT, DENOMS, PARAMS
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.tx import decode_address, decode_amount, decode_coins
@@ -50,7 +50,10 @@ def create_denom(ctx: Context, msg: tx_pb2.MsgCreateDenom) -> tx_pb2.MsgCreateDe
     good = _DENOM.fullmatch(msg.denom) and _SYMBOL.fullmatch(msg.symbol)
     require(good and msg.decimals <= _DECIMALS_MAX, BankError.DENOM_INVALID)
     require(not DENOMS.has(ctx, msg.denom), BankError.DENOM_EXISTS)
+    most = PARAMS.get_shared(ctx).denoms_max
+    require(DENOM_COUNT.last(ctx) < most, BankError.TOO_MANY_DENOMS, f"{most} in all")
     denom = state_pb2.Denom(issuer=msg.issuer, symbol=msg.symbol, decimals=msg.decimals)
+    DENOM_COUNT.next(ctx)
     DENOMS.set(ctx, msg.denom, denom)
     ctx.emit(events_pb2.EventDenomCreated(denom=msg.denom, issuer=msg.issuer))
     return tx_pb2.MsgCreateDenomResponse()
@@ -84,8 +87,9 @@ def reserve(ctx: Context, msg: tx_pb2.MsgReserve) -> tx_pb2.MsgReserveResponse:
     longest_s = PARAMS.get(ctx).hold_duration_max_s
     ahead_s = msg.deadline_s - ctx.block.time_s
     require(0 < ahead_s <= longest_s, BankError.DEADLINE_INVALID)
+    deposit = keeper.get_deposit(ctx)
     hold_id = keeper.reserve(
-        ctx, ctx.signer, msg.amount.denom, amount, msg.beneficiary, msg.deadline_s
+        ctx, ctx.signer, msg.amount.denom, amount, msg.beneficiary, msg.deadline_s, deposit
     )
     ctx.emit(
         events_pb2.EventReserved(
@@ -95,6 +99,7 @@ def reserve(ctx: Context, msg: tx_pb2.MsgReserve) -> tx_pb2.MsgReserveResponse:
             denom=msg.amount.denom,
             amount=amount,
             deadline_s=msg.deadline_s,
+            deposit=deposit,
         )
     )
     return tx_pb2.MsgReserveResponse(hold_id=hold_id)
@@ -145,5 +150,6 @@ def _announce_end(
             denom=hold.denom,
             posted=posted,
             returned=returned,
+            deposit=hold.deposit,
         )
     )

@@ -7,6 +7,7 @@ from cosmos.bank.v1beta1 import query_pb2 as cosmos_query_pb2
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest, PageResponse
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
+from chain import auth
 from chain.bank import keeper
 from chain.bank.state import BALANCES, DENOMS, HOLDS, PARAMS
 from chain.runtime.context import Context
@@ -99,7 +100,10 @@ def denoms(ctx: Context, request: query_pb2.QueryDenomsRequest) -> query_pb2.Que
 def balances(
     ctx: Context, request: query_pb2.QueryBalancesRequest
 ) -> query_pb2.QueryBalancesResponse:
-    """What an address has, free and on hold, per denomination, and whether that is all of it."""
+    """What an address has, free and on hold, per denomination, and whether that is all of it.
+    Deposits count as on hold.
+    """
+    fee_denom = auth.get_params(ctx).fee_denom
     owner = decode_address(request.address)
     free, page = get_page(ctx, BALANCES.under(owner), PageRequest(limit=PAGE_MAX))
     partial = bool(page.next_key)
@@ -109,6 +113,8 @@ def balances(
             partial = True
             break
         held[hold.denom] = held.get(hold.denom, 0) + hold.amount
+        if hold.deposit:
+            held[fee_denom] = held.get(fee_denom, 0) + hold.deposit
     return query_pb2.QueryBalancesResponse(
         free=[Coin(denom=name, amount=str(amount)) for name, amount in free],
         held=[Coin(denom=name, amount=str(held[name])) for name in sorted(held)],

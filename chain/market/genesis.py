@@ -30,6 +30,8 @@ _DEPTH_MAX_WH = 10**15
 _SLOT_VALUE_MAX = 1 << 62
 # Each may cost one more clearing of all orders.
 _MINIMUM_QUANTITY_ORDERS_MAX = 1_000
+# The gas of a curtailment stands for that many.
+_CURTAILED_POSITIONS_MAX = 1_000
 # Minimum and maximum of each parameter.
 _LIMITS = {
     "depth_wh": (1, _DEPTH_MAX_WH),
@@ -42,7 +44,7 @@ _LIMITS = {
     "resting_orders_per_owner_max": (1, ORDERS_PER_SLOT_MAX),
     "minimum_quantity_orders_max": (1, _MINIMUM_QUANTITY_ORDERS_MAX),
     "bookings_per_block_max": (1, 1_000_000),
-    "curtailed_positions_max": (1, 1_000_000),
+    "curtailed_positions_max": (1, _CURTAILED_POSITIONS_MAX),
 }
 # Maxima of slots, independent of the parameters when they were opened.
 _SLOT_LIMITS = {

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from chain.runtime.collections import HasStore, Schema
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
+from chain.runtime.gas import MessageGas, get_message_gas
 from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
 from chain.runtime.params import Params
@@ -34,6 +35,7 @@ class Handler:
     message_type: type[Message]
     signer_field: str
     roles: frozenset[int]
+    gas: MessageGas
     run: Callable[[Context, Any], Message]
     response_type_url: str
     # A number of options.Lane.
@@ -98,11 +100,14 @@ def snake_case(name: str) -> str:
 def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -> Handler:
     signer = get_option(method.input_type, options_pb2.signer)
     assert signer in method.input_type.fields_by_name, f"{method.full_name} names no signer"
+    gas = get_message_gas(method.input_type)
+    assert gas.own, f"{method.full_name} takes no gas"
     return Handler(
         type_url=f"/{method.input_type.full_name}",
         message_type=_class_of(method.input_type),
         signer_field=signer,
         roles=frozenset(get_option(method.input_type, options_pb2.role)),
+        gas=gas,
         run=run,
         response_type_url=f"/{method.output_type.full_name}",
         lane=get_option(method.input_type, options_pb2.lane),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 WH_PER_KWH = 1000
 PERMILLE = 1000
+MICRO = 1_000_000
 # Amounts and supplies stay below this, so that every language can hold them in 64 bits.
 AMOUNT_MAX = (1 << 63) - 1
 

@@ -7,15 +7,16 @@ sent, and waited for. The message's signer field is set to the address of that k
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from functools import partial
 
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.registry.v1.role_pb2 import Role
-from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 import text_output
+from chain.runtime.gas import get_message_gas
 from client import chain_pin
 from client.account import Signer, TxOutcome
 from client.catalog import Operation, get_messages
@@ -40,14 +41,23 @@ from client.cli.outcomes import (
 )
 from client.cli.prompts import YES_VARIABLE, ask_passphrase, confirm
 from client.cli.values import COIN_EXAMPLE, Lookups, parse_coins
-from client.definitions import get_first_sentence, get_roles, get_short_name, get_signer
+from client.cost import GasPrice, Wish
+from client.definitions import (
+    get_first_sentence,
+    get_roles,
+    get_short_name,
+    get_signer,
+    to_kebab_case,
+)
 from client.errors import UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
 from client.orders import OrderState, follow_orders
 from client.rpc import Rpc
-from client.units import parse
+from client.units import parse, parse_decimal
 from client.watch import decode_events
+
+_GAS_PRICE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z][A-Za-z0-9/:._-]*)", re.ASCII)
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -69,13 +79,22 @@ def describe_signer(operation: Operation) -> str:
     return f"The {signer} signs" + (f", as a {' or '.join(roles)}." if roles else ".")
 
 
+def describe_gas(operation: Operation) -> str:
+    """The gas that the message takes, as a sentence."""
+    gas = get_message_gas(operation.request)
+    parts = [f"{gas.own:,}"]
+    parts += [f"{each:,} for each of {to_kebab_case(name)}" for name, each in gas.lists]
+    parts += [f"{each:,} with {to_kebab_case(name)}" for name, each in gas.fields]
+    return f"Gas: {', and '.join(parts)}."
+
+
 def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentParser) -> None:
     add_commands(
         parser,
         {
             name: Command(
                 get_first_sentence(operation.comment),
-                f"{operation.comment} {describe_signer(operation)}",
+                f"{operation.comment} {describe_signer(operation)} {describe_gas(operation)}",
                 partial(_fill_message, operation),
             )
             for name, operation in operations.items()
@@ -90,10 +109,15 @@ def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None
         "--from", dest="key", metavar="KEY", required=True, help="name of the signing key"
     )
     group.add_argument(
-        "--fee", metavar="COINS", help=f"{COIN_EXAMPLE} (default: the chain's minimum)"
+        "--fees", metavar="COINS", help=f"{COIN_EXAMPLE} (default: gas limit times gas price)"
     )
     group.add_argument(
-        "--gas", metavar="NUMBER", help="gas limit (default: computed from the size)"
+        "--gas", metavar="NUMBER", help="gas limit (default: what the transaction takes)"
+    )
+    group.add_argument(
+        "--gas-prices",
+        metavar="PRICE",
+        help="per unit of gas, such as 0.00005ueur (default: the chain's minimum)",
     )
     group.add_argument(
         "--memo", metavar="TEXT", default="", help="a note stored with the transaction"
@@ -121,13 +145,20 @@ def _run(operation: Operation, args: argparse.Namespace) -> int:
     chain_id = chain_pin.choose(keyring.folder, args.chain_id)
     message = build_message(operation.request, args, lookups)
     setattr(message, get_signer(operation.request), address)
-    gas_limit, fee = _parse_cost(args, lookups)
+    wish = _parse_cost(args, lookups)
     if not args.yes:
         confirm(message)
     key = keyring.load(args.key, ask_passphrase)
     assert isinstance(key, AccountKey), "checked by _get_signer_address"
     _require_chain(rpc, keyring, chain_id)
-    signer = Signer(rpc, key, chain_id=chain_id, fee=fee, gas_limit=gas_limit)
+    signer = Signer(
+        rpc,
+        key,
+        chain_id=chain_id,
+        fee=wish.fee,
+        gas_limit=wish.gas_limit,
+        gas_price=wish.gas_price,
+    )
     outcome = signer.send([message], wait=args.wait, memo=args.memo).require_ok()
     return _show_outcome(args, rpc, outcome)
 
@@ -154,12 +185,26 @@ def _get_signer_address(keyring: Keyring, name: str) -> str:
     return info.address
 
 
-def _parse_cost(args: argparse.Namespace, lookups: Lookups) -> tuple[int, list[Coin] | None]:
+def _parse_cost(args: argparse.Namespace, lookups: Lookups) -> Wish:
+    if args.fees and args.gas_prices:
+        raise UsageError("--fees and --gas-prices: give one of them")
     try:
-        gas_limit = parse(options.UNIT_NONE, args.gas) if args.gas else 0
-        return gas_limit, parse_coins(args.fee, lookups) if args.fee else None
+        return Wish(
+            gas_limit=parse(options.UNIT_NONE, args.gas) if args.gas else 0,
+            fee=parse_coins(args.fees, lookups) if args.fees else None,
+            gas_price=_parse_gas_price(args.gas_prices) if args.gas_prices else None,
+        )
     except UsageError as error:
-        raise UsageError(f"--gas or --fee: {error}") from None
+        raise UsageError(f"--gas, --fees or --gas-prices: {error}") from None
+
+
+def _parse_gas_price(text: str) -> GasPrice:
+    """The price of `0.00005ueur`."""
+    found = _GAS_PRICE.fullmatch(text)
+    micro = parse_decimal(found[1], 6) if found else None
+    if found is None or micro is None:
+        raise UsageError(f"{text[:100]!r} is not a price such as 0.00005ueur, max six decimals")
+    return GasPrice(micro, found[2])
 
 
 def _show_outcome(args: argparse.Namespace, rpc: Rpc, outcome: TxOutcome) -> int:

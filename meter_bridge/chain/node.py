@@ -24,6 +24,7 @@ from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE
 from blockenergy.registry.v1.state_pb2 import STATUS_ACTIVE
 from google.protobuf.message import Message
 
+from chain.runtime.gas import compute_message_gas
 from client.account import DEFAULT_WAIT_S, Signer, TxOutcome
 from client.errors import ClientError, RejectedError
 from client.keys import AccountKey
@@ -53,6 +54,9 @@ READING_BYTES_MAX = 168
 # Max size of a transaction without its messages, and of a message without its readings.
 TX_BYTES_MAX = 512
 MESSAGE_BYTES_MAX = 160
+# The gas of an empty message, and of each reading in it.
+MESSAGE_GAS = compute_message_gas(MsgSubmitReadings())
+READING_GAS = compute_message_gas(MsgSubmitReadings(readings=[Reading()])) - MESSAGE_GAS
 # Min time to wait for a submission to be included in a block.
 WAIT_MIN_S = 5.0
 METER_UNKNOWN = ("registry", registry_errors.METER_UNKNOWN)
@@ -196,13 +200,19 @@ class NodeChain:
 
 def compute_readings_per_tx(auth: auth_state.Params, readings_per_message: int) -> int:
     """Max readings in a transaction, given its limits on bytes, gas and messages."""
-    by_gas = (auth.gas_limit_max - auth.gas_per_tx) // max(1, auth.gas_per_byte)
-    bytes_max = min(auth.tx_bytes_max, by_gas) - TX_BYTES_MAX
-    message_bytes = MESSAGE_BYTES_MAX + readings_per_message * READING_BYTES_MAX
-    full_messages = min(auth.messages_per_tx_max, bytes_max // message_bytes)
+    bytes_left = auth.tx_bytes_max - TX_BYTES_MAX
+    gas_left = auth.gas_limit_max - auth.gas_per_tx - auth.gas_per_byte * TX_BYTES_MAX
+    gas_of_message = MESSAGE_GAS + auth.gas_per_byte * MESSAGE_BYTES_MAX
+    gas_of_reading = READING_GAS + auth.gas_per_byte * READING_BYTES_MAX
+    full_messages = min(
+        auth.messages_per_tx_max,
+        bytes_left // (MESSAGE_BYTES_MAX + readings_per_message * READING_BYTES_MAX),
+        gas_left // (gas_of_message + readings_per_message * gas_of_reading),
+    )
     if full_messages >= 1:
         return full_messages * readings_per_message
-    return max(1, (bytes_max - MESSAGE_BYTES_MAX) // READING_BYTES_MAX)
+    by_bytes = (bytes_left - MESSAGE_BYTES_MAX) // READING_BYTES_MAX
+    return max(1, min(by_bytes, (gas_left - gas_of_message) // gas_of_reading))
 
 
 def read_results(outcome: TxOutcome, expected: int) -> list[Result]:

@@ -27,8 +27,9 @@ def find_broken(results: Results) -> Iterator[str]:
 
 def _find_broken_of_party(party: PartyTotals) -> Iterator[str]:
     change = party.balance_after - party.balance_before
-    if change != party.net_money:
-        yield f"{party.name} has {change} more, its settlements say {party.net_money}"
+    expected = party.net_money - party.fees
+    if change != expected:
+        yield f"{party.name} has {change} more, its settlements and fees say {expected}"
     if party.slots_estimated:
         yield f"{party.slots_estimated} slots of {party.name} were estimated"
 

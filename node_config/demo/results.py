@@ -29,6 +29,7 @@ from chain.settlement import FUND
 from client.errors import RpcError
 from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
+from client.watch import get_block
 from node_config.demo.day import Day
 from node_config.demo.resident import Resident
 from node_config.demo.watcher import Progress
@@ -64,6 +65,8 @@ class PartyTotals:
     slots_estimated: int
     balance_before: int
     balance_after: int
+    # Paid for transactions.
+    fees: int = 0
 
     @property
     def net_money(self) -> int:
@@ -119,6 +122,8 @@ def collect(
     known = {**operators, **MODULE_ACCOUNTS}
     parties = {resident.home.key.address: resident.home.name for resident in residents}
     height = get_app_height(rpc)
+    for later in range(progress.height + 1, height + 1):
+        progress.apply(get_block(rpc, later), {})
     after = {
         address: get_money(rpc, address, denom, height) for address in [*parties, *known.values()]
     }
@@ -130,7 +135,7 @@ def collect(
         day=day,
         slots=[_get_totals(rpc, day, slot, height, residents) for slot in day.slots],
         parties=[
-            _make_party(resident, lines, before[address], after[address])
+            _make_party(resident, lines, before[address], after[address], progress.fees[address])
             for address, resident in zip(parties, residents, strict=True)
         ],
         operators={
@@ -177,7 +182,7 @@ def get_money(rpc: Rpc, address: str, denom: str, height: int) -> int:
 
 
 def _make_party(
-    resident: Resident, lines: Sequence[tuple[str, Line]], before: int, after: int
+    resident: Resident, lines: Sequence[tuple[str, Line]], before: int, after: int, fees: int
 ) -> PartyTotals:
     home = resident.home
     own = [line for owner, line in lines if owner == home.key.address]
@@ -188,6 +193,7 @@ def _make_party(
         slots_estimated=sum(line.estimated for line in own),
         balance_before=before,
         balance_after=after,
+        fees=fees,
     )
 
 

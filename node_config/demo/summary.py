@@ -93,6 +93,7 @@ def _format_money(results: Results) -> list[str]:
         return sum(getattr(result, name) for result in slots)
 
     pool = total("pool_gain") - total("pool_loss")
+    fees = sum(party.fees for party in results.parties)
     at_risk = max(slot.info.funding for slot in results.slots)
     alone = compute_alone(results)
     saved = sum(party.net_money for party in results.parties) - alone
@@ -108,6 +109,7 @@ def _format_money(results: Results) -> list[str]:
             f"Pool: {'earned' if pool > 0 else 'lost'} {eur(abs(pool))} EUR on trades, "
             f"with at most {eur(at_risk)} at risk in each slot"
         ),
+        f"Fees of the homes' transactions: {eur(fees, 6)} EUR",
         (
             f"Backstop: {eur(total('backstop_paid'))} EUR for energy from outside, "
             f"{eur(total('backstop_received'))} for surplus"

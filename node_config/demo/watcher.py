@@ -35,6 +35,8 @@ class Progress:
     txs: int = 0
     orders: int = 0
     readings_rejected: int = 0
+    # By address, in smallest units.
+    fees: Counter[str] = field(default_factory=Counter)
     # By slot.
     readings: Counter[int] = field(default_factory=Counter)
     slots: dict[int, QuerySlotResponse] = field(default_factory=dict)
@@ -46,6 +48,8 @@ class Progress:
         self.app_hash = block.app_hash
         self.txs += len(block.tx_codes)
         self.slots.update(slots)
+        for payer, coin in block.fees:
+            self.fees[payer] += int(coin.amount)
         for event in block.events:
             if isinstance(event, market.EventOrderExecuted | market.EventOrderLapsed):
                 self.orders += 1
@@ -60,6 +64,7 @@ class Progress:
         """A snapshot: it does not change with this one."""
         return replace(
             self,
+            fees=self.fees.copy(),
             readings=self.readings.copy(),
             slots=dict(self.slots),
             results=dict(self.results),

@@ -25,7 +25,7 @@ USES: dict[str, set[str]] = {
     "auth": set(),
     "registry": {"auth"},
     "peers": {"registry"},
-    "bank": {"registry"},
+    "bank": {"auth", "registry"},
     "metering": {"registry"},
     "market": {"bank", "metering", "registry"},
     "storage": {"market", "metering", "registry"},

@@ -13,6 +13,7 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.runtime.gas import compute_message_gas
 from client import tx
 from client.rpc import Rpc
 from meter_bridge.chain import (
@@ -133,7 +134,7 @@ def test_unreachable_node_is_reported_in_one_sentence() -> None:
 
 @given(
     tx_bytes=st.integers(1_500, 100_000),
-    gas=st.integers(30_000, 2_000_000),
+    gas=st.integers(60_000, 20_000_000),
     messages=st.integers(1, 20),
     per_message=st.integers(1, 400),
 )
@@ -163,4 +164,4 @@ def test_what_is_packed_fits_into_a_transaction(
     fee = [Coin(denom="u" * 64, amount=str((1 << 64) - 1))]
     size = tx.compute_size_max(packed, make_bridge_key().pub_key, fee)
     assert size <= tx_bytes
-    assert 10_000 + 10 * size <= gas
+    assert 10_000 + 10 * size + sum(map(compute_message_gas, packed)) <= gas

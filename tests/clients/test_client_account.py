@@ -16,9 +16,11 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from loopback_node import LoopbackNode, LostResponseError, NodeError
 
+from chain.runtime.gas import compute_message_gas
 from client import tx
 from client.account import Signer
-from client.errors import RejectedError, RpcError
+from client.cost import GasPrice
+from client.errors import RejectedError, RpcError, UsageError
 from client.keys import AccountKey
 from client.rpc import Rpc
 
@@ -143,9 +145,43 @@ def test_gas_and_fee_follow_the_parameters(ledger: Ledger, signer: Signer) -> No
     signer.send([SEND], memo="for 5 kWh").require_ok()
     raw = ledger.received[0]
     fee = tx.decode(raw).auth_info.fee
-    needed = PARAMS.gas_per_tx + PARAMS.gas_per_byte * len(raw)
+    needed = PARAMS.gas_per_tx + PARAMS.gas_per_byte * len(raw) + compute_message_gas(SEND)
     assert needed <= fee.gas_limit <= needed + 50 * PARAMS.gas_per_byte
     assert int(fee.amount[0].amount) * 1_000_000 >= fee.gas_limit * PARAMS.min_gas_price_micro
+
+
+def test_a_given_gas_price_is_paid(ledger: Ledger) -> None:
+    price = GasPrice(70, "ueur")
+    Signer(Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, gas_price=price, wait_s=5).send(
+        [SEND]
+    ).require_ok()
+    fee = tx.decode(ledger.received[0]).auth_info.fee
+    assert int(fee.amount[0].amount) == -(-fee.gas_limit * 70 // 1_000_000)
+
+
+def test_a_gas_price_in_another_denomination_is_a_mistake(ledger: Ledger) -> None:
+    signer = Signer(
+        Rpc(ledger.node.url), KEY, chain_id=CHAIN_ID, gas_price=GasPrice(70, "uheat"), wait_s=5
+    )
+    with pytest.raises(UsageError, match="fees are paid in ueur"):
+        signer.send([SEND])
+    assert not ledger.received
+
+
+def test_parameters_that_have_changed_are_read_again(ledger: Ledger, signer: Signer) -> None:
+    signer.send([SEND]).require_ok()
+    before = ledger.node.requests.count("abci_query")
+    rejected: list[bytes] = []
+
+    def reject_once(params: dict[str, Any]) -> dict[str, Any]:
+        if rejected:
+            return ledger.take(params)
+        rejected.append(b"")
+        return {"hash": "AA", "code": 13, "codespace": "sdk", "log": "too little"}
+
+    ledger.node.responses["broadcast_tx_sync"] = reject_once
+    signer.send([SEND]).require_ok()
+    assert ledger.node.requests.count("abci_query") == before + 1
 
 
 def test_given_gas_and_fee_are_used(ledger: Ledger) -> None:

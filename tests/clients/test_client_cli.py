@@ -61,6 +61,8 @@ def test_help_of_a_message_comes_from_its_definition(run: Run) -> None:
         ((*BUY[:-1], "-0.01", "--from", "alice", "--yes"), "'-0.01' is negative"),
         ((*BUY, "--from", "alice"), "--yes"),
         ((*BUY, "--from", "alice", "--yes", "--gas", "much"), "--gas"),
+        ((*BUY, "--from", "alice", "--yes", "--gas-prices", "5"), "--gas-prices"),
+        ((*BUY, "--from", "alice", "--yes", "--gas-prices", "5ueur", "--fees", "5ueur"), "--fees"),
         ((*BUY, "--from", "alice", "--yes", "--node", "localhost"), "tcp://"),
         ((*BUY, "--from", "meter", "--yes"), "meter"),
         (("keys", "add", "bob"), "passphrase"),

@@ -11,6 +11,7 @@ from blockenergy.registry.v1.events_pb2 import EventParticipantAdded
 from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, ROLE_PROSUMER
 from blockenergy.settlement.v1.events_pb2 import EventSlotSettled
 from blockenergy.settlement.v1.state_pb2 import SlotResult
+from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from loopback_node import LoopbackNode
@@ -65,6 +66,12 @@ def test_values_that_do_not_match(value: str) -> None:
         decode_event(Event("blockenergy.market.v1.EventOrderPlaced", (("order_id", value),)))
 
 
+PAID = {
+    "type": "tx",
+    "attributes": [{"key": "acc_seq", "value": "anna/3"}, {"key": "fee", "value": "70ueur"}],
+}
+
+
 def test_every_block_is_returned_once_and_in_order() -> None:
     latest = iter([3, 3, 5, 5, 6])
 
@@ -90,7 +97,7 @@ def test_every_block_is_returned_once_and_in_order() -> None:
         ]
         return {
             "height": params["height"],
-            "txs_results": [{"code": 0, "events": events[:1]}, {"code": 5, "events": []}],
+            "txs_results": [{"code": 0, "events": events[:1]}, {"code": 5, "events": [PAID]}],
             "finalize_block_events": events[1:],
             "app_hash": "",
         }
@@ -103,3 +110,5 @@ def test_every_block_is_returned_once_and_in_order() -> None:
     assert {block.tx_codes for block in seen} == {(0, 5)}
     assert list(seen[0].events) == [EVENTS[0], EVENTS[2]]
     assert seen[0].tx_events == ((EVENTS[0],), ())
+    # A fee is paid for a failed transaction as well.
+    assert seen[0].fees == (("anna", Coin(denom="ueur", amount="70")),)

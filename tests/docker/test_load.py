@@ -6,14 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from blockenergy.auth.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
 from containers import PRESET, poll, wait_for_common_blocks
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from bench.load import Window, make_batch, send_all
 from client.account import get_account
+from client.cost import compute_cost
 from client.keyring import Keyring
 from client.keys import AccountKey
+from client.queries import query
 from client.rpc import Rpc
 from client.tx import sign
 from node_config.preset import load_preset
@@ -22,7 +25,7 @@ from node_config.testnet.network import NODES, Testnet
 pytestmark = pytest.mark.docker
 
 SENDERS = ["treasury", "backstop", "registrar", "issuer", *(f"distributor{n}" for n in range(4))]
-TRANSFERS_EACH, GAS_LIMIT = 2_000, 200_000
+TRANSFERS_EACH = 2_000
 # How many calls CometBFT takes in one request.
 BATCH = 10
 
@@ -32,8 +35,10 @@ def make_transfers(rpc: Rpc, key: AccountKey, target: str) -> list[bytes]:
     coin = Coin(denom=load_preset(PRESET).denom.name, amount="1")
     message = MsgSend(from_address=key.address, to_address=target, amount=[coin])
     first, number = account.sequence, account.account_number
+    params = query(rpc, QueryParamsRequest(), QueryParamsResponse).params
+    gas_limit, fee = compute_cost(params, [message], key.pub_key)
     return [
-        sign([message], key, chain_id, number, sequence, (), GAS_LIMIT)
+        sign([message], key, chain_id, number, sequence, fee, gas_limit)
         for sequence in range(first, first + TRANSFERS_EACH)
     ]
 

@@ -36,6 +36,7 @@ from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from client.queries import query
 from client.rpc import Rpc
+from client.watch import read_fees
 from meter_bridge.client import (
     ACKNOWLEDGED,
     MeterClient,
@@ -127,7 +128,8 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     order = MsgBuy(buyer=home.address, slot=slot, quantity_wh=QUANTITY_WH)
     order.price_limit_per_kwh = 300_000
     chain_id = read_pin(operators / "keys")
-    Signer(rpc, home, chain_id=chain_id).send([order]).require_ok()
+    outcome = Signer(rpc, home, chain_id=chain_id).send([order]).require_ok()
+    [(_, fee)] = read_fees(outcome.events)
     push_telegram(net, operators, meter, slot)
     poll(
         lambda: (
@@ -148,7 +150,7 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     other = Rpc(net.get_rpc_url(3))
     assert query(other, asked, QueryLineResponse).line == line
     balance = query(other, QueryBalancesRequest(address=home.address), QueryBalancesResponse)
-    assert int(balance.free[0].amount) == HOME_AMOUNT - line.charged
+    assert int(balance.free[0].amount) == HOME_AMOUNT - line.charged - int(fee.amount)
 
 
 def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int) -> None:

@@ -123,7 +123,8 @@ class Street:
         if name not in self.names or random.random() < 0.02:
             name = random.choice(self.names)
             setattr(message, handler.signer_field, people.address_text(name))
-        return sign(people.wallet(name), [message], self._envelope(name))
+        envelope = self.world.pay(self._envelope(name), message.ByteSize() + 100, [message])
+        return sign(people.wallet(name), [message], envelope)
 
     def _envelope(self, name: str) -> Envelope:
         if name not in self._envelopes:

@@ -26,7 +26,7 @@ MUST_HAPPEN = {
     "READING_TOO_EARLY", "READING_TOO_LATE", "READING_OUT_OF_RANGE",
     "slot settled", "slot unfunded", "slot with an estimate", "slot with uncovered charges",
     "settlement over several blocks", "energy flowed out", "pool lost", "pool gained",
-    "fund credited", "hold ended", "hold expired",
+    "fund credited", "hold ended", "hold expired", "deposit returned", "fee paid",
     "household in arrears", "treasury in arrears", "backstop in arrears",
     "order executed in part", "grid fee for an order", "linked order executed",
     "linked order lapsed", "cancellation lapsed", "purchase taken back", "sale taken back",

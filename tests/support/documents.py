@@ -71,6 +71,8 @@ def complete(short: Mapping[str, Any]) -> Short:
     for denom in _keys_of(short, "bank.denoms"):
         entry = f"bank.denoms[{denom}]"
         result[entry] = {"supply": str(_supply(short, denom)), **result[entry]}
+    denom_count = len(_keys_of(short, "bank.denoms"))
+    result.setdefault("bank.denom_count", str(denom_count))
     feeder_count = len(_keys_of(short, "registry.feeders"))
     result.setdefault("registry.feeder_count", str(feeder_count))
     for path in _SEQUENCES:
@@ -137,8 +139,11 @@ def _supply(short: Mapping[str, Any], denom: str) -> int:
         for path, value in short.items()
         if path.startswith("bank.balances[") and path.endswith(f", {denom}]")
     )
-    held = [hold for hold in _values_of(short, "bank.holds") if hold["denom"] == denom]
-    return free + sum(int(hold.get("amount", 0)) for hold in held)
+    holds = _values_of(short, "bank.holds")
+    held = sum(int(hold.get("amount", 0)) for hold in holds if hold["denom"] == denom)
+    is_of_fees = denom == short["auth.params"]["fee_denom"]
+    deposits = sum(int(hold.get("deposit", 0)) for hold in holds) if is_of_fees else 0
+    return free + held + deposits
 
 
 def _keys_of(short: Mapping[str, Any], collection: str) -> list[str]:

@@ -23,6 +23,7 @@ from chain.runtime.collections import HasStore
 from chain.runtime.context import CosmosEvent, Event
 from chain.storage.state import BATTERIES
 from tests.support.ledger import SUMS, Entry, Position, SlotLedger, Sums
+from tests.support.world import DENOM
 
 # What the events say of each account; they do not say its collateral.
 POSITION_FIELDS = ("bought_wh", "sold_wh", "cost", "revenue")
@@ -172,10 +173,11 @@ def _check_equity(slot: int, info: market_pb2.Slot) -> list[str]:
 
 
 def _count_money(state: HasStore) -> Counter[str]:
-    """Everything on balances and on holds, by denomination."""
+    """Everything on balances, on holds and in deposits, by denomination."""
     money: Counter[str] = Counter()
     for (_, denom), amount in BALANCES.items(state):
         money[denom] += amount
     for _, hold in HOLDS.items(state):
         money[hold.denom] += hold.amount
+        money[DENOM] += hold.deposit
     return +money

@@ -36,11 +36,15 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("market", "grid_account", ["distributor", "backstop"]),
     ("market", "settlement_denom", ["uheat"]),
     ("bank", "expiries_per_block_max", [0, 1, 100]),
+    ("bank", "deposit_per_entry", [0, 700, 20_000]),
+    ("bank", "denoms_max", [1, 5, 100]),
     ("registry", "feeders_max", [3, 4, 6]),
     ("peers", "peers_max", [0, 2, 4]),
     ("registry", "capacity_max_w", [20_000, 1_000_000]),
     ("storage", "capacity_max_wh", [1_000, 1_000_000]),
     ("auth", "memo_bytes_max", [256, 200]),
+    ("auth", "min_gas_price_micro", [0, 50, 5_000]),
+    ("auth", "gas_per_block_max", [10, 80_000_000]),
     ("params", "authority", ["distributor", "fred"]),
 ]
 

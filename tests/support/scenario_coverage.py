@@ -12,7 +12,7 @@ from blockenergy.settlement.v1 import events_pb2 as settlement_pb2
 from blockenergy.storage.v1 import events_pb2 as storage_pb2
 
 from chain.market.state import CLEARINGS
-from chain.runtime.context import Event
+from chain.runtime.context import CosmosEvent, Event
 from tests.support.world import State
 
 
@@ -75,6 +75,9 @@ class ScenarioCoverage:
     def _note_other(self, event: Event) -> None:
         if isinstance(event, bank_pb2.EventHoldEnded):
             self.counts["hold expired" if event.expired else "hold ended"] += 1
+            self._add("deposit returned", event.deposit)
+        elif isinstance(event, CosmosEvent):
+            self._add("fee paid", event.type == "tx" and "fee" in dict(event.attributes))
         elif isinstance(event, market_pb2.EventSlotUnfunded):
             self.counts["slot unfunded"] += 1
         elif isinstance(event, market_pb2.EventPositionCancelled):

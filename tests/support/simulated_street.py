@@ -96,7 +96,10 @@ def _draw_feeders(random: Random) -> dict[str, Any]:
 
 def _draw_params(seed: int, random: Random) -> dict[str, Any]:
     return {
-        "bank.params": {"expiries_per_block_max": random.choice([1, 100])},
+        "bank.params": {
+            "expiries_per_block_max": random.choice([1, 100]),
+            "deposit_per_entry": random.choice([0, 700, 20_000]),
+        },
         "metering.params": {
             "reading_deadline_s": random.choice([60, 150]), "readings_per_message_max": 50,
         },
@@ -113,5 +116,5 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
             "accounts_per_block_max": (4, 8, 100)[seed % 3], "history_slots": 3,
             "pruned_per_block_max": random.choice([5, 100]),
         },
-        "auth.params": {"min_gas_price_micro": random.choice([0, 50])},
+        "auth.params": {"min_gas_price_micro": random.choice([0, 50, 5_000])},
     }  # fmt: skip

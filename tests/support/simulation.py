@@ -91,8 +91,6 @@ class Simulation:
         self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
         changes = simulated_street.draw(seed, self.random, self.homes)
         self.world = World(changes, base=simulated_street.get_grid())
-        if int(self.world.genesis["auth"]["params"].get("min_gas_price_micro", 0)):
-            self.world.fee = [("ueur", 50)]
         batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]
         self.all_names = [*self.homes, *people.GRID, *people.UNREGISTERED, *batteries, "bridge-2"]
         self.ledger = EventLedger(self.world.state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cosmos.base.v1beta1.coin_pb2 import Coin
@@ -14,9 +14,12 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from chain.runtime import codec
+from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import PUB_KEY_TYPE_URL, sign_bytes
 from tests.support.people import Wallet
 
+# For the transaction and its bytes, at the prices of the street.
+_GAS_BESIDE_MESSAGES = 400_000
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -27,7 +30,8 @@ class Envelope:
     chain_id: str
     account_number: int
     sequence: int
-    gas_limit: int = 1_000_000
+    # Enough for the messages if None.
+    gas_limit: int | None = None
     fee: Sequence[tuple[str, int]] = ()
     fee_payer: str = ""
     fee_granter: str = ""
@@ -46,6 +50,9 @@ class Envelope:
 def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> bytes:
     """The bytes of a TxRaw."""
     body = make_body(messages, envelope).SerializeToString(deterministic=True)
+    if envelope.gas_limit is None:
+        gas = _GAS_BESIDE_MESSAGES + sum(map(compute_message_gas, messages))
+        envelope = replace(envelope, gas_limit=gas)
     auth_info = make_auth_info(signer, envelope).SerializeToString(deterministic=True)
     content = sign_bytes(body, auth_info, envelope.chain_id, envelope.account_number)
     signature = sign_content(signer, content)

@@ -120,6 +120,14 @@ def run(vector: Vector) -> None:
     assert app.export(World.from_document(document).store) == document
 
 
+def prepare(world: World, vector: Vector) -> bytes:
+    """Brings the chain to the block that is looked at; returns the transaction of that block."""
+    _prepare(world, vector)
+    raw = _sign(world, vector)
+    world.height, world.time_s = world.height + 1, _time_s(vector)
+    return raw
+
+
 def _prepare(world: World, vector: Vector) -> None:
     """Brings the chain to the block before the one that is looked at."""
     for time_s, entries in groupby(vector.get("before", []), lambda e: e.get("time_s", START_S)):

@@ -28,11 +28,12 @@ from google.protobuf.message import Message
 from chain import app, auth
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
+from chain.runtime.gas import compute_message_gas, compute_min_fee
 from chain.runtime.store import CacheStore
 from chain.transactions import TxResult
 from tests.support import check_before_write, documents, people
 from tests.support.store import SortedStore
-from tests.support.transactions import Envelope, sign
+from tests.support.transactions import Envelope, make_body, sign
 
 M = TypeVar("M", bound=Message)
 
@@ -42,6 +43,8 @@ START_S = 1_800_000_000
 SLOT_LENGTH_S = 60
 FIRST_SLOT = START_S // SLOT_LENGTH_S
 DENOM = "ueur"
+# Max size of a transaction without its body: signer, fee and signature.
+BYTES_BESIDE_BODY = 300
 
 
 class State:
@@ -72,8 +75,6 @@ class World:
         self.genesis = document
         self.store = SortedStore()
         self.store.apply(app.init_chain(self.genesis))
-        # Offered with every transaction that does not name another.
-        self.fee: Sequence[tuple[str, int]] = ()
         self.height = 0
         self.time_s = START_S
         self.results: list[TxResult] = []
@@ -122,13 +123,27 @@ class World:
 
     def spoil(self, signer: str, *messages: Message, **changes: Any) -> bytes:
         """As `sign`, for a transaction that will not be admitted and uses up no sequence."""
-        return sign(people.wallet(signer), messages, replace(self.envelope(signer), **changes))
+        wallet, envelope = people.wallet(signer), replace(self.envelope(signer), **changes)
+        if not {"gas_limit", "fee"} & changes.keys():
+            body = make_body(messages, envelope)
+            envelope = self.pay(envelope, body.ByteSize(), messages)
+        return sign(wallet, messages, envelope)
+
+    def pay(self, envelope: Envelope, body_bytes: int, messages: Sequence[Message]) -> Envelope:
+        """The envelope with the gas that a transaction takes, and the fee for it."""
+        params = auth.get_params(self.state)
+        if not params.min_gas_price_micro:
+            return envelope
+        gas = params.gas_per_tx + params.gas_per_byte * (body_bytes + BYTES_BESIDE_BODY)
+        gas += sum(map(compute_message_gas, messages))
+        fee = [(params.fee_denom, compute_min_fee(gas, params.min_gas_price_micro))]
+        return replace(envelope, gas_limit=gas, fee=fee)
 
     def envelope(self, signer: str) -> Envelope:
         """What is around the next messages of a signer."""
         account = auth.get_account(self.state, people.wallet(signer).address)
         number, sequence = (account.account_number, account.sequence) if account else (0, 0)
-        return Envelope(CHAIN_ID, number, sequence + self._pending[signer], fee=self.fee)
+        return Envelope(CHAIN_ID, number, sequence + self._pending[signer])
 
     def send(self, source: str, target: str, amount: int, denom: str = DENOM) -> bytes:
         message = cosmos_tx_pb2.MsgSend(

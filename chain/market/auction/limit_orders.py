@@ -55,7 +55,11 @@ def place_limit_order(
     _count(slot.info, order, 1)
     _require_few_special(slot, order)
     order.hold_id = bank.reserve(
-        ctx, ctx.signer, slot.params.settlement_denom, _compute_reserve(slot, order)
+        ctx,
+        ctx.signer,
+        slot.params.settlement_denom,
+        _compute_reserve(slot, order),
+        deposit=bank.get_deposit(ctx),
     )
     order_id = ORDER_IDS.next(ctx)
     LIMIT_ORDERS.set(ctx, (msg.slot, order_id), order)

@@ -15,13 +15,13 @@ the branch, seen from the parent it is max(0, Z(p + fee)) + min(0, Z(p - fee)).
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from chain.market.clearing.network import NodeOrders, Uplink
-from chain.market.clearing.orders import ASK, BID, list_steps
+from chain.market.clearing.orders import ASK, BID, Order, Side, list_steps
 
 ASK_RANK, POOL_RANK, BID_RANK = 0, 1, 2
 RANKS = 3
@@ -59,6 +59,17 @@ class Excess:
         self.drops: Drops = sorted(item for item in totals.items() if item[1])
         self.start_wh = sum(bid.quantity_wh for bid in orders.bids)
         self.end_wh = -sum(ask.quantity_wh for ask in orders.asks)
+
+    def remove(self, order: Order, side: Side) -> None:
+        """Takes out a step order; only before anything was added or passed a branch."""
+        key = RANKS * order.limit + (BID_RANK if side == BID else ASK_RANK)
+        index = bisect_left(self.drops, (key, 0))
+        left_wh = self.drops[index][1] - order.quantity_wh
+        self.drops[index : index + 1] = [(key, left_wh)] if left_wh else []
+        if side == BID:
+            self.start_wh -= order.quantity_wh
+        else:
+            self.end_wh += order.quantity_wh
 
     def copy(self) -> Excess:
         """A copy that may be changed."""

@@ -13,12 +13,10 @@ from chain.market.clearing.orders import BID, Order, Side, compute_accepted
 class Ladder:
     """Quantities by limit and their running sums."""
 
-    def __init__(self, steps: Iterable[tuple[int, int]]) -> None:
-        totals: defaultdict[int, int] = defaultdict(int)
-        for limit, quantity_wh in steps:
-            totals[limit] += quantity_wh
-        self.limits = sorted(totals)
-        self._totals = [totals[limit] for limit in self.limits]
+    def __init__(self, steps: Sequence[tuple[int, int]]) -> None:
+        """steps: in ascending order of their limits."""
+        self.limits = [limit for limit, _ in steps]
+        self._totals = [quantity_wh for _, quantity_wh in steps]
         self._sums = [0, *accumulate(self._totals)]
 
     @property
@@ -44,7 +42,10 @@ class SideOfBook:
         self.side = side
         self._linear = [order for order in orders if order.full_at is not None]
         plain = [order for order in orders if order.full_at is None] if self._linear else orders
-        self.steps = Ladder((order.limit, order.quantity_wh) for order in plain)
+        totals: defaultdict[int, int] = defaultdict(int)
+        for order in plain:
+            totals[order.limit] += order.quantity_wh
+        self.steps = Ladder(sorted(totals.items()))
         self.total_wh = self.steps.total_wh + sum(order.quantity_wh for order in self._linear)
 
     def get_accepted(self, price: int) -> int:

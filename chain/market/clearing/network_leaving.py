@@ -5,6 +5,11 @@ minimum, those are removed that could not get it even with priority over all oth
 If there are none, one order is removed: of all that are short, the one with the largest minimum in
 proportion to its quantity (of several, the smallest, then the one with the lowest hash). Only one,
 because what it leaves may be enough for another one, at another node as well.
+
+Each round looks at all orders, so there are only as many as WORK_MAX allows. If orders are short
+after the last of them, all orders with a minimum leave that are not filled for certain: those whose
+limit is not better than the price of their node. If then orders are still short, all with a minimum
+leave. So a large book with many such orders may lose some that could have been filled.
 """
 
 from __future__ import annotations
@@ -19,6 +24,14 @@ from chain.market.clearing.minimum_quantity import get_rank
 from chain.market.clearing.node_books import NodeBooks
 from chain.market.clearing.orders import ASK, BID, Order, Side
 from chain.market.clearing.rationing import share_among_orders
+
+# Rounds times step orders: 20 rounds in the largest book of a slot, 200 in one of 10,000 orders.
+WORK_MAX = 2_000_000
+
+
+def count_rounds_max(steps: int) -> int:
+    """Max clearings of that many step orders before orders leave together; two more may follow."""
+    return max(1, WORK_MAX // max(1, steps))
 
 
 class _Short(NamedTuple):
@@ -35,11 +48,12 @@ def remove_leaving(
     traded: Sequence[tuple[int, int]],
     own_reach: Sequence[Bounds],
     seed: bytes,
+    rounds: int,
 ) -> list[int]:
     """Empties the orders that are removed in this round; returns their ids, none if there are none.
 
     at: the key of each node; traded: what it buys and sells; own_reach: bounds of its net import
-    with priority over all others.
+    with priority over all others; rounds: clearings so far, this one included.
     """
     short = [
         one
@@ -48,11 +62,24 @@ def remove_leaving(
     ]
     if not short:
         return []
+    if rounds < count_rounds_max(books.steps):
+        left = _choose(short, seed)
+    else:
+        everybody = rounds > count_rounds_max(books.steps)
+        left = [
+            order.order_id
+            for number, side, order in books.get_bound_orders()
+            if everybody or side * (order.limit - at[number] // RANKS) <= 0
+        ]
+    books.remove(left)
+    return left
+
+
+def _choose(short: Sequence[_Short], seed: bytes) -> list[int]:
+    """The ids of the orders that leave for themselves."""
     leaving = [one for one in short if one.order.minimum_acceptable_wh > one.most_wh]
     if not leaving:
         leaving = [min(short, key=lambda one: get_rank(one.order, seed))]
-    for number in sorted({one.number for one in leaving}):
-        books.remove(number, {one.order.order_id for one in leaving if one.number == number})
     return [one.order.order_id for one in leaving]
 
 

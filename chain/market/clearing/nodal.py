@@ -50,7 +50,7 @@ class NetworkOutcome(NamedTuple):
     the start of its branch to the end. Rents and fees are in price times Wh: what buyers pay is
     what sellers and the pool get, plus all rents and fees. pool_wh is the net energy that the pool
     sells, at the price of the first node. killed are the ids of orders that were removed because
-    they could not get their minimum.
+    they could not get their minimum. rounds: how often the orders were cleared.
     """
 
     prices: list[int | None]
@@ -61,6 +61,7 @@ class NetworkOutcome(NamedTuple):
     ask_fills: list[list[int]]
     pool_wh: int
     killed: list[int]
+    rounds: int = 1
 
 
 class _Quantities(NamedTuple):
@@ -72,6 +73,7 @@ class _Quantities(NamedTuple):
     traded: list[tuple[int, int]]
     pool_wh: int
     killed: list[int]
+    rounds: int
 
 
 def clear_network(
@@ -81,8 +83,8 @@ def clear_network(
 
     seed: unknown when the orders were placed, such as a block hash; decides rounding.
 
-    A market must limit the number of orders with a minimum, because each may cost one more
-    clearing, and the quantity of linear orders: one counts as a step order for each Wh, or for each
+    Orders with a minimum may cost as many more clearings as network_leaving allows. A market must
+    limit the quantity of linear orders: one counts as a step order for each Wh, or for each
     price between its two if these are fewer.
     """
     require_valid_network(network)
@@ -102,6 +104,7 @@ def clear_network(
         [compute_fills(n.asks, ASK, key // RANKS, wh, seed) for n, key, (_, wh) in fills],
         found.pool_wh,
         found.killed,
+        found.rounds,
     )
 
 
@@ -121,7 +124,9 @@ def compute_fee(branch: Branch, flow_wh: int) -> int:
 def _find_quantities(books: NodeBooks, pool: Pool | None, tree: Tree, seed: bytes) -> _Quantities:
     """Clears repeatedly, while orders with a minimum are removed."""
     killed: list[int] = []
+    rounds = 0
     while True:
+        rounds += 1
         keys = _find_keys(books.take_excess(), pool, tree)
         at = follow_keys(keys, tree)
         own = [books.get_own_bounds(number, key) for number, key in enumerate(at)]
@@ -132,9 +137,9 @@ def _find_quantities(books: NodeBooks, pool: Pool | None, tree: Tree, seed: byte
         left: list[int] = []
         if books.bound:
             own_reach = find_own_reach(reach, pool_bounds, tree)
-            left = remove_leaving(books, at, traded, own_reach, seed)
+            left = remove_leaving(books, at, traded, own_reach, seed, rounds)
         if not left:
-            return _Quantities(keys, at, inflows, traded, pool_wh, sorted(killed))
+            return _Quantities(keys, at, inflows, traded, pool_wh, sorted(killed), rounds)
         killed += left
 
 

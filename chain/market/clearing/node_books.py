@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chain.market.clearing.excess import ASK_RANK, BID_RANK, RANKS, Excess
 from chain.market.clearing.flows import Bounds
 from chain.market.clearing.ladder import SideOfBook
@@ -14,6 +16,7 @@ class NodeBooks:
 
     def __init__(self, nodes: list[NodeOrders]) -> None:
         self.nodes = nodes
+        self.steps = sum(len(side) for node in nodes for side in node)
         # More than all orders together.
         self.most_wh = 1 + sum(order.quantity_wh for n in nodes for side in n for order in side)
         # The numbers of nodes that have orders with a minimum.
@@ -24,6 +27,13 @@ class NodeBooks:
         ]
         self._excess = [Excess(node) for node in nodes]
         self._sides: list[tuple[SideOfBook, SideOfBook]] = []
+        self._bound_orders = {
+            order.order_id: (number, side, index)
+            for number in self.bound
+            for side, orders in zip((BID, ASK), nodes[number], strict=True)
+            for index, order in enumerate(orders)
+            if order.minimum_acceptable_wh
+        }
 
     def take_excess(self) -> list[Excess | None]:
         """The staircases, to be changed; without orders with a minimum available only once."""
@@ -38,10 +48,9 @@ class NodeBooks:
         self._prepare_sides()
         return self._sides[number][0 if side == BID else 1]
 
-    def get_orders(self, number: int, side: Side) -> list[Order]:
-        """The bids or asks of a node, without removed ones."""
-        bids, asks = self.nodes[number]
-        return list(bids if side == BID else asks)
+    def get_orders(self, number: int, side: Side) -> Sequence[Order]:
+        """The bids or asks of a node; removed ones are empty."""
+        return self.nodes[number][0 if side == BID else 1]
 
     def get_own_bounds(self, number: int, key: int) -> Bounds:
         """Bounds of the net import of a node's own orders, at a key."""
@@ -66,19 +75,27 @@ class NodeBooks:
         bought = demand.get_accepted(price)
         return bought, bought - net_wh
 
-    def remove(self, number: int, order_ids: set[int]) -> None:
-        """Empties orders of a node."""
-        bids, asks = (
-            [
-                o._replace(quantity_wh=0, minimum_acceptable_wh=0) if o.order_id in order_ids else o
-                for o in orders
-            ]
-            for orders in self.nodes[number]
-        )
-        node = NodeOrders(bids, asks)
-        self.nodes[number] = node
-        self._excess[number] = Excess(node)
-        self._sides[number] = (SideOfBook(bids, BID), SideOfBook(asks, ASK))
+    def get_bound_orders(self) -> list[tuple[int, Side, Order]]:
+        """The orders with a minimum that are not removed, each with its node and side."""
+        return [
+            (number, side, self._get_list(number, side)[index])
+            for number, side, index in self._bound_orders.values()
+        ]
+
+    def remove(self, order_ids: Sequence[int]) -> None:
+        """Empties orders with a minimum."""
+        for order_id in order_ids:
+            number, side, index = self._bound_orders.pop(order_id)
+            orders = self._get_list(number, side)
+            order = orders[index]
+            orders[index] = order._replace(quantity_wh=0, minimum_acceptable_wh=0)
+            self._excess[number].remove(order, side)
+            self.get_side(number, side).remove([order])
+
+    def _get_list(self, number: int, side: Side) -> list[Order]:
+        orders = self.get_orders(number, side)
+        assert isinstance(orders, list), "self-trade netting makes lists"
+        return orders
 
     def _prepare_sides(self) -> None:
         if not self._sides:

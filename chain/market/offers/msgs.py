@@ -79,7 +79,8 @@ def _put(
     """
     collateral = compute_collateral(slot.info, slot.params, msg.price_per_kwh, msg.available_wh)
     if offer is None:
-        hold_id = bank.reserve(ctx, ctx.signer, slot.params.settlement_denom, collateral)
+        denom, deposit = slot.params.settlement_denom, bank.get_deposit(ctx)
+        hold_id = bank.reserve(ctx, ctx.signer, denom, collateral, deposit=deposit)
     else:
         hold_id = offer.hold_id
         change = collateral - get_held(ctx, ctx.signer, offer)

@@ -101,11 +101,12 @@ def require_sound_states(layout: Layout, household: Household) -> None:
 
 
 def get_supply(document: dict[str, Any]) -> int:
-    """The sum of all balances and holds of a genesis document."""
+    """The sum of all balances, holds and deposits of a genesis document."""
     bank = document["app_state"]["bank"]
     free = [int(one["value"]) for one in bank["balances"] if one["key"][1] == DENOM]
     held = [one["value"] for one in bank["holds"]]
-    return sum(free) + sum(int(one["amount"]) for one in held if one["denom"] == DENOM)
+    deposits = sum(int(one.get("deposit", 0)) for one in held)
+    return sum(free) + sum(int(one["amount"]) for one in held if one["denom"] == DENOM) + deposits
 
 
 def run_abci_app(command: str, home: Path) -> str:

@@ -22,6 +22,7 @@ from tests.chaos.support.load import DENOM, make_key
 # Max concurrent calls of CometBFT.
 BATCH, TIMEOUT_S = 10, 30.0
 GAS_LIMIT = 1_000_000
+FEE = Coin(denom=DENOM, amount="1000")
 # The chain takes 262,144 bytes, and CometBFT no more than that.
 LARGE_BYTES = 300_000
 # About the largest that CometBFT hands on.
@@ -96,4 +97,4 @@ class Flood:
     def _sign(self, key: AccountKey, chain_id: str, sequence: int, count: int = 1) -> bytes:
         coin = Coin(denom=DENOM, amount=str(self._chance.randint(1, 1_000_000)))
         message = MsgSend(from_address=key.address, to_address=key.address, amount=[coin])
-        return tx.sign([message] * count, key, chain_id, self._number, sequence, [], GAS_LIMIT)
+        return tx.sign([message] * count, key, chain_id, self._number, sequence, [FEE], GAS_LIMIT)

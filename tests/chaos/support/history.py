@@ -38,6 +38,7 @@ class Transfer:
     height: int = 0
     # The chain's rejection, if there was one: then it must have had no effect.
     rejection: str = ""
+    fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def find_wrong_reads(history: History, placed: list[tuple[Place, Transfer]]) -> 
 
 def pay(balances: dict[str, int], one: Transfer) -> list[str]:
     """Moves the money of a transfer."""
-    balances[one.sender] -= one.amount
+    balances[one.sender] -= one.amount + one.fee
     balances[one.recipient] += one.amount
     return [f"{one.sender} paid more than it had"] if balances[one.sender] < 0 else []
 

@@ -17,7 +17,7 @@ from client.account import Signer
 from client.errors import ClientError, RpcError
 from client.keys import AccountKey
 from client.rpc import Rpc
-from client.tx import compute_hash
+from client.tx import compute_hash, decode
 from node_config.accounts import GenesisAccount
 from tests.chaos.support.history import UNKNOWN, History, Read, Transfer
 from tests.chaos.support.rpc import RecordingRpc, in_background, let_pass
@@ -122,6 +122,7 @@ class Payer:
                         hashes=hashes,
                         height=height,
                         rejection=rejection,
+                        fee=read_fee(rpc.sent[0]),
                     )
                 )
         return height
@@ -164,6 +165,11 @@ class Payer:
             returned_s=time.monotonic(),
             is_newest=height > 0,
         )
+
+
+def read_fee(raw: bytes) -> int:
+    """What a transaction offers as its fee."""
+    return sum(int(coin.amount) for coin in decode(raw).auth_info.fee.amount)
 
 
 def make_key(name: str) -> AccountKey:

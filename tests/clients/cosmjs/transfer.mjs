@@ -1,13 +1,19 @@
 // A wallet as its users have it: connects, reads its account, sends coins, reads the transaction.
 // Arguments: RPC address, mnemonic, receiver. Prints one JSON document.
 import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
-import { GasPrice, QueryClient, setupBankExtension, SigningStargateClient } from "@cosmjs/stargate";
+import {
+  calculateFee,
+  GasPrice,
+  QueryClient,
+  setupBankExtension,
+  SigningStargateClient,
+} from "@cosmjs/stargate";
 import { connectComet } from "@cosmjs/tendermint-rpc";
 
 const [rpc, mnemonic, receiver] = process.argv.slice(2);
 const wallet = await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix: "energy" });
 const [{ address }] = await wallet.getAccounts();
-const options = { gasPrice: GasPrice.fromString("0ueur") };
+const options = { gasPrice: GasPrice.fromString("0.00005ueur") };
 const client = await SigningStargateClient.connectWithSigner(rpc, wallet, options);
 const before = await client.getBalance(receiver, "ueur");
 const coins = [{ denom: "ueur", amount: "12345" }];
@@ -15,7 +21,7 @@ const sent = await client.sendTokens(address, receiver, coins, "auto", "from a w
 const found = await client.getTx(sent.transactionHash);
 const after = await client.getBalance(receiver, "ueur");
 const tooMuch = [{ denom: "ueur", amount: "9000000000000000" }];
-const fee = { amount: [], gas: "200000" };
+const fee = calculateFee(200000, options.gasPrice);
 const refused = await client.sendTokens(address, receiver, tooMuch, fee);
 const account = await client.getAccount(address);
 const stranger = (await DirectSecp256k1HdWallet.generate(12, { prefix: "energy" })).getAccounts();

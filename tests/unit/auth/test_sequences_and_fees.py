@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from blockenergy.auth.v1 import errors_pb2
 from cosmos.auth.v1beta1 import auth_pb2, query_pb2
@@ -13,6 +15,7 @@ from tests.support import people
 from tests.support.world import World
 
 FEES = {"auth.params": {"min_gas_price_micro": 100_000}}
+PAID: dict[str, Any] = {"gas_limit": 1_000_000, "fee": [("ueur", 100_000)]}
 WRONG_SEQUENCE = errors_pb2.WRONG_SEQUENCE
 
 
@@ -71,8 +74,8 @@ class TestSequences:
 class TestFees:
     def test_the_fee_is_taken_whether_the_messages_succeed_or_not(self) -> None:
         world = World(FEES)
-        good = world.sign("ben", _send(5), fee=[("ueur", 100_000)])
-        bad = world.sign("ben", _send(500_000_000), fee=[("ueur", 100_000)])
+        good = world.sign("ben", _send(5), **PAID)
+        bad = world.sign("ben", _send(500_000_000), **PAID)
         world.block(good, bad)
         assert [result.code for result in world.results] == [0, errors_pb2.INSUFFICIENT_FUNDS]
         assert world.balance("ben") == 100_000_000 - 200_000 - 5
@@ -81,9 +84,9 @@ class TestFees:
 
     def test_the_fee_is_gone_before_the_messages_run(self) -> None:
         world = World({**FEES, "bank.balances[ben, ueur]": 100_005})
-        world.block(world.sign("ben", _send(6), fee=[("ueur", 100_000)]))
+        world.block(world.sign("ben", _send(6), **PAID))
         assert world.results[0].code == errors_pb2.INSUFFICIENT_FUNDS
-        world.block(world.send("anna", "ben", 99_995 + 5))
+        world.block(world.sign("ben", _send(6), fee=[("ueur", 0)]))
         assert world.results[0].code == errors_pb2.INSUFFICIENT_FEE
 
     def test_the_minimum_is_for_the_gas_limit_and_rounded_up(self) -> None:
@@ -107,19 +110,22 @@ class TestFees:
 
 
 class TestGas:
-    def test_gas_depends_on_the_size_alone(self) -> None:
+    def test_bytes_and_messages_take_gas(self) -> None:
         world = World()
         short, long = world.sign("ben", _send(1)), world.sign("ben", _send(1), memo="x" * 100)
-        world.block(short, long)
+        several = world.sign("ben", *[_send(1)] * 3)
+        world.block(short, long, several)
         used = [result.gas_used for result in world.results]
-        assert used == [10_000 + 10 * len(short), 10_000 + 10 * len(long)]
+        # 1,000 for a transfer, and 1,000 for each coin of it.
+        assert used[:2] == [12_000 + 10 * len(short), 12_000 + 10 * len(long)]
+        assert used[2] == 16_000 + 10 * len(several)
 
     @pytest.mark.parametrize(("missing", "code"), [(0, 0), (1, errors_pb2.OUT_OF_GAS)])
     def test_the_limit_may_be_used_up_to_the_last_unit(self, missing: int, code: int) -> None:
         world = World()
-        size = len(world.sign("ben", _send(1), gas_limit=13_000))
+        size = len(world.sign("ben", _send(1), gas_limit=15_000))
         world = World()
-        world.block(world.sign("ben", _send(1), gas_limit=10_000 + 10 * size - missing))
+        world.block(world.sign("ben", _send(1), gas_limit=12_000 + 10 * size - missing))
         assert world.results[0].code == code
 
 

@@ -45,7 +45,8 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"auth.params": {"tx_bytes_max": (1 << 20) + 1}}, "auth.params.tx_bytes_max"),
     ({"auth.params": {"messages_per_tx_max": 0}}, "auth.params.messages_per_tx_max"),
     ({"auth.params": {"memo_bytes_max": 300_000}}, "auth.params.memo_bytes_max"),
-    ({"auth.params": {"gas_limit_max": 20_239}}, "auth.params.gas_limit_max"),
+    ({"auth.params": {"gas_limit_max": 45_239}}, "auth.params.gas_limit_max"),
+    ({"auth.params": {"gas_per_block_max": 24_999_999}}, "auth.params.gas_per_block_max"),
     ({"auth.accounts[ben]": {"pub_key": "AAAA"}}, f"auth.accounts {BEN}: not a public key"),
     ({"auth.accounts[ben]": {"pub_key": "A" * 44}}, f"auth.accounts {BEN}: not a public key"),
     (

@@ -14,13 +14,14 @@ from google.protobuf.message import Message
 
 from chain import app
 from chain.mempool import Mempool
+from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import DecodedTx
 from tests.support import people
 from tests.support.world import World
 
 FULL = errors_pb2.MEMPOOL_IS_FULL
 MANY = 10**7
-GAS_LIMIT = 40_000
+GAS_LIMIT = 50_000
 
 
 def send(name: str) -> MsgSend:
@@ -126,7 +127,8 @@ class TestBlocks:
     def start(transfers: int) -> World:
         """A world whose blocks have gas for this many transfers."""
         world = World()
-        gas = transfers * (10_000 + 10 * (len(sign(world, "ben", send("ben"))) + 8))
+        size = len(sign(world, "ben", send("ben"))) + 8
+        gas = transfers * (10_000 + 10 * size + compute_message_gas(send("ben")))
         limits = {"auth.params": {"gas_per_block_max": gas, "gas_limit_max": GAS_LIMIT}}
         world = World(limits)
         world.block()
@@ -142,7 +144,7 @@ class TestBlocks:
         assert [raw for raw in chosen if raw in flood] == flood[:4]
 
     def test_readings_and_cancellations_go_first_and_leave_a_quarter(self) -> None:
-        world = self.start(transfers=8)
+        world = self.start(transfers=16)
         others = [sign(world, "ben", send("ben")) for _ in range(20)]
         readings = [sign(world, "bridge", reading()) for _ in range(20)]
         voids = [sign(world, "clara", void()) for _ in range(20)]
@@ -154,7 +156,7 @@ class TestBlocks:
         assert lanes[0] >= 2
 
     def test_what_others_leave_is_used(self) -> None:
-        world = self.start(transfers=8)
+        world = self.start(transfers=16)
         readings = [sign(world, "bridge", reading()) for _ in range(9)]
         assert len(self.propose(world, readings)) >= 7
 

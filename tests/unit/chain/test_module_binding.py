@@ -86,7 +86,7 @@ def test_state_keys_never_move() -> None:
         "0200": "registry.params", "0201": "registry.participants", "0202": "registry.meters",
         "0204": "registry.feeders", "0205": "registry.feeder_count",
         "0300": "bank.params", "0301": "bank.denoms", "0302": "bank.balances",
-        "0303": "bank.holds", "0304": "bank.last_hold_id",
+        "0303": "bank.holds", "0304": "bank.last_hold_id", "0306": "bank.denom_count",
         "0400": "metering.params", "0401": "metering.readings", "0402": "metering.conflicts",
         "0403": "metering.baselines", "0404": "metering.last_settled",
         "0406": "metering.offsets",

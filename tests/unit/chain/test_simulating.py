@@ -38,7 +38,7 @@ def test_gas_and_response_without_a_signature() -> None:
     raw.ClearField("signatures")
     unsigned = raw.SerializeToString()
     answer = simulate(world, unsigned)
-    assert answer.gas_info.gas_used == 10_000 + 10 * len(unsigned)
+    assert answer.gas_info.gas_used == 12_000 + 10 * len(unsigned)
     (response,) = TxMsgData.FromString(answer.result.data).msg_responses
     assert MsgSendResponse.FromString(response.value) == MsgSendResponse()
 
@@ -76,7 +76,7 @@ def test_what_would_be_rejected_is_rejected(make: Callable[[World], bytes], code
     [
         ({"tx_bytes_max": 1024}, "TX_TOO_LARGE"),
         ({"messages_per_tx_max": 15}, "INVALID_REQUEST"),
-        ({"gas_limit_max": 30_000}, "TX_TOO_LARGE"),
+        ({"gas_limit_max": 46_000}, "TX_TOO_LARGE"),
     ],
 )
 def test_what_breaks_a_limit_of_transactions_is_not_executed(

@@ -55,7 +55,7 @@ class TestTheOneForm:
         tx = txs.decode(GOOD, app.RULES.handlers)
         assert [message for _, message in tx.messages] == [SEND]
         assert (tx.signer, tx.pub_key, tx.sequence) == (BEN.address, BEN.pub_key, 2)
-        assert (tx.fee, tx.gas_limit, tx.memo_bytes) == ((("ueur", 10),), 1_000_000, 5)
+        assert (tx.fee, tx.gas_limit, tx.memo_bytes) == ((("ueur", 10),), 402_000, 5)
         assert tx.size_bytes == len(GOOD)
 
     def test_the_signature_is_good_for_its_purpose_only(self) -> None:

@@ -54,7 +54,7 @@ def test_the_largest_values_are_taken() -> None:
     largest = {
         "price_rule_permille": 1_000, "resting_orders_max": 50_000,
         "resting_orders_per_owner_max": 50_000, "minimum_quantity_orders_max": 1_000,
-        "bookings_per_block_max": 1_000_000, "curtailed_positions_max": 1_000_000,
+        "bookings_per_block_max": 1_000_000, "curtailed_positions_max": 1_000,
         "imbalance_collateral_permille": 1_000,
     }  # fmt: skip
     World({PARAMS: largest}).block()

@@ -44,8 +44,8 @@ def make_results() -> Results:
                 result=SlotResult(import_wh=2500, imbalance_charge=150_000, pool_loss=200_000),
             )
         ],
-        parties=[PartyTotals("home01", 3000, line, 0, 30_000_000, 30_000_000 - charged)],
-        operators={"treasury": (70_000_000, 70_000_000 + charged)},
+        parties=[PartyTotals("home01", 3000, line, 0, 30_000_000, 30_000_000 - charged - 6, 6)],
+        operators={"treasury": (70_000_000, 70_000_000 + charged + 6)},
         supply_before=100_000_000,
         supply_after=100_000_000,
         app_hashes=[b"h" * 32] * 4,
@@ -94,7 +94,7 @@ def count_wrong(results: Results) -> None:
         (mint, "the supply was 100000000 and is 100000001"),
         (fork, "the validators differ in their app hash at height 99"),
         (lose_a_reading, "0 of 1 readings were recorded"),
-        (lose_money, "home01 has -550001 more, its settlements say -550000"),
+        (lose_money, "home01 has -550007 more, its settlements and fees say -550006"),
         (estimate, "1 slots of home01 were estimated"),
         (trade_with_nobody, "cost: slots have 400001, homes have 400000"),
         (count_wrong, "the meters say 2501 Wh, the homes used another amount"),
@@ -116,6 +116,7 @@ def test_summary_shows_energy_money_and_proof() -> None:
     ]
     assert "Homes together are 0.20 EUR better off than alone" in shown
     assert "Pool: lost 0.20 EUR" in shown
+    assert "Fees of the homes' transactions: 0.000006 EUR" in shown
     assert "Supply: 100.000000 EUR before, 100.000000 after: equal" in shown
     assert "on 4 validators: equal" in shown
     fork(results)

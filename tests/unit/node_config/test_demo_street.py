@@ -9,6 +9,7 @@ from blockenergy.market.v1.state_pb2 import Slot
 from blockenergy.metering.v1 import events_pb2 as metering
 from blockenergy.settlement.v1 import events_pb2 as settlement
 from blockenergy.settlement.v1.state_pb2 import SlotResult
+from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from chain.runtime import slots as slot_times
@@ -122,7 +123,8 @@ def test_quarters_of_an_hour_add_up_with_flexible_load(street: list[Home], day: 
 
 
 def make_block(height: int, *events: Message) -> WatchedBlock:
-    return WatchedBlock(height, b"hash", (0, 5), (tuple(events), ()), ())
+    fees = ("anna", Coin(denom="ueur", amount="2")), ("ben", Coin(denom="ueur", amount="3"))
+    return WatchedBlock(height, b"hash", (0, 5), (tuple(events), ()), (), fees)
 
 
 def test_progress_follows_a_slot_from_its_opening_to_its_settlement() -> None:
@@ -140,6 +142,7 @@ def test_progress_follows_a_slot_from_its_opening_to_its_settlement() -> None:
     settled = settlement.EventSlotSettled(slot=7, result=result)
     progress.apply(make_block(3, recorded, rejected, settled), {})
     assert (progress.height, progress.txs, progress.orders) == (3, 6, 2)
+    assert progress.fees == {"anna": 6, "ben": 9}
     assert progress.slots[7].price_per_kwh == 200_000
     assert (progress.readings[7], progress.readings_rejected) == (1, 1)
     assert progress.results[7] == result
@@ -147,6 +150,7 @@ def test_progress_follows_a_slot_from_its_opening_to_its_settlement() -> None:
     assert progress.count_settled(range(6, 9)) == 1
     # A copy does not follow.
     assert (before.height, before.readings[7], before.get_money_settled(7)) == (2, 0, 0)
+    assert before.fees == {"anna": 4, "ben": 6}
     assert before.count_settled(range(6, 9)) == 0
 
 
