@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.engine import read_own_mib
-from bench.flood_load import FLOODS, Target, run_flood
+from bench.flood_load import FLOODS, Target, make_target, run_flood
 from bench.load_steady import measure_latency
 from bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
 from bench.report import finish, make_parser
-from bench.workload import make_genesis_accounts, make_keys, make_transfers
+from bench.workload import make_genesis_accounts, make_keys, make_our_transfers
 
 VALIDATORS = 4
 HONEST, FLOODING = 20, 100
@@ -66,13 +66,11 @@ def _measure_one(home: Path, flood: str, options: argparse.Namespace) -> dict[st
     preset = load_settings({})
     with run_validators(home, preset, make_genesis_accounts(keys), VALIDATORS) as nodes:
         genesis = read_genesis(nodes[0])
-        accounts = genesis["auth"]["accounts"]
-        numbers = {entry["key"]: int(entry["value"]["account_number"]) for entry in accounts}
         count = int(options.rate * options.seconds)
-        streams = make_transfers(keys[:HONEST], numbers, preset.denom.name, CHAIN_ID, count)
+        streams = make_our_transfers(genesis, keys[:HONEST], CHAIN_ID, count)
         txs = [tx for group in zip(*streams, strict=True) for tx in group]
         urls = [node.files.rpc_url for node in nodes]
-        target = Target(tuple(urls), CHAIN_ID, preset.denom.name, numbers)
+        target = make_target(urls, CHAIN_ID, genesis)
         before = _read_mib(nodes)
         with _flooding(flood, target, FLOODING, HONEST), _sampling(nodes) as peaks:
             latency = measure_latency(urls, txs, options.rate)

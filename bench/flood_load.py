@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from blockenergy.auth.v1.state_pb2 import Params
 from blockenergy.registry.v1.query_pb2 import QueryParticipantsRequest
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
@@ -20,14 +21,14 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.tx.v1beta1 import service_pb2
 
 from bench.load import HEADERS, TIMEOUT_S
-from bench.workload import make_keys
+from bench.workload import make_keys, read_account_numbers, read_auth_params
+from client.cost import compute_cost
 from client.keys import AccountKey
 from client.tx import sign
 
 MESSAGES = 16
 TXS_PER_SENDER = 200
 BATCH = 10
-GAS_LIMIT = 2_000_000
 LARGE_MESSAGES = 2_500
 PAGE = 1_000
 WRONG_SEQUENCE = 32
@@ -45,12 +46,17 @@ class Event(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """A network, and the account numbers of its accounts by address."""
+    """A network, the account numbers of its accounts by address, and what transactions cost."""
 
     urls: tuple[str, ...]
     chain_id: str
-    denom: str
     numbers: dict[str, int]
+    params: Params
+
+
+def make_target(urls: Sequence[str], chain_id: str, genesis: Any) -> Target:
+    """A network of which the genesis state is given."""
+    return Target(tuple(urls), chain_id, read_account_numbers(genesis), read_auth_params(genesis))
 
 
 def run_flood(
@@ -162,11 +168,13 @@ def _until(stopping: Event) -> Iterator[None]:
 
 
 def _sign(target: Target, key: AccountKey, sequence: int, messages: int, number: int = 0) -> bytes:
-    coin = Coin(denom=target.denom, amount="1")
+    coin = Coin(denom=target.params.fee_denom, amount="1")
     to_address = next(iter(target.numbers))
     message = MsgSend(from_address=key.address, to_address=to_address, amount=[coin])
     number = number or target.numbers[key.address]
-    return sign([message] * messages, key, target.chain_id, number, sequence, (), GAS_LIMIT)
+    sent = [message] * messages
+    cost = compute_cost(target.params, sent, key.pub_key)
+    return sign(sent, key, target.chain_id, number, sequence, cost.fee, cost.gas_limit)
 
 
 def _broadcast(raw: bytes) -> dict[str, Any]:

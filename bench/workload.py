@@ -68,11 +68,19 @@ def make_our_transfers(
     genesis: Any, keys: Sequence[AccountKey], chain_id: str, count: int
 ) -> list[list[bytes]]:
     """Transfers on a chain of ours, of which the genesis state is given."""
-    numbers = {
-        entry["key"]: int(entry["value"]["account_number"]) for entry in genesis["auth"]["accounts"]
-    }
-    params = json_format.ParseDict(genesis["auth"]["params"], Params())
+    numbers, params = read_account_numbers(genesis), read_auth_params(genesis)
     return make_transfers(keys, numbers, params.fee_denom, chain_id, count, params=params)
+
+
+def read_account_numbers(genesis: Any) -> dict[str, int]:
+    """The account numbers of a genesis state, by address."""
+    entries = genesis["auth"]["accounts"]
+    return {entry["key"]: int(entry["value"]["account_number"]) for entry in entries}
+
+
+def read_auth_params(genesis: Any) -> Params:
+    """What a genesis state says of the cost of transactions."""
+    return json_format.ParseDict(genesis["auth"]["params"], Params())
 
 
 def make_sets(count: int) -> list[list[bytes]]:

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from bench.engine import read_own_mib
-from bench.flood_load import Target, run_flood
+from bench.flood_load import make_target, run_flood
 from bench.workload import make_genesis_accounts, make_keys
 from client.tx import compute_hash
 from node_config.localnet.network import Network
 from tests.chaos.support.figures import note
 from tests.chaos.support.flood import Flood
-from tests.chaos.support.load import DENOM
 from tests.chaos.support.rpc import connect, in_background, wait_until
 from tests.chaos.support.trial import DEADLINE_S, trial
 
@@ -62,9 +61,7 @@ def test_a_flood_of_valid_transactions(tmp_path: Path, chance: random.Random) ->
     with trial(tmp_path, chance, others=others) as run:
         network = run.network
         document = json.loads(network.layout.nodes[0].genesis.read_text())
-        accounts = document["app_state"]["auth"]["accounts"]
-        numbers = {entry["key"]: int(entry["value"]["account_number"]) for entry in accounts}
-        target = Target(tuple(network.rpc_urls), document["chain_id"], DENOM, numbers)
+        target = make_target(network.rpc_urls, document["chain_id"], document["app_state"])
         before = read_sizes_mib(network)
         ready = threading.Event()
         with in_background(
