@@ -28,9 +28,11 @@ from abci_app.listener import ListenError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
 from abci_app.persistence import HISTORY_HEIGHTS, Database
+from abci_app.query_budget import CORE_PERCENT, QueryShare
 from abci_app.server import Server
 from abci_app.signature_worker import SignatureWorker
 from chain import app
+from chain.pace import TARGET_MS, Pace
 from text_output.version import get_version
 
 DATA_FOLDER = "app-data"
@@ -76,6 +78,22 @@ def make_parser() -> argparse.ArgumentParser:
         help="heights before the latest that can be queried and proven (default: %(default)s)",
     )
     parser.add_argument(
+        "--block-target-ms",
+        type=parse_positive,
+        default=TARGET_MS,
+        metavar="MS",
+        help="what a full block is to take, from its proposal to its commit: the longer, the "
+        "more is in it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--query-percent",
+        type=parse_percent,
+        default=CORE_PERCENT,
+        metavar="N",
+        help="what all queries together may have of a core in the long run; more where no "
+        "validator runs (default: %(default)s)",
+    )
+    parser.add_argument(
         "--metrics", metavar="HOST:PORT", help="answer Prometheus there (default: nowhere)"
     )
     parser.add_argument(
@@ -98,6 +116,22 @@ def parse_count(text: str) -> int:
     if count < 0:
         raise ValueError(text)
     return count
+
+
+def parse_positive(text: str) -> int:
+    """A whole number from 1; ValueError for anything else."""
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
+def parse_percent(text: str) -> int:
+    """A whole number from 1 to 100; ValueError for anything else."""
+    percent = int(text)
+    if not 1 <= percent <= 100:
+        raise ValueError(text)
+    return percent
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -138,16 +172,19 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
         worker = None if options.no_signature_worker else start_worker()
         if worker is not None:
             stack.callback(worker.close)
+        pace, share = Pace(options.block_target_ms), QueryShare(options.query_percent)
         application: EnergyApplication
         if options.metrics is None:
-            application = EnergyApplication(state, get_version(), options.check_invariants, worker)
+            application = EnergyApplication(
+                state, get_version(), options.check_invariants, worker, pace, share
+            )
         else:
             from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
 
             metrics = Metrics(state, options.home / DATA_FOLDER)
             stack.enter_context(serve_metrics(metrics, options.metrics))
             application = MeteredApplication(
-                state, get_version(), options.check_invariants, worker, metrics
+                state, get_version(), options.check_invariants, worker, pace, share, metrics
             )
         stack.callback(application.close)
         yield application

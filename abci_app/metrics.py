@@ -34,7 +34,9 @@ from abci_app.application import EncodedReply
 from abci_app.listener import ListenError
 from abci_app.node import EnergyApplication
 from abci_app.node_state import NodeState
+from abci_app.query_budget import QueryShare
 from abci_app.signature_worker import SignatureWorker
+from chain.pace import Pace
 from chain.transactions import TxResult
 from net_address import parse_host_port
 
@@ -86,9 +88,11 @@ class MeteredApplication(EnergyApplication):
         version: str,
         check_invariants: bool,
         worker: SignatureWorker | None,
+        pace: Pace,
+        query_share: QueryShare,
         metrics: Metrics,
     ) -> None:
-        super().__init__(state, version, check_invariants, worker)
+        super().__init__(state, version, check_invariants, worker, pace, query_share)
         self._metrics = metrics
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeVar
@@ -20,7 +21,7 @@ from abci_app.genesis import load_genesis
 from abci_app.node_state import NodeState, NotReadyError
 from abci_app.optimistic import OptimisticExecution
 from abci_app.prefetch import SignaturePrefetcher
-from abci_app.query_budget import BlocksFirst, QueryBudget, QueryTooLargeError
+from abci_app.query_budget import BlocksFirst, QueryBudget, QueryShare, QueryTooLargeError
 from abci_app.results import (
     encode_block_result,
     make_check_result,
@@ -30,6 +31,8 @@ from abci_app.signature_worker import SignatureWorker
 from abci_app.snapshot import HeightError
 from chain import app
 from chain.mempool import Mempool
+from chain.pace import Pace
+from chain.proposals import BlockSize
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.proofs import UnprovableError
@@ -66,7 +69,8 @@ def _before_queries(
 
 class EnergyApplication(Application):
     """One method per ABCI call. `check_invariants` runs every invariant after every block: for
-    test networks, where the state is small. `worker` verifies signatures ahead.
+    test networks, where the state is small. `worker` verifies signatures ahead. `pace` decides how
+    much a proposal has, `query_share` how much queries have of a core.
     """
 
     def __init__(
@@ -75,13 +79,20 @@ class EnergyApplication(Application):
         version: str,
         check_invariants: bool = False,
         worker: SignatureWorker | None = None,
+        pace: Pace | None = None,
+        query_share: QueryShare | None = None,
     ) -> None:
         self._state = state
         self._signatures = SignaturePrefetcher(worker)
         self._version = version
         self._check_invariants = check_invariants
         self._blocks = BlocksFirst()
+        self._query_share = query_share or QueryShare()
         self._mempool_lock = threading.Lock()
+        self._pace = pace or Pace()
+        # The height of the latest proposal, and when it came.
+        self._began = (0, 0.0)
+        self._gas_used = 0
         self._reset_mempool()
         self._block_txs: Sequence[bytes] = ()
         self._prepared: tuple[int, list[bytes]] = (0, [])
@@ -126,13 +137,14 @@ class EnergyApplication(Application):
         self, request: abci.RequestPrepareProposal
     ) -> abci.ResponsePrepareProposal:
         block = make_block_info(self._state.chain_id, request, request.local_last_commit)
+        self._note_begin(block.height)
         txs = list(request.txs)
         # CheckTx has let them pass one after the other from the same state: checking them again
-        # would tell nothing new, unless there are more than fit.
+        # would tell nothing new.
         passed = txs == self._get_passed(len(txs), block.height)
-        reader, max_tx_bytes = self._state.reader, request.max_tx_bytes
-        if not (passed and app.fits_in_block(reader, block, txs, max_tx_bytes)):
-            txs = app.prepare_proposal(reader, block, txs, max_tx_bytes)
+        reader, size = self._state.reader, BlockSize(request.max_tx_bytes, self._pace.gas)
+        if not (passed and app.fits_in_block(reader, block, txs, size)):
+            txs = app.prepare_proposal(reader, block, txs, size, passed)
         self._prepared = block.height, txs
         self._optimistic.begin(reader, block, txs)
         return abci.ResponsePrepareProposal(txs=txs)
@@ -143,6 +155,7 @@ class EnergyApplication(Application):
     ) -> abci.ResponseProcessProposal:
         block = make_block_info(self._state.chain_id, request, request.proposed_last_commit)
         txs = list(request.txs)
+        self._note_begin(block.height)
         # A proposer has to vote on its own proposal as well, which it has just checked.
         good = (request.height, txs) == self._prepared
         if not good:
@@ -169,6 +182,7 @@ class EnergyApplication(Application):
             log.error("evidence of misbehaviour in block %d: %s", request.height, event.attributes)
         if self._check_invariants:
             self._require_invariants(request.height, result)
+        self._gas_used = sum(each.gas_used for each in result.tx_results)
         app_hash = self._state.set_pending(block, result.changes)
         self._block_txs = txs
         return encode_block_result(result, evidence, app_hash)
@@ -176,11 +190,18 @@ class EnergyApplication(Application):
     @_before_queries
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         self._state.commit()
+        if self._began[0] == self._state.committed.height:
+            took_ms = int(1000 * (time.monotonic() - self._began[1]))
+            self._pace.note_block(self._gas_used, took_ms)
         self._reset_mempool()
         app.RULES.forget_txs(self._block_txs)
         return abci.ResponseCommit()
 
     def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        with self._query_share.query():
+            return self._answer_query(request)
+
+    def _answer_query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         budget = QueryBudget(self._blocks)
         try:
             if request.path.startswith("/store/"):
@@ -246,11 +267,15 @@ class EnergyApplication(Application):
             height=self._state.committed.height,
         )
 
+    def _note_begin(self, height: int) -> None:
+        if self._began[0] != height:
+            self._began = height, time.monotonic()
+
     def _reset_mempool(self) -> None:
         committed = self._state.committed
         with self._mempool_lock:
             block = BlockInfo(committed.chain_id, self._state.next_height, committed.time_s)
-            self._mempool = Mempool(self._state.reader, block)
+            self._mempool = Mempool(self._state.reader, block, self._pace.more_bytes)
 
     def _get_passed(self, count: int, height: int) -> list[bytes]:
         """The first transactions that have passed CheckTx one after the other for a height."""

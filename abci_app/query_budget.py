@@ -4,7 +4,7 @@ CometBFT passes on one query after another, from anyone. So that none of them ke
 waiting for long or fills the memory, each has a budget: entries read from the database, their
 bytes, and processor time, for rules that compute much from little. And because all threads share
 one interpreter, a query pauses wherever it reads while a block is being proposed, checked, executed
-or committed.
+or committed. All queries together have a part of one core: who asks without end waits.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ PROCESSOR_MAX_S = 1.0
 STEPS_TIMED = 64
 # Max time that a query waits for blocks, all in all: under a load without gaps it goes on as well.
 PAUSE_MAX_S = 1.0
+# What all queries together may have of a core in the long run, in percent; and what they may have
+# at once before that counts, so that it is felt only by who asks on and on.
+CORE_PERCENT = 25
+BURST_S = 0.25
 
 
 class QueryTooLargeError(Exception):
@@ -60,6 +64,28 @@ class BlocksFirst:
     def wait(self, timeout_s: float) -> None:
         """Returns when no call about a block is in hand, or the time is up."""
         self._none_in_hand.wait(timeout_s)
+
+
+class QueryShare:
+    """The part of a core that all queries have together. One thread calls its method."""
+
+    def __init__(self, percent: int = CORE_PERCENT) -> None:
+        self._part = percent / 100
+        self._credit_s = BURST_S
+        self._since_s = time.monotonic()
+
+    @contextmanager
+    def query(self) -> Iterator[None]:
+        """Around a query; afterwards it waits until queries have their share again."""
+        begin_s = time.thread_time()
+        try:
+            yield
+        finally:
+            now_s = time.monotonic()
+            earned_s = (now_s - self._since_s) * self._part
+            credit_s = min(BURST_S, self._credit_s + earned_s)
+            self._credit_s, self._since_s = credit_s - time.thread_time() + begin_s, now_s
+            time.sleep(max(0.0, -self._credit_s / self._part))
 
 
 class QueryBudget:

@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 BATCH = 100
-# Transactions that are sent and not committed yet, at most: what the mempool that we ship holds.
-IN_FLIGHT = 20_000
+# Transactions that are sent and not committed yet, at most: fewer than what a node lets wait.
+IN_FLIGHT = 12_000
 POLL_S = 0.02
 BLOCKS_PER_ANSWER = 20
 TIMEOUT_S = 60

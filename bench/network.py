@@ -22,7 +22,7 @@ from typing import Any
 
 from bench.load import count_codes, measure_throughput
 from bench.load_steady import measure_latency
-from bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
+from bench.nodes import CHAIN_ID, LARGE_BLOCKS, Node, load_settings, read_genesis, run_validators
 from bench.report import finish, make_parser
 from bench.sdk_build import find_sdk_node
 from bench.sdk_node import DENOM, encode_address, get_number, run_sdk
@@ -137,7 +137,7 @@ def _start(
 ) -> list[Node]:
     if name == OURS:
         accounts = make_genesis_accounts(keys)
-        return stack.enter_context(run_validators(home, preset, accounts, validators))
+        return stack.enter_context(run_validators(home, preset, accounts, validators, LARGE_BLOCKS))
     assert sdk is not None
     return stack.enter_context(run_sdk(home, sdk, preset, keys, validators))
 

@@ -38,6 +38,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
+class Tuning(NamedTuple):
+    """What an operator may set otherwise."""
+
+    app_options: tuple[str, ...]
+    cometbft_variables: tuple[str, ...]
+
+
+AS_SHIPPED = Tuning((), ())
+# Throughput is measured with blocks as large as the chain allows, which take longer, and memory for
+# what waits.
+LARGE_BLOCKS = Tuning(("--block-target-ms", "2000"), ("GOMEMLIMIT=512MiB",))
+
+
 class Node(NamedTuple):
     """A running node."""
 
@@ -86,14 +99,18 @@ def run_kvstore(home: Path, preset: Preset) -> Iterator[Node]:
 def run_blockenergy(
     home: Path, preset: Preset, accounts: Sequence[GenesisAccount]
 ) -> Iterator[Node]:
-    """BlockEnergy, its application in a process of its own."""
-    with run_validators(home, preset, accounts, 1) as nodes:
+    """BlockEnergy, its application in a process of its own, set for large blocks."""
+    with run_validators(home, preset, accounts, 1, LARGE_BLOCKS) as nodes:
         yield nodes[0]
 
 
 @contextmanager
 def run_validators(
-    home: Path, preset: Preset, accounts: Sequence[GenesisAccount], validators: int
+    home: Path,
+    preset: Preset,
+    accounts: Sequence[GenesisAccount],
+    validators: int,
+    tuning: Tuning = AS_SHIPPED,
 ) -> Iterator[list[Node]]:
     """A network of BlockEnergy, two processes for each validator."""
     init_network(
@@ -114,8 +131,16 @@ def run_validators(
                         sys.executable,
                         *["-m", "abci_app", "--home", ".", "--address"],
                         files.proxy_app,
+                        *tuning.app_options,
                     ],
-                    "cometbft": [comet, "start", "--home", "."],
+                    "cometbft": [
+                        "/usr/bin/env",
+                        *tuning.cometbft_variables,
+                        comet,
+                        "start",
+                        "--home",
+                        ".",
+                    ],
                 },
             )
             for files in load_layout(home / "net").nodes

@@ -31,6 +31,7 @@ from chain import (
 )
 from chain.keyspace import Changes
 from chain.mempool import Mempool
+from chain.proposals import BlockSize
 from chain.ruleset import Ruleset
 from chain.runtime import codec
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
@@ -114,17 +115,22 @@ def check_tx(
 
 
 def prepare_proposal(
-    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int
+    reader: Reader,
+    block: BlockInfo,
+    txs: Sequence[bytes],
+    size: BlockSize,
+    checked: bool = False,
 ) -> list[bytes]:
-    """The transactions to propose. The others stay in the mempool or are dropped by its recheck."""
-    return proposals.select(reader, block, txs, max_tx_bytes, RULES)
+    """The transactions to propose. The others stay in the mempool or are dropped by its recheck.
+
+    checked: they have passed CheckTx for this height one after the other.
+    """
+    return proposals.select(reader, block, txs, size, checked, RULES)
 
 
-def fits_in_block(
-    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int
-) -> bool:
+def fits_in_block(reader: Reader, block: BlockInfo, txs: Sequence[bytes], size: BlockSize) -> bool:
     """Whether transactions that have passed CheckTx can be proposed together."""
-    return proposals.fits_in_block(reader, block, txs, max_tx_bytes, RULES)
+    return proposals.fits_in_block(reader, block, txs, size, RULES)
 
 
 def process_proposal(reader: Reader, block: BlockInfo, txs: Sequence[bytes]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from blockenergy.options.v1 import options_pb2 as options
 
@@ -33,16 +34,23 @@ _PERMILLE = 1000
 _Turn = tuple[int, int, bytes]
 
 
+class BlockSize(NamedTuple):
+    """How large a proposal may be, and how much gas its proposer wants in it."""
+
+    max_bytes: int
+    gas: int
+
+
 def fits_in_block(
-    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int, ruleset: Ruleset
+    reader: Reader, block: BlockInfo, txs: Sequence[bytes], size: BlockSize, ruleset: Ruleset
 ) -> bool:
     """Whether transactions that have passed CheckTx fit in a block together."""
-    if sum(map(size_in_block, txs)) > max_tx_bytes:
+    if sum(map(size_in_block, txs)) > size.max_bytes:
         return False
     ctx = Context(CacheStore(reader), block)
     params = auth.get_params(ctx)
     gas = sum(auth.compute_gas(ante.decode(ctx, raw, ruleset), params) for raw in txs)
-    return gas <= params.gas_per_block_max
+    return gas <= min(size.gas, params.gas_per_block_max)
 
 
 def is_valid(reader: Reader, block: BlockInfo, txs: Iterable[bytes], ruleset: Ruleset) -> bool:
@@ -61,10 +69,19 @@ def is_valid(reader: Reader, block: BlockInfo, txs: Iterable[bytes], ruleset: Ru
 
 
 def select(
-    reader: Reader, block: BlockInfo, txs: Sequence[bytes], max_tx_bytes: int, ruleset: Ruleset
+    reader: Reader,
+    block: BlockInfo,
+    txs: Sequence[bytes],
+    size: BlockSize,
+    checked: bool,
+    ruleset: Ruleset,
 ) -> list[bytes]:
-    """The transactions to propose, of those that wait in the order in which they arrived."""
-    selection = _Selection(Context(CacheStore(reader), block), max_tx_bytes)
+    """The transactions to propose, of those that wait in the order in which they arrived.
+
+    checked: they have passed CheckTx for this height in this order. Then any of them pass whose
+    account has nothing before them, because what CheckTx looks at is the account's own.
+    """
+    selection = _Selection(Context(CacheStore(reader), block), size, checked)
     selection.add_waiting(txs, ruleset)
     for lane, permille in _LANES:
         selection.fill(lane, permille)
@@ -81,11 +98,12 @@ def size_in_block(raw: bytes) -> int:
 class _Selection:
     """A block that is being filled."""
 
-    def __init__(self, ctx: Context, max_tx_bytes: int) -> None:
+    def __init__(self, ctx: Context, size: BlockSize, checked: bool) -> None:
         self.chosen: list[bytes] = []
         self._ctx = ctx
+        self._checked = checked
         self._params = auth.get_params(ctx)
-        self._whole = self._params.gas_per_block_max, max_tx_bytes
+        self._whole = min(size.gas, self._params.gas_per_block_max), size.max_bytes
         self._gas_left, self._bytes_left = self._whole
         # Of each account, what waits in the order of its arrival.
         self._queues: dict[bytes, deque[tuple[int, DecodedTx]]] = {}
@@ -101,6 +119,7 @@ class _Selection:
             self._queues.setdefault(tx.signer, deque()).append((number, tx))
         for signer in self._queues:
             self._take_turn(signer, 0)
+        self._make_room_for_the_largest()
 
     def fill(self, lane: int, permille: int) -> None:
         """Chooses transactions of a lane, up to this part of a block.
@@ -121,7 +140,7 @@ class _Selection:
                 waiting.append(turn)
                 continue
             self._queues[signer].popleft()
-            if self._passes(tx):
+            if self._checked or self._passes(tx):
                 self.chosen.append(tx.raw)
                 gas_left, bytes_left = gas_left - gas, bytes_left - size
                 self._gas_left, self._bytes_left = self._gas_left - gas, self._bytes_left - size
@@ -129,6 +148,13 @@ class _Selection:
             self._take_turn(signer, gas_before)
         self._turns[lane] = waiting
         heapify(waiting)
+
+    def _make_room_for_the_largest(self) -> None:
+        """A transaction of more gas than the block was to have would wait for good."""
+        heads = [queue[0][1] for queue in self._queues.values()]
+        gas = max((auth.compute_gas(tx, self._params) for tx in heads), default=0)
+        gas_left = min(max(self._gas_left, gas), self._params.gas_per_block_max)
+        self._gas_left, self._whole = gas_left, (gas_left, self._bytes_left)
 
     def _passes(self, tx: DecodedTx) -> bool:
         try:

@@ -145,7 +145,7 @@ func BenchmarkIndex(b *testing.B) {
 	const txs = 9_000
 	for _, name := range []string{"plain", "sorting"} {
 		b.Run(name, func(b *testing.B) {
-			opened, err := dbm.NewGoLevelDBWithOpts(name, b.TempDir(), &databaseOptions)
+			opened, err := dbm.NewGoLevelDBWithOpts(name, b.TempDir(), &indexOptions)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -42,10 +42,28 @@ ROOMS: dict[str, set[str]] = {
     "auction": {"clearing", "grid", "positions", "offers"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around transactions.
-ENTRIES = {"ante", "app", "genesis", "keyspace", "mempool", "proposals", "ruleset", "transactions"}
+ENTRIES = {
+    "ante",
+    "app",
+    "genesis",
+    "keyspace",
+    "mempool",
+    "pace",
+    "proposals",
+    "ruleset",
+    "transactions",
+}
 # What the parts around the rules may see of them, beside the packages' __all__.
 OUTSIDE = {
-    *("chain.app", "chain.genesis", "chain.keyspace", "chain.mempool", "chain.transactions"),
+    *(
+        "chain.app",
+        "chain.genesis",
+        "chain.keyspace",
+        "chain.mempool",
+        "chain.pace",
+        "chain.proposals",
+        "chain.transactions",
+    ),
     "chain.runtime",
 }
 

@@ -44,7 +44,7 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("storage", "capacity_max_wh", [1_000, 1_000_000]),
     ("auth", "memo_bytes_max", [256, 200]),
     ("auth", "min_gas_price_micro", [0, 50, 5_000]),
-    ("auth", "gas_per_block_max", [10, 80_000_000]),
+    ("auth", "gas_per_block_max", [10, 200_000_000]),
     ("params", "authority", ["distributor", "fred"]),
 ]
 

@@ -13,7 +13,9 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from chain import app
-from chain.mempool import Mempool
+from chain.mempool import MORE_BYTES_MAX, Mempool
+from chain.pace import Pace
+from chain.proposals import BlockSize
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import DecodedTx
 from tests.support import people
@@ -80,31 +82,38 @@ class TestMempool:
         world.block()
         mempool = Mempool(world.store, world.block_info, 90 * (size + 8))
         counts = [self.fill(mempool, world, name) for name in ("ben", "clara", "anna")]
-        # A ninth, then a ninth of what that leaves, and so on.
-        assert counts[0] == 10
-        assert all(counts)
+        # Its first, and an eighth, then an eighth of what that leaves, and so on.
+        assert counts[0] == 11
+        assert all(count > 1 for count in counts)
+
+    def test_everybody_has_room_for_one_when_there_is_none_for_more(self) -> None:
+        world = World()
+        world.block()
+        mempool = Mempool(world.store, world.block_info, 0)
+        assert [self.fill(mempool, world, name) for name in ("ben", "clara", "anna")] == [1, 1, 1]
 
     def test_what_waits_already_is_never_rejected_for_lack_of_room(self) -> None:
         world = World()
         world.block()
         txs = [world.sign("ben", send("ben")) for _ in range(3)]
         mempool = Mempool(world.store, world.block_info, 8 * len(txs[0]) + 20)
-        assert [app.check_tx(mempool, raw).code for raw in txs] == [0, FULL, FULL]
-        again = Mempool(world.store, world.block_info, 1)
+        assert [app.check_tx(mempool, raw).code for raw in txs] == [0, 0, FULL]
+        again = Mempool(world.store, world.block_info, 0)
         assert [app.check_tx(again, raw, is_new=False).code for raw in txs] == [0, 0, 0]
 
-    def test_readings_enter_when_nothing_else_does(self) -> None:
+    def test_readings_and_cancellations_have_rooms_of_their_own(self) -> None:
         world = World()
         world.block()
-        raw = world.sign("bridge", reading())
-        mempool = Mempool(world.store, world.block_info, len(raw))
-        assert app.check_tx(mempool, world.sign("ben", send("ben"))).code == FULL
-        assert app.check_tx(mempool, raw).code == 0
+        mempool = Mempool(world.store, world.block_info, 0)
+        assert self.fill(mempool, world, "ben") == 1
+        assert app.check_tx(mempool, world.sign("bridge", reading())).code == 0
+        assert app.check_tx(mempool, world.sign("clara", void())).code == 0
 
     def test_what_is_rejected_is_not_remembered_and_needs_no_signature(self) -> None:
         world = World()
         world.block()
-        mempool = Mempool(world.store, world.block_info, 1)
+        mempool = Mempool(world.store, world.block_info, 0)
+        assert app.check_tx(mempool, world.sign("ben", send("ben"))).code == 0
         raw = world.sign("ben", send("ben"))
         found = app.find_signer_data(mempool.store, mempool.block, raw, mempool)
         assert found is None
@@ -115,11 +124,47 @@ class TestMempool:
         assert wrong not in app.RULES._txs._entries
 
 
+class TestPace:
+    """A proposer gives blocks as much as they get through in the time they are meant to take."""
+
+    @staticmethod
+    def follow(target_ms: int, gas_per_ms: int, blocks: int = 100) -> Pace:
+        """The pace on machines of some speed, when more waits than ever fits."""
+        pace = Pace(target_ms)
+        for _ in range(blocks):
+            pace.note_block(pace.gas, pace.gas // gas_per_ms)
+        return pace
+
+    @pytest.mark.parametrize("gas_per_ms", [50_000, 160_000, 1_000_000])
+    def test_full_blocks_come_to_take_the_time(self, gas_per_ms: int) -> None:
+        pace = self.follow(120, gas_per_ms)
+        assert 100 <= pace.gas // gas_per_ms <= 140
+
+    def test_there_is_room_however_slow_blocks_are(self) -> None:
+        pace = self.follow(120, 1)
+        assert pace.gas == 3_000_000
+        assert pace.more_bytes > 64 * 1024
+
+    def test_a_block_that_is_not_full_tells_nothing(self) -> None:
+        pace = Pace()
+        before = pace.gas
+        pace.note_block(before // 3, 10_000)
+        pace.note_block(0, 0)
+        assert pace.gas == before
+
+    def test_what_waits_for_a_proposer_stays_within_what_cometbft_holds(self) -> None:
+        assert self.follow(60_000, 10_000_000).more_bytes == MORE_BYTES_MAX
+
+
 class TestBlocks:
     @staticmethod
-    def propose(world: World, txs: list[bytes], max_tx_bytes: int = MANY) -> list[bytes]:
+    def propose(
+        world: World, txs: list[bytes], max_tx_bytes: int = MANY, wanted_gas: int = 10**12
+    ) -> list[bytes]:
         """The proposal, which others accept."""
-        chosen = app.prepare_proposal(world.store, world.block_info, txs, max_tx_bytes)
+        chosen = app.prepare_proposal(
+            world.store, world.block_info, txs, BlockSize(max_tx_bytes, wanted_gas)
+        )
         assert app.process_proposal(world.store, world.block_info, chosen)
         return chosen
 
@@ -165,8 +210,18 @@ class TestBlocks:
         txs = [sign(world, "ben", send("ben")) for _ in range(6)]
         assert app.process_proposal(world.store, world.block_info, txs[:4])
         assert not app.process_proposal(world.store, world.block_info, txs)
-        assert app.fits_in_block(world.store, world.block_info, txs[:4], MANY)
-        assert not app.fits_in_block(world.store, world.block_info, txs, MANY)
+        assert app.fits_in_block(world.store, world.block_info, txs[:4], BlockSize(MANY, 10**12))
+        assert not app.fits_in_block(world.store, world.block_info, txs, BlockSize(MANY, 10**12))
+
+    def test_a_proposer_may_want_less_than_a_block_can_have(self) -> None:
+        world = self.start(transfers=16)
+        txs = [sign(world, "ben", send("ben")) for _ in range(10)]
+        assert 2 <= len(self.propose(world, txs, wanted_gas=50_000)) <= 4
+
+    def test_a_transaction_of_more_gas_than_that_still_gets_into_a_block(self) -> None:
+        world = self.start(transfers=16)
+        large = sign(world, "ben", send("ben"))
+        assert self.propose(world, [large], wanted_gas=1) == [large]
 
     @pytest.mark.parametrize("kept", [1, 2])
     def test_an_account_whose_next_transaction_does_not_fit_does_not_hold_up_others(

@@ -15,7 +15,8 @@ from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
 from chain import app
-from chain.mempool import CAPACITY_BYTES, Mempool
+from chain.mempool import MORE_BYTES_MAX, Mempool
+from chain.proposals import BlockSize
 from chain.registry.state import METERS_BY_OWNER
 from chain.ruleset import Ruleset
 from chain.runtime.context import Context, CosmosEvent
@@ -122,8 +123,8 @@ def _from_clara() -> Message:
 class Node:
     """What CheckTx keeps between two blocks."""
 
-    def __init__(self, world: World, capacity_bytes: int = CAPACITY_BYTES) -> None:
-        self.mempool = Mempool(world.store, world.block_info, capacity_bytes)
+    def __init__(self, world: World, more_bytes: int = MORE_BYTES_MAX) -> None:
+        self.mempool = Mempool(world.store, world.block_info, more_bytes)
         # What others have verified is not known here.
         self._ruleset = Ruleset(app.MODULES)
 
@@ -205,7 +206,9 @@ class TestCheckTx:
 class TestProposals:
     @staticmethod
     def prepare(world: World, txs: list[bytes], max_tx_bytes: int = 10**6) -> list[bytes]:
-        return app.prepare_proposal(world.store, world.block_info, txs, max_tx_bytes)
+        return app.prepare_proposal(
+            world.store, world.block_info, txs, BlockSize(max_tx_bytes, 10**9)
+        )
 
     @staticmethod
     def accepts(world: World, txs: list[bytes]) -> bool:

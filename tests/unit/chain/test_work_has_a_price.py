@@ -112,9 +112,9 @@ class TestFloods:
         assert 86_400 * block > 300 * EUR
 
     @pytest.mark.parametrize("name", PRESETS)
-    def test_a_full_block_takes_half_a_second_at_most(self, name: str) -> None:
+    def test_a_full_block_takes_a_second_at_most(self, name: str) -> None:
         gas = load_preset(name).params["auth"]["gas_per_block_max"]
-        assert gas * NS_PER_GAS <= 0.5 * 10**9
+        assert gas * NS_PER_GAS <= 10**9
 
     @pytest.mark.parametrize("name", PRESETS)
     def test_every_message_fits_in_a_transaction(self, name: str) -> None:
@@ -143,7 +143,7 @@ class TestSignatures:
     def test_a_block_verifies_a_limited_number(self, name: str) -> None:
         params = load_preset(name).params["auth"]
         many = metering_tx_pb2.MsgSubmitReadings(readings=[Reading()] * 48_000)
-        assert compute_message_gas(many) > 7 * params["gas_per_block_max"]
+        assert compute_message_gas(many) > 3 * params["gas_per_block_max"]
 
 
 class TestWhatStays:
