@@ -21,16 +21,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import text_output
-from abci_app.application import OperatorError
 from abci_app.export import ExportError, make_genesis
-from abci_app.leveldb import DatabaseError
-from abci_app.listener import ListenError
 from abci_app.node import EnergyApplication
-from abci_app.node_state import NodeState
-from abci_app.persistence import HISTORY_HEIGHTS, Database
+from abci_app.protocol.application import OperatorError
+from abci_app.protocol.listener import ListenError
+from abci_app.protocol.server import Server
 from abci_app.query_budget import CORE_PERCENT, QueryShare
-from abci_app.server import Server
 from abci_app.signature_worker import SignatureWorker
+from abci_app.storage.leveldb import DatabaseError
+from abci_app.storage.node_state import NodeState
+from abci_app.storage.persistence import HISTORY_HEIGHTS, Database
 from chain import app
 from chain.pace import TARGET_MS, Pace
 from text_output.version import get_version

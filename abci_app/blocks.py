@@ -10,7 +10,6 @@ from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.keys_pb2 import PublicKey
 from tendermint.types.validator_pb2 import BLOCK_ID_FLAG_COMMIT
 
-from chain.runtime.collections import GenesisError
 from chain.runtime.consensus import (
     ConsensusUpdates,
     Evidence,
@@ -19,6 +18,7 @@ from chain.runtime.consensus import (
     Vote,
 )
 from chain.runtime.context import BlockInfo
+from chain.runtime.state.collections import GenesisError
 
 # Any request that carries a block, and any form of the commit before it.
 BlockRequest = abci.RequestPrepareProposal | abci.RequestProcessProposal | abci.RequestFinalizeBlock

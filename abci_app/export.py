@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from abci_app.node_state import NodeState
+from abci_app.storage.node_state import NodeState
 from chain import app
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from chain import app
 from chain.keyspace import Changes
-from chain.runtime.collections import GenesisError
 from chain.runtime.consensus import ValidatorUpdate
 from chain.runtime.context import BlockInfo
+from chain.runtime.state.collections import GenesisError
 
 # An escape of one half of a character beyond 16 bits.
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")

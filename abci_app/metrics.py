@@ -30,12 +30,12 @@ from prometheus_client import (
 )
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import EncodedReply
-from abci_app.listener import ListenError
 from abci_app.node import EnergyApplication
-from abci_app.node_state import NodeState
+from abci_app.protocol.application import EncodedReply
+from abci_app.protocol.listener import ListenError
 from abci_app.query_budget import QueryShare
 from abci_app.signature_worker import SignatureWorker
+from abci_app.storage.node_state import NodeState
 from chain.pace import Pace
 from chain.transactions import TxResult
 from net_address import parse_host_port

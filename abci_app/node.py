@@ -15,12 +15,11 @@ from typing import TypeVar
 from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
-from abci_app.application import Application, EncodedReply
 from abci_app.blocks import make_block_info, make_validator_updates
 from abci_app.genesis import load_genesis
-from abci_app.node_state import NodeState, NotReadyError
 from abci_app.optimistic import OptimisticExecution
 from abci_app.prefetch import SignaturePrefetcher
+from abci_app.protocol.application import Application, EncodedReply
 from abci_app.query_budget import BlocksFirst, QueryBudget, QueryShare, QueryTooLargeError
 from abci_app.results import (
     encode_block_result,
@@ -28,15 +27,16 @@ from abci_app.results import (
     make_misbehavior_event,
 )
 from abci_app.signature_worker import SignatureWorker
-from abci_app.snapshot import HeightError
+from abci_app.storage.node_state import NodeState, NotReadyError
+from abci_app.storage.snapshot import HeightError
 from chain import app
 from chain.mempool import Mempool
 from chain.pace import Pace
 from chain.proposals import BlockSize
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
-from chain.runtime.proofs import UnprovableError
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
+from chain.runtime.trees.proofs import UnprovableError
 from chain.transactions import MACHINE_ERRORS, TxResult
 
 APP_VERSION = 1

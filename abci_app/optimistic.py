@@ -15,7 +15,7 @@ from typing import NamedTuple
 from abci_app.query_budget import BlocksFirst
 from chain import app
 from chain.runtime.context import BlockInfo, UndecidedError
-from chain.runtime.store import Reader
+from chain.runtime.state.store import Reader
 
 # A smaller block is executed while a thread for it would start.
 TXS_MIN = 16

@@ -14,7 +14,7 @@ from abci_app.signature_worker import Batch, SignatureTask, SignatureWorker
 from chain import app
 from chain.mempool import Mempool
 from chain.runtime.context import BlockInfo
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 
 
 class SignaturePrefetcher:

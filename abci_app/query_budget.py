@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from abci_app.leveldb import RawIterator, Source
+from abci_app.storage.leveldb import RawIterator, Source
 
 # About a third of a second.
 STEPS_MAX = 100_000

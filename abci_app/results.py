@@ -14,11 +14,11 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import EncodedReply
 from abci_app.blocks import make_consensus_updates
+from abci_app.protocol.application import EncodedReply
 from chain.app import BlockResult
-from chain.runtime.codec import make_tag, write_varint
 from chain.runtime.context import CosmosEvent, Event
+from chain.runtime.encoding.codec import make_tag, write_varint
 from chain.transactions import TxResult
 
 _Writer = tuple[str, Callable[[Any], str]]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.server import Server
+from abci_app.protocol.server import Server
 from tests.node.toy import Client, KeyValueApplication, frame_request, make_check_txs
 
 TX_BYTES = 310

@@ -32,9 +32,9 @@ from bench.engine import Engine, read_disk_bytes, read_peak_mib
 from bench.report import call_in_process, finish, make_parser
 from chain.auth import state as auth_state
 from chain.bank import state as bank_state
-from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import CacheStore, Reader
+from chain.runtime.encoding import bech32
+from chain.runtime.state.store import CacheStore, Reader
 from client.cost import compute_cost
 from client.tx import sign
 

@@ -19,9 +19,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.node import EnergyApplication
-from abci_app.node_state import NodeState
-from abci_app.persistence import Database
-from abci_app.server import prepare_interpreter
+from abci_app.protocol.server import prepare_interpreter
+from abci_app.storage.node_state import NodeState
+from abci_app.storage.persistence import Database
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 from bench.report import finish, make_parser
 from chain import app
 from chain.ruleset import Ruleset
-from chain.runtime.multistore import Multistore
+from chain.runtime.trees.multistore import Multistore
 from tests.support import vectors
 from tests.support.vectors import Vector
 from tests.support.world import World

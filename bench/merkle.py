@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chain.runtime.merkle import SparseMerkleTree
+from chain.runtime.trees.merkle import SparseMerkleTree
 
 KEY_BYTES = 30
 VALUE_BYTES = 60

@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from abci_app.persistence import Database
-from abci_app.server import SWITCH_INTERVAL_S
+from abci_app.protocol.server import SWITCH_INTERVAL_S
+from abci_app.storage.persistence import Database
 
 KEYS = 100_000
 KEYS_PER_COMMIT = 2_000

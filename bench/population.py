@@ -17,16 +17,16 @@ from typing import Any
 from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from abci_app.leveldb import open_leveldb
-from abci_app.node_state import NodeState
-from abci_app.persistence import Database
+from abci_app.storage.leveldb import open_leveldb
+from abci_app.storage.node_state import NodeState
+from abci_app.storage.persistence import Database
 from chain import app
 from chain.auth import state as auth_state
 from chain.bank import state as bank_state
 from chain.registry import state as registry_state
-from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import CacheStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.store import CacheStore
 from client.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter, make_app_state

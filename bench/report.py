@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chain.runtime import merkle
+from chain.runtime.trees import merkle
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.nodes import CHAIN_ID, Node, run_nodes
 from bench.workload import BALANCE
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from client.keys import AccountKey
 from net_address import LOOPBACK
 from node_config.localnet.address import Address

@@ -27,9 +27,9 @@ from bench.report import call_in_process, finish, make_parser
 from chain import app, metering
 from chain.auth import state as auth_state
 from chain.market import state as market_state
-from chain.runtime import bech32
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import CacheStore, Reader
+from chain.runtime.encoding import bech32
+from chain.runtime.state.store import CacheStore, Reader
 from chain.settlement import state as settlement_state
 from client.cost import compute_cost
 from client.tx import sign

@@ -10,8 +10,8 @@ from __future__ import annotations
 from chain import auth, bank, registry
 from chain.params import is_change_by_authority
 from chain.ruleset import Ruleset
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.tx import DecodedTx, SignerData
 

@@ -33,12 +33,12 @@ from chain.keyspace import Changes
 from chain.mempool import Mempool
 from chain.proposals import BlockSize
 from chain.ruleset import Ruleset
-from chain.runtime import codec
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import BlockInfo, Context, Event
+from chain.runtime.encoding import codec
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Module
-from chain.runtime.store import CacheStore, Reader
+from chain.runtime.state.store import CacheStore, Reader
 from chain.runtime.tx import DecodedTx, SignerData, decode
 from chain.transactions import TxResult, reject
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from chain.runtime.bech32 import AddressError
-from chain.runtime.collections import GenesisError
+from chain.runtime.encoding.bech32 import AddressError
 from chain.runtime.module import Module
-from chain.runtime.store import CacheStore, MemoryStore, Reader
+from chain.runtime.state.collections import GenesisError
+from chain.runtime.state.store import CacheStore, MemoryStore, Reader
 
 _PROBLEMS_SHOWN = 5
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chain.runtime.collections import Schema
 from chain.runtime.errors import ChainError, SdkError
+from chain.runtime.state.collections import Schema
 
 _PREFIX_BYTES = 2
 _NAME_CHARACTERS_MAX = 100

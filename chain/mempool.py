@@ -12,7 +12,7 @@ from blockenergy.options.v1 import options_pb2 as options
 
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import SdkError, require
-from chain.runtime.store import CacheStore, Reader
+from chain.runtime.state.store import CacheStore, Reader
 from chain.runtime.tx import DecodedTx
 
 _KIB = 1024

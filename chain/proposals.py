@@ -16,10 +16,10 @@ from blockenergy.options.v1 import options_pb2 as options
 
 from chain import ante, auth
 from chain.ruleset import Ruleset
-from chain.runtime import codec
 from chain.runtime.context import BlockInfo, Context
+from chain.runtime.encoding import codec
 from chain.runtime.errors import ChainError
-from chain.runtime.store import CacheStore, Reader
+from chain.runtime.state.store import CacheStore, Reader
 from chain.runtime.tx import DecodedTx
 
 # The lanes in their order, with the parts of a block, in permille, that each may fill before the

@@ -10,10 +10,10 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from chain import ante, auth
-from chain.runtime import bech32, codec
 from chain.runtime.context import BlockInfo, Context, CosmosEvent, Event, UndecidedError
+from chain.runtime.encoding import bech32, codec
 from chain.runtime.errors import ChainError, ErrorCode, SdkError
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 from chain.runtime.tx import DecodedTx
 
 OK = 0

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from client import private_file
 from client.errors import MissingError, UsageError
 from client.json_input import parse_json

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mnemonic import Mnemonic
 
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 from client.errors import UsageError
 

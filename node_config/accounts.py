@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from blockenergy.registry.v1.role_pb2 import Role
 
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from client.errors import MissingError, UsageError
 from node_config.money import Denom
 

@@ -30,13 +30,13 @@ from node_config.cometbft.toolchain import exclusive, get_cache_folder, say
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abci_app", "chain")
 FILES = (
-    *("chain/runtime/*.py", "chain/ante.py", "chain/mempool.py"),
+    *("chain/runtime/*.py", "chain/runtime/*/*.py", "chain/ante.py", "chain/mempool.py"),
     *("chain/proposals.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     "chain/market/open_slot.py",
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
-    *(f"abci_app/{name}.py" for name in ("dispatch", "framing", "persistence", "results")),
-    *("abci_app/history.py", "abci_app/snapshot.py"),
+    *("abci_app/results.py", "abci_app/protocol/dispatch.py", "abci_app/protocol/framing.py"),
+    *(f"abci_app/storage/{name}.py" for name in ("history", "persistence", "snapshot")),
 )
 # What is written in C because nothing else makes it fast. Its definition is in Python all the same.
 NATIVE = "chain/runtime/native/*.c"

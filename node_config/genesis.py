@@ -21,8 +21,8 @@ from blockenergy.registry.v1.role_pb2 import (
 )
 
 from chain import app
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import GenesisError
 from client.errors import UsageError
 from node_config.accounts import GenesisAccount
 from node_config.preset import Preset

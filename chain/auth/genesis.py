@@ -5,10 +5,10 @@ from __future__ import annotations
 from blockenergy.params.v1.tx_pb2 import MsgUpdateParams
 
 from chain.auth.state import ACCOUNTS, PARAMS
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
 from chain.runtime.gas import get_message_gas
 from chain.runtime.signatures import address_of, is_secp256k1_key
+from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.tx import MESSAGES_CEILING, TX_BYTES_CEILING
 
 # What a change of parameters needs at least: they must never keep out the one that corrects them.

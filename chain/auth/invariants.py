@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chain.auth.state import ACCOUNT_NUMBERS, ACCOUNTS
-from chain.runtime.collections import HasStore
+from chain.runtime.state.collections import HasStore
 
 
 def account_numbers(state: HasStore) -> list[str]:

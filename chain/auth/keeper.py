@@ -6,10 +6,10 @@ from blockenergy.auth.v1 import state_pb2
 
 from chain.auth.state import ACCOUNT_NUMBERS, ACCOUNTS, PARAMS
 from chain.runtime import tx as txs
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.gas import compute_min_fee
+from chain.runtime.state.collections import HasStore
 
 
 def create_account(ctx: Context, address: bytes) -> None:

@@ -10,8 +10,8 @@ from cosmos.crypto.secp256k1.keys_pb2 import PubKey
 from google.protobuf.any_pb2 import Any
 
 from chain.auth.state import ACCOUNTS, PARAMS
-from chain.runtime import codec
 from chain.runtime.context import Context
+from chain.runtime.encoding import codec
 from chain.runtime.errors import ChainError, SdkError
 from chain.runtime.tx import PUB_KEY_TYPE_URL, decode_address
 from chain.runtime.units import MICRO

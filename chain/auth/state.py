@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from blockenergy.auth.v1 import state_pb2
 
-from chain.runtime.collections import Map, Schema, Sequence
-from chain.runtime.keys import ADDRESS
+from chain.runtime.encoding.keys import ADDRESS
+from chain.runtime.encoding.values import Record
 from chain.runtime.params import Params
-from chain.runtime.values import Record
+from chain.runtime.state.collections import Map, Schema, Sequence
 
 SCHEMA = Schema(1, "auth")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params)

@@ -9,8 +9,8 @@ from blockenergy.bank.v1 import events_pb2
 from chain.bank import keeper
 from chain.bank.lifecycle import HOLD, HoldEvent, get_hold_status
 from chain.bank.state import HOLDS, HOLDS_BY_DEADLINE, PARAMS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 
 
 def end_block(ctx: Context) -> None:

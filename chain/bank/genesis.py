@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chain import registry
 from chain.bank.state import DENOM_COUNT, DENOMS, PARAMS
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import GenesisError, HasStore
 
 _DEPOSIT_MAX = 10**12
 _DENOMS_CEILING = 10_000

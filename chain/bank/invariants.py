@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chain import auth
 from chain.bank.state import BALANCES, DENOM_COUNT, DENOMS, HOLD_IDS, HOLDS
-from chain.runtime.collections import HasStore
+from chain.runtime.state.collections import HasStore
 
 
 def supply(state: HasStore) -> list[str]:

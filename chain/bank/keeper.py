@@ -13,9 +13,9 @@ from blockenergy.bank.v1 import errors_pb2, state_pb2
 
 from chain import auth
 from chain.bank.state import BALANCES, DENOMS, HOLD_IDS, HOLDS, PARAMS
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
+from chain.runtime.state.collections import HasStore
 from chain.runtime.units import AMOUNT_MAX
 
 BankError = ErrorCodes("bank", errors_pb2.Error.DESCRIPTOR)

@@ -11,7 +11,7 @@ from chain import auth
 from chain.bank import keeper
 from chain.bank.state import BALANCES, DENOMS, HOLDS, PARAMS
 from chain.runtime.context import Context
-from chain.runtime.paging import PAGE_MAX, get_page
+from chain.runtime.state.paging import PAGE_MAX, get_page
 from chain.runtime.tx import decode_address
 
 HOLDS_ADDED_MAX = 10_000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from blockenergy.bank.v1 import state_pb2
 
-from chain.runtime.collections import Index, Map, Schema, Sequence
-from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.encoding.values import Amount, Record
 from chain.runtime.params import Params
-from chain.runtime.values import Amount, Record
+from chain.runtime.state.collections import Index, Map, Schema, Sequence
 
 SCHEMA = Schema(3, "bank")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params)

@@ -19,8 +19,8 @@ from chain.market.state import (
     POSITIONS,
     SLOTS,
 )
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE, WH_PER_KWH
 
 _DECIMALS = 6

@@ -20,9 +20,9 @@ from chain.market.state import (
     SLOTS,
 )
 from chain.runtime import slots
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ErrorCodes
+from chain.runtime.state.collections import HasStore
 
 MarketError = ErrorCodes("market", errors_pb2.Error.DESCRIPTOR)
 # Has the funding of all slots that are not settled, and the payments that they make and receive.

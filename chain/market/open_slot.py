@@ -11,8 +11,8 @@ from chain.market import rules
 from chain.market.keeper import MarketError, get_curve, get_gate_closure_s
 from chain.market.state import PARAMS, SLOTS
 from chain.runtime import slots
-from chain.runtime.collections import HasStore
 from chain.runtime.errors import ChainError, require
+from chain.runtime.state.collections import HasStore
 
 
 class OpenSlot(NamedTuple):

@@ -16,7 +16,7 @@ from chain.market.state import PARAMS, SLOTS
 from chain.runtime import slots as slot_times
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_page
+from chain.runtime.state.paging import get_page
 
 __all__ = [
     "clearing",

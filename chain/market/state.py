@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2
 
-from chain.runtime import bech32
-from chain.runtime.collections import Index, Item, Map, Schema, Sequence
-from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.encoding import bech32
+from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.encoding.values import Record
 from chain.runtime.params import Params
-from chain.runtime.values import Record
+from chain.runtime.state.collections import Index, Item, Map, Schema, Sequence
 
 SCHEMA = Schema(5, "market")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=16)

@@ -6,7 +6,7 @@ from blockenergy.metering.v1 import state_pb2
 
 from chain import registry
 from chain.metering.state import CONFLICTS, OFFSETS, PARAMS
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import AMOUNT_MAX
 
 

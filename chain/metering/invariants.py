@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chain import registry
 from chain.metering.state import BASELINES, CONFLICTS, OFFSETS, READINGS
-from chain.runtime.collections import HasStore
+from chain.runtime.state.collections import HasStore
 
 
 def known_meters(state: HasStore) -> list[str]:

@@ -12,9 +12,9 @@ from chain import registry
 from chain.metering import rules
 from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, OFFSETS, PARAMS, READINGS
 from chain.runtime import slots
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.signatures import verify_ed25519
+from chain.runtime.state.collections import HasStore
 
 _REGISTER_MAX_WH = 1 << 63
 # Where a reading is looked for that is not settled yet: bounds the work of an exchange.

@@ -9,7 +9,7 @@ from chain.metering.msgs import MeteringError
 from chain.metering.state import CONFLICTS, PARAMS, READINGS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_page
+from chain.runtime.state.paging import get_page
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:

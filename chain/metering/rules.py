@@ -6,7 +6,7 @@ import hashlib
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.runtime import codec
+from chain.runtime.encoding import codec
 from chain.runtime.units import PERMILLE, ceil_div
 
 _DOMAIN = b"blockenergy/reading/v1"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.runtime.collections import Map, Schema, Sequence
-from chain.runtime.keys import TEXT, U64, Pair
+from chain.runtime.encoding.keys import TEXT, U64, Pair
+from chain.runtime.encoding.values import Record
 from chain.runtime.params import Params
-from chain.runtime.values import Record
+from chain.runtime.state.collections import Map, Schema, Sequence
 
 SCHEMA = Schema(4, "metering")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=5)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from chain import market, registry
 from chain.params.keeper import Changeable
 from chain.params.state import PARAMS
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
 from chain.runtime.params import get_from_slot
+from chain.runtime.state.collections import GenesisError, HasStore
 
 
 def validate_params(state: HasStore) -> None:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from blockenergy.params.v1 import errors_pb2, tx_pb2
 
 from chain.params.state import PARAMS
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes
 from chain.runtime.params import Params
+from chain.runtime.state.collections import GenesisError, HasStore
 
 ParamsError = ErrorCodes("params", errors_pb2.Error.DESCRIPTOR)
 _UPDATE_PARAMS = f"/{tx_pb2.MsgUpdateParams.DESCRIPTOR.full_name}"

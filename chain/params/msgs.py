@@ -11,11 +11,11 @@ from google.protobuf.message import Message
 from chain import market
 from chain.params.keeper import Changeable, ParamsError, require_valid
 from chain.params.state import PARAMS
-from chain.runtime import strict
 from chain.runtime.context import Context
+from chain.runtime.encoding import strict
 from chain.runtime.errors import ChainError, require
 from chain.runtime.params import Params
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 
 _TYPE_URL_CHARACTERS_MAX = 200
 

@@ -9,8 +9,8 @@ from google.protobuf.any_pb2 import Any
 
 from chain.params.keeper import Changeable, ParamsError
 from chain.params.state import PARAMS
-from chain.runtime import codec
 from chain.runtime.context import Context
+from chain.runtime.encoding import codec
 from chain.runtime.errors import ChainError
 
 _NAME_CHARACTERS_MAX = 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 from chain import registry
 from chain.peers import rules
 from chain.peers.state import PARAMS, PEERS
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import GenesisError, HasStore
 
 
 def validate_params(state: HasStore) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chain import registry
 from chain.peers.state import PEERS
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 
 
 def operators(state: HasStore) -> list[str]:

@@ -9,9 +9,9 @@ from blockenergy.peers.v1 import errors_pb2
 
 from chain.peers import rules
 from chain.peers.state import PEERS
-from chain.runtime import networks
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import networks
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
+from chain.runtime.state.collections import HasStore
 
 PeersError = ErrorCodes("peers", errors_pb2.Error.DESCRIPTOR)
 

@@ -8,7 +8,7 @@ from chain.peers.keeper import PeersError
 from chain.peers.state import PARAMS, PEERS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_page
+from chain.runtime.state.paging import get_page
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:

@@ -6,7 +6,7 @@ import re
 
 from blockenergy.peers.v1 import state_pb2
 
-from chain.runtime import networks
+from chain.runtime.encoding import networks
 
 # The most that `peers_max` can be: every new connection may be compared with all peers.
 PEERS_CEILING = 1000

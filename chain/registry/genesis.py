@@ -7,9 +7,9 @@ from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.registry import rules
 from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, PARAMS, PARTICIPANTS
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
 from chain.runtime.signatures import is_ed25519_key
+from chain.runtime.state.collections import GenesisError, HasStore
 
 _ROLES = frozenset(Role.values()) - {0}
 _STATUSES = frozenset(state_pb2.Status.values()) - {0}

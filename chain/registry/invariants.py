@@ -8,8 +8,8 @@ from chain import auth
 from chain.registry.keeper import get_path
 from chain.registry.rules import FEEDER_DEPTH_MAX
 from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, METERS_BY_KEY, PARAMS, PARTICIPANTS
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 
 
 def owners(state: HasStore) -> list[str]:

@@ -17,10 +17,10 @@ from chain.registry.state import (
     PARAMS,
     PARTICIPANTS,
 )
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
 from chain.runtime.signatures import is_ed25519_key
+from chain.runtime.state.collections import HasStore
 
 RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
 

@@ -6,10 +6,10 @@ from blockenergy.registry.v1 import query_pb2
 
 from chain.registry.keeper import RegistryError
 from chain.registry.state import FEEDERS, METERS, METERS_BY_OWNER, PARAMS, PARTICIPANTS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_index_page, get_page
+from chain.runtime.state.paging import get_index_page, get_page
 from chain.runtime.tx import decode_address
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from blockenergy.registry.v1 import state_pb2
 
-from chain.runtime import bech32
-from chain.runtime.collections import Index, Map, Schema, Sequence
-from chain.runtime.keys import ADDRESS, TEXT
+from chain.runtime.encoding import bech32
+from chain.runtime.encoding.keys import ADDRESS, TEXT
+from chain.runtime.encoding.values import Record
 from chain.runtime.params import Params
-from chain.runtime.values import Record
+from chain.runtime.state.collections import Index, Map, Schema, Sequence
 
 SCHEMA = Schema(2, "registry")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from chain.runtime.consensus import Evidence, Vote
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 
 
 class CosmosEvent:

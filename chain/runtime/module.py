@@ -18,13 +18,13 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
-from chain.runtime.collections import HasStore, Schema
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
 from chain.runtime.gas import MessageGas, get_message_gas
 from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
 from chain.runtime.params import Params
+from chain.runtime.state.collections import HasStore, Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from blockenergy.options.v1 import options_pb2 as options
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from chain.runtime.collections import HasStore, Item, Map, Schema
-from chain.runtime.keys import U64
+from chain.runtime.encoding.keys import U64
+from chain.runtime.encoding.values import Record
 from chain.runtime.options import get_option
-from chain.runtime.values import Record
+from chain.runtime.state.collections import HasStore, Item, Map, Schema
 
 M = TypeVar("M", bound=Message)
 

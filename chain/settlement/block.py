@@ -11,8 +11,8 @@ from itertools import islice
 from blockenergy.settlement.v1 import events_pb2, state_pb2
 
 from chain import market, metering
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.settlement import accounts, closing, keeper, listeners, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.lifecycle import Event, move

@@ -5,8 +5,8 @@ from __future__ import annotations
 from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering, registry
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
 from chain.settlement import rules
 from chain.settlement.state import ARREARS, PARAMS, PROGRESS, RESULTS

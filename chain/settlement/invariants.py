@@ -6,8 +6,8 @@ from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 from chain.settlement import rules
 from chain.settlement.state import DEFERRED, LINES, PROGRESS, RESULTS
 

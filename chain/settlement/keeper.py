@@ -12,8 +12,9 @@ from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
 from chain import bank, market, metering
-from chain.runtime import bech32, slots
+from chain.runtime import slots
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.settlement.state import ARREARS, DEFERRED, PARAMS, RESULTS
 
 # Keeps the surplus of imbalance payments. It has no way out by itself: paying it back by metered

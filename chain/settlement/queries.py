@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from blockenergy.settlement.v1 import query_pb2
 
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_page
+from chain.runtime.state.paging import get_page
 from chain.runtime.tx import decode_address
 from chain.settlement.msgs import SettlementError
 from chain.settlement.state import ARREARS, LINES, PARAMS, PROGRESS, RESULTS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
-from chain.runtime.collections import Item, Map, Schema
-from chain.runtime.keys import ADDRESS, U64, Pair
+from chain.runtime.encoding.keys import ADDRESS, U64, Pair
+from chain.runtime.encoding.values import Amount, Record
 from chain.runtime.params import Params
-from chain.runtime.values import Amount, Record
+from chain.runtime.state.collections import Item, Map, Schema
 
 SCHEMA = Schema(6, "settlement")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=6)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chain.runtime import bech32
-from chain.runtime.collections import GenesisError, HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE
 from chain.storage.state import BATTERIES, PARAMS
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chain import registry
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 from chain.runtime.units import PERMILLE
 from chain.storage.state import BATTERIES
 

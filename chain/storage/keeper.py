@@ -18,10 +18,10 @@ from typing import NamedTuple
 from blockenergy.storage.v1 import errors_pb2, events_pb2, state_pb2
 
 from chain import market, metering
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes, require
+from chain.runtime.state.collections import HasStore
 from chain.storage import rules
 from chain.storage.state import BATTERIES
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from blockenergy.storage.v1 import query_pb2
 
-from chain.runtime import bech32
 from chain.runtime.context import Context
-from chain.runtime.paging import get_page
+from chain.runtime.encoding import bech32
+from chain.runtime.state.paging import get_page
 from chain.runtime.tx import decode_address
 from chain.storage.keeper import get_projection, require_battery
 from chain.storage.state import BATTERIES, PARAMS

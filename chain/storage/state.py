@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from blockenergy.storage.v1 import state_pb2
 
-from chain.runtime.collections import Map, Schema
-from chain.runtime.keys import ADDRESS
+from chain.runtime.encoding.keys import ADDRESS
+from chain.runtime.encoding.values import Record
 from chain.runtime.params import Params
-from chain.runtime.values import Record
+from chain.runtime.state.collections import Map, Schema
 
 SCHEMA = Schema(7, "storage")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params)

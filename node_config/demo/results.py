@@ -24,7 +24,7 @@ from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
 from chain.market import POOL
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from chain.settlement import FUND
 from client.errors import RpcError
 from client.queries import query, query_pages

@@ -27,7 +27,7 @@ def test_a_module_makes_no_bytes_of_keys(file: SourceFile) -> None:
 
 def find_bytes(file: SourceFile) -> Iterator[int]:
     """Lines that use codecs of keys other than to declare a collection."""
-    codecs = {one.name for one in file.imports() if one.module == "chain.runtime.keys"}
+    codecs = {one.name for one in file.imports() if one.module == "chain.runtime.encoding.keys"}
     for node in ast.walk(file.tree):
         if not isinstance(node, ast.Attribute):
             continue
@@ -41,7 +41,7 @@ def find_bytes(file: SourceFile) -> Iterator[int]:
 @pytest.mark.parametrize(
     "line",
     [
-        "from chain.runtime.keys import U64\nU64.encode(5)",
+        "from chain.runtime.encoding.keys import U64\nU64.encode(5)",
         "TEXTS.encode_part('a')",
         "SLOTS.key.encode(5)",
         "SLOTS.key.decode(b'')",

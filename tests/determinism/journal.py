@@ -14,7 +14,7 @@ from google.protobuf import json_format
 
 from chain import app
 from chain.runtime.context import CosmosEvent, Event
-from chain.runtime.multistore import Multistore
+from chain.runtime.trees.multistore import Multistore
 from tests.support.simulation import Simulation
 
 

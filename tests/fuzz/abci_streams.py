@@ -18,10 +18,10 @@ from random import Random
 from google.protobuf.message import DecodeError
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
-from abci_app.framing import FrameReader, FramingError
-from abci_app.server import Server
-from chain.runtime.collections import GenesisError
+from abci_app.protocol.dispatch import CallFailed, Dispatcher, make_exception_reply
+from abci_app.protocol.framing import FrameReader, FramingError
+from abci_app.protocol.server import Server
+from chain.runtime.state.collections import GenesisError
 from tests.fuzz import wire
 from tests.fuzz.node import FuzzedNode, SteadyApplication, make_folder
 from tests.fuzz.stream_maker import StreamMaker

@@ -13,9 +13,9 @@ from blockenergy.settlement.v1.state_pb2 import Stage
 
 from abci_app.genesis import load_genesis
 from chain import app
-from chain.runtime.collections import GenesisError
 from chain.runtime.context import BlockInfo
-from chain.runtime.store import CacheStore
+from chain.runtime.state.collections import GenesisError
+from chain.runtime.state.store import CacheStore
 from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
 from tests.fuzz.worlds import find_worlds

@@ -10,10 +10,10 @@ from typing import Any
 
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import Application, EncodedReply
 from abci_app.node import EnergyApplication
-from abci_app.node_state import NodeState
-from abci_app.persistence import Database
+from abci_app.protocol.application import Application, EncodedReply
+from abci_app.storage.node_state import NodeState
+from abci_app.storage.persistence import Database
 from chain import app
 from chain.runtime.context import BlockInfo
 from tests.fuzz.street import Street

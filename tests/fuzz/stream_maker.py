@@ -8,7 +8,7 @@ from random import Random
 from tendermint.abci import types_pb2 as abci
 
 from chain import app
-from chain.runtime.codec import write_varint
+from chain.runtime.encoding.codec import write_varint
 from tests.fuzz import wire
 from tests.fuzz.pools import Pools, fill
 from tests.fuzz.street import Street

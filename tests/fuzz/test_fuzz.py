@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from blockenergy.bridge.v1.bridge_pb2 import PUSH_ACCEPTED, PushResult
 
-from chain.runtime import codec, strict
+from chain.runtime.encoding import codec, strict
 from meter_bridge.spool import table as spool_table
 from tests.fuzz import __main__ as command
 from tests.fuzz import genesis, runner

@@ -20,7 +20,7 @@ from chain.bank.state import BALANCES
 from chain.mempool import Mempool
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 from chain.runtime.tx import DecodedTx, decode, sign_bytes
 from chain.transactions import TxResult
 from tests.fuzz import wire

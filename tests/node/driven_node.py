@@ -14,9 +14,9 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.node import EnergyApplication
-from abci_app.node_state import NodeState
-from abci_app.persistence import Database
 from abci_app.signature_worker import SignatureWorker
+from abci_app.storage.node_state import NodeState
+from abci_app.storage.persistence import Database
 from tests.support import documents
 from tests.support.people import wallet
 from tests.support.transactions import Envelope, sign

@@ -11,7 +11,7 @@ import resource
 import sys
 from collections.abc import Mapping
 
-from abci_app.persistence import Database, DatabaseError
+from abci_app.storage.persistence import Database, DatabaseError
 
 KEYS = 400
 HISTORY_HEIGHTS = 30

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.server import Server
+from abci_app.protocol.server import Server
 from node_config.cometbft.toolchain import (
     MODULE_FOLDER,
     VERSION,

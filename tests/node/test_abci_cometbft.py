@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.dispatch import frame_reply
-from abci_app.server import Server
+from abci_app.protocol.dispatch import frame_reply
+from abci_app.protocol.server import Server
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from tests.node.toy import KeyValueApplication
 

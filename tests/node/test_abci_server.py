@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.server import SWITCH_INTERVAL_S, AddressInUse, Server
-from chain.runtime.codec import write_varint
+from abci_app.protocol.server import SWITCH_INTERVAL_S, AddressInUse, Server
+from chain.runtime.encoding.codec import write_varint
 from tests.node.toy import Client, KeyValueApplication, frame_request
 
 DEADLINE_S = 20.0

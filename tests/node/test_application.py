@@ -16,7 +16,7 @@ from tendermint.abci import types_pb2 as abci
 
 from chain.bank.state import BALANCES
 from chain.registry.state import METERS_BY_OWNER
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 from tests.node.driven_node import ANNA, BEN, CHAIN_ID, TIME_S, Node, pay, place_order
 from tests.support.people import wallet

@@ -15,7 +15,7 @@ from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from chain import app
-from chain.runtime.store import MemoryStore
+from chain.runtime.state.store import MemoryStore
 from client import chain_pin
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring

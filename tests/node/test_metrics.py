@@ -12,10 +12,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.listener import ListenError
 from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
-from abci_app.node_state import NodeState
-from abci_app.persistence import Database
+from abci_app.protocol.listener import ListenError
+from abci_app.storage.node_state import NodeState
+from abci_app.storage.persistence import Database
 from tests.support import documents
 
 TIME_S = 1_800_000_000

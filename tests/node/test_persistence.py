@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from abci_app.persistence import Database
+from abci_app.storage.persistence import Database
 from tests.node.state_writer import HISTORY_HEIGHTS, list_states, make_app_hash
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +86,7 @@ def test_a_full_disk_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> 
 def test_nothing_is_committed_behind_a_failed_write(tmp_path: Path) -> None:
     program = """
 import resource, sys
-from abci_app.persistence import Database, DatabaseError
+from abci_app.storage.persistence import Database, DatabaseError
 database = Database.open(sys.argv[1], create=True)
 database.commit({b"a": b"1"}, 1, b"hash 1")
 unlimited = resource.RLIM_INFINITY

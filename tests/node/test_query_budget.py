@@ -17,9 +17,9 @@ from tendermint.abci import types_pb2 as abci
 
 from abci_app import node as node_module
 from abci_app import query_budget
+from abci_app.protocol.server import Server
 from abci_app.query_budget import BlocksFirst, BudgetedSource, QueryBudget, QueryTooLargeError
-from abci_app.server import Server
-from abci_app.snapshot import Snapshot
+from abci_app.storage.snapshot import Snapshot
 from chain import app
 from chain.bank.state import BALANCES
 from tests.node.driven_node import BEN, Node, pay

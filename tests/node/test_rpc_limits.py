@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from abci_app.server import Server
+from abci_app.protocol.server import Server
 from tests.node.test_abci_cometbft import (  # noqa: F401 - fixtures
     DEADLINE_S,
     Node,

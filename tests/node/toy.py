@@ -10,9 +10,9 @@ from typing import Self
 from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import Application
-from abci_app.framing import FrameReader
-from chain.runtime.codec import write_varint
+from abci_app.protocol.application import Application
+from abci_app.protocol.framing import FrameReader
+from chain.runtime.encoding.codec import write_varint
 
 MALFORMED = 1
 NOT_FOUND = 2

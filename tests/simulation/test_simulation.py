@@ -13,7 +13,7 @@ import pytest
 
 from chain.bank.state import BALANCES
 from chain.market.state import POSITIONS
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from tests.support.simulation import ACTIONS, Simulation
 
 # Three speeds of settlement, with and without collateral, with and without fees.

@@ -18,9 +18,9 @@ from chain import app
 from chain.auth.state import ACCOUNTS
 from chain.bank.state import BALANCES, HOLDS
 from chain.market.state import POSITIONS, SLOTS
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
 from chain.runtime.context import CosmosEvent, Event
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 from chain.storage.state import BATTERIES
 from tests.support.ledger import SUMS, Entry, Position, SlotLedger, Sums
 from tests.support.world import DENOM

@@ -15,7 +15,7 @@ from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain import market, settlement
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 
 GRID = ("registrar", "treasury", "backstop", "distributor", "issuer", "bridge", "auditor")

@@ -23,8 +23,8 @@ from blockenergy.settlement.v1 import state_pb2 as settlement_state_pb2
 
 from chain import app
 from chain.market.state import BOOKING
-from chain.runtime import bech32
 from chain.runtime.context import Event
+from chain.runtime.encoding import bech32
 from chain.transactions import TxResult
 from tests.support import actions, market_actions, parameters, people, simulated_street
 from tests.support.event_ledger import EventLedger

@@ -13,7 +13,7 @@ from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-from chain.runtime import codec
+from chain.runtime.encoding import codec
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import PUB_KEY_TYPE_URL, sign_bytes
 from tests.support.people import Wallet

@@ -29,7 +29,7 @@ from chain import app, auth
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
 from chain.runtime.gas import compute_message_gas, compute_min_fee
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 from chain.transactions import TxResult
 from tests.support import check_before_write, documents, people
 from tests.support.store import SortedStore

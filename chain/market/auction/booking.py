@@ -23,8 +23,8 @@ from chain.market.lifecycle import (
 )
 from chain.market.offers.keeper import end_offers
 from chain.market.state import BOOKING, CLEARINGS, LIMIT_ORDERS, PARAMS, SLOTS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 
 
 def book(ctx: Context) -> None:

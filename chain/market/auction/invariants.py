@@ -20,8 +20,8 @@ from chain.market.state import (
     RESTING,
     SLOTS,
 )
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 
 _GATE_CLOSED = (state_pb2.SLOT_STATUS_CLEARING, state_pb2.SLOT_STATUS_CLOSED)
 

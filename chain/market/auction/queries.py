@@ -8,7 +8,7 @@ from chain.market.keeper import MarketError
 from chain.market.state import CLEARINGS, LIMIT_ORDERS, LIMIT_ORDERS_BY_OWNER, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_index_page, get_page
+from chain.runtime.state.paging import get_index_page, get_page
 from chain.runtime.tx import decode_address
 
 

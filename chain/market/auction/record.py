@@ -30,7 +30,7 @@ from chain.market.clearing import (
     PriceRule,
     TruthfulOutcome,
 )
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
 
 # (order id, order), in the order of the ids.

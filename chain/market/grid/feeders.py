@@ -15,8 +15,8 @@ from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import metering, registry
 from chain.market.state import FLOWS
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
+from chain.runtime.state.collections import HasStore
 from chain.runtime.units import WH_PER_KWH, floor_div
 
 _SECONDS_PER_HOUR = 3600

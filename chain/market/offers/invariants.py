@@ -6,7 +6,7 @@ from blockenergy.market.v1 import state_pb2
 
 from chain.market.keeper import get_collateral_hold
 from chain.market.state import OFFERS, SLOTS
-from chain.runtime.collections import HasStore
+from chain.runtime.state.collections import HasStore
 
 
 def offers_secured(state: HasStore) -> list[str]:

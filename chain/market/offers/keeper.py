@@ -9,8 +9,8 @@ from blockenergy.market.v1 import events_pb2, state_pb2
 from chain import bank
 from chain.market import rules
 from chain.market.state import OFFERS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 
 
 def end_offers(ctx: Context, slot: int, limit: int) -> int:

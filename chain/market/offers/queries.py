@@ -5,9 +5,9 @@ from __future__ import annotations
 from blockenergy.market.v1 import query_pb2
 
 from chain.market.state import OFFERS
-from chain.runtime import bech32
 from chain.runtime.context import Context
-from chain.runtime.paging import get_page
+from chain.runtime.encoding import bech32
+from chain.runtime.state.paging import get_page
 
 
 def offers(ctx: Context, request: query_pb2.QueryOffersRequest) -> query_pb2.QueryOffersResponse:

@@ -16,8 +16,8 @@ from chain.market.keeper import POOL, MarketError, get_position
 from chain.market.open_slot import require_open_slot, require_price_limit, require_quantity
 from chain.market.pool.orders import add_order
 from chain.market.state import PARAMS, POSITIONS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
 from chain.runtime.units import WH_PER_KWH, ceil_div
 

@@ -7,7 +7,7 @@ from blockenergy.market.v1 import state_pb2
 from chain.market import rules
 from chain.market.keeper import get_curve, get_net_wh
 from chain.market.state import ORDERS, SLOTS
-from chain.runtime.collections import HasStore
+from chain.runtime.state.collections import HasStore
 
 
 def no_orders_left(state: HasStore) -> list[str]:

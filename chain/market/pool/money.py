@@ -10,8 +10,8 @@ from blockenergy.market.v1 import state_pb2
 from chain import bank
 from chain.market.keeper import POOL
 from chain.market.state import PARAMS, POSITIONS
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
+from chain.runtime.state.collections import HasStore
 
 
 def get_pool_balance(state: HasStore) -> int:

@@ -10,8 +10,9 @@ from chain.market import rules
 from chain.market.keeper import POOL, get_gate_closure_s
 from chain.market.lifecycle import SLOT, SlotEvent, transition
 from chain.market.state import LAST_SLOT, PARAMS
-from chain.runtime import bech32, slots
+from chain.runtime import slots
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 
 
 def open_slots(ctx: Context) -> None:

@@ -17,8 +17,8 @@ from chain.market.open_slot import (
     require_quantity,
 )
 from chain.market.state import ORDER_IDS, ORDERS, SLOTS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 
 
 class Leg(NamedTuple):

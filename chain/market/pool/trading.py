@@ -20,8 +20,8 @@ from chain.market.keeper import get_curve, get_net_wh
 from chain.market.lifecycle import MARKET_ORDER, MarketOrderEvent
 from chain.market.pool import batch, cancelling
 from chain.market.state import ORDERS, PARAMS, SLOTS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 
 # Max recomputations of the batches because a link broke; the links left after that break as well.
 _ROUNDS_MAX = 16

@@ -24,8 +24,9 @@ from chain.market.state import (
     POSITIONS_BY_FEEDER,
     SLOTS,
 )
-from chain.runtime import bech32, slots
+from chain.runtime import slots
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div, floor_div
 

@@ -9,8 +9,8 @@ from blockenergy.market.v1 import state_pb2
 from chain import registry
 from chain.market.keeper import get_collateral_hold
 from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, POSITIONS, SLOTS
-from chain.runtime import bech32
-from chain.runtime.collections import HasStore
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
 
 # Of a slot, or of the positions in it: bought and sold Wh, cost, revenue, and grid fees.
 _Sums = list[int]

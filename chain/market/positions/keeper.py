@@ -9,8 +9,8 @@ from blockenergy.market.v1 import state_pb2
 from chain import bank, registry
 from chain.market.grid import feeders
 from chain.market.state import OFFERS, PARAMS, POSITIONS, RESTING
-from chain.runtime.collections import HasStore
 from chain.runtime.context import Context
+from chain.runtime.state.collections import HasStore
 from chain.runtime.units import ceil_div, floor_div
 
 

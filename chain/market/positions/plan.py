@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain.market.state import LAST_SLOT, POSITIONS, SLOTS
-from chain.runtime.collections import HasStore
+from chain.runtime.state.collections import HasStore
 
 
 def get_plan(

@@ -6,10 +6,10 @@ from blockenergy.market.v1 import query_pb2
 
 from chain.market.keeper import MarketError
 from chain.market.state import CURTAILMENTS, POSITIONS
-from chain.runtime import bech32
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
-from chain.runtime.paging import get_page
+from chain.runtime.state.paging import get_page
 from chain.runtime.tx import decode_address
 
 

@@ -18,8 +18,8 @@ try:
         locate_buckets,
     )
 except ImportError:
-    from chain.runtime.merkle_bucket import build_change
-    from chain.runtime.merkle_nodes import hash_buckets, hash_nodes, list_parents, locate_buckets
+    from chain.runtime.trees.bucket import build_change
+    from chain.runtime.trees.nodes import hash_buckets, hash_nodes, list_parents, locate_buckets
 
 # None where it was not built: its functions only find out what strict.py would, or give up.
 strict_functions: Any

@@ -1,7 +1,7 @@
 # What merkle.c gives where it was built and the processor has the instructions: the same
 # functions as in merkle_bucket and merkle_nodes, with the same results and errors.
 
-from chain.runtime.merkle_bucket import Change
+from chain.runtime.trees.bucket import Change
 
 def build_change(key: bytes, value: bytes | None) -> Change: ...
 def locate_buckets(buckets: list[bytes], changes: list[Change]) -> list[int]: ...

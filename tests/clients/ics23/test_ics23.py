@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 from cosmos.ics23.v1.proofs_pb2 import CommitmentProof, ExistenceProof, NonExistenceProof
 
-from chain.runtime.multistore import Multistore
-from chain.runtime.proofs import build_proof_ops
+from chain.runtime.trees.multistore import Multistore
+from chain.runtime.trees.proofs import build_proof_ops
 
 SOURCE = Path(__file__).parent
 PROGRAM = SOURCE.parents[2] / ".cache" / "ics23" / "verify"

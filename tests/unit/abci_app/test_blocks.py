@@ -6,9 +6,9 @@ from tendermint.crypto.keys_pb2 import PublicKey
 from tendermint.types.validator_pb2 import BLOCK_ID_FLAG_ABSENT, BLOCK_ID_FLAG_COMMIT
 
 from abci_app.blocks import make_block_info, make_validator_updates
-from chain.runtime.collections import GenesisError
 from chain.runtime.consensus import Evidence, EvidenceType, ValidatorUpdate, Vote
 from chain.runtime.context import BlockInfo
+from chain.runtime.state.collections import GenesisError
 
 ALPHA = abci.Validator(address=b"a" * 20, power=10)
 BETA = abci.Validator(address=b"b" * 20, power=20)

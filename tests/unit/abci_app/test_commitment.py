@@ -11,13 +11,13 @@ from cosmos.ics23.v1.proofs_pb2 import CommitmentProof, ExistenceProof
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abci_app.node_state import NodeState, Provable
-from abci_app.persistence import Database
-from abci_app.snapshot import HeightError
+from abci_app.storage.node_state import NodeState, Provable
+from abci_app.storage.persistence import Database
+from abci_app.storage.snapshot import HeightError
 from chain import app
 from chain.runtime.context import BlockInfo
-from chain.runtime.merkle_top import ROW
-from chain.runtime.proofs import ProofOp, UnprovableError
+from chain.runtime.trees.proofs import ProofOp, UnprovableError
+from chain.runtime.trees.top import ROW
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 
 BANK, MARKET = (app.KEYSPACE.get_range(name)[0] for name in ("bank", "market"))

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abci_app.leveldb import Batch, Handle, open_leveldb, plyvel
-from abci_app.persistence import (
+from abci_app.storage.leveldb import Batch, Handle, open_leveldb, plyvel
+from abci_app.storage.persistence import (
     FORMAT_KEY,
     MAX_CACHED_BYTES,
     Database,
     DatabaseError,
 )
-from abci_app.snapshot import LAST_KEY, STATE
+from abci_app.storage.snapshot import LAST_KEY, STATE
 
 CHILD_DEADLINE_S = 60
 KEYS = st.binary(max_size=3)
@@ -270,7 +270,7 @@ def test_a_missing_database_is_named_and_not_made(path: Path) -> None:
 
 
 def test_a_database_in_use_by_another_process_is_rejected(path: Path) -> None:
-    program = f"from abci_app.persistence import Database; Database.open({str(path)!r})"
+    program = f"from abci_app.storage.persistence import Database; Database.open({str(path)!r})"
     with Database.open(path, create=True):
         child = subprocess.run(
             [sys.executable, "-c", program],

@@ -4,9 +4,9 @@ import pytest
 from google.protobuf.message import Message
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import Application
-from abci_app.dispatch import CallFailed, Dispatcher, make_exception_reply
-from abci_app.framing import FrameReader, FramingError
+from abci_app.protocol.application import Application
+from abci_app.protocol.dispatch import CallFailed, Dispatcher, make_exception_reply
+from abci_app.protocol.framing import FrameReader, FramingError
 from tests.node.toy import KeyValueApplication
 
 CALLS = [field.name for field in abci.Request.DESCRIPTOR.oneofs_by_name["value"].fields]

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abci_app.framing import FrameReader, FramingError, decode_uvarint
-from chain.runtime.codec import write_varint
+from abci_app.protocol.framing import FrameReader, FramingError, decode_uvarint
+from chain.runtime.encoding.codec import write_varint
 
 FRAMES = st.lists(st.binary(max_size=300), max_size=12)
 PIECES = st.lists(st.integers(0, 400), max_size=40)

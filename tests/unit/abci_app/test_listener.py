@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.listener import AddressInUse, ListenError, open_listener
+from abci_app.protocol.listener import AddressInUse, ListenError, open_listener
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import json
 import pytest
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.dispatch import EXCEPTION_CHARACTERS_MAX, make_exception_reply
-from abci_app.framing import FrameReader
 from abci_app.genesis import load_genesis
+from abci_app.protocol.dispatch import EXCEPTION_CHARACTERS_MAX, make_exception_reply
+from abci_app.protocol.framing import FrameReader
 from chain import app
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.support import documents
 
 STREET = documents.expand(documents.complete(documents.street()))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abci_app import history
-from abci_app.leveldb import open_leveldb
-from abci_app.persistence import Database
-from abci_app.snapshot import HeightError
+from abci_app.storage import history
+from abci_app.storage.leveldb import open_leveldb
+from abci_app.storage.persistence import Database
+from abci_app.storage.snapshot import HeightError
 
 # Few keys, so that they are changed, removed and made again; and values that are large.
 KEYS = st.binary(max_size=2) | st.sampled_from([b"a" * 300, b"a" * 301])

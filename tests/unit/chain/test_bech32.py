@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 from tests.support.properties import examples
 

@@ -9,7 +9,7 @@ from blockenergy.bank.v1 import events_pb2, tx_pb2
 
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError, SdkError
-from chain.runtime.store import CacheStore, MemoryStore
+from chain.runtime.state.store import CacheStore, MemoryStore
 from tests.support import check_before_write
 from tests.support.world import World
 

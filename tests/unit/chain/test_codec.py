@@ -23,9 +23,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import app
-from chain.runtime import codec, strict
+from chain.runtime.encoding import codec, strict
+from chain.runtime.encoding.values import Record
 from chain.runtime.tx import sign_bytes
-from chain.runtime.values import Record
 from tests.support.properties import examples
 
 STATE_KINDS = [

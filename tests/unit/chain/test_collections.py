@@ -9,12 +9,12 @@ from blockenergy.bank.v1 import state_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime.bech32 import AddressError
-from chain.runtime.collections import GenesisError, Index, Item, Map, Schema, Sequence
-from chain.runtime.keys import ADDRESS, TEXT, U64, Pair
-from chain.runtime.sections import successor
-from chain.runtime.store import CacheStore, MemoryStore
-from chain.runtime.values import Amount, Record
+from chain.runtime.encoding.bech32 import AddressError
+from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
+from chain.runtime.encoding.sections import successor
+from chain.runtime.encoding.values import Amount, Record
+from chain.runtime.state.collections import GenesisError, Index, Item, Map, Schema, Sequence
+from chain.runtime.state.store import CacheStore, MemoryStore
 from tests.support.properties import examples
 
 numbers = st.one_of(st.integers(0, 300), st.integers(0, 2**64 - 1))

@@ -8,7 +8,6 @@ import pytest
 
 from chain import app
 from chain.ruleset import Ruleset
-from chain.runtime.collections import Map, Schema
 from chain.runtime.consensus import (
     BlockLimits,
     ConsensusUpdates,
@@ -18,9 +17,10 @@ from chain.runtime.consensus import (
     Vote,
 )
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.keys import TEXT
+from chain.runtime.encoding.keys import TEXT
+from chain.runtime.encoding.values import Amount
 from chain.runtime.module import Module
-from chain.runtime.values import Amount
+from chain.runtime.state.collections import Map, Schema
 from tests.support.world import World
 
 ALPHA, BETA = ValidatorUpdate(b"a" * 32, 10), ValidatorUpdate(b"b" * 32, 10)

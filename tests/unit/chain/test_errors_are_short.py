@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chain import app
-from chain.runtime.collections import GenesisError
 from chain.runtime.errors import ChainError, SdkError
+from chain.runtime.state.collections import GenesisError
 from tests.support import documents
 from tests.support.world import World
 

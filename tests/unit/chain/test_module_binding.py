@@ -10,9 +10,9 @@ from blockenergy.bank.v1 import query_pb2, tx_pb2
 from blockenergy.options.v1 import options_pb2
 
 from chain import app, bank
-from chain.runtime.collections import Schema
 from chain.runtime.module import Module, snake_case
 from chain.runtime.options import get_option
+from chain.runtime.state.collections import Schema
 from tests.support import vectors
 
 MSG = tx_pb2.DESCRIPTOR.services_by_name["Msg"]

@@ -12,8 +12,8 @@ from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
 from chain import market
 from chain.bank import queries
-from chain.runtime import paging
 from chain.runtime.errors import ChainError
+from chain.runtime.state import paging
 from tests.support import people
 from tests.support.world import START_S, World
 

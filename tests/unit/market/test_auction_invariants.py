@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.support import documents
 from tests.support.auctions import bid, gate_s
 from tests.support.settling import opened

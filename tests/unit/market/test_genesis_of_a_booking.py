@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chain import app
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.support.auctions import ask, bid, gate_s
 from tests.support.settling import opened
 from tests.support.world import World

@@ -15,7 +15,7 @@ from chain import app, market
 from chain.market import Leg
 from chain.market.pool import trading
 from chain.runtime.context import Context
-from chain.runtime.store import CacheStore
+from chain.runtime.state.store import CacheStore
 from tests.support import people
 from tests.support.properties import examples
 from tests.support.settling import opened

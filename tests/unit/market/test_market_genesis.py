@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chain import app
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.support import documents
 from tests.support.auctions import bid
 from tests.support.grid_market import GridMarket

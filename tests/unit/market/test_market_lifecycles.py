@@ -17,7 +17,7 @@ from chain.market.lifecycle import (
 )
 from chain.market.state import SLOTS
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.store import CacheStore, MemoryStore
+from chain.runtime.state.store import CacheStore, MemoryStore
 
 RESTING = state_pb2.LimitOrder(quantity_wh=5, hold_id=7)
 FILLED = state_pb2.LimitOrder(quantity_wh=5, filled_wh=3)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, ROLE_CONSUMER, ROLE_PROSUMER
 
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 from client.errors import MissingError, UsageError
 from node_config.accounts import GenesisAccount, parse_accounts, read_accounts
 from node_config.money import Denom

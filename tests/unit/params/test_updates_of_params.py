@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import app
-from chain.runtime.collections import GenesisError
 from chain.runtime.options import get_option
+from chain.runtime.state.collections import GenesisError
 from tests.support import parameters, people
 from tests.support.auctions import ask, bid
 from tests.support.properties import examples

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import app
-from chain.runtime import networks
+from chain.runtime.encoding import networks
 from chain.runtime.errors import ChainError
 from tests.support.world import World
 

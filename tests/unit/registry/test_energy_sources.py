@@ -10,7 +10,7 @@ from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 
 from chain import registry
 from chain.registry.rules import is_renewable
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.support import people
 from tests.support.world import World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime.store import CacheStore, MemoryStore
+from chain.runtime.state.store import CacheStore, MemoryStore
 from tests.support.properties import examples
 from tests.support.store import SortedStore
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from chain.runtime.merkle import SparseMerkleTree
-from chain.runtime.merkle_bucket import MAX_KEY_BYTES
-from chain.runtime.merkle_hash import EMPTY_HASH
-from chain.runtime.merkle_top import AbsencePath, LeafPath
+from chain.runtime.trees.bucket import MAX_KEY_BYTES
+from chain.runtime.trees.hash import EMPTY_HASH
+from chain.runtime.trees.merkle import SparseMerkleTree
+from chain.runtime.trees.top import AbsencePath, LeafPath
 
 Content = dict[bytes, bytes]
 Batch = dict[bytes, bytes | None]

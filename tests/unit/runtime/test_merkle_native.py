@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime import merkle_bucket, merkle_nodes
-from chain.runtime.merkle_bucket import build_change, divide_bucket, get_kind
+from chain.runtime.trees import bucket as merkle_bucket
+from chain.runtime.trees import nodes as merkle_nodes
+from chain.runtime.trees.bucket import build_change, divide_bucket, get_kind
 from tests.support.native import load_native
 
 # A path is the start of what is drawn, so that some agree in many bits.

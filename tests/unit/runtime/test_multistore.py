@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime.merkle import SparseMerkleTree
-from chain.runtime.multistore import Multistore, compute_root, prove_store
+from chain.runtime.trees.merkle import SparseMerkleTree
+from chain.runtime.trees.multistore import Multistore, compute_root, prove_store
 
 NAMES = ["auth", "bank", "market", "metering", "registry"]
 KEYS = st.integers(0, 20).map(lambda number: b"key %d" % number)

@@ -5,8 +5,8 @@ from hashlib import sha256
 import pytest
 from cosmos.ics23.v1.proofs_pb2 import CommitmentProof, ExistenceProof
 
-from chain.runtime.multistore import Multistore
-from chain.runtime.proofs import ProofOp, UnprovableError, build_proof_ops
+from chain.runtime.trees.multistore import Multistore
+from chain.runtime.trees.proofs import ProofOp, UnprovableError, build_proof_ops
 
 CONTENT = {b"key %d" % number: b"value %d" % number for number in range(100)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.runtime.sorted_keys import SortedKeys
+from chain.runtime.state.sorted_keys import SortedKeys
 
 KEYS = st.binary(max_size=2)
 

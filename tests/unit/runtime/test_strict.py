@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from tendermint.abci import types_pb2 as abci
 
 from chain import app
-from chain.runtime import codec, strict
-from chain.runtime.codec import make_samples
+from chain.runtime.encoding import codec, strict
+from chain.runtime.encoding.codec import make_samples
 from tests.support.native import load_native
 from tests.support.properties import examples
 

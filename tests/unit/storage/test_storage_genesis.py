@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chain import app
-from chain.runtime.collections import GenesisError
+from chain.runtime.state.collections import GenesisError
 from tests.support import documents, people
 from tests.support.storing import BATTERY, OWNER
 from tests.support.world import World

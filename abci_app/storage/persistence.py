@@ -8,8 +8,8 @@ It promises:
 - a snapshot shows one committed height for as long as it is open, whatever is committed
   meanwhile;
 - besides the latest height, the `history_heights` before it can be read, as far back as the
-  database has kept what blocks replaced (abci_app.history); what is older is deleted as blocks are
-  committed.
+  database has kept what blocks replaced (abci_app.storage.history); what is older is deleted as
+  blocks are committed.
 
 One thread commits. Any thread may read at any time, until `close`.
 """
@@ -22,8 +22,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, Self
 
-from abci_app import history
-from abci_app.leveldb import (
+from abci_app.query_budget import QueryBudget
+from abci_app.storage import history
+from abci_app.storage.leveldb import (
     Batch,
     DatabaseError,
     Handle,
@@ -31,8 +32,7 @@ from abci_app.leveldb import (
     describe_error,
     open_leveldb,
 )
-from abci_app.query_budget import QueryBudget
-from abci_app.snapshot import (
+from abci_app.storage.snapshot import (
     LAST_KEY,
     STATE,
     Last,

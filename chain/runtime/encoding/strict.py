@@ -18,8 +18,8 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from chain.runtime import codec
-from chain.runtime.codec import EncodingError, M
+from chain.runtime.encoding import codec
+from chain.runtime.encoding.codec import EncodingError, M
 from chain.runtime.native import strict_functions
 
 # Types of fields as native/strict.c numbers them. A type that is not here has no layout, nor has a

@@ -8,7 +8,7 @@ leaves fit in memory.
 from bisect import insort
 from hashlib import sha256
 
-from chain.runtime.merkle_hash import (
+from chain.runtime.trees.hash import (
     EMPTY_HASH,
     INNER_PREFIX,
     Step,

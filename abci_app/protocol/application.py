@@ -1,6 +1,6 @@
 """What an application promises to CometBFT: one method for each ABCI 2.0 call.
 
-Subclass `Application` and pass an instance to `abci_app.server.Server`. A method takes the
+Subclass `Application` and pass an instance to `abci_app.protocol.server.Server`. A method takes the
 request message of its call and returns the reply message, or the bytes of it. Echo and Flush never
 reach the application.
 

@@ -1,7 +1,7 @@
 """What the app hash of a height stands for: the trees of all modules as they were then.
 
 The trees in memory are those of the last block. With each block are noted the roots of all modules
-and, of each module it changed, the nodes of the row (chain.runtime.merkle_top) that it replaced.
+and, of each module it changed, the nodes of the row (chain.runtime.trees.top) that it replaced.
 From these and the values that it replaced follow the paths of every height that can be read. What a
 height has never changes, so it does not matter that blocks are committed between the steps.
 """
@@ -13,11 +13,12 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from abci_app.query_budget import QueryBudget
-from abci_app.snapshot import Snapshot
+from abci_app.storage.snapshot import Snapshot
 from chain import app
-from chain.runtime.merkle_bucket import build_change
-from chain.runtime.merkle_hash import EMPTY_HASH
-from chain.runtime.merkle_top import (
+from chain.runtime.trees.bucket import build_change
+from chain.runtime.trees.hash import EMPTY_HASH
+from chain.runtime.trees.multistore import Multistore, Update, compute_app_hash
+from chain.runtime.trees.top import (
     AbsencePath,
     LeafPath,
     Node,
@@ -26,7 +27,6 @@ from chain.runtime.merkle_top import (
     may_hold,
     replace_records,
 )
-from chain.runtime.multistore import Multistore, Update, compute_app_hash
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, Protocol, TypeVar
 
-from chain.runtime import bech32
+from chain.runtime.encoding import bech32
 
 K = TypeVar("K")
 A = TypeVar("A")

@@ -19,7 +19,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Final
 
-from abci_app.leveldb import Source
+from abci_app.storage.leveldb import Source
 
 UNDO: Final = b"u"
 VALUES: Final = b"v"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from chain.runtime.keys import KeyCodec
-from chain.runtime.store import CacheStore
+from chain.runtime.encoding.keys import KeyCodec
+from chain.runtime.state.store import CacheStore
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple, TypeVar
 
-from abci_app.commitment import PastCommitment, make_notes
-from abci_app.persistence import Database
 from abci_app.query_budget import QueryBudget
-from abci_app.snapshot import Snapshot
+from abci_app.storage.commitment import PastCommitment, make_notes
+from abci_app.storage.persistence import Database
+from abci_app.storage.snapshot import Snapshot
 from chain import app
 from chain.runtime.context import BlockInfo
-from chain.runtime.multistore import Multistore
-from chain.runtime.proofs import ProofOp, build_proof_ops
-from chain.runtime.store import MemoryStore, Reader
+from chain.runtime.state.store import MemoryStore, Reader
+from chain.runtime.trees.multistore import Multistore
+from chain.runtime.trees.proofs import ProofOp, build_proof_ops
 
 # Records of the node itself. Module numbers begin with 1, so no module writes here, and the app
 # hash leaves it out.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
-from chain.runtime.keys import KeyCodec, Pair
-from chain.runtime.sections import HasStore, Section, successor
-from chain.runtime.values import Amount, ValueCodec
+from chain.runtime.encoding.keys import KeyCodec, Pair
+from chain.runtime.encoding.sections import HasStore, Section, successor
+from chain.runtime.encoding.values import Amount, ValueCodec
 
 __all__ = ["GenesisError", "HasStore", "Index", "Item", "Map", "Schema", "Sequence"]
 

@@ -23,10 +23,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Self
 
-from abci_app.application import Application, OperatorError
-from abci_app.dispatch import CallFailed, Dispatcher, Request, make_exception_reply
-from abci_app.framing import FrameReader, FramingError
-from abci_app.listener import AddressInUse, Listener, ListenError, open_listener
+from abci_app.protocol.application import Application, OperatorError
+from abci_app.protocol.dispatch import CallFailed, Dispatcher, Request, make_exception_reply
+from abci_app.protocol.framing import FrameReader, FramingError
+from abci_app.protocol.listener import AddressInUse, Listener, ListenError, open_listener
 
 __all__ = ["AddressInUse", "Application", "ListenError", "Server"]
 

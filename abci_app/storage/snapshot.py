@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
 
-from abci_app import history
-from abci_app.leveldb import Source
 from abci_app.query_budget import BudgetedSource, QueryBudget
+from abci_app.storage import history
+from abci_app.storage.leveldb import Source
 
 STATE: Final = b"s"
 STATE_END: Final = b"t"

@@ -19,15 +19,15 @@ from cosmos.ics23.v1.proofs_pb2 import (
     NonExistenceProof,
 )
 
-from chain.runtime.merkle_hash import (
+from chain.runtime.trees.hash import (
     INNER_PREFIX,
     LEAF_PREFIX,
     Step,
     compute_leaf_hash,
     compute_path,
 )
-from chain.runtime.merkle_top import AbsencePath, LeafPath
-from chain.runtime.multistore import prove_store
+from chain.runtime.trees.multistore import prove_store
+from chain.runtime.trees.top import AbsencePath, LeafPath
 
 KEY_PROOF_TYPE = "ics23:smt"
 STORE_PROOF_TYPE = "ics23:simple"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from chain.runtime.sorted_keys import SortedKeys
+from chain.runtime.state.sorted_keys import SortedKeys
 
 # Seeking costs about as much as passing over this many entries.
 _PASSED_OVER_MAX = 16

@@ -1,7 +1,7 @@
 """The root of a SparseMerkleTree depends on its content alone: never on the order, the batches or
 the history in which the content came.
 
-The hashes are those of chain.runtime.merkle_hash.
+The hashes are those of chain.runtime.trees.hash.
 
 How it is kept in memory: a complete binary tree in heap order (node n has the children 2n and
 2n + 1, node 1 is the root) whose bottom nodes are buckets of about two leaves each. The deeper part
@@ -16,15 +16,22 @@ its leaves. To make m keys share one bucket of a tree of n leaves takes about m 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from chain.runtime.merkle_bucket import (
+from chain.runtime.native import (
+    build_change,
+    hash_buckets,
+    hash_nodes,
+    list_parents,
+    locate_buckets,
+)
+from chain.runtime.trees.bucket import (
     Change,
     divide_bucket,
     exchange_record,
     get_kind,
     split_bucket,
 )
-from chain.runtime.merkle_nodes import set_kind
-from chain.runtime.merkle_top import (
+from chain.runtime.trees.nodes import set_kind
+from chain.runtime.trees.top import (
     ROW,
     AbsencePath,
     LeafPath,
@@ -33,13 +40,6 @@ from chain.runtime.merkle_top import (
     find_path,
     locate_in_row,
     make_node,
-)
-from chain.runtime.native import (
-    build_change,
-    hash_buckets,
-    hash_nodes,
-    list_parents,
-    locate_buckets,
 )
 
 # More leaves in a bucket save memory and cost time: with one, a leaf takes a third more memory and

@@ -14,9 +14,9 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from tendermint.abci import types_pb2 as abci
 
-from abci_app.application import Application, EncodedReply
-from abci_app.framing import FramingError, decode_uvarint
-from chain.runtime.codec import make_tag, write_varint
+from abci_app.protocol.application import Application, EncodedReply
+from abci_app.protocol.framing import FramingError, decode_uvarint
+from chain.runtime.encoding.codec import make_tag, write_varint
 
 EXCEPTION_CHARACTERS_MAX = 1_000
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from abci_app.application import OperatorError
+from abci_app.protocol.application import OperatorError
 
 if sys.version_info >= (3, 12):
     import plyvel_next as plyvel

@@ -9,10 +9,10 @@ sha256(0x01 || left || right), and the left part of n leaves is the largest powe
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
-from chain.runtime.merkle import SparseMerkleTree, prepare_changes
-from chain.runtime.merkle_bucket import Change
-from chain.runtime.merkle_hash import LEAF_PREFIX, Step, compute_inner_hash
-from chain.runtime.merkle_top import AbsencePath, LeafPath
+from chain.runtime.trees.bucket import Change
+from chain.runtime.trees.hash import LEAF_PREFIX, Step, compute_inner_hash
+from chain.runtime.trees.merkle import SparseMerkleTree, prepare_changes
+from chain.runtime.trees.top import AbsencePath, LeafPath
 
 # Up to here the length of a name is one byte in the leaf.
 MAX_STORE_NAME_BYTES = 127
@@ -58,7 +58,7 @@ class Multistore:
         ]
 
     def encode_rows(self, update: Update) -> dict[str, bytes]:
-        """By store, the nodes that an update will replace in the row (chain.runtime.merkle_top)."""
+        """By store, the nodes that an update will replace in the row (chain.runtime.trees.top)."""
         return {name: tree.encode_row(changes) for tree, name, changes in update}
 
     def apply(self, update: Update) -> bytes:

@@ -6,7 +6,7 @@ the hash is of. Both are changed in place.
 
 from hashlib import sha256
 
-from chain.runtime.merkle_bucket import (
+from chain.runtime.trees.bucket import (
     INNER,
     LEAF,
     Change,
@@ -14,7 +14,7 @@ from chain.runtime.merkle_bucket import (
     get_kind,
     split_bucket,
 )
-from chain.runtime.merkle_hash import EMPTY_HASH, INNER_PREFIX
+from chain.runtime.trees.hash import EMPTY_HASH, INNER_PREFIX
 
 
 def locate_buckets(buckets: list[bytes], changes: list[Change]) -> list[int]:

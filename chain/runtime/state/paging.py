@@ -9,9 +9,9 @@ from typing import TypeVar
 from cosmos.base.query.v1beta1 import pagination_pb2
 from google.protobuf.message import Message
 
-from chain.runtime.collections import HasStore, Index, Map
+from chain.runtime.encoding.sections import Section
 from chain.runtime.errors import SdkError, require
-from chain.runtime.sections import Section
+from chain.runtime.state.collections import HasStore, Index, Map
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -11,8 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from chain.runtime import codec
-from chain.runtime.keys import U64
+from chain.runtime.encoding import codec
+from chain.runtime.encoding.keys import U64
 
 V = TypeVar("V")
 M = TypeVar("M", bound=Message)

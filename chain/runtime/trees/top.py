@@ -11,7 +11,8 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from chain.runtime.merkle_bucket import (
+from chain.runtime.native import hash_nodes, list_parents
+from chain.runtime.trees.bucket import (
     EMPTY,
     HEAD_BYTES,
     INNER,
@@ -19,9 +20,8 @@ from chain.runtime.merkle_bucket import (
     compute_steps,
     compute_subtree,
 )
-from chain.runtime.merkle_hash import EMPTY_HASH, Step, compute_path
-from chain.runtime.merkle_nodes import set_kind
-from chain.runtime.native import hash_nodes, list_parents
+from chain.runtime.trees.hash import EMPTY_HASH, Step, compute_path
+from chain.runtime.trees.nodes import set_kind
 
 # Deeper makes proofs cheaper, of old heights above all, and more to write down with each block.
 ROW_DEPTH = 10

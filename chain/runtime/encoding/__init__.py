@@ -1,0 +1,1 @@
+"""Bytes and texts: messages, keys, values and addresses."""

@@ -1,0 +1,1 @@
+"""Reading and writing the state: stores, and typed collections in them."""

@@ -1,0 +1,1 @@
+"""Merkle trees over the state, their roots and proofs."""
