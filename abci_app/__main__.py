@@ -184,7 +184,7 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
             metrics = Metrics(state, options.home / DATA_FOLDER)
             stack.enter_context(serve_metrics(metrics, options.metrics))
             application = MeteredApplication(
-                state, get_version(), options.check_invariants, worker, pace, share, metrics
+                state, get_version(), options.check_invariants, worker, metrics, pace, share
             )
         stack.callback(application.close)
         yield application

@@ -88,9 +88,9 @@ class MeteredApplication(EnergyApplication):
         version: str,
         check_invariants: bool,
         worker: SignatureWorker | None,
-        pace: Pace,
-        query_share: QueryShare,
         metrics: Metrics,
+        pace: Pace | None = None,
+        query_share: QueryShare | None = None,
     ) -> None:
         super().__init__(state, version, check_invariants, worker, pace, query_share)
         self._metrics = metrics
