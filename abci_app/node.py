@@ -168,9 +168,7 @@ class EnergyApplication(Application):
 
     @_before_queries
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
-        block = make_block_info(
-            self._state.chain_id, request, request.decided_last_commit, request.hash
-        )
+        block = make_block_info(self._state.chain_id, request, request.decided_last_commit)
         txs = list(request.txs)
         result = self._optimistic.take(self._state.reader, block, txs)
         if result is None:

@@ -2,19 +2,18 @@
 
 Nothing depends on it. The result is used if exactly this block is decided, and then it is what
 executing it now would give, because that is a function of the committed state and the block; else
-it is thrown away. Only what needs the hash of the block has to wait until there is one.
+it is thrown away.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 from typing import NamedTuple
 
 from abci_app.query_budget import BlocksFirst
 from chain import app
-from chain.runtime.context import BlockInfo, UndecidedError
+from chain.runtime.context import BlockInfo
 from chain.runtime.state.store import Reader
 
 # A smaller block is executed while a thread for it would start.
@@ -50,18 +49,16 @@ class OptimisticExecution:
         """
         if self._thread is not None or len(txs) < TXS_MIN:
             return
-        undecided = replace(block, block_hash=None)
-        self._state, self._proposal = reader, Proposal(undecided, txs)
+        self._state, self._proposal = reader, Proposal(block, txs)
         self._thread = threading.Thread(
-            target=self._execute, args=(reader, undecided, txs), name="optimistic", daemon=True
+            target=self._execute, args=(reader, block, txs), name="optimistic", daemon=True
         )
         self._thread.start()
 
     def take(self, reader: Reader, block: BlockInfo, txs: list[bytes]) -> app.BlockResult | None:
         """The result of a decided block, None if it is not known. Afterwards nothing is in hand."""
-        decided = Proposal(replace(block, block_hash=None), txs)
         self.wait()
-        fits = self._state is reader and self._proposal == decided
+        fits = self._state is reader and self._proposal == Proposal(block, txs)
         result = self._result if fits else None
         self._state = self._proposal = self._thread = self._result = None
         return result
@@ -75,8 +72,6 @@ class OptimisticExecution:
         try:
             with self._blocks.call():
                 self._result = app.finalize_block(reader, block, txs)
-        except UndecidedError:
-            log.debug("block %d waits for its hash", block.height)
         except Exception:
             # What is wrong shows again, and loudly, if the block is decided.
             log.warning("a proposal for block %d cannot be executed", block.height, exc_info=True)

@@ -10,7 +10,7 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from chain import ante, auth
-from chain.runtime.context import BlockInfo, Context, CosmosEvent, Event, UndecidedError
+from chain.runtime.context import BlockInfo, Context, CosmosEvent, Event
 from chain.runtime.encoding import bech32, codec
 from chain.runtime.errors import ChainError, ErrorCode, SdkError
 from chain.runtime.state.store import CacheStore
@@ -81,7 +81,7 @@ def deliver_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
         result.data = execute(attempt, tx)
     except ChainError as error:
         result.fail(error.error, error.log)
-    except (*MACHINE_ERRORS, UndecidedError):
+    except MACHINE_ERRORS:
         raise
     except Exception as exception:  # noqa: BLE001 - one poison transaction must not stop the network
         result.fail(SdkError.PANIC, SdkError.PANIC.text)

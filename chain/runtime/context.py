@@ -24,32 +24,20 @@ class CosmosEvent:
 Event = Message | CosmosEvent
 
 
-class UndecidedError(Exception):
-    """A block cannot be executed before it is decided, because a rule needs its hash."""
-
-
 @dataclass(frozen=True, slots=True)
 class BlockInfo:
     """The block in which a rule runs. Its time is the only time there is.
 
-    block_hash: unknown to everyone before the block was made; empty where no block is executed,
-    and None in one that is executed before it is decided. proposer: its consensus address.
-    last_commit: who signed the previous block. evidence: misbehaviour that the block records.
+    proposer: its consensus address. last_commit: who signed the previous block. evidence:
+    misbehaviour that the block records.
     """
 
     chain_id: str
     height: int
     time_s: int
-    block_hash: bytes | None = b""
     proposer: bytes = b""
     last_commit: tuple[Vote, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-
-    def require_hash(self) -> bytes:
-        """The hash, for a rule that needs it; UndecidedError if the block is not decided yet."""
-        if self.block_hash is None:
-            raise UndecidedError
-        return self.block_hash
 
 
 class Context:

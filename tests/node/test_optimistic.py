@@ -18,13 +18,13 @@ TXS = [pay(number) for number in range(20)]
 
 
 @pytest.fixture
-def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, bool]]:
-    """Each execution: height, transactions, and whether the block was decided."""
-    calls: list[tuple[int, int, bool]] = []
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Each execution: height and number of transactions."""
+    calls: list[tuple[int, int]] = []
     execute = app.finalize_block
 
     def note(reader: Any, block: Any, txs: Any) -> Any:
-        calls.append((block.height, len(txs), block.block_hash is not None))
+        calls.append((block.height, len(txs)))
         return execute(reader, block, txs)
 
     monkeypatch.setattr(app, "finalize_block", note)
@@ -41,12 +41,12 @@ def expect(tmp_path: Path, txs: list[bytes]) -> abci.ResponseFinalizeBlock:
 
 
 def test_an_own_proposal_is_executed_once(
-    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+    node: Node, tmp_path: Path, executed: list[tuple[int, int]]
 ) -> None:
     assert node.prepare(TXS) == TXS
     assert node.accepts(TXS)
     response = node.block(2, TXS)
-    assert executed == [(2, 20, False)]
+    assert executed == [(2, 20)]
     assert response == expect(tmp_path, TXS)
     assert {result.code for result in response.tx_results} == {0}
     # The next block begins from what this one left.
@@ -54,11 +54,11 @@ def test_an_own_proposal_is_executed_once(
 
 
 def test_a_proposal_of_another_validator_is_executed_once(
-    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+    node: Node, tmp_path: Path, executed: list[tuple[int, int]]
 ) -> None:
     assert node.accepts(TXS)
     response = node.block(2, TXS)
-    assert executed == [(2, 20, False)]
+    assert executed == [(2, 20)]
     assert response == expect(tmp_path, TXS)
 
 
@@ -70,29 +70,27 @@ def test_another_block_is_decided(node: Node, tmp_path: Path, decided: list[byte
 
 
 def test_the_same_transactions_are_decided_at_another_time(
-    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+    node: Node, tmp_path: Path, executed: list[tuple[int, int]]
 ) -> None:
     node.prepare(TXS, at_s=TIME_S + 1)
     assert node.block(2, TXS) == expect(tmp_path, TXS)
-    assert executed[:2] == [(2, 20, False), (2, 20, True)]
+    assert executed[:2] == [(2, 20), (2, 20)]
 
 
 def test_a_second_proposal_of_a_height_is_left_until_it_is_decided(
-    node: Node, tmp_path: Path, executed: list[tuple[int, int, bool]]
+    node: Node, tmp_path: Path, executed: list[tuple[int, int]]
 ) -> None:
     node.prepare(TXS)
     assert node.accepts(TXS[:18])
     assert node.block(2, TXS[:18]) == expect(tmp_path, TXS[:18])
-    assert executed[:2] == [(2, 20, False), (2, 18, True)]
+    assert executed[:2] == [(2, 20), (2, 18)]
 
 
-def test_a_few_transactions_are_not_worth_it(
-    node: Node, executed: list[tuple[int, int, bool]]
-) -> None:
+def test_a_few_transactions_are_not_worth_it(node: Node, executed: list[tuple[int, int]]) -> None:
     few = TXS[: optimistic.TXS_MIN - 1]
     node.prepare(few)
     node.block(2, few)
-    assert executed == [(2, len(few), True)]
+    assert executed == [(2, len(few))]
 
 
 def test_a_chain_that_begins_anew_is_another_state(node: Node, tmp_path: Path) -> None:
@@ -107,19 +105,18 @@ def test_a_chain_that_begins_anew_is_another_state(node: Node, tmp_path: Path) -
     fresh.stop()
 
 
-def test_what_needs_the_hash_of_the_block_waits_for_it(
-    node: Node, executed: list[tuple[int, int, bool]]
+def test_a_block_that_clears_an_auction_is_executed_once_as_well(
+    node: Node, executed: list[tuple[int, int]]
 ) -> None:
     slot = TIME_S // 60 + 1
     node.block(2, [place_order(slot)])
     del executed[:]
     txs = [pay(number) for number in range(1, 21)]
-    # The gate of the slot closes with this block, and its hash decides about the odd Wh.
     assert node.prepare(txs, height=3, at_s=slot * 60) == txs
     request = abci.RequestFinalizeBlock(height=3, hash=b"what nobody knew", txs=txs)
     request.time.seconds = slot * 60
     response = node.app.finalize_block(request).decode()
-    assert executed == [(3, 20, False), (3, 20, True)]
+    assert executed == [(3, 20)]
     assert {result.code for result in response.tx_results} == {0}
 
 

@@ -10,7 +10,6 @@ After every block all invariants are checked. Money is in millionths of the sett
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -106,8 +105,7 @@ class World:
 
     @property
     def block_info(self) -> BlockInfo:
-        block_hash = hashlib.sha256(f"block {self.height}".encode()).digest()
-        return BlockInfo(CHAIN_ID, self.height, self.time_s, block_hash)
+        return BlockInfo(CHAIN_ID, self.height, self.time_s)
 
     @property
     def state(self) -> State:

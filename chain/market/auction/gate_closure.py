@@ -8,6 +8,7 @@ follow in booking.py.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from blockenergy.market.v1 import events_pb2, state_pb2
@@ -28,6 +29,7 @@ from chain.market.state import (
     PARAMS,
 )
 from chain.runtime.context import Context
+from chain.runtime.encoding import codec
 
 _PRODUCTS = (state_pb2.PRODUCT_LOCAL, state_pb2.PRODUCT_LOCAL_RENEWABLE)
 
@@ -97,7 +99,7 @@ def _describe_auction(
     thin = dict.fromkeys(name for name in used if _is_thin(ctx, name))
     clearing = state_pb2.Clearing(
         height=ctx.block.height,
-        seed=ctx.block.require_hash(),
+        seed=_compute_seed(orders),
         price_rule_permille=PARAMS.at(ctx, slot).price_rule_permille,
         pool_sold_before_wh=info.bought_wh,
         pool_bought_before_wh=info.sold_wh,
@@ -112,6 +114,17 @@ def _describe_auction(
         _list_nodes(ctx, slot, [name for name in used if name not in thin], wanted)
     )
     return clearing
+
+
+def _compute_seed(orders: record.Orders) -> bytes:
+    """What decides about odd Wh: the hash of all orders with their numbers. Whoever placed one does
+    not know the others before the gate, and no proposer can try several.
+    """
+    digest = hashlib.sha256()
+    for order_id, order in orders:
+        content = codec.encode(order)
+        digest.update(order_id.to_bytes(8, "big") + len(content).to_bytes(4, "big") + content)
+    return digest.digest()
 
 
 def _is_thin(ctx: Context, name: str) -> bool:

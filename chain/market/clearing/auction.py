@@ -68,7 +68,7 @@ class Meeting(NamedTuple):
 def clear_auction(book: Book, rule: PriceRule = MIDPOINT, seed: bytes = b"") -> Outcome:
     """Clears a book; raises BookError if an order is invalid.
 
-    seed: unknown when the orders were placed, such as a block hash; decides rounding.
+    seed: unknown when the orders were placed, such as a hash of all of them; decides rounding.
     """
     require_valid(book)
     require_valid_rule(rule)

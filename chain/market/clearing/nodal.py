@@ -81,7 +81,7 @@ def clear_network(
 ) -> NetworkOutcome:
     """Clears a network; raises BookError if an order is invalid or the branches are no tree.
 
-    seed: unknown when the orders were placed, such as a block hash; decides rounding.
+    seed: unknown when the orders were placed, such as a hash of all of them; decides rounding.
 
     Orders with a minimum may cost as many more clearings as network_leaving allows. A market must
     limit the quantity of linear orders: one counts as a step order for each Wh, or for each

@@ -20,7 +20,7 @@ def share_among_orders(
 ) -> list[int]:
     """Shares of a total among orders; wanted_wh: the maximum share of each.
 
-    seed: unknown when the orders were placed, such as a block hash.
+    seed: unknown when the orders were placed, such as a hash of all of them.
     """
     members: dict[bytes, list[int]] = {}
     for index, order in enumerate(orders):

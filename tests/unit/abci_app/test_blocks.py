@@ -24,7 +24,7 @@ PARTS = {
 }
 
 
-def test_a_block_is_the_same_before_and_after_it_is_decided_but_for_its_hash() -> None:
+def test_a_block_is_the_same_before_and_after_it_is_decided() -> None:
     extended = abci.ExtendedCommitInfo(
         votes=[abci.ExtendedVoteInfo(validator=one, block_id_flag=flag) for one, flag in FLAGS]
     )
@@ -35,14 +35,13 @@ def test_a_block_is_the_same_before_and_after_it_is_decided_but_for_its_hash() -
         "c-1",
         7,
         100,
-        b"hash",
         b"a" * 20,
         (Vote(b"a" * 20, 10, True), Vote(b"b" * 20, 20, False)),
         (Evidence(EvidenceType.DUPLICATE_VOTE, b"b" * 20, 20, 6, 90, 30),),
     )
-    decided = make_block_info("c-1", abci.RequestFinalizeBlock(**PARTS), commit, b"hash")
-    offered = make_block_info("c-1", abci.RequestProcessProposal(**PARTS), commit, b"hash")
-    own = make_block_info("c-1", abci.RequestPrepareProposal(**PARTS), extended, b"hash")
+    decided = make_block_info("c-1", abci.RequestFinalizeBlock(**PARTS), commit)
+    offered = make_block_info("c-1", abci.RequestProcessProposal(**PARTS), commit)
+    own = make_block_info("c-1", abci.RequestPrepareProposal(**PARTS), extended)
     assert decided == offered == own == expected
 
 

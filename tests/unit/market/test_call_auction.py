@@ -63,6 +63,34 @@ class TestOnePrice:
         assert fills_of(world, slot) == {1: (0, 0), 2: (0, 0)}
 
 
+class TestOddWh:
+    """Two bids share 3 Wh at the margin: which gets the odd one follows from the orders alone."""
+
+    @staticmethod
+    def share(blocks_before: int, limit: int = 150_000) -> tuple[bytes, list[int]]:
+        """The seed, and what eva and clara get of the 3 Wh that dirk sells."""
+        world, slot = opened()
+        for _ in range(blocks_before):
+            world.block()
+        world.block(
+            bid(world, "eva", slot, 3, 250_000, local=True),
+            bid(world, "clara", slot, 3, 250_000, local=True),
+            ask(world, "dirk", slot, 3, limit),
+        )
+        close(world, slot)
+        fills = [wh for wh, _ in fills_of(world, slot).values()]
+        return clearing_of(world, slot).clearing.seed, fills
+
+    def test_no_block_makes_a_difference(self) -> None:
+        seed, fills = self.share(blocks_before=0)
+        assert sorted(fills) == [1, 2, 3]
+        assert self.share(blocks_before=3) == (seed, fills)
+
+    def test_every_order_does(self) -> None:
+        outcomes = {self.share(0, 150_000 + number)[0]: None for number in range(20)}
+        assert len(outcomes) == 20
+
+
 class TestSpecialOrders:
     def test_a_range_is_filled_in_proportion(self) -> None:
         fields = {"full_price_per_kwh": 150_000}
