@@ -137,10 +137,10 @@ class EnergyApplication(Application):
         self, request: abci.RequestPrepareProposal
     ) -> abci.ResponsePrepareProposal:
         block = make_block_info(self._state.chain_id, request, request.local_last_commit)
-        self._note_begin(block.height)
+        self._began = block.height, time.monotonic()
         txs = list(request.txs)
-        # CheckTx has let them pass one after the other from the same state: checking them again
-        # would tell nothing new.
+        # CheckTx has let them pass one after the other from the same state: checking the same list
+        # again would tell nothing new.
         passed = txs == self._get_passed(len(txs), block.height)
         reader, size = self._state.reader, BlockSize(request.max_tx_bytes, self._pace.gas)
         if not (passed and app.fits_in_block(reader, block, txs, size)):
@@ -155,10 +155,10 @@ class EnergyApplication(Application):
     ) -> abci.ResponseProcessProposal:
         block = make_block_info(self._state.chain_id, request, request.proposed_last_commit)
         txs = list(request.txs)
-        self._note_begin(block.height)
         # A proposer has to vote on its own proposal as well, which it has just checked.
         good = (request.height, txs) == self._prepared
         if not good:
+            self._began = block.height, time.monotonic()
             self._signatures.verify(CacheStore(self._state.reader), block, txs)
             good = app.process_proposal(self._state.reader, block, txs)
             if good:
@@ -196,6 +196,8 @@ class EnergyApplication(Application):
         return abci.ResponseCommit()
 
     def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        if request.path.startswith(app.PEER_FILTER_PATH):
+            return self._answer_query(request)
         with self._query_share.query():
             return self._answer_query(request)
 
@@ -264,10 +266,6 @@ class EnergyApplication(Application):
             log=error.log,
             height=self._state.committed.height,
         )
-
-    def _note_begin(self, height: int) -> None:
-        if self._began[0] != height:
-            self._began = height, time.monotonic()
 
     def _reset_mempool(self) -> None:
         committed = self._state.committed

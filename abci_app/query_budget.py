@@ -26,8 +26,11 @@ STEPS_TIMED = 64
 PAUSE_MAX_S = 1.0
 # What all queries together may have of a core in the long run, in percent; and what they may have
 # at once before that counts, so that it is felt only by who asks on and on.
-CORE_PERCENT = 25
+CORE_PERCENT = 10
 BURST_S = 0.25
+# At most this long a query keeps those behind it waiting. CometBFT lets four in (rpc.go), and asks
+# on the same connection whether a peer may connect, for which it waits 5 s.
+HELD_BACK_MAX_S = 0.2
 
 
 class QueryTooLargeError(Exception):
@@ -85,7 +88,10 @@ class QueryShare:
             earned_s = (now_s - self._since_s) * self._part
             credit_s = min(BURST_S, self._credit_s + earned_s)
             self._credit_s, self._since_s = credit_s - time.thread_time() + begin_s, now_s
-            time.sleep(max(0.0, -self._credit_s / self._part))
+            held_back_s = min(HELD_BACK_MAX_S, -self._credit_s / self._part)
+            if held_back_s > 0:
+                time.sleep(held_back_s)
+            self._credit_s = max(self._credit_s, -HELD_BACK_MAX_S)
 
 
 class QueryBudget:

@@ -134,7 +134,7 @@ def fits_in_block(reader: Reader, block: BlockInfo, txs: Sequence[bytes], size: 
 
 
 def process_proposal(reader: Reader, block: BlockInfo, txs: Sequence[bytes]) -> bool:
-    """Whether a proposal is one that `prepare_proposal` could have made from this state."""
+    """Whether all transactions pass one after the other, within the gas of a block."""
     good = proposals.is_valid(reader, block, txs, RULES)
     if not good:
         RULES.forget_txs(txs)

@@ -1,9 +1,9 @@
 """A node's mempool as CheckTx sees it: who has how much in it, and what may still enter.
 
-This is the node's own policy; blocks do not depend on it. Promises that nobody fills the mempool:
-lanes have rooms of their own, in a room an account may take a part of what is still free, so that
-others find room however many send, and the first transaction of an account finds room however few
-more may wait.
+This is the node's own policy; blocks do not depend on it. Promises that no account fills the
+mempool. Each lane has a room of its own, and in it an account may take a part of what is still
+free. The first transaction of an account, if it is small, has its own room as well, so that there
+is one for it however few more may wait.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _KIB = 1024
 # ours, so that a proposer chooses among everything that waits.
 CAPACITY_BYTES = 7 * _KIB * _KIB
 _READINGS_BYTES, _CANCELLATIONS_BYTES, _FIRST_BYTES = 2048 * _KIB, 512 * _KIB, 512 * _KIB
+# A larger one is not a first: 256 accounts with a first of this size would fill their room.
+_FIRST_BYTES_MAX = 2 * _KIB
 # For what accounts of no special lane send beyond their first.
 MORE_BYTES_MAX = CAPACITY_BYTES - _READINGS_BYTES - _CANCELLATIONS_BYTES - _FIRST_BYTES
 
@@ -27,8 +29,8 @@ MORE_BYTES_MAX = CAPACITY_BYTES - _READINGS_BYTES - _CANCELLATIONS_BYTES - _FIRS
 class _Room:
     """Bytes for the transactions of a lane.
 
-    An account may have one of `parts` of what is free: with n accounts that take all they can, one
-    in n / parts + 1 bytes stays free.
+    An account may have one of `parts` of what is free together with what it has. So n accounts that
+    take all they can, one after the other, leave (parts / (parts + 1))^n of the room.
     """
 
     def __init__(self, free_bytes: int, parts: int) -> None:
@@ -62,7 +64,7 @@ class Mempool:
         self.block = block
         # In the order in which they have passed.
         self.passed: list[bytes] = []
-        self._first = _Room(_FIRST_BYTES, 8)
+        self._first = _Room(_FIRST_BYTES, 1)
         self._rooms: dict[int, _Room] = {
             options.LANE_READINGS: _Room(_READINGS_BYTES, 2),
             options.LANE_CANCELLATIONS: _Room(_CANCELLATIONS_BYTES, 8),
@@ -79,5 +81,11 @@ class Mempool:
         self._find_room(tx).add(tx)
 
     def _find_room(self, tx: DecodedTx) -> _Room:
-        is_first = tx.lane == options.LANE_UNSPECIFIED and not self._first.holds(tx.signer)
-        return self._first if is_first and self._first.allows(tx) else self._rooms[tx.lane]
+        if (
+            tx.lane == options.LANE_UNSPECIFIED
+            and tx.size_bytes <= _FIRST_BYTES_MAX
+            and not self._first.holds(tx.signer)
+            and self._first.allows(tx)
+        ):
+            return self._first
+        return self._rooms[tx.lane]

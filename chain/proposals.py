@@ -17,18 +17,20 @@ from blockenergy.options.v1 import options_pb2 as options
 from chain import ante, auth
 from chain.ruleset import Ruleset
 from chain.runtime.context import BlockInfo, Context
-from chain.runtime.encoding import codec
+from chain.runtime.encoding import bech32, codec
 from chain.runtime.errors import ChainError
 from chain.runtime.state.store import CacheStore, Reader
 from chain.runtime.tx import DecodedTx
 
 # The lanes in their order, with the parts of a block, in permille, that each may fill before the
-# others had their turn. Those behind always find a quarter of it.
+# others had their turn, so that those behind always find a quarter of it.
 _LANES = (
     (options.LANE_READINGS, 500),
     (options.LANE_CANCELLATIONS, 250),
     (options.LANE_UNSPECIFIED, 1000),
 )
+# The part of a block that a lane is sure of, in permille.
+_SURE = 250
 _PERMILLE = 1000
 # Gas that the account has had in this block, when its next transaction arrived, the account.
 _Turn = tuple[int, int, bytes]
@@ -78,11 +80,14 @@ def select(
 ) -> list[bytes]:
     """The transactions to propose, of those that wait in the order in which they arrived.
 
-    checked: they have passed CheckTx for this height in this order. Then any of them pass whose
-    account has nothing before them, because what CheckTx looks at is the account's own.
+    checked: they have passed CheckTx for this height in this order. Then any of them pass if those
+    of the same account before them do, because CheckTx looks at the account alone. Only the fee
+    collector's may rely on what others have paid.
     """
     selection = _Selection(Context(CacheStore(reader), block), size, checked)
     selection.add_waiting(txs, ruleset)
+    for lane, _ in _LANES:
+        selection.add_large(lane)
     for lane, permille in _LANES:
         selection.fill(lane, permille)
     for lane, _ in _LANES:
@@ -105,6 +110,8 @@ class _Selection:
         self._params = auth.get_params(ctx)
         self._whole = min(size.gas, self._params.gas_per_block_max), size.max_bytes
         self._gas_left, self._bytes_left = self._whole
+        # What other validators accept beyond the gas that is wanted.
+        self._gas_beyond = self._params.gas_per_block_max - self._gas_left
         # Of each account, what waits in the order of its arrival.
         self._queues: dict[bytes, deque[tuple[int, DecodedTx]]] = {}
         self._turns: dict[int, list[_Turn]] = {lane: [] for lane, _ in _LANES}
@@ -119,7 +126,25 @@ class _Selection:
             self._queues.setdefault(tx.signer, deque()).append((number, tx))
         for signer in self._queues:
             self._take_turn(signer, 0)
-        self._make_room_for_the_largest()
+        if bech32.decode(self._params.fee_collector) in self._queues:
+            self._checked = False
+
+    def add_large(self, lane: int) -> None:
+        """Chooses the oldest transaction of a lane that does not fit into the part of a block which
+        the lane is sure of. It would wait for good; so it comes on top of the gas that is wanted.
+        """
+        sure = self._whole[0] * _SURE // _PERMILLE
+        most = self._gas_beyond + self._gas_left
+        for turn in sorted(self._turns[lane], key=lambda turn: turn[1]):
+            gas, size = self._measure(turn)
+            if sure < gas <= most and size <= self._bytes_left:
+                self._turns[lane].remove(turn)
+                heapify(self._turns[lane])
+                if self._choose(turn, gas, size):
+                    beyond = min(gas, self._gas_beyond)
+                    self._gas_beyond -= beyond
+                    self._gas_left += beyond
+                return
 
     def fill(self, lane: int, permille: int) -> None:
         """Chooses transactions of a lane, up to this part of a block.
@@ -133,28 +158,30 @@ class _Selection:
         turns, waiting = self._turns[lane], []
         while turns:
             turn = heappop(turns)
-            gas_before, _, signer = turn
-            tx = self._queues[signer][0][1]
-            gas, size = auth.compute_gas(tx, self._params), size_in_block(tx.raw)
+            gas, size = self._measure(turn)
             if gas > gas_left or size > bytes_left:
                 waiting.append(turn)
-                continue
-            self._queues[signer].popleft()
-            if self._checked or self._passes(tx):
-                self.chosen.append(tx.raw)
+            elif self._choose(turn, gas, size):
                 gas_left, bytes_left = gas_left - gas, bytes_left - size
-                self._gas_left, self._bytes_left = self._gas_left - gas, self._bytes_left - size
-                gas_before += gas
-            self._take_turn(signer, gas_before)
         self._turns[lane] = waiting
         heapify(waiting)
 
-    def _make_room_for_the_largest(self) -> None:
-        """A transaction of more gas than the block was to have would wait for good."""
-        heads = [queue[0][1] for queue in self._queues.values()]
-        gas = max((auth.compute_gas(tx, self._params) for tx in heads), default=0)
-        gas_left = min(max(self._gas_left, gas), self._params.gas_per_block_max)
-        self._gas_left, self._whole = gas_left, (gas_left, self._bytes_left)
+    def _measure(self, turn: _Turn) -> tuple[int, int]:
+        """Gas and bytes of the transaction whose turn it is."""
+        tx = self._queues[turn[2]][0][1]
+        return auth.compute_gas(tx, self._params), size_in_block(tx.raw)
+
+    def _choose(self, turn: _Turn, gas: int, size: int) -> bool:
+        """Takes a transaction out of its queue, and into the block if it passes."""
+        gas_before, _, signer = turn
+        _, tx = self._queues[signer].popleft()
+        passes = self._checked or self._passes(tx)
+        if passes:
+            self.chosen.append(tx.raw)
+            self._gas_left, self._bytes_left = self._gas_left - gas, self._bytes_left - size
+            gas_before += gas
+        self._take_turn(signer, gas_before)
+        return passes
 
     def _passes(self, tx: DecodedTx) -> bool:
         try:

@@ -29,7 +29,7 @@ const (
 	placeWaitMax = 5 * time.Second
 	restMax      = time.Second
 	// Max calls of each kind at once.
-	searchesMax, largeMax, queriesMax = 1, 2, 8
+	searchesMax, largeMax, queriesMax = 1, 2, 4
 )
 
 // kind is a kind of calls that takes much work or memory, so that few go on at once. A place is

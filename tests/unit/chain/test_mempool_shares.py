@@ -101,6 +101,14 @@ class TestMempool:
         again = Mempool(world.store, world.block_info, 0)
         assert [app.check_tx(again, raw, is_new=False).code for raw in txs] == [0, 0, 0]
 
+    def test_a_large_first_one_takes_none_of_the_room_for_small_ones(self) -> None:
+        world = World()
+        world.block()
+        mempool = Mempool(world.store, world.block_info, 0)
+        large = world.sign("ben", *[send("ben")] * 16)
+        assert len(large) > 2048
+        assert app.check_tx(mempool, large).code == FULL
+
     def test_readings_and_cancellations_have_rooms_of_their_own(self) -> None:
         world = World()
         world.block()
@@ -128,20 +136,21 @@ class TestPace:
     """A proposer gives blocks as much as they get through in the time they are meant to take."""
 
     @staticmethod
-    def follow(target_ms: int, gas_per_ms: int, blocks: int = 100) -> Pace:
-        """The pace on machines of some speed, when more waits than ever fits."""
-        pace = Pace(target_ms)
-        for _ in range(blocks):
-            pace.note_block(pace.gas, pace.gas // gas_per_ms)
+    def follow(pace: Pace, gas_per_ms: int, tx_gas: int = 1, empty_ms: int = 0) -> Pace:
+        """After 300 full blocks of equal transactions, on machines of some speed."""
+        for _ in range(300):
+            gas = pace.gas // tx_gas * tx_gas
+            pace.note_block(gas, empty_ms + gas // gas_per_ms)
         return pace
 
+    @pytest.mark.parametrize("tx_gas", [1, 15_000, 600_000])
     @pytest.mark.parametrize("gas_per_ms", [50_000, 160_000, 1_000_000])
-    def test_full_blocks_come_to_take_the_time(self, gas_per_ms: int) -> None:
-        pace = self.follow(120, gas_per_ms)
-        assert 100 <= pace.gas // gas_per_ms <= 140
+    def test_full_blocks_come_to_take_the_time(self, gas_per_ms: int, tx_gas: int) -> None:
+        pace = self.follow(Pace(120), gas_per_ms, tx_gas)
+        assert 90 <= pace.gas // gas_per_ms <= 140
 
     def test_there_is_room_however_slow_blocks_are(self) -> None:
-        pace = self.follow(120, 1)
+        pace = self.follow(Pace(120), 1)
         assert pace.gas == 3_000_000
         assert pace.more_bytes > 64 * 1024
 
@@ -152,8 +161,29 @@ class TestPace:
         pace.note_block(0, 0)
         assert pace.gas == before
 
+    def test_quick_blocks_never_lower_it(self) -> None:
+        pace = Pace()
+        before = pace.gas
+        for _ in range(100):
+            pace.note_block(before * 51 // 100, 5)
+        assert pace.gas == before
+
+    def test_the_way_between_validators_does_not_count(self) -> None:
+        pace = Pace(120)
+        for _ in range(50):
+            pace.note_block(0, 200)
+        self.follow(pace, 160_000, empty_ms=200)
+        assert 90 <= pace.gas // 160_000 <= 160
+
+    def test_a_large_block_of_somebody_else_is_measured_by_its_size(self) -> None:
+        pace = Pace(120)
+        for _ in range(100):
+            pace.note_block(200_000_000, 1_250)
+            self.follow(pace, 160_000)
+        assert 90 <= pace.gas // 160_000 <= 140
+
     def test_what_waits_for_a_proposer_stays_within_what_cometbft_holds(self) -> None:
-        assert self.follow(60_000, 10_000_000).more_bytes == MORE_BYTES_MAX
+        assert self.follow(Pace(60_000), 10_000_000).more_bytes == MORE_BYTES_MAX
 
 
 class TestBlocks:
@@ -218,10 +248,40 @@ class TestBlocks:
         txs = [sign(world, "ben", send("ben")) for _ in range(10)]
         assert 2 <= len(self.propose(world, txs, wanted_gas=50_000)) <= 4
 
-    def test_a_transaction_of_more_gas_than_that_still_gets_into_a_block(self) -> None:
+    @pytest.mark.parametrize("beside", [[], ["void"], ["reading"], ["void", "reading", "flood"]])
+    def test_a_transaction_of_more_gas_than_that_still_gets_into_a_block(
+        self, beside: list[str]
+    ) -> None:
+        """The lanes before it do not use up what it needs."""
         world = self.start(transfers=16)
-        large = sign(world, "ben", send("ben"))
-        assert self.propose(world, [large], wanted_gas=1) == [large]
+        large = sign(world, "anna", send("anna"))
+        others = {
+            "void": [sign(world, "clara", void())],
+            "reading": [sign(world, "bridge", reading())],
+            "flood": [sign(world, "ben", send("ben")) for _ in range(20)],
+        }
+        waiting = [raw for kind in beside for raw in others[kind]]
+        assert large in self.propose(world, [large, *waiting], wanted_gas=20_000)
+
+    def test_the_fee_collector_may_not_rely_on_fees_that_are_not_in_the_block(self) -> None:
+        """It has nothing but what those who wait before it pay; it goes first, and some of them
+        are not chosen.
+        """
+        price = {"auth.params": {"min_gas_price_micro": 50}, "bank.balances[treasury, ueur]": None}
+        world = World(price)
+        world.block()
+        txs = [world.sign("ben", send("ben")) for _ in range(12)]
+        release = bank_tx_pb2.MsgVoidHold(
+            beneficiary=people.address_text("treasury"), owner=people.address_text("ben"), hold_id=1
+        )
+        txs.append(world.sign("treasury", release))
+        mempool = Mempool(world.store, world.block_info)
+        assert {app.check_tx(mempool, raw).code for raw in txs} == {0}
+        assert mempool.passed == txs
+        size = BlockSize(MANY, 120_000)
+        chosen = app.prepare_proposal(world.store, world.block_info, txs, size, checked=True)
+        assert 0 < len(chosen) < len(txs)
+        assert app.process_proposal(world.store, world.block_info, chosen)
 
     @pytest.mark.parametrize("kept", [1, 2])
     def test_an_account_whose_next_transaction_does_not_fit_does_not_hold_up_others(
