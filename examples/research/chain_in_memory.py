@@ -7,7 +7,6 @@ chain.query("/blockenergy.market.v1.Query/Slot", QuerySlotRequest(slot=7), Query
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -81,8 +80,7 @@ class Chain:
     def send(self, time_s: int, orders: Sequence[tuple[AccountKey, Message]]) -> None:
         """Makes a block with a transaction for each message."""
         height = self.block.height + 1
-        block_hash = hashlib.sha256(str(height).encode()).digest()
-        self.block = replace(self.block, height=height, time_s=time_s, block_hash=block_hash)
+        self.block = replace(self.block, height=height, time_s=time_s)
         raw = [self._sign(key, message) for key, message in orders]
         result = app.finalize_block(self.state, self.block, raw)
         self.state.apply(result.changes)
