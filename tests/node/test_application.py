@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 from blockenergy.market.v1.query_pb2 import (
-    QueryClearingRequest,
-    QueryClearingResponse,
     QueryParamsRequest,
     QueryParamsResponse,
 )
@@ -18,7 +16,7 @@ from chain.bank.state import BALANCES
 from chain.registry.state import METERS_BY_OWNER
 from chain.runtime.state.collections import GenesisError
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
-from tests.node.driven_node import ANNA, BEN, CHAIN_ID, TIME_S, Node, pay, place_order
+from tests.node.driven_node import ANNA, BEN, CHAIN_ID, Node, pay
 from tests.support.people import wallet
 
 
@@ -71,18 +69,6 @@ def test_executing_a_height_again_gives_the_same_hash_and_writes_nothing(node: N
     again = node.finalize(2, [pay(0)])
     assert one.app_hash == again.app_hash != other.app_hash
     assert node.app.info(abci.RequestInfo()) == before
-
-
-def test_the_hash_of_a_block_decides_about_the_odd_wh_of_its_auction(node: Node) -> None:
-    slot = TIME_S // 60 + 1
-    assert [result.code for result in node.block(2, [place_order(slot)]).tx_results] == [0]
-    request = abci.RequestFinalizeBlock(height=3, hash=b"what nobody knew")
-    request.time.seconds = slot * 60
-    node.app.finalize_block(request)
-    node.app.commit(abci.RequestCommit())
-    data = QueryClearingRequest(slot=slot).SerializeToString()
-    answer = node.query("/blockenergy.market.v1.Query/Clearing", data)
-    assert QueryClearingResponse.FromString(answer.value).clearing.seed == b"what nobody knew"
 
 
 def test_a_node_killed_before_commit_comes_back_to_the_same_hash(node: Node) -> None:
