@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -72,14 +72,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--history-heights",
-        type=parse_count,
+        type=whole_number(0),
         default=HISTORY_HEIGHTS,
         metavar="N",
         help="heights before the latest that can be queried and proven (default: %(default)s)",
     )
     parser.add_argument(
         "--block-target-ms",
-        type=parse_positive,
+        type=whole_number(1),
         default=TARGET_MS,
         metavar="MS",
         help="what a full block is to take, from its proposal to its commit: the longer, the "
@@ -87,7 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--query-percent",
-        type=parse_percent,
+        type=whole_number(1, 100),
         default=CORE_PERCENT,
         metavar="N",
         help="what all queries together may have of a core in the long run; more where no "
@@ -110,28 +110,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def parse_count(text: str) -> int:
-    """A whole number from 0; ValueError for anything else."""
-    count = int(text)
-    if count < 0:
-        raise ValueError(text)
-    return count
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Reads a whole number within bounds; what it returns raises ValueError for anything else."""
 
+    def parse(text: str) -> int:
+        number = int(text)
+        if number < least or (most is not None and number > most):
+            raise ValueError(text)
+        return number
 
-def parse_positive(text: str) -> int:
-    """A whole number from 1; ValueError for anything else."""
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
-
-
-def parse_percent(text: str) -> int:
-    """A whole number from 1 to 100; ValueError for anything else."""
-    percent = int(text)
-    if not 1 <= percent <= 100:
-        raise ValueError(text)
-    return percent
+    # What argparse calls it when it rejects a value.
+    parse.__name__ = "count"
+    return parse
 
 
 def serve(options: argparse.Namespace) -> int:

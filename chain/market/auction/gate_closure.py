@@ -117,8 +117,8 @@ def _describe_auction(
 
 
 def _compute_seed(orders: record.Orders) -> bytes:
-    """What decides about odd Wh: the hash of all orders with their numbers. Whoever placed one does
-    not know the others before the gate, and no proposer can try several.
+    """What decides about odd Wh: the hash of all orders with their numbers. Nobody knows the
+    orders of others before the gate, and a proposer gains nothing by trying several blocks.
     """
     digest = hashlib.sha256()
     for order_id, order in orders:
