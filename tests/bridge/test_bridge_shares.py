@@ -129,7 +129,8 @@ def test_a_stream_whose_responses_nobody_reads_gives_its_place_back(
             f"{SERVICE}/Push", request_serializer=PushRequest.SerializeToString
         )
         call = push(iter(lambda: request, None))
-        wait_until(lambda: not is_served(other))
+        next(call)  # it has the only place; no further response is read
+        assert not is_served(other)
         wait_until(lambda: is_served(other))
         call.cancel()
 
