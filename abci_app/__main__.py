@@ -28,6 +28,8 @@ from abci_app.protocol.listener import ListenError
 from abci_app.protocol.server import Server
 from abci_app.query_budget import CORE_PERCENT, QueryShare
 from abci_app.signature_worker import SignatureWorker
+from abci_app.statesync.maker import INTERVAL
+from abci_app.statesync.sync import StateSync
 from abci_app.storage.leveldb import DatabaseError
 from abci_app.storage.node_state import NodeState
 from abci_app.storage.persistence import HISTORY_HEIGHTS, Database
@@ -70,13 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check-invariants", action="store_true", help="check every invariant after every block"
     )
-    parser.add_argument(
-        "--history-heights",
-        type=whole_number(0),
-        default=HISTORY_HEIGHTS,
-        metavar="N",
-        help="heights before the latest that can be queried and proven (default: %(default)s)",
-    )
+    add_history_options(parser)
     parser.add_argument(
         "--block-target-ms",
         type=whole_number(1),
@@ -108,6 +104,33 @@ def make_parser() -> argparse.ArgumentParser:
         help="default: info",
     )
     return parser
+
+
+def add_history_options(parser: argparse.ArgumentParser) -> None:
+    """How much of the past a node keeps and gives to others."""
+    parser.add_argument(
+        "--history-heights",
+        type=whole_number(0),
+        default=HISTORY_HEIGHTS,
+        metavar="N",
+        help="heights before the latest that can be queried and proven (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--snapshot-interval",
+        type=whole_number(0),
+        default=INTERVAL,
+        metavar="N",
+        help="blocks between two snapshots of the state for new nodes, 0 for none "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--retain-blocks",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="blocks that CometBFT keeps, besides those since the oldest snapshot and those that "
+        "evidence may need; 0 keeps all (default: %(default)s)",
+    )
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -163,10 +186,11 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
         if worker is not None:
             stack.callback(worker.close)
         pace, share = Pace(options.block_target_ms), QueryShare(options.query_percent)
+        sync = StateSync(state, options.home, options.snapshot_interval, options.retain_blocks)
         application: EnergyApplication
         if options.metrics is None:
             application = EnergyApplication(
-                state, get_version(), options.check_invariants, worker, pace, share
+                state, get_version(), options.check_invariants, worker, pace, share, sync
             )
         else:
             from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
@@ -174,7 +198,7 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
             metrics = Metrics(state, options.home / DATA_FOLDER)
             stack.enter_context(serve_metrics(metrics, options.metrics))
             application = MeteredApplication(
-                state, get_version(), options.check_invariants, worker, metrics, pace, share
+                state, get_version(), options.check_invariants, worker, metrics, pace, share, sync
             )
         stack.callback(application.close)
         yield application

@@ -35,6 +35,7 @@ from abci_app.protocol.application import EncodedReply
 from abci_app.protocol.listener import ListenError
 from abci_app.query_budget import QueryShare
 from abci_app.signature_worker import SignatureWorker
+from abci_app.statesync.sync import StateSync
 from abci_app.storage.node_state import NodeState
 from chain.pace import Pace
 from chain.transactions import TxResult
@@ -91,8 +92,9 @@ class MeteredApplication(EnergyApplication):
         metrics: Metrics,
         pace: Pace | None = None,
         query_share: QueryShare | None = None,
+        sync: StateSync | None = None,
     ) -> None:
-        super().__init__(state, version, check_invariants, worker, pace, query_share)
+        super().__init__(state, version, check_invariants, worker, pace, query_share, sync)
         self._metrics = metrics
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:

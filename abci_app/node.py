@@ -27,6 +27,7 @@ from abci_app.results import (
     make_misbehavior_event,
 )
 from abci_app.signature_worker import SignatureWorker
+from abci_app.statesync.sync import StateSync
 from abci_app.storage.node_state import NodeState, NotReadyError
 from abci_app.storage.snapshot import HeightError
 from chain import app
@@ -37,10 +38,11 @@ from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.state.store import CacheStore
 from chain.runtime.trees.proofs import UnprovableError
-from chain.transactions import MACHINE_ERRORS, TxResult
+from chain.transactions import MACHINE_ERRORS, TxResult, reject
 
 APP_VERSION = 1
 NAME = "blockenergy"
+NO_STATE = "this node has no state yet; ask another one"
 # Characters of a query's path that are repeated in logs and answers.
 PATH_SHOWN = 200
 
@@ -70,7 +72,8 @@ def _before_queries(
 class EnergyApplication(Application):
     """One method per ABCI call. `check_invariants` runs every invariant after every block: for
     test networks, where the state is small. `worker` verifies signatures ahead. `pace` decides how
-    much a proposal has, `query_share` how much queries have of a core.
+    much a proposal has, `query_share` how much queries have of a core, `sync` what there is for new
+    nodes and how long blocks are kept.
     """
 
     def __init__(
@@ -81,8 +84,10 @@ class EnergyApplication(Application):
         worker: SignatureWorker | None = None,
         pace: Pace | None = None,
         query_share: QueryShare | None = None,
+        sync: StateSync | None = None,
     ) -> None:
         self._state = state
+        self._sync = sync
         self._signatures = SignaturePrefetcher(worker)
         self._version = version
         self._check_invariants = check_invariants
@@ -101,6 +106,8 @@ class EnergyApplication(Application):
     def close(self) -> None:
         """Returns when nothing reads the state any more; no call may follow."""
         self._optimistic.wait()
+        if self._sync is not None:
+            self._sync.maker.close()
 
     def info(self, request: abci.RequestInfo) -> abci.ResponseInfo:
         committed = self._state.committed
@@ -121,11 +128,15 @@ class EnergyApplication(Application):
         return abci.ResponseInitChain(app_hash=app_hash)
 
     def on_check_tx_batch(self, requests: Sequence[abci.RequestCheckTx]) -> None:
+        if not self._state.has_state:
+            return
         txs = [request.tx for request in requests if request.type == abci.CheckTxType.NEW]
         with self._mempool_lock:
             self._signatures.submit(self._mempool, txs)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
+        if not self._state.has_state:
+            return make_check_result(reject(ChainError(SdkError.INVALID_REQUEST, NO_STATE)))
         self._signatures.wait_for(request.tx)
         with self._mempool_lock:
             is_new = request.type == abci.CheckTxType.NEW
@@ -193,7 +204,36 @@ class EnergyApplication(Application):
             self._pace.note_block(self._gas_used, took_ms)
         self._reset_mempool()
         app.RULES.forget_txs(self._block_txs)
-        return abci.ResponseCommit()
+        if self._sync is None:
+            return abci.ResponseCommit()
+        return abci.ResponseCommit(retain_height=self._sync.note_commit(self._blocks))
+
+    def list_snapshots(self, request: abci.RequestListSnapshots) -> abci.ResponseListSnapshots:
+        if self._sync is None:
+            return super().list_snapshots(request)
+        return abci.ResponseListSnapshots(snapshots=self._sync.maker.get_offered())
+
+    def load_snapshot_chunk(
+        self, request: abci.RequestLoadSnapshotChunk
+    ) -> abci.ResponseLoadSnapshotChunk:
+        if self._sync is None:
+            return super().load_snapshot_chunk(request)
+        chunk = self._sync.maker.load(request.height, request.format, request.chunk)
+        return abci.ResponseLoadSnapshotChunk(chunk=chunk)
+
+    def offer_snapshot(self, request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
+        if self._sync is None:
+            return super().offer_snapshot(request)
+        return self._sync.restore.offer(request.snapshot, request.app_hash)
+
+    def apply_snapshot_chunk(
+        self, request: abci.RequestApplySnapshotChunk
+    ) -> abci.ResponseApplySnapshotChunk:
+        if self._sync is None:
+            return super().apply_snapshot_chunk(request)
+        response = self._sync.restore.apply(request.index, request.chunk, request.sender)
+        self._reset_mempool()
+        return response
 
     def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         if request.path.startswith(app.PEER_FILTER_PATH):
@@ -230,9 +270,12 @@ class EnergyApplication(Application):
 
     def _query_peer(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """Whether a peer may connect: by the latest state, which is that of genesis before the
-        first block, because without peers there would be none.
+        first block, because without peers there would be none. A node that has no state yet,
+        because it is restoring one, knows no list and has nothing to keep from anybody.
         """
         committed = self._state.committed
+        if not self._state.has_state:
+            return abci.ResponseQuery()
         block = BlockInfo(committed.chain_id, committed.height, committed.time_s)
         app.query(self._state.reader, block, request.path, request.data)
         return abci.ResponseQuery(height=committed.height)

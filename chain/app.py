@@ -7,7 +7,7 @@ modules; the chain has one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,6 +189,11 @@ def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
 def export(reader: Reader) -> dict[str, Any]:
     """The genesis document of a state: `init_chain` makes the same state of it."""
     return genesis.export(MODULES, reader)
+
+
+def make_index_entries(reader: Reader) -> Iterator[tuple[bytes, bytes]]:
+    """What indexes add to a state that has none yet, because the app hash leaves them out."""
+    return genesis.make_index_entries(MODULES, reader)
 
 
 def check_invariants(reader: Reader) -> list[str]:

@@ -6,7 +6,7 @@ a document is taken only if every module agrees with it and every invariant hold
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from chain.runtime.encoding.bech32 import AddressError
@@ -40,6 +40,14 @@ def export(modules: Sequence[Module], reader: Reader) -> dict[str, Any]:
     """The document of a state."""
     state = _State(CacheStore(reader))
     return {module.name: module.schema.export(state) for module in modules}
+
+
+def make_index_entries(modules: Sequence[Module], reader: Reader) -> Iterator[tuple[bytes, bytes]]:
+    """What stands in the store of all indexes, by the rest of a state alone."""
+    state = _State(CacheStore(reader))
+    for module in modules:
+        for index in module.schema.indexes:
+            yield from index.make_entries(state)
 
 
 def check_invariants(modules: Sequence[Module], reader: Reader) -> list[str]:

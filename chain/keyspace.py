@@ -24,6 +24,8 @@ class Keyspace:
     def __init__(self, schemas: Sequence[Schema]) -> None:
         self.module_names: Mapping[int, str] = {schema.number: schema.name for schema in schemas}
         self._module_numbers = {schema.name: schema.number for schema in schemas}
+        # Below it no module has a key.
+        self.start = bytes([min(self.module_names)])
         self._index_prefixes = frozenset(
             index.prefix for schema in schemas for index in schema.indexes
         )

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from abci_app.query_budget import QueryBudget
@@ -28,6 +29,9 @@ from chain.runtime.trees.proofs import ProofOp, build_proof_ops
 NODE_KEY = b"\x00"
 # Between FinalizeBlock and Commit there are milliseconds; after this the block is not coming.
 PROOF_WAIT_S = 5.0
+
+# Index entries that are written together when a state is restored.
+INDEX_ENTRIES_AT_ONCE = 50_000
 
 T = TypeVar("T")
 
@@ -91,6 +95,11 @@ class NodeState:
         return self._genesis or self._database
 
     @property
+    def has_state(self) -> bool:
+        """Whether there is a state to read: not before genesis, nor while one is restored."""
+        return bool(self.committed.height) or self._genesis is not None
+
+    @property
     def chain_id(self) -> str:
         """The chain that this node keeps."""
         return self.committed.chain_id
@@ -139,6 +148,35 @@ class NodeState:
             self._genesis = None
             self._pending = None
             self._settled.notify_all()
+
+    def begin_restore(self) -> None:
+        """Begins with an empty state that is to be filled. Only before the first commit."""
+        assert not self.committed.height, "the node has a state already"
+        self._database.clear()
+        self._multistore = Multistore(app.KEYSPACE.module_names.values())
+        self._genesis = None
+
+    def add_restored(self, entries: Mapping[bytes, bytes]) -> None:
+        """Takes entries that the app hash covers; ValueError for a key that no tree takes."""
+        self._multistore.update(app.KEYSPACE.split_by_module(entries))
+        self._database.fill(entries)
+
+    @property
+    def restored_app_hash(self) -> bytes:
+        """The app hash of what has been filled in."""
+        return self._multistore.app_hash
+
+    def finish_restore(self, block: BlockInfo) -> None:
+        """Makes what has been filled in the committed state of a block."""
+        indexes = app.make_index_entries(self._database)
+        while entries := dict(islice(indexes, INDEX_ENTRIES_AT_ONCE)):
+            self._database.fill(entries)
+        self.set_pending(block, {})
+        self.commit()
+
+    def take_snapshot(self) -> Snapshot:
+        """The committed state, to read from any thread; whoever takes it closes it."""
+        return self._database.snapshot()
 
     @contextmanager
     def open_snapshot(
@@ -198,6 +236,8 @@ class NodeState:
     def _load_tree(self) -> None:
         """Builds the tree from the state on disk and compares it with the app hash there."""
         if not self.committed.height:
+            # What a restore has left that did not come to its end.
+            self._database.clear()
             return
         for name in app.KEYSPACE.module_names.values():
             items = self._database.items(*app.KEYSPACE.get_range(name))

@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
@@ -49,6 +50,9 @@ FORMAT: Final = b"2"
 HISTORY_HEIGHTS: Final = 1000
 # Records of heights that are too old, deleted with a block beyond twice those that it writes.
 PRUNED_EXTRA: Final = 100
+
+# Entries of a state without a height that are removed with one write.
+CLEARED_AT_ONCE: Final = 50_000
 
 CACHE_ENTRIES: Final = 200_000
 # Larger values are read from LevelDB each time; with them the cache's size has no useful limit.
@@ -195,6 +199,35 @@ class Database:
         self._failed = False
         self._last = last
         self._update_cache(changes)
+
+    def fill(self, entries: Mapping[bytes, bytes]) -> None:
+        """Puts entries of a state on disk that has no height yet: the first commit gives it one.
+        Errors: DatabaseError when the disk fails.
+        """
+        assert self._last is None, "the database has a height already"
+        batch = self._handle.write_batch(sync=True)
+        for key, value in entries.items():
+            batch.put(STATE + key, value)
+        self._write_first(batch)
+
+    def clear(self) -> None:
+        """Removes what has been filled in and has no height. Errors: as `fill`."""
+        assert self._last is None, "the database has a height"
+        while keys := [key for key, _ in islice(self.items(), CLEARED_AT_ONCE)]:
+            batch = self._handle.write_batch(sync=True)
+            for key in keys:
+                batch.delete(STATE + key)
+            self._write_first(batch)
+
+    def _write_first(self, batch: Batch) -> None:
+        """Writes what precedes the first commit; nothing of it has been read into the cache."""
+        try:
+            batch.write()
+        except LevelDBError as error:
+            raise DatabaseError(
+                f"{self._path} cannot be written: {describe_error(error)}. Check the disk and its "
+                "free space, then start the node again."
+            ) from error
 
     def _write_history(
         self,

@@ -15,6 +15,7 @@ from tendermint.abci import types_pb2 as abci
 
 from abci_app.node import EnergyApplication
 from abci_app.signature_worker import SignatureWorker
+from abci_app.statesync.sync import StateSync
 from abci_app.storage.node_state import NodeState
 from abci_app.storage.persistence import Database
 from tests.support import documents
@@ -22,6 +23,8 @@ from tests.support.people import wallet
 from tests.support.transactions import Envelope, sign
 
 CHAIN_ID = "application-test"
+# Of snapshots: the street's have about a dozen of them.
+CHUNK_BYTES = 200
 TIME_S = 1_800_000_000
 ANNA, BEN = wallet("anna"), wallet("ben")
 STATUS = abci.ResponseProcessProposal.ProposalStatus
@@ -35,18 +38,35 @@ class Node:
         folder: Path,
         worker: SignatureWorker | None = None,
         changes: Mapping[str, Any] | None = None,
+        snapshot_interval: int | None = None,
+        retain_blocks: int = 0,
     ) -> None:
-        """changes: of the street, where its chain begins."""
+        """changes: of the street, where its chain begins. snapshot_interval: None for no state
+        sync; its chunks are small.
+        """
         self.folder = folder
+        self.snapshot_interval = snapshot_interval
+        self.retain_blocks = retain_blocks
+        self.retain_height = 0
         self.changes = changes or {}
         self.worker = worker
         self.start()
 
     def start(self) -> None:
         self.database = Database.open(self.folder, create=True)
-        self.app = EnergyApplication(
-            NodeState(self.database, proof_wait_s=0.01), "test", True, self.worker
-        )
+        state = NodeState(self.database, proof_wait_s=0.01)
+        self.sync: StateSync | None = None
+        if self.snapshot_interval is not None:
+            home = self.folder.parent
+            self.sync = StateSync(
+                state, home, self.snapshot_interval, self.retain_blocks, chunk_bytes=CHUNK_BYTES
+            )
+        self.app = EnergyApplication(state, "test", True, self.worker, sync=self.sync)
+
+    def wait_for_snapshot(self) -> None:
+        """Returns when the snapshot that is being written is there."""
+        if self.sync is not None:
+            self.sync.maker.wait()
 
     def stop(self) -> None:
         self.app.close()
@@ -73,7 +93,7 @@ class Node:
 
     def block(self, height: int, txs: Sequence[bytes] = ()) -> abci.ResponseFinalizeBlock:
         response = self.finalize(height, txs)
-        self.app.commit(abci.RequestCommit())
+        self.retain_height = self.app.commit(abci.RequestCommit()).retain_height
         return response
 
     def check(self, raw: bytes, recheck: bool = False) -> abci.ResponseCheckTx:

@@ -243,6 +243,13 @@ class Index(Generic[X, K, V]):
         if after is not None:
             state.store.set(self.prefix + self._key.encode((after, key)), _INDEXED)
 
+    def make_entries(self, state: HasStore) -> Iterator[tuple[bytes, bytes]]:
+        """What stands in the store of it, by the map alone: keys with their values."""
+        for key, value in self.of.items(state):
+            index_key = self._by(key, value)
+            if index_key is not None:
+                yield self.prefix + self._key.encode((index_key, key)), _INDEXED
+
     def items(
         self, state: HasStore, *, after: X | None = None, before: X | None = None
     ) -> Iterator[tuple[X, K]]:
