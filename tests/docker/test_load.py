@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from blockenergy.auth.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.docker
 
 SENDERS = ["treasury", "backstop", "registrar", "issuer", *(f"distributor{n}" for n in range(4))]
 TRANSFERS_EACH = 2_000
+# What each account may have in the mempool, though all of them take as much.
+WAITING_EACH = 200
 # How many calls CometBFT takes in one request.
 BATCH = 10
 
@@ -43,6 +46,30 @@ def make_transfers(rpc: Rpc, key: AccountKey, target: str) -> list[bytes]:
     ]
 
 
+class Flood(Thread):
+    """The transfers of an account, as fast as its share of the mempool allows."""
+
+    def __init__(
+        self, url: str, rpc: Rpc, key: AccountKey, target: str, rejected: list[Any]
+    ) -> None:
+        txs = make_transfers(rpc, key, target)
+        self._batches = [make_batch(txs[n : n + BATCH]) for n in range(0, len(txs), BATCH)]
+        self._window = Window(WAITING_EACH)
+        self._rpc, self._address = rpc, key.address
+        self._sequence = get_account(rpc, key.address).sequence
+        self._goal = self._sequence + TRANSFERS_EACH
+        super().__init__(
+            target=send_all, args=(url, self._batches, self._window, rejected, BATCH), daemon=True
+        )
+
+    def note_progress(self) -> int:
+        """Makes room for as many as have been committed; returns how many have not."""
+        sequence = get_account(self._rpc, self._address).sequence
+        self._window.give(sequence - self._sequence)
+        self._sequence = sequence
+        return self._goal - sequence
+
+
 def test_a_flood_of_transfers_kills_no_validator(net: Testnet, operators: Path) -> None:
     def get_ends() -> list[str]:
         template = "{{.State.OOMKilled}} {{.RestartCount}}"
@@ -51,25 +78,14 @@ def test_a_flood_of_transfers_kills_no_validator(net: Testnet, operators: Path) 
     keyring = Keyring(operators / "keys")
     keys = [key for name in SENDERS if isinstance(key := keyring.load(name, str), AccountKey)]
     rpc = Rpc(net.get_rpc_url(0))
-    floods = []
-    for number, key in enumerate(keys):
-        txs = make_transfers(rpc, key, keys[number - 1].address)
-        floods.append([make_batch(txs[n : n + BATCH]) for n in range(0, len(txs), BATCH)])
-    goals = [get_account(rpc, key.address).sequence + TRANSFERS_EACH for key in keys]
     before, rejected = get_ends(), []
-
-    def flood(number: int) -> None:
-        # The mempool holds all of them.
-        url = net.get_rpc_url(number % NODES)
-        send_all(url, floods[number], Window(len(floods) * 1_000_000), rejected)
-
-    with ThreadPoolExecutor(len(keys)) as pool:
-        list(pool.map(flood, range(len(keys))))
+    floods = [
+        Flood(net.get_rpc_url(number % NODES), rpc, key, keys[number - 1].address, rejected)
+        for number, key in enumerate(keys)
+    ]
+    for flood in floods:
+        flood.start()
+    poll(lambda: [flood.note_progress() for flood in floods], lambda left: not any(left))
     assert not rejected
-    for key, goal in zip(keys, goals, strict=True):
-        poll(
-            lambda key=key: get_account(rpc, key.address).sequence,
-            lambda found, goal=goal: found == goal,
-        )
     wait_for_common_blocks(net)
     assert get_ends() == before
