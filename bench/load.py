@@ -175,14 +175,12 @@ def make_batch(txs: Sequence[bytes]) -> bytes:
     return json.dumps(calls).encode()
 
 
-def send_all(
-    url: str, bodies: Sequence[bytes], window: Window, rejected: list[Any], batch: int = BATCH
-) -> None:
-    """Sends batches of a size one after the other over one connection."""
+def send_all(url: str, bodies: Sequence[bytes], window: Window, rejected: list[Any]) -> None:
+    """Sends batches one after the other over one connection."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     for body in bodies:
-        window.take(batch)
+        window.take(BATCH)
         connection.request("POST", "/", body, HEADERS)
         content = connection.getresponse().read()
         # To read a hundred answers costs the client as much as to send them.

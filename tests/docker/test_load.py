@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 from blockenergy.auth.v1.query_pb2 import QueryParamsRequest, QueryParamsResponse
@@ -12,7 +13,7 @@ from containers import PRESET, poll, wait_for_common_blocks
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from bench.load import Window, make_batch, send_all
+from chain.runtime.errors import SdkError
 from client.account import get_account
 from client.cost import compute_cost
 from client.keyring import Keyring
@@ -27,10 +28,7 @@ pytestmark = pytest.mark.docker
 
 SENDERS = ["treasury", "backstop", "registrar", "issuer", *(f"distributor{n}" for n in range(4))]
 TRANSFERS_EACH = 2_000
-# What each account may have in the mempool, though all of them take as much.
-WAITING_EACH = 200
-# How many calls CometBFT takes in one request.
-BATCH = 10
+PAUSE_S = 0.05
 
 
 def make_transfers(rpc: Rpc, key: AccountKey, target: str) -> list[bytes]:
@@ -46,28 +44,17 @@ def make_transfers(rpc: Rpc, key: AccountKey, target: str) -> list[bytes]:
     ]
 
 
-class Flood(Thread):
-    """The transfers of an account, as fast as its share of the mempool allows."""
-
-    def __init__(
-        self, url: str, rpc: Rpc, key: AccountKey, target: str, rejected: list[Any]
-    ) -> None:
-        txs = make_transfers(rpc, key, target)
-        self._batches = [make_batch(txs[n : n + BATCH]) for n in range(0, len(txs), BATCH)]
-        self._window = Window(WAITING_EACH)
-        self._rpc, self._address = rpc, key.address
-        self._sequence = get_account(rpc, key.address).sequence
-        self._goal = self._sequence + TRANSFERS_EACH
-        super().__init__(
-            target=send_all, args=(url, self._batches, self._window, rejected, BATCH), daemon=True
-        )
-
-    def note_progress(self) -> int:
-        """Makes room for as many as have been committed; returns how many have not."""
-        sequence = get_account(self._rpc, self._address).sequence
-        self._window.give(sequence - self._sequence)
-        self._sequence = sequence
-        return self._goal - sequence
+def send_all(url: str, txs: Sequence[bytes], rejected: list[str]) -> None:
+    """Sends transactions of an account in their order, each as soon as its share of the mempool
+    has room for it.
+    """
+    rpc = Rpc(url)
+    for tx in txs:
+        while (result := rpc.broadcast_tx_sync(tx)).code == SdkError.MEMPOOL_IS_FULL.code:
+            time.sleep(PAUSE_S)
+        if result.code:
+            rejected.append(result.log)
+            return
 
 
 def test_a_flood_of_transfers_kills_no_validator(net: Testnet, operators: Path) -> None:
@@ -78,14 +65,17 @@ def test_a_flood_of_transfers_kills_no_validator(net: Testnet, operators: Path) 
     keyring = Keyring(operators / "keys")
     keys = [key for name in SENDERS if isinstance(key := keyring.load(name, str), AccountKey)]
     rpc = Rpc(net.get_rpc_url(0))
-    before, rejected = get_ends(), []
-    floods = [
-        Flood(net.get_rpc_url(number % NODES), rpc, key, keys[number - 1].address, rejected)
-        for number, key in enumerate(keys)
-    ]
-    for flood in floods:
-        flood.start()
-    poll(lambda: [flood.note_progress() for flood in floods], lambda left: not any(left))
+    before = get_ends()
+    rejected: list[str] = []
+    floods = [make_transfers(rpc, key, keys[number - 1].address) for number, key in enumerate(keys)]
+    goals = [get_account(rpc, key.address).sequence + TRANSFERS_EACH for key in keys]
+
+    def flood(number: int) -> None:
+        send_all(net.get_rpc_url(number % NODES), floods[number], rejected)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        list(pool.map(flood, range(len(keys))))
     assert not rejected
+    poll(lambda: [get_account(rpc, key.address).sequence for key in keys], goals.__eq__)
     wait_for_common_blocks(net)
     assert get_ends() == before
