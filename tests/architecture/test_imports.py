@@ -12,9 +12,9 @@ import pytest
 from tests.support.source import ROOT, Import, SourceFile, exported_names, list_source, write_source
 
 STANDARD_LIBRARY = {
-    "__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools",
-    "hashlib", "heapq", "ipaddress", "itertools", "json", "operator", "re", "struct", "types",
-    "typing",
+    "__future__", "base64", "bisect", "collections", "contextlib", "dataclasses", "enum",
+    "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "operator", "re", "struct",
+    "types", "typing",
 }  # fmt: skip
 DEFINITIONS = {"blockenergy", "cosmos"}
 VERIFIERS = {"coincurve", "nacl"}
