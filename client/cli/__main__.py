@@ -122,6 +122,7 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         "prepare and run a network on this machine",
         _fill_from("node_config.localnet.commands"),
     ),
+    "gateway": ("serve gRPC and REST to wallets", _fill_from("gateway.commands")),
     "service": (
         "run a validator or a meter bridge with systemd",
         _fill_from("node_config.service.commands"),

@@ -74,6 +74,8 @@ AROUND = [
         "abci_app",
         "meter_bridge",
         "client",
+        "gateway",
+        "grpc_calls",
         "net_address",
         "node_config",
         "text_output",
