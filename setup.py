@@ -20,6 +20,8 @@ OURS = [
     "abci_app*",
     "chain*",
     "client*",
+    "gateway*",
+    "grpc_calls*",
     "meter_bridge*",
     "net_address*",
     "node_config*",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chain.keyspace import Keyspace
+from chain.runtime import amino_json
 from chain.runtime.module import Handler, Module, Query
 from chain.runtime.tx import DecodedTx, TxCache
 
@@ -23,8 +24,16 @@ class Ruleset:
             path: query for module in modules for path, query in module.query_table.items()
         }
         self.keyspace = Keyspace([module.schema for module in modules])
+        # What a message may hold in turn: a message to execute, or parameters.
+        self.packed_types = {url: handler.message_type for url, handler in self.handlers.items()}
+        self.packed_types |= {
+            module.params.type_url: module.params.message_type
+            for module in modules
+            if module.params is not None
+        }
+        amino_json.require_names(self.packed_types)
         # What is remembered is a function of a transaction's bytes.
-        self._txs = TxCache(self.handlers)
+        self._txs = TxCache(self.handlers, packed_types=self.packed_types)
 
     def decode_tx(self, raw: bytes, messages_max: int) -> DecodedTx:
         """A transaction, decoded once for all the times that consensus hands it in."""

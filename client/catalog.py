@@ -21,6 +21,8 @@ from client.definitions import (
 )
 
 # Not the bridge's service, which the chain does not serve, nor Simulate, which takes a transaction.
+# What only the gateway answers is of the node and not of the chain.
+_OF_THE_GATEWAY = "cosmos.consensus."
 _MSG_SERVICE, _QUERY_SERVICE = "Msg", "Query"
 
 
@@ -132,5 +134,5 @@ def _collect(
 def _list_methods(service_name: str) -> Iterator[MethodDescriptor]:
     for file in get_files():
         service = file.services_by_name.get(service_name)
-        if service is not None:
+        if service is not None and not file.package.startswith(_OF_THE_GATEWAY):
             yield from service.methods

@@ -83,7 +83,7 @@ class Rpc:
 
     def status(self) -> NodeStatus:
         """The node's identity and its latest block."""
-        return self._read(parse_status, "status", {})
+        return self.read(parse_status, "status", {})
 
     def abci_query(
         self, path: str, data: bytes, *, height: int = 0, prove: bool = False
@@ -92,20 +92,20 @@ class Rpc:
         application is returned in the result, not raised.
         """
         params = {"path": path, "data": data.hex(), "height": str(height), "prove": prove}
-        return self._read(parse_query_result, "abci_query", params)
+        return self.read(parse_query_result, "abci_query", params)
 
     def broadcast_tx_sync(self, tx: bytes) -> BroadcastResult:
         """Submits a transaction and waits until the node has checked it."""
-        return self._read(parse_broadcast_result, "broadcast_tx_sync", {"tx": _base64(tx)})
+        return self.read(parse_broadcast_result, "broadcast_tx_sync", {"tx": _base64(tx)})
 
     def broadcast_tx_async(self, tx: bytes) -> BroadcastResult:
         """Submits a transaction without waiting for anything."""
-        return self._read(parse_broadcast_result, "broadcast_tx_async", {"tx": _base64(tx)})
+        return self.read(parse_broadcast_result, "broadcast_tx_async", {"tx": _base64(tx)})
 
     def tx(self, tx_hash: bytes) -> TxResult | None:
         """A transaction that is in a block, or None; needs the node's transaction index."""
         try:
-            return self._read(parse_tx_result, "tx", {"hash": _base64(tx_hash)})
+            return self.read(parse_tx_result, "tx", {"hash": _base64(tx_hash)})
         except RpcError as error:
             if "not found" in error.detail:
                 return None
@@ -127,24 +127,24 @@ class Rpc:
         """Transactions by their events, at most `limit`; needs the node's transaction index."""
         order = "desc" if latest_first else "asc"
         params = {"query": query, "page": "1", "per_page": str(limit), "order_by": order}
-        return self._read(parse_tx_search, "tx_search", params)
+        return self.read(parse_tx_search, "tx_search", params)
 
     def block_search(self, query: str) -> tuple[int, ...]:
         """Heights of the first blocks by their events; needs the node's index."""
-        return self._read(parse_block_search, "block_search", {"query": query, "per_page": "1"})
+        return self.read(parse_block_search, "block_search", {"query": query, "per_page": "1"})
 
     def unconfirmed_txs(self) -> Mempool:
         """The transactions that wait for a block; a node lists only the first of them."""
         params = {"limit": str(MEMPOOL_LISTED_MAX)}
-        return self._read(parse_mempool, "unconfirmed_txs", params)
+        return self.read(parse_mempool, "unconfirmed_txs", params)
 
     def block(self, height: int | None = None) -> Block:
         """The block at a height, or the latest one."""
-        return self._read(parse_block, "block", _at(height))
+        return self.read(parse_block, "block", _at(height))
 
     def block_results(self, height: int | None = None) -> BlockResults:
         """The results of a block's transactions, with all events."""
-        return self._read(parse_block_results, "block_results", _at(height))
+        return self.read(parse_block_results, "block_results", _at(height))
 
     def call(self, method: str, params: Mapping[str, object]) -> Json:
         """Calls any method of the node; returns the `result` of the response."""
@@ -172,7 +172,10 @@ class Rpc:
         if connection is not None:
             connection.close()
 
-    def _read(self, parse: Callable[[Json], T], method: str, params: Mapping[str, object]) -> T:
+    def read(self, parse: Callable[[Json], T], method: str, params: Mapping[str, object]) -> T:
+        """Calls a method; returns what `parse` makes of the result. It may raise one of MALFORMED,
+        which becomes an RpcError.
+        """
         result = self.call(method, params)
         try:
             return parse(result)

@@ -14,8 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     "node_config",
     "meter_bridge",
+    "gateway",
     "client",
     "abci_app",
+    "grpc_calls",
     "net_address",
     "text_output",
     "chain",

@@ -33,7 +33,7 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from meter_bridge.calls import OpenCalls, Watchdog
+from grpc_calls import OpenCalls, Watchdog
 from meter_bridge.intake import NUMBER_MAX, Intake, Pending
 from meter_bridge.spool import Spool, SpoolBrokenError
 

@@ -1,7 +1,7 @@
 """Transactions as they arrive: strict decoding, and signatures verified once.
 
 Promises that what is executed is exactly what was signed: the signature covers the bytes as they
-were sent, and a transaction has one encoding only.
+were sent, or JSON that says the same, and a transaction has one encoding only.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Any
 from blockenergy.options.v1.options_pb2 import LANE_UNSPECIFIED
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1 import keys_pb2
-from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
+from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT, SIGN_MODE_LEGACY_AMINO_JSON
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
+from chain.runtime import amino_json
+from chain.runtime.amino_json import PackedTypes
 from chain.runtime.encoding import bech32, codec, strict
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler
@@ -31,6 +33,7 @@ TX_BYTES_CEILING = 1 << 20
 MESSAGES_CEILING = 1000
 # Field values of a ModeInfo with its Single, of an absent fee and of an absent key.
 _DIRECT = ((SIGN_MODE_DIRECT,),)
+_AMINO = ((SIGN_MODE_LEGACY_AMINO_JSON,),)
 _NO_FEE: tuple[Any, ...] = ((), 0, "", "")
 _NO_KEY = ("", b"")
 # Decoded, a transaction takes two to eight times as much.
@@ -66,6 +69,7 @@ class DecodedTx:
     """A decoded, well-formed transaction of one signer."""
 
     __slots__ = (
+        "amino_content",
         "auth_info_bytes",
         "body_bytes",
         "fee",
@@ -97,6 +101,7 @@ class DecodedTx:
         body_bytes: bytes,
         auth_info_bytes: bytes,
         signature: bytes,
+        amino_content: str,
     ) -> None:
         self.raw = raw
         self.size_bytes = len(raw)
@@ -112,6 +117,8 @@ class DecodedTx:
         self.body_bytes = body_bytes
         self.auth_info_bytes = auth_info_bytes
         self.signature = signature
+        # Of SIGN_MODE_LEGACY_AMINO_JSON; empty in SIGN_MODE_DIRECT.
+        self.amino_content = amino_content
         self.lane = _find_lane(messages)
         # What the signature was verified against, here or ahead of time.
         self.verified_for: SignerData | None = None
@@ -122,12 +129,14 @@ def decode(
     handlers: Mapping[str, Handler],
     messages_max: int = MESSAGES_CEILING,
     *,
+    packed_types: PackedTypes | None = None,
     signed: bool = True,
 ) -> DecodedTx:
     """Decodes a TxRaw; rejects everything but its canonical encoding, and more than
     `messages_max` messages before it decodes one.
 
-    With `signed` False, as for simulation, signature and sign mode may be missing.
+    packed_types: what messages may hold that are signed as JSON. With `signed` False, as for
+    simulation, signature and sign mode may be missing.
     """
     require(len(raw) <= TX_BYTES_CEILING, SdkError.TX_TOO_LARGE)
     body_bytes, auth_info_bytes, signatures = _read(tx_pb2.TxRaw, raw)
@@ -141,9 +150,17 @@ def decode(
     require(len(signer_infos) == 1, SdkError.NO_SIGNATURES, "one signer is expected")
     require(len(signatures) == 1 or not signed, SdkError.NO_SIGNATURES)
     public_key, mode, sequence = signer_infos[0]
-    is_direct = mode == _DIRECT or not signed
-    require(is_direct, SdkError.INVALID_REQUEST, "only SIGN_MODE_DIRECT is supported")
+    is_amino = signed and mode == _AMINO
+    known_mode = is_amino or mode == _DIRECT or not signed
+    require(known_mode, SdkError.INVALID_REQUEST, "this sign mode is not supported")
     coins, gas_limit, payer, granter = fee or _NO_FEE
+    amino_content = ""
+    if is_amino:
+        # Neither is in what is signed: either could be dropped by somebody else on the way.
+        require(public_key and fee, SdkError.INVALID_REQUEST, "public key and fee are expected")
+        plain = [message for _, message in messages]
+        more = (coins, gas_limit, payer, memo, sequence, timeout_height)
+        amino_content = amino_json.write_content(plain, *more, packed_types or {})
     return DecodedTx(
         raw=raw,
         messages=messages,
@@ -157,6 +174,7 @@ def decode(
         body_bytes=body_bytes,
         auth_info_bytes=auth_info_bytes,
         signature=signatures[0] if signatures else b"",
+        amino_content=amino_content,
     )
 
 
@@ -190,9 +208,11 @@ def sign_bytes(
 
 def compute_digest(tx: DecodedTx, signer_data: SignerData) -> bytes:
     """The sha256 digest that the signature must sign, 32 bytes."""
-    content = sign_bytes(
-        tx.body_bytes, tx.auth_info_bytes, signer_data.chain_id, signer_data.account_number
-    )
+    chain_id, account_number = signer_data.chain_id, signer_data.account_number
+    if tx.amino_content:
+        content = amino_json.sign_bytes(tx.amino_content, chain_id, account_number)
+    else:
+        content = sign_bytes(tx.body_bytes, tx.auth_info_bytes, chain_id, account_number)
     return hashlib.sha256(content).digest()
 
 
@@ -258,8 +278,10 @@ class TxCache:
         handlers: Mapping[str, Handler],
         entries_max: int = 100_000,
         bytes_max: int = CACHED_BYTES,
+        packed_types: PackedTypes | None = None,
     ) -> None:
         self._handlers = handlers
+        self._packed_types = packed_types
         self._entries_max = entries_max
         self._bytes_max = bytes_max
         self._size_bytes = 0
@@ -269,7 +291,7 @@ class TxCache:
         """The decoded transaction; rejects as `decode` does."""
         found = self._entries.get(raw)
         if found is None:
-            found = decode(raw, self._handlers, messages_max)
+            found = decode(raw, self._handlers, messages_max, packed_types=self._packed_types)
             full = len(self._entries) >= self._entries_max
             if full or self._size_bytes + len(raw) > self._bytes_max:
                 self._forget_oldest(len(raw))

@@ -12,7 +12,13 @@ import text_output
 from client import tx
 from client.catalog import get_errors
 from client.cli import display
-from client.cli.common import Command, add_node_option, add_output_option, get_shown_denoms
+from client.cli.common import (
+    Command,
+    add_node_option,
+    add_output_option,
+    get_shown_denoms,
+    show_values,
+)
 from client.cli.outcomes import (
     EXIT_LAPSED,
     EXIT_PENDING,
@@ -36,6 +42,11 @@ _HASH = re.compile(r"(?:0[xX])?([0-9A-Fa-f]{64})", re.ASCII)
 def fill_tx(parser: argparse.ArgumentParser) -> None:
     """Options of `query tx`."""
     parser.add_argument("hash", metavar="HASH", type=parse_hash, help="64 hex digits")
+    parser.add_argument(
+        "--verified",
+        action="store_true",
+        help="only what is proven from headers that validators have signed (blockenergy light)",
+    )
     add_node_option(parser)
     add_output_option(parser)
     parser.set_defaults(run=_run_tx)
@@ -87,6 +98,8 @@ def _run_order(args: argparse.Namespace) -> int:
 
 
 def _run_tx(args: argparse.Namespace) -> int:
+    if args.verified:
+        return _run_verified(args)
     rpc = Rpc(args.node)
     found = rpc.tx(args.hash)
     if found is None and _is_pending(rpc, args.hash):
@@ -103,6 +116,26 @@ def _run_tx(args: argparse.Namespace) -> int:
     else:
         text_output.say(_to_text(rpc, found))
     return RejectedError.exit_code if found.result.code else 0
+
+
+def _run_verified(args: argparse.Namespace) -> int:
+    from client.light import session, verified
+
+    with session.open_client(args.node) as client:
+        found = verified.get_tx(client, args.hash)
+    messages = tx.decode(found.tx).body.messages
+    values = {
+        "hash": args.hash.hex().upper(),
+        "height": str(found.height),
+        "index": str(found.index),
+        "code": str(found.code),
+        "gas_wanted": str(found.gas_wanted),
+        "gas_used": str(found.gas_used),
+        "data": found.data.hex().upper(),
+        "messages": ", ".join(one.type_url for one in messages),
+    }
+    show_values(args, values)
+    return RejectedError.exit_code if found.code else 0
 
 
 def _is_pending(rpc: Rpc, tx_hash: bytes) -> bool:

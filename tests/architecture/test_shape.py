@@ -13,6 +13,8 @@ FOLDERS = [
     "abci_app",
     "meter_bridge",
     "client",
+    "gateway",
+    "grpc_calls",
     "net_address",
     "node_config",
     "text_output",

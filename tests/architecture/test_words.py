@@ -12,7 +12,10 @@ PAGE = (ROOT / "docs" / "glossary.md").read_text()
 IN_USE, NOT_USED = PAGE.split("## Not used")
 # Two meanings in one entry: "of a line: ...; of a battery: ...", or "...; also ...".
 SECOND_MEANING = re.compile(r"; (also\b|of (a|an|the) [^;:]*:)")
-FOLDERS = ("abci_app", "bench", "chain", "client", "docs", "meter_bridge", "node_config", "proto")
+FOLDERS = (
+    *("abci_app", "bench", "chain", "client", "docs", "gateway", "grpc_calls", "meter_bridge"),
+    *("node_config", "proto"),
+)
 ENDINGS = {".py", ".md", ".proto", ".go", ".c", ".toml"}
 GENERATED = ROOT / "proto" / "gen"
 

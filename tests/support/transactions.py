@@ -8,11 +8,16 @@ from typing import Any
 
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1.keys_pb2 import PubKey
-from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
+from cosmos.tx.signing.v1beta1.signing_pb2 import (
+    SIGN_MODE_DIRECT,
+    SIGN_MODE_LEGACY_AMINO_JSON,
+)
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
+from chain import app
+from chain.runtime import amino_json
 from chain.runtime.encoding import codec
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import PUB_KEY_TYPE_URL, sign_bytes
@@ -38,9 +43,12 @@ class Envelope:
     memo: str = ""
     timeout_height: int = 0
     sign_mode: Any = SIGN_MODE_DIRECT
+    # The mode that it is really signed in, if another.
+    signed_in: Any = None
     # Whose public key it carries; the signer's own if None, none at all if empty.
     pub_key_of: Wallet | None = None
     with_pub_key: bool = True
+    with_fee: bool = True
     extension_option: bool = False
     signers: int = 1
     signatures: int = 1
@@ -54,7 +62,11 @@ def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> byt
         gas = _GAS_BESIDE_MESSAGES + sum(map(compute_message_gas, messages))
         envelope = replace(envelope, gas_limit=gas)
     auth_info = make_auth_info(signer, envelope).SerializeToString(deterministic=True)
-    content = sign_bytes(body, auth_info, envelope.chain_id, envelope.account_number)
+    mode = envelope.sign_mode if envelope.signed_in is None else envelope.signed_in
+    if mode == SIGN_MODE_LEGACY_AMINO_JSON:
+        content = amino_sign_bytes(messages, envelope)
+    else:
+        content = sign_bytes(body, auth_info, envelope.chain_id, envelope.account_number)
     signature = sign_content(signer, content)
     if envelope.high_s:
         signature = flip_s(signature)
@@ -64,6 +76,22 @@ def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> byt
         signatures=[signature] * envelope.signatures,
     )
     return raw.SerializeToString(deterministic=True)
+
+
+def amino_sign_bytes(messages: Sequence[Message], envelope: Envelope) -> bytes:
+    """What is signed in SIGN_MODE_LEGACY_AMINO_JSON."""
+    assert envelope.gas_limit is not None
+    content = amino_json.write_content(
+        messages,
+        [(denom, str(amount)) for denom, amount in envelope.fee],
+        envelope.gas_limit,
+        envelope.fee_payer,
+        envelope.memo,
+        envelope.sequence,
+        envelope.timeout_height,
+        app.RULES.packed_types,
+    )
+    return amino_json.sign_bytes(content, envelope.chain_id, envelope.account_number)
 
 
 def make_body(messages: Sequence[Message], envelope: Envelope) -> tx_pb2.TxBody:
@@ -86,6 +114,8 @@ def make_auth_info(signer: Wallet, envelope: Envelope) -> tx_pb2.AuthInfo:
             granter=envelope.fee_granter,
         )
     )
+    if not envelope.with_fee:
+        auth_info.ClearField("fee")
     for _ in range(envelope.signers):
         info = auth_info.signer_infos.add(sequence=envelope.sequence)
         info.mode_info.single.mode = envelope.sign_mode

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 PREFIX = "energy"
+VALIDATOR_PREFIX = f"{PREFIX}valcons"
 ADDRESS_BYTES = 20
 
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -29,11 +30,14 @@ def encode(address: bytes) -> str:
     """The text of a 20-byte address."""
     if len(address) != ADDRESS_BYTES:
         raise AddressError(f"an address has {ADDRESS_BYTES} bytes, not {len(address)}")
-    number = int.from_bytes(address, "big")
-    data = [(number >> shift) & 31 for shift in range((_DATA_CHARACTERS - 1) * 5, -1, -5)]
-    checksum = _polymod([*data, 0, 0, 0, 0, 0, 0]) ^ 1
-    data += [(checksum >> shift) & 31 for shift in range(25, -1, -5)]
-    return f"{PREFIX}1" + "".join(_ALPHABET[value] for value in data)
+    return _encode(address, PREFIX, _PREFIX_STATE)
+
+
+def encode_validator(address: bytes) -> str:
+    """The text of a validator's 20-byte address, which is no account: `energyvalcons1...`."""
+    if len(address) != ADDRESS_BYTES:
+        raise AddressError(f"an address has {ADDRESS_BYTES} bytes, not {len(address)}")
+    return _encode(address, VALIDATOR_PREFIX, _compute_prefix_state(VALIDATOR_PREFIX))
 
 
 @lru_cache(maxsize=_CACHED_ADDRESSES)
@@ -55,6 +59,14 @@ def decode(text: str) -> bytes:
     return number.to_bytes(ADDRESS_BYTES, "big")
 
 
+def _encode(address: bytes, prefix: str, prefix_state: int) -> str:
+    number = int.from_bytes(address, "big")
+    data = [(number >> shift) & 31 for shift in range((_DATA_CHARACTERS - 1) * 5, -1, -5)]
+    checksum = _polymod([*data, 0, 0, 0, 0, 0, 0], prefix_state) ^ 1
+    data += [(checksum >> shift) & 31 for shift in range(25, -1, -5)]
+    return f"{prefix}1" + "".join(_ALPHABET[value] for value in data)
+
+
 def _polymod(data: list[int], state: int = 0) -> int:
     """The checksum of BIP-173 over the data, continued from a state (default: the prefix)."""
     state = state or _PREFIX_STATE
@@ -74,4 +86,11 @@ def _compute_feedback(top: int) -> int:
 
 
 _FEEDBACK = tuple(_compute_feedback(top) for top in range(32))
-_PREFIX_STATE = _polymod([ord(c) >> 5 for c in PREFIX] + [0] + [ord(c) & 31 for c in PREFIX], 1)
+
+
+def _compute_prefix_state(prefix: str) -> int:
+    """The checksum after a prefix."""
+    return _polymod([ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix], 1)
+
+
+_PREFIX_STATE = _compute_prefix_state(PREFIX)

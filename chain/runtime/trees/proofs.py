@@ -32,14 +32,14 @@ from chain.runtime.trees.top import AbsencePath, LeafPath
 KEY_PROOF_TYPE = "ics23:smt"
 STORE_PROOF_TYPE = "ics23:simple"
 
-_KEY_LEAF = LeafOp(
+KEY_LEAF = LeafOp(
     hash=HashOp.SHA256,
     prehash_key=HashOp.SHA256,
     prehash_value=HashOp.SHA256,
     length=LengthOp.NO_PREFIX,
     prefix=LEAF_PREFIX,
 )
-_STORE_LEAF = LeafOp(
+STORE_LEAF = LeafOp(
     hash=HashOp.SHA256,
     prehash_key=HashOp.NO_HASH,
     prehash_value=HashOp.SHA256,
@@ -90,7 +90,7 @@ def build_proof_ops(
         key_proof = CommitmentProof(exist=_build_key_proof(path, get_value))
     store = prove_store(roots, store_name)
     store_proof = CommitmentProof(
-        exist=_build_existence_proof(store, roots[store_name], _STORE_LEAF)
+        exist=_build_existence_proof(store, roots[store_name], STORE_LEAF)
     )
     return [
         ProofOp(KEY_PROOF_TYPE, key, key_proof.SerializeToString()),
@@ -116,7 +116,7 @@ def _build_key_proof(path: LeafPath, get_value: Callable[[bytes], bytes | None])
         raise RuntimeError(f"the state and its multistore disagree about key {path.key.hex()}")
     if not value:
         raise UnprovableError(f"key {path.key.hex()} has an empty value, which ICS-23 cannot prove")
-    return _build_existence_proof(path, value, _KEY_LEAF)
+    return _build_existence_proof(path, value, KEY_LEAF)
 
 
 def _build_existence_proof(path: LeafPath, value: bytes, leaf: LeafOp) -> ExistenceProof:

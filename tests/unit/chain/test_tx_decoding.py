@@ -148,8 +148,8 @@ REJECTED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
         "INVALID_REQUEST",
     ),
     (
-        "amino sign mode",
-        lambda raw, body, info: setattr(info.signer_infos[0].mode_info.single, "mode", 127),
+        "textual sign mode",
+        lambda raw, body, info: setattr(info.signer_infos[0].mode_info.single, "mode", 2),
         "INVALID_REQUEST",
     ),
     (

@@ -1,8 +1,10 @@
-"""Open calls of the bridge: how many there may be, how many of one client, and for how long.
+"""Open calls of a gRPC server: how many there may be, how many of one client, and for how long.
 
 A client is identified by its certificate; on loopback, where there are none, by its connection. A
 call that makes no progress for too long, because no request comes or no response is read, is
 cancelled. So nobody can take the places of others, neither with many calls nor with silent ones.
+
+It imports nothing of ours, so that every server may use it.
 """
 
 from __future__ import annotations
@@ -23,13 +25,13 @@ WATCH_S = 0.5
 
 @dataclass(eq=False)
 class Call:
-    """One open call. It has to show progress within `idle_s`, except while the bridge works."""
+    """One open call. It has to show progress within `idle_s`, except while the server works."""
 
     client: str
     context: grpc.ServicerContext
     idle_s: float
     monotonic: Callable[[], float]
-    # None while the bridge works on it.
+    # None while the server works on it.
     idle_since_s: float | None = None
 
     def wait(self) -> None:
@@ -92,7 +94,7 @@ class OpenCalls:
                 most = self._calls_per_client_max
                 return f"This client already has {most} {self._name} open; close one first."
             if len(self._calls) >= self._calls_max:
-                return f"The bridge already serves {self._calls_max} {self._name}; try again later."
+                return f"The server already serves {self._calls_max} {self._name}; try again later."
             self._calls.add(call)
             self._counts[call.client] += 1
         return ""

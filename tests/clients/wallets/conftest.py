@@ -1,0 +1,74 @@
+"""A network for wallets that nobody here wrote, the gateway beside it, and accounts to pay from."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
+from wallet_keys import DEADLINE_S, ORIGIN, PAYER, RECEIVER
+
+from node_config.accounts import GenesisAccount
+from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.localnet.network import Network
+from node_config.localnet.ports import find_free_ports
+from node_config.localnet.setup import init_network
+from node_config.preset import load_preset
+
+ROOT = Path(__file__).parents[3]
+
+
+class Gateway(NamedTuple):
+    """Where the gateway listens: HOST:PORT for gRPC, an address for REST."""
+
+    grpc: str
+    rest: str
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """A validator that allows a few subscriptions."""
+    try:
+        cometbft_binary()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    preset = load_preset("demo")
+    rpc = {**preset.cometbft["rpc"], "max_subscription_clients": 5}
+    preset = dataclasses.replace(preset, cometbft={**preset.cometbft, "rpc": rpc})
+    accounts = [
+        GenesisAccount(key.address, (ROLE_CONSUMER,), 100_000_000) for key in (PAYER, RECEIVER)
+    ]
+    home = tmp_path_factory.mktemp("wallets") / "net"
+    port = find_free_ports(1).base
+    init_network(home, 1, preset=preset, base_port=port, accounts=accounts)
+    network = Network(home, lambda line: None)
+    network.start(DEADLINE_S)
+    try:
+        yield network
+    finally:
+        network.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(network: Network) -> Iterator[Gateway]:
+    """The gateway as its operator starts it, on free ports."""
+    command = [sys.executable, "-m", "client.cli", "gateway", "--node", network.rpc_urls[0]]
+    command += ["--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--cors-origin", ORIGIN]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")])
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}
+    )
+    try:
+        assert process.stdout is not None
+        grpc, rest = (process.stdout.readline().rpartition(" ")[2].strip() for _ in range(2))
+        assert rest.startswith("http://127.0.0.1:")
+        yield Gateway(grpc, rest)
+    finally:
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 0
