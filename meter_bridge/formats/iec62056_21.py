@@ -158,6 +158,6 @@ _START = re.compile(rb"(?:^|(?<=[\r\n]))/[A-Za-z]{3}")
 
 def split(content: bytes) -> list[bytes]:
     """The readouts of a capture, each from its identification on; or all, if there is none."""
-    starts = [found.start() for found in _START.finditer(content)]
+    starts = [found.start() for found in _START.finditer(content)] or [0]
     ends = [*starts[1:], len(content)]
-    return [content[start:end] for start, end in zip(starts, ends, strict=True)] or [content]
+    return [content[start:end] for start, end in zip(starts, ends, strict=True)]

@@ -121,7 +121,7 @@ def read_messages(content: bytes) -> Iterator[list[Value]]:
         checked = content[start:end]
         swapped = {int.from_bytes(compute(checked).to_bytes(2, "little"), "big")
                    for compute in (compute_x25, compute_kermit)}  # fmt: skip
-        if stated not in swapped or last != 0:
+        if not isinstance(stated, int) or stated not in swapped or last != 0:
             raise TelegramError("A message of the telegram does not match its checksum.")
         if isinstance(fields[3], list):
             yield fields[3]

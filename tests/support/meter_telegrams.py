@@ -75,7 +75,15 @@ def compute_en_13757(content: bytes) -> int:
     return crc ^ 0xFFFF
 
 
-def make_iec_62056_21(shown: Shown, *, with_check: bool = True) -> bytes:
+Change = Callable[[bytes], bytes]
+
+
+def leave(content: bytes) -> bytes:
+    """No change. What a checksum or a key protects may be changed before it is protected."""
+    return content
+
+
+def make_iec_62056_21(shown: Shown, change: Change = leave, *, with_check: bool = True) -> bytes:
     moment = to_local(shown.time_s)
     lines = [
         "F.F(00)",
@@ -87,7 +95,7 @@ def make_iec_62056_21(shown: Shown, *, with_check: bool = True) -> bytes:
         "1.8.0*01(00000001.000*kWh)",
         "!",
     ]
-    body = "".join(f"{line}\r\n" for line in lines).encode() + b"\x03"
+    body = change("".join(f"{line}\r\n" for line in lines).encode()) + b"\x03"
     check = bytes([reduce(xor, body)]) if with_check else b""
     return b"/LGZ4ZMF100AC.M26\r\n\x02" + (body + check if with_check else body[:-1])
 
@@ -137,15 +145,15 @@ def encipher(apdu: bytes, counter: int, *, suite: int = 0, key: bytes = KEY) -> 
     return b"\xdb\x08" + SYSTEM_TITLE + size + protected
 
 
-def make_dlms(shown: Shown) -> bytes:
-    return make_hdlc(make_notification(shown))
+def make_dlms(shown: Shown, change: Change = leave) -> bytes:
+    return make_hdlc(change(make_notification(shown)))
 
 
-def make_dlms_ciphered(shown: Shown, counter: int = 7) -> bytes:
-    return make_hdlc(encipher(make_notification(shown), counter))
+def make_dlms_ciphered(shown: Shown, change: Change = leave, *, counter: int = 7) -> bytes:
+    return make_hdlc(encipher(change(make_notification(shown)), counter))
 
 
-def make_sml(shown: Shown) -> bytes:
+def make_sml(shown: Shown, change: Change = leave) -> bytes:
     def octets(content: bytes) -> bytes:
         return bytes([len(content) + 1]) + content
 
@@ -177,20 +185,20 @@ def make_sml(shown: Shown) -> bytes:
         + b"".join(entries) + b"\x01\x01"
     )  # fmt: skip
     content = message(1, 0x0101, b"\x76\x01\x01\x02\x05\x02\x06\x01\x01")
-    content += message(2, 0x0701, response) + message(3, 0x0201, b"\x71\x01")
+    content += message(2, 0x0701, change(response)) + message(3, 0x0201, b"\x71\x01")
     fill = -len(content) % 4
     content = content.replace(b"\x1b" * 4, b"\x1b" * 8)
     framed = b"\x1b" * 4 + b"\x01" * 4 + content + bytes(fill) + b"\x1b" * 4 + bytes([0x1A, fill])
     return framed + compute_x25(framed)
 
 
-def make_wmbus(shown: Shown) -> bytes:
+def make_wmbus(shown: Shown, change: Change = leave) -> bytes:
     """Encrypted, as Kamstrup's meters send it, and with the radio's checksums of format A."""
     # Maker KAM, identification, version, type: electricity.
     address = b"\x2d\x2c" + bytes.fromhex(f"{shown.number:08d}")[::-1] + b"\x30\x02"
     records = b"\x04\x03" + shown.import_wh.to_bytes(4, "little")
     records += b"\x04\x83\x3c" + shown.export_wh.to_bytes(4, "little")
-    plain = b"\x78" + records
+    plain = change(b"\x78" + records)
     plain = compute_en_13757(plain).to_bytes(2, "little") + plain
     # Session 1 of a minute, encrypted by counter mode.
     session = (0x20000000 | shown.time_s // 60 % 0x1000000 << 4 | 1).to_bytes(4, "little")
@@ -202,7 +210,7 @@ def make_wmbus(shown: Shown) -> bytes:
     return b"".join(block + compute_en_13757(block).to_bytes(2, "big") for block in blocks)
 
 
-def make_ieee_2030_5(shown: Shown) -> bytes:
+def make_ieee_2030_5(shown: Shown, change: Change = leave) -> bytes:
     def reading(value: int, direction: int) -> str:
         return (
             f"<MirrorMeterReading><Reading><timePeriod><duration>0</duration><start>{shown.time_s}"
@@ -212,15 +220,18 @@ def make_ieee_2030_5(shown: Shown) -> bytes:
             "</ReadingType></MirrorMeterReading>"
         )
 
-    return (
-        '<MirrorUsagePoint xmlns="urn:ieee:std:2030.5:ns">'
-        f"<deviceLFDI>{shown.number:08d}</deviceLFDI>"
-        f"{reading(shown.import_wh, 1)}{reading(shown.export_wh, 19)}</MirrorUsagePoint>"
-    ).encode()
+    return change(
+        (
+            '<MirrorUsagePoint xmlns="urn:ieee:std:2030.5:ns">'
+            f"<deviceLFDI>{shown.number:08d}</deviceLFDI>"
+            f"{reading(shown.import_wh, 1)}{reading(shown.export_wh, 19)}</MirrorUsagePoint>"
+        ).encode()
+    )
 
 
-def make_espi(shown: Shown, values_wh: tuple[int, ...] = (282, 323, 294, 331)) -> bytes:
+def make_espi(shown: Shown, change: Change = leave) -> bytes:
     base = f"/espi/1_1/resource/Subscription/1/UsagePoint/{shown.number:08d}"
+    values_wh = (282, 323, 294, 331)
     start_s = shown.time_s - 900 * len(values_wh)
     readings = "".join(
         f"<IntervalReading><timePeriod><duration>900</duration><start>{start_s + 900 * place}"
@@ -245,10 +256,10 @@ def make_espi(shown: Shown, values_wh: tuple[int, ...] = (282, 323, 294, 331)) -
         + f"<content>{resource}</content></entry>"
         for own, related, resource in entries
     )
-    return f'<feed xmlns="http://www.w3.org/2005/Atom">{body}</feed>'.encode()
+    return change(f'<feed xmlns="http://www.w3.org/2005/Atom">{body}</feed>'.encode())
 
 
-def make_cmep(shown: Shown) -> bytes:
+def make_cmep(shown: Shown, change: Change = leave) -> bytes:
     def row(unit: str, length: str, values: list[tuple[int, str]]) -> str:
         triplets = ",".join(
             f"{datetime.fromtimestamp(time_s, UTC):%Y%m%d%H%M},R0,{value}"
@@ -273,10 +284,10 @@ def make_cmep(shown: Shown) -> bytes:
         row("KWHREG", "00000100", registers),
         row("KWHRREG", "00000100", exported),
     ]
-    return "".join(f"{one}\r\n" for one in rows).encode()
+    return change("".join(f"{one}\r\n" for one in rows).encode())
 
 
-def make_sense(shown: Shown) -> bytes:
+def make_sense(shown: Shown, change: Change = leave) -> bytes:
     devices = [
         {"id": "always_on", "name": "Always On", "w": 726},
         {"id": "a1", "name": "Dryer", "w": 512.5},
@@ -288,10 +299,10 @@ def make_sense(shown: Shown) -> bytes:
         "epoch": shown.time_s,
         "voltage": [121.5],
     }
-    return json.dumps({"type": "realtime_update", "payload": payload}).encode()
+    return change(json.dumps({"type": "realtime_update", "payload": payload}).encode())
 
 
-def make_n3rgy(shown: Shown) -> bytes:
+def make_n3rgy(shown: Shown, change: Change = leave) -> bytes:
     values = [
         {
             "primaryValue": 0.25,
@@ -304,43 +315,46 @@ def make_n3rgy(shown: Shown) -> bytes:
     resource = f"/mpxn/{shown.number:013d}/utility/electricity/readingtype/consumption?end=1"
     devices = [{"deviceId": "01-0A-00-00-00-00-FF-03", "values": values}]
     answer = {"resource": resource, "granularity": "halfhour", "unit": "kWh", "devices": devices}
-    return json.dumps(answer).encode()
+    return change(json.dumps(answer).encode())
 
 
-def make_ocmf(shown: Shown) -> bytes:
+def make_ocmf(shown: Shown, change: Change = leave) -> bytes:
     moment = datetime.fromtimestamp(shown.time_s, UTC)
     reading = {
         "TM": f"{moment:%Y-%m-%dT%H:%M:%S},000+0000 S", "TX": "E", "RI": "1-0:1.8.0", "RU": "Wh",
         "RV": shown.import_wh, "ST": "G",
     }  # fmt: skip
     exported = {"RI": "1-0:2.8.0", "RV": shown.export_wh}
-    payload = json.dumps(
-        {"FV": "1.0", "PG": "T7", "MS": f"{shown.number:08d}", "RD": [reading, exported]}
-    ).encode()
-    signature = SIGNING_KEY.sign(payload, ec.ECDSA(hashes.SHA256()))
+    content = {"FV": "1.0", "PG": "T7", "MS": f"{shown.number:08d}", "RD": [reading, exported]}
+    payload = change(json.dumps(content).encode())
+    signature = SIGNING_KEY.sign(payload, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     trailer = {"SA": "ECDSA-secp256r1-SHA256", "SD": signature.hex()}
     return b"OCMF|" + payload + b"|" + json.dumps(trailer).encode()
 
 
-def make_tasmota(shown: Shown) -> bytes:
+def make_tasmota(shown: Shown, change: Change = leave) -> bytes:
     moment = to_local(shown.time_s)
     registers = (
         f'"Total_in": {shown.import_wh // 1000}.{shown.import_wh % 1000:03d}, '
         f'"Total_out": {shown.export_wh // 1000}.{shown.export_wh % 1000:03d}'
     )
-    return (
-        f'{{"Time": "{moment:%Y-%m-%dT%H:%M:%S}", "SML": {{{registers}, "Power_curr": 137, '
-        f'"Meter_Number": "{shown.number:08d}"}}}}'
-    ).encode()
-
-
-def make_dsmr(shown: Shown) -> bytes:
-    return format_telegram(
-        f"{shown.number:08d}", shown.time_s, [shown.import_wh], [shown.export_wh]
+    return change(
+        (
+            f'{{"Time": "{moment:%Y-%m-%dT%H:%M:%S}", "SML": {{{registers}, "Power_curr": 137, '
+            f'"Meter_Number": "{shown.number:08d}"}}}}'
+        ).encode()
     )
 
 
-WRITERS: Mapping[str, tuple[TelegramFormat, Callable[[Shown], bytes]]] = {
+def make_dsmr(shown: Shown, change: Change = leave) -> bytes:
+    sent = format_telegram(
+        f"{shown.number:08d}", shown.time_s, [shown.import_wh], [shown.export_wh]
+    )
+    content = change(sent[: sent.rindex(b"!")]) + b"!"
+    return content + f"{compute_crc(content, 0xA001, start=0, invert=False):04X}\r\n".encode()
+
+
+WRITERS: Mapping[str, tuple[TelegramFormat, Callable[..., bytes]]] = {
     "dsmr": (bridge_pb2.TELEGRAM_FORMAT_DSMR_P1, make_dsmr),
     "iec-62056-21": (bridge_pb2.TELEGRAM_FORMAT_IEC_62056_21, make_iec_62056_21),
     "dlms": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms),
