@@ -44,6 +44,7 @@ from meter_bridge.client.connection import (
     BridgeUnreachableError,
     MeterClient,
 )
+from meter_bridge.client.gateway import fill_gateway
 from meter_bridge.client.parse import FORMAT_NAMES, fill_parse
 from meter_bridge.client.telegrams import Source, prepare, read_telegrams
 from meter_bridge.formats import dsmr
@@ -78,6 +79,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Shows what the telegrams in a file say: meter, time, registers, and what was "
                 "verified. It needs neither a bridge nor a chain.",
                 fill_parse,
+            ),
+            "gateway": Command(
+                "read meters and send their readings",
+                "Reads meters from serial ports, TCP, MQTT, HTTP, websockets and files, signs the "
+                "readings of their slots and sends them to a bridge, as one TOML file says.",
+                fill_gateway,
             ),
             "telegram": Command(
                 "write a telegram for trials",
