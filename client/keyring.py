@@ -24,7 +24,7 @@ from chain.runtime.encoding import bech32
 from client import private_file
 from client.errors import MissingError, UsageError
 from client.json_input import parse_json
-from client.keys import AccountKey, Key, MeterKey
+from client.keys import AccountKey, Key, MeterKey, TelegramKey
 
 HOME_VARIABLE = "BLOCKENERGY_HOME"
 FILE_BYTES_MAX = 16 * 1024
@@ -35,7 +35,9 @@ SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 17, 8, 1
 SCRYPT_N_MAX = 1 << 20
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_KEY_TYPES: dict[str, type[AccountKey | MeterKey]] = {"account": AccountKey, "meter": MeterKey}
+_KEY_TYPES: dict[str, type[AccountKey | MeterKey | TelegramKey]] = {
+    kind.key_type: kind for kind in (AccountKey, MeterKey, TelegramKey)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class KeyInfo:
     """The public part of a stored key."""
 
     name: str
-    # `account` or `meter`.
+    # `account`, `meter` or `telegram`.
     key_type: str
-    # Empty for a meter key, which has no account.
+    # Empty for keys that have no account.
     address: str
     pub_key: bytes
     is_encrypted: bool

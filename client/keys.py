@@ -1,4 +1,4 @@
-"""Account keys, which sign transactions, and meter keys, which sign readings.
+"""Account keys, which sign transactions; meter keys, which sign readings; and keys of telegrams.
 
 An account key is derived from its mnemonic as Cosmos wallets do: BIP-39 with an empty passphrase,
 then BIP-32 along m/44'/118'/0'/0/0. Its signatures are deterministic (RFC 6979) with a low S.
@@ -19,6 +19,8 @@ from chain.runtime.signatures import address_of
 from client.errors import UsageError
 
 SECRET_BYTES = 32
+# Of AES-128 and AES-256.
+TELEGRAM_KEY_BYTES = (16, 32)
 MNEMONIC_BITS, MNEMONIC_LANGUAGE = 256, "english"
 _HARDENED = 1 << 31
 # m/44'/118'/0'/0/0; 118 is the coin type of Cosmos wallets.
@@ -84,7 +86,20 @@ class MeterKey:
         return self._key.sign(content)
 
 
-Key = AccountKey | MeterKey
+class TelegramKey:
+    """A secret that a meter shares with its gateway: it opens or verifies encrypted telegrams."""
+
+    key_type = "telegram"
+    address = ""
+    pub_key = b""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) not in TELEGRAM_KEY_BYTES:
+            raise ValueError(f"a telegram key has 16 or 32 bytes, not {len(secret)}")
+        self.secret = secret
+
+
+Key = AccountKey | MeterKey | TelegramKey
 
 
 def make_mnemonic() -> str:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from client.cli.prompts import ask_passphrase
 from client.errors import MissingError
 from client.keyring import Keyring
-from client.keys import AccountKey, Key, MeterKey
+from client.keys import AccountKey, Key, MeterKey, TelegramKey
 from meter_bridge.tls import MissingFileError, TlsError, read
 
 HELP = "a key's name in the keyring, or the path of a key file (NAME.json"
@@ -31,6 +31,14 @@ def load_meter_key(text: str, keyring: Path | None) -> MeterKey:
     key = load_key(text, keyring)
     if not isinstance(key, MeterKey):
         raise MissingError(f"{text} is an {key.key_type} key; readings are signed with a meter key")
+    return key
+
+
+def load_telegram_key(text: str, keyring: Path | None) -> TelegramKey:
+    """A key that opens telegrams; errors: ClientError."""
+    key = load_key(text, keyring)
+    if not isinstance(key, TelegramKey):
+        raise MissingError(f"{text} is a {key.key_type} key; telegrams need a telegram key")
     return key
 
 

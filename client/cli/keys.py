@@ -20,10 +20,12 @@ from client.cli.prompts import ask_new_passphrase, read_line
 from client.cli.table import format_table
 from client.errors import UsageError
 from client.keyring import KeyInfo, Keyring
-from client.keys import AccountKey, Key, MeterKey, make_mnemonic
+from client.keys import AccountKey, Key, MeterKey, TelegramKey, make_mnemonic
 
 # 24 words, with ample white space.
 MNEMONIC_CHARACTERS_MAX = 1000
+# 32 bytes in hexadecimal, with white space.
+TELEGRAM_KEY_CHARACTERS_MAX = 200
 _ADD = (
     "Generates a key and stores it. An account key is derived from a new mnemonic of 24 words, "
     "which is shown once: write it down, it is the only way to recover the key."
@@ -55,9 +57,10 @@ def _fill_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="name for the key")
     parser.add_argument(
         "--type",
-        choices=("account", "meter"),
+        choices=("account", "meter", "telegram"),
         default="account",
-        help="account: secp256k1, signs transactions; meter: Ed25519, signs readings",
+        help="account: secp256k1, signs transactions; meter: Ed25519, signs readings; telegram: "
+        "opens encrypted telegrams of a meter, read from standard input in hexadecimal",
     )
     parser.add_argument(
         "--recover",
@@ -105,6 +108,13 @@ def _add(args: argparse.Namespace) -> int:
 
 def _make_key(args: argparse.Namespace) -> tuple[Key, str]:
     """A key, and its mnemonic if it is new."""
+    if args.type == "telegram":
+        try:
+            return TelegramKey(bytes.fromhex(read_line(TELEGRAM_KEY_CHARACTERS_MAX))), ""
+        except ValueError as error:
+            raise UsageError(
+                "a telegram key is given on standard input as 32 or 64 hexadecimal digits"
+            ) from error
     if args.type == "meter":
         if args.recover:
             raise UsageError("a meter key has no mnemonic to recover it from; omit --recover")

@@ -18,7 +18,6 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     HealthResponse,
     PushRequest,
     PushResponse,
-    TelegramFormat,
 )
 from blockenergy.options.v1.options_pb2 import UNIT_WH
 
@@ -45,8 +44,10 @@ from meter_bridge.client.connection import (
     BridgeUnreachableError,
     MeterClient,
 )
+from meter_bridge.client.gateway import fill_gateway
+from meter_bridge.client.parse import FORMAT_NAMES, fill_parse
 from meter_bridge.client.telegrams import Source, prepare, read_telegrams
-from meter_bridge.formats import FORMATS, dsmr
+from meter_bridge.formats import dsmr
 from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM
 from meter_bridge.keys import HELP, find_keyring, load_meter_key
 from meter_bridge.options import add_local_time_option
@@ -59,9 +60,6 @@ TEMPORARY = {bridge_pb2.PUSH_SPOOL_FULL, bridge_pb2.PUSH_CHAIN_UNREACHABLE}
 EXIT_REJECTED = 1
 EXIT_LATER = 3
 
-FORMAT_NAMES: dict[str, TelegramFormat] = {
-    get_short_name(TelegramFormat.DESCRIPTOR.values_by_number[number]): number for number in FORMATS
-}
 DEFAULT_FORMAT = next(iter(FORMAT_NAMES))
 
 
@@ -75,6 +73,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Reads telegrams from a file, signs the reading of each with the meter's key, "
                 "pushes them to a bridge and prints the result of each.",
                 fill_push,
+            ),
+            "parse": Command(
+                "show what telegrams say",
+                "Shows what the telegrams in a file say: meter, time, registers, and what was "
+                "verified. It needs neither a bridge nor a chain.",
+                fill_parse,
+            ),
+            "gateway": Command(
+                "read meters and send their readings",
+                "Reads meters from serial ports, TCP, MQTT, HTTP, websockets and files, signs the "
+                "readings of their slots and sends them to a bridge, as one TOML file says.",
+                fill_gateway,
             ),
             "telegram": Command(
                 "write a telegram for trials",

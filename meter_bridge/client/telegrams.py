@@ -25,7 +25,7 @@ import text_output
 from client.errors import MissingError, UsageError
 from client.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
-from meter_bridge.formats import FORMATS, parse_telegram
+from meter_bridge.formats import FORMATS, decode_hexadecimal, parse_telegram
 from meter_bridge.formats.local_time import LocalTime
 from meter_bridge.formats.telegram import TelegramError
 from meter_bridge.readings import NotAtSlotEndError, compute_reading, rank
@@ -56,7 +56,11 @@ class Candidate:
 
 def read_telegrams(name: str, telegram_format: TelegramFormat) -> list[bytes]:
     """The telegrams in a file; reports on standard error if there is anything between them."""
-    known = FORMATS[telegram_format]
+    return split_telegrams(name, read_file(name), telegram_format)
+
+
+def read_file(name: str) -> bytes:
+    """The content of a file, or of standard input for `-`. Errors: MissingError, UsageError."""
     try:
         if name == "-":
             content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
@@ -67,11 +71,23 @@ def read_telegrams(name: str, telegram_format: TelegramFormat) -> list[bytes]:
         raise MissingError(f"{name} cannot be read: {error.strerror}") from error
     if len(content) > FILE_BYTES_MAX:
         raise UsageError(f"{name} is larger than {FILE_BYTES_MAX} bytes; split it")
-    telegrams = known.in_file.findall(content)
+    return content
+
+
+def split_telegrams(name: str, content: bytes, telegram_format: TelegramFormat) -> list[bytes]:
+    """The telegrams in the content of a file; reports how much lies between them.
+
+    Errors: UsageError if there is none.
+    """
+    known = FORMATS[telegram_format]
+    if known.is_binary and (decoded := decode_hexadecimal(content)) is not None:
+        content = decoded
+    telegrams = list(known.split(content))
     if not telegrams:
         raise UsageError(f"{name} contains no telegram; {known.framing}")
-    between = len(known.in_file.sub(b"", content).strip())
-    if between:
+    for telegram in telegrams:
+        content = content.replace(telegram, b"", 1)
+    if between := len(content.strip()):
         text_output.complain(f"{name}: {between} bytes outside telegrams were ignored")
     return telegrams
 

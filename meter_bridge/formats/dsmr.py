@@ -12,8 +12,8 @@ that they have:
     1-0:2.8.1(000002.444*kWh)      export register of tariff 1; or 1-0:2.8.0, or none
     !6EEE                          CRC16 (ARC) of everything from / to !
 
-Telegrams without a checksum (DSMR 2.2 and 3) are rejected: they have no clock either, so the slot
-they belong to is unknown. All other objects are ignored.
+Telegrams of DSMR 2.2 and 3 have neither clock nor checksum. `parse` rejects them, `read` marks
+them: they are good only from a source that stands in for both.
 """
 
 from __future__ import annotations
@@ -22,15 +22,20 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from meter_bridge.formats.frame import compute_crc16, require_checksum
+from meter_bridge.formats.frame import compute_crc16, find_unprotected, require_checksum
 from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime, is_eu_summer_time
 from meter_bridge.formats.telegram import (
     METER_ID,
+    Content,
+    Context,
+    Quantity,
     Telegram,
     TelegramError,
+    parse_amount,
     parse_decimal_wh,
 )
 
+CHECK = "CRC-16/ARC"
 CLOCK = "0-0:1.0.0"
 EQUIPMENT_ID = "0-0:96.1.1"
 # Where meters say who they are, by precedence: equipment identifier, logical device name (in
@@ -47,6 +52,13 @@ HISTORY = re.compile(r"[0-9]{1,3}-[0-9]{1,3}:9[89]\.")
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
 REGISTER = re.compile(r"\(([0-9]{1,9}(?:\.[0-9]{1,6})?)\*([kM]?Wh)\)", re.IGNORECASE)
 TIME = re.compile(r"\(([0-9]{12})([WS])\)")
+VALUE = re.compile(
+    r"([0-9]{1,3}-[0-9]{1,3}:[0-9.]{5,11})(?:\*255)?(?:\([0-9]{12}[WS]\))?"
+    r"\(([0-9]{1,9}(?:\.[0-9]{1,6})?)\*([A-Za-z0-9]{1,5})\)",
+    re.ASCII,
+)
+# A clock or the number of the version, which are as old as the checksum.
+NEWER = re.compile(rb"^(?:0-0:1\.0\.0|1-3:0\.2\.8)\(", re.MULTILINE)
 HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){1,64}")
 
 
@@ -62,6 +74,38 @@ def parse(raw: bytes, local_time: LocalTime = CENTRAL_EUROPE) -> Telegram:
         import_register_wh=read_register_wh(objects, IMPORT, required=True),
         export_register_wh=read_register_wh(objects, EXPORT, required=False),
     )
+
+
+def read(raw: bytes, context: Context) -> list[Content]:
+    """The content of one telegram of any version.
+
+    Errors: TelegramError.
+    """
+    content = find_unprotected(raw)
+    is_protected = content is None or NEWER.search(content) is not None
+    if content is None or is_protected:
+        content = require_checksum(raw)
+    objects = read_objects(content)
+    return [
+        Content(
+            meter_id=read_meter_id(objects),
+            time_s=read_time_s(objects, context.local_time) if is_protected else None,
+            import_register_wh=read_register_wh(objects, IMPORT, required=True),
+            export_register_wh=read_register_wh(objects, EXPORT, required=False),
+            values=read_values(content.decode("ascii")),
+            checks=(CHECK,) if is_protected else (),
+        )
+    ]
+
+
+def read_values(content: str) -> dict[str, Quantity]:
+    """Everything with a unit that is not history; of a device on M-Bus, its last value."""
+    values: dict[str, Quantity] = {}
+    for line in content.splitlines():
+        found = VALUE.fullmatch(line)
+        if found and not HISTORY.match(line):
+            values.setdefault(found[1], Quantity(parse_amount(found[2]), found[3]))
+    return values
 
 
 def read_objects(content: bytes) -> dict[str, str]:

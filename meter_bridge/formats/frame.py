@@ -53,6 +53,15 @@ def require_checksum(raw: bytes) -> bytes:
     )
 
 
+def find_unprotected(raw: bytes) -> bytes | None:
+    """A telegram of DSMR 2.2 or 3, which has no checksum; None for any other.
+
+    Errors: TelegramError if it is too long.
+    """
+    is_unprotected = len(raw) <= TELEGRAM_BYTES_MAX and _FRAME_WITHOUT_CHECKSUM.fullmatch(raw)
+    return raw.rstrip(b"\r\n") if is_unprotected else None
+
+
 def compute_crc16(content: bytes) -> int:
     """CRC-16/ARC as in the P1 standard: polynomial 0x8005, reflected, initial value 0."""
     crc = 0

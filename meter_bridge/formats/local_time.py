@@ -18,6 +18,21 @@ class LocalTime:
         offset_s = self.summer_offset_s if is_summer else self.winter_offset_s
         return compute_unix_s(shown.replace(tzinfo=UTC)) - offset_s
 
+    def find_unix_s(self, shown: datetime, near_s: int | None = None) -> int:
+        """The same for a clock without a mark of summer, by the rule of the EU.
+
+        Of the two hours in autumn that have one name it is the one that is nearer to `near_s`, or
+        without it the first.
+        """
+        summer_s, winter_s = (self.to_unix_s(shown, is_summer=flag) for flag in (True, False))
+        if self.summer_offset_s == self.winter_offset_s:
+            return winter_s
+        if not is_eu_summer_time(summer_s):
+            return winter_s
+        if near_s is None or is_eu_summer_time(winter_s):
+            return summer_s
+        return min(summer_s, winter_s, key=lambda time_s: abs(time_s - near_s))
+
     def to_wall_clock(self, time_s: int, *, is_summer: bool) -> datetime:
         """The inverse of `to_unix_s`."""
         offset_s = self.summer_offset_s if is_summer else self.winter_offset_s
@@ -45,3 +60,10 @@ def compute_last_sunday_s(year: int, month: int) -> int:
 def compute_unix_s(moment: datetime) -> int:
     """Whole seconds since 1970, without the float of `datetime.timestamp`."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+
+
+def make_wall_clock(
+    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
+) -> datetime:
+    """What a clock shows, as a moment in UTC; ValueError if no clock shows it."""
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)

@@ -9,8 +9,13 @@ from tests.fuzz.bridge_calls import BridgeCalls
 from tests.fuzz.genesis import Genesis
 from tests.fuzz.queries import Queries
 from tests.fuzz.target import Target
+from tests.fuzz.telegrams import TELEGRAMS
 from tests.fuzz.transactions import Messages, Transactions
 
 TARGETS: Mapping[str, Callable[[], Target]] = {
-    kind.name: kind for kind in (Transactions, Messages, Queries, AbciStreams, BridgeCalls, Genesis)
+    **{
+        kind.name: kind
+        for kind in (Transactions, Messages, Queries, AbciStreams, BridgeCalls, Genesis)
+    },
+    **TELEGRAMS,
 }

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from blockenergy.bridge.v1.bridge_pb2 import TELEGRAM_FORMAT_DSMR_P1
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_bridge.formats import FORMATS
 from meter_bridge.formats.dsmr import parse
-from meter_bridge.formats.frame import compute_crc16
+from meter_bridge.formats.frame import IN_FILE, compute_crc16
 from meter_bridge.formats.telegram import TelegramError
 from meter_bridge.readings import compute_reading
 
-IN_FILE = FORMATS[TELEGRAM_FORMAT_DSMR_P1].in_file
 # 2027-01-15 12:00:00 UTC.
 TIME_S = 1_800_014_400
 IDENTIFIER = "0-0:96.1.1(484F4D452D3037)"

@@ -1,0 +1,152 @@
+"""Ciphered and signed DLMS messages: security suites 0, 1 and 2 (IEC 62056-5-3).
+
+Suites 0 and 1 cipher with AES-128-GCM, suite 2 with AES-256-GCM; suites 1 and 2 sign with ECDSA
+over P-256 and P-384. The nonce is system title and invocation counter; whether the counter rises is
+for the gateway to watch, which remembers the last one.
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from meter_bridge.formats.axdr import Reader
+from meter_bridge.formats.telegram import Secrets, TelegramError
+
+GLOBAL, DEDICATED, GENERAL = 0xDB, 0xDC, 0xDD
+CIPHERED = frozenset({GLOBAL, DEDICATED, GENERAL})
+SUITE_BITS, AUTHENTICATED, ENCRYPTED, COMPRESSED = 0x0F, 0x10, 0x20, 0x80
+TAG_BYTES, TITLE_BYTES, COUNTER_BYTES = 12, 8, 4
+KEY_BYTES = {0: 16, 1: 16, 2: 32}
+CURVES = {
+    32: (ec.SECP256R1, hashes.SHA256, "ECDSA P-256 signature"),
+    48: (ec.SECP384R1, hashes.SHA384, "ECDSA P-384 signature"),
+}
+# Transaction id, originator, recipient, date and time, other information.
+HEADER_FIELDS = 5
+
+
+def decipher(apdu: bytes, secrets: Secrets) -> tuple[bytes, str, int]:
+    """The message inside, what was verified, and the invocation counter.
+
+    Errors: TelegramError if a key is missing or wrong, or the message was altered.
+    """
+    reader = Reader(apdu)
+    is_general = reader.take_int(1) == GENERAL
+    title = take_general_title(reader) if is_general else reader.take_octets()
+    protected = Reader(reader.take_octets())
+    if reader.rest():
+        raise TelegramError("The telegram has bytes behind its ciphered message.")
+    control = protected.take_int(1)
+    counter = protected.take(COUNTER_BYTES)
+    if len(title) != TITLE_BYTES:
+        raise TelegramError("The telegram's system title has not eight bytes.")
+    content, check = open_protected(control, title + counter, protected.rest(), secrets)
+    return content, check, int.from_bytes(counter, "big")
+
+
+def take_general_title(reader: Reader) -> bytes:
+    """The originator's title in a general-ciphering message.
+
+    Errors: TelegramError if the key is sent along, which only its receiver could unwrap.
+    """
+    fields = [reader.take_octets() for _ in range(HEADER_FIELDS)]
+    if reader.take_int(1) != 0:
+        raise TelegramError("The telegram names a key of its own; only agreed keys are supported.")
+    return fields[1]
+
+
+def open_protected(
+    control: int, nonce: bytes, protected: bytes, secrets: Secrets
+) -> tuple[bytes, str]:
+    """The plain text of one protected message, and what was verified."""
+    suite = control & SUITE_BITS
+    if suite not in KEY_BYTES or control & COMPRESSED:
+        raise TelegramError(f"The telegram's security control {control:02X} is not supported.")
+    key = require_key(secrets.encryption_key, KEY_BYTES[suite], "encryption key")
+    name = f"AES-{8 * len(key)}-GCM"
+    if control & AUTHENTICATED:
+        authentication_key = require_key(
+            secrets.authentication_key, KEY_BYTES[suite], "authentication key"
+        )
+        added = bytes([control]) + authentication_key
+        return authenticate(control, key, nonce, added, protected), f"{name} authentication"
+    if control & ENCRYPTED:
+        # Without a tag GCM is counter mode from 2 on; a wrong key gives noise, which is no APDU.
+        mode = modes.CTR(nonce + b"\0\0\0\2")
+        return Cipher(algorithms.AES(key), mode).decryptor().update(protected), f"{name} decryption"
+    return protected, "no protection"
+
+
+def authenticate(control: int, key: bytes, nonce: bytes, added: bytes, protected: bytes) -> bytes:
+    """Verifies the tag; the plain text."""
+    text, tag = protected[:-TAG_BYTES], protected[-TAG_BYTES:]
+    if len(tag) < TAG_BYTES:
+        raise TelegramError("The telegram's authentication tag is cut off.")
+    mode = modes.GCM(nonce, tag, min_tag_length=TAG_BYTES)
+    decryptor = Cipher(algorithms.AES(key), mode).decryptor()
+    is_encrypted = bool(control & ENCRYPTED)
+    decryptor.authenticate_additional_data(added if is_encrypted else added + text)
+    try:
+        plain = decryptor.update(text if is_encrypted else b"") + decryptor.finalize()
+    except InvalidTag as error:
+        raise TelegramError(
+            "The telegram's authentication tag does not match; it was altered, or a key is wrong."
+        ) from error
+    return plain if is_encrypted else text
+
+
+def require_key(key: bytes, size: int, name: str) -> bytes:
+    """Errors: TelegramError if it is missing, or has another size."""
+    if not key:
+        raise TelegramError(f"The telegram is protected; give the meter's {name}.")
+    if len(key) != size:
+        raise TelegramError(f"The {name} has {len(key)} bytes; this telegram needs {size}.")
+    return key
+
+
+def verify(apdu: bytes, secrets: Secrets) -> tuple[bytes, str]:
+    """The content of a general-signing message, and what was verified.
+
+    Errors: TelegramError.
+    """
+    reader = Reader(apdu)
+    reader.take(1)
+    for _ in range(HEADER_FIELDS):
+        reader.take_octets()
+    content = reader.take_octets()
+    signed = apdu[1 : reader.position]
+    signature = reader.take_octets()
+    if reader.rest() or len(signature) not in {2 * size for size in CURVES}:
+        raise TelegramError("The telegram's signature is not that of suite 1 or 2.")
+    half = len(signature) // 2
+    curve, digest, name = CURVES[half]
+    key = load_public_key(secrets.public_key)
+    if not isinstance(key.curve, curve):
+        raise TelegramError("The meter's public key is of another suite than the signature.")
+    numbers = (int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
+    try:
+        key.verify(encode_dss_signature(*numbers), signed, ec.ECDSA(digest()))
+    except InvalidSignature as error:
+        raise TelegramError("The telegram's signature does not match; it was altered.") from error
+    return content, name
+
+
+def load_public_key(der: bytes) -> ec.EllipticCurvePublicKey:
+    """The key of a meter that signs its telegrams.
+
+    Errors: TelegramError.
+    """
+    if not der:
+        raise TelegramError("The telegram is signed; give the meter's public key.")
+    try:
+        key = load_der_public_key(der)
+    except ValueError as error:
+        raise TelegramError("The meter's public key is not in DER.") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise TelegramError("The meter's public key is not one of an elliptic curve.")
+    return key

@@ -1,0 +1,245 @@
+"""From what a source delivers to a signed reading on disk: one collector for each meter."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blockenergy.metering.v1.state_pb2 import Reading
+
+from client.keys import MeterKey
+from meter_bridge.client.connection import sign_reading
+from meter_bridge.formats import FORMATS, read_telegram
+from meter_bridge.formats.local_time import LocalTime
+from meter_bridge.formats.telegram import (
+    Content,
+    Context,
+    Secrets,
+    Telegram,
+    TelegramError,
+    complete,
+)
+from meter_bridge.gateway.config import MeterConfig
+from meter_bridge.gateway.store import Entry, Store, StoreError
+from meter_bridge.gateway.sums import IntervalSum, PowerSum
+from meter_bridge.readings import NotAtSlotEndError, compute_reading, compute_tolerance_s, rank
+
+log = logging.getLogger(__name__)
+
+MEASURED, UNPROTECTED, DERIVED = "measured", "unprotected", "derived"
+POWER = ("1-0:16.7.0",)
+# Slots whose best telegram is still being looked for.
+OPEN_SLOTS_MAX = 8
+# How often the state of a sum is kept between readings.
+KEEP_S = 60
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a gateway has to know of the chain."""
+
+    chain_id: str
+    slot_length_s: int
+    tolerance_s: int = 0
+
+    def get_tolerance_s(self) -> int:
+        """Max distance of a telegram from the end of its slot."""
+        return self.tolerance_s or compute_tolerance_s(self.slot_length_s)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The best telegram of a slot so far."""
+
+    telegram: Telegram
+    raw: bytes
+    quality: str
+    notes: dict[str, str]
+
+
+class Collector:
+    """The `Delivery` of one meter; `get_terms` returns None until the chain is known."""
+
+    def __init__(
+        self,
+        meter: MeterConfig,
+        key: MeterKey,
+        secrets: Secrets,
+        store: Store,
+        get_terms: Callable[[], Terms | None],
+        *,
+        is_protected: bool,
+    ) -> None:
+        self.meter = meter
+        self._key = key
+        self._secrets = secrets
+        self._store = store
+        self._get_terms = get_terms
+        self._is_protected = is_protected
+        self._lock = threading.Lock()
+        self._best: dict[int, Candidate] = {}
+        self._kept_s = 0
+        self._power: PowerSum | None = None
+        # The highest that was seen; None until a telegram has one.
+        self._counter: int | None = None
+        # Why there is no reading; empty while there is none to complain about.
+        self.problem = ""
+
+    def deliver(self, raw: bytes, received_s: int) -> bool:
+        """Takes in what a source has received; returns whether all of it was understood."""
+        terms = self._get_terms()
+        if terms is None:
+            self.report("The bridge has not said yet how long a slot is.")
+            return False
+        is_understood = True
+        with self._lock:
+            for part in FORMATS[self.meter.format_id].split(raw) or [raw]:
+                try:
+                    self._take(part, received_s, terms)
+                except (TelegramError, NotAtSlotEndError, StoreError) as error:
+                    self.report(str(error))
+                    is_understood = False
+        return is_understood
+
+    def tick(self, now_s: int) -> None:
+        """Decides on slots for which nothing better can come any more."""
+        terms = self._get_terms()
+        if terms is None:
+            return
+        with self._lock:
+            for slot in list(self._best):
+                if now_s > (slot + 1) * terms.slot_length_s + terms.get_tolerance_s():
+                    self._decide(slot, terms)
+
+    def get_cursor(self, name: str) -> str:
+        """What a source has kept."""
+        return self._store.get_note(f"{self.meter.id}/{name}")
+
+    def keep_cursor(self, name: str, value: str) -> None:
+        """Keeps it."""
+        self._store.keep_note(f"{self.meter.id}/{name}", value)
+
+    def report(self, problem: str) -> None:
+        """Logs a problem when it changes."""
+        if problem != self.problem:
+            if problem:
+                log.warning("meter %s: %s", self.meter.id, problem)
+            else:
+                log.info("meter %s is read", self.meter.id)
+            self.problem = problem
+
+    def _take(self, raw: bytes, received_s: int, terms: Terms) -> None:
+        """One telegram. Errors: TelegramError, NotAtSlotEndError, StoreError."""
+        winter, summer = self.meter.utc_offsets
+        context = Context(LocalTime(winter, summer), self._secrets, received_s, self.meter.obis)
+        content = self._choose(read_telegram(self.meter.format_id, raw, context))
+        if content is None:
+            return
+        is_protected = bool(content.checks) or self._is_protected
+        if not is_protected and not self.meter.accept_unprotected:
+            raise TelegramError(
+                "The telegram has no checksum, and its source does not stand in for one; "
+                "accept_unprotected = true takes it nevertheless."
+            )
+        notes = self._require_rising(content)
+        if content.import_register_wh is not None:
+            quality = MEASURED if is_protected else UNPROTECTED
+            telegram = complete(content, received_s)
+            self._offer(Candidate(telegram, raw, quality, notes), terms)
+        elif content.intervals:
+            self._sum_intervals(content, raw, terms)
+        else:
+            self._sum_power(content, raw, terms)
+
+    def _choose(self, contents: list[Content]) -> Content | None:
+        """The meter's own content among those of a telegram or file."""
+        wanted = self.meter.serial
+        if not wanted and len(contents) > 1:
+            wanted = self.meter.id
+        return next((one for one in contents if not wanted or one.meter_id == wanted), None)
+
+    def _require_rising(self, content: Content) -> dict[str, str]:
+        """The counter of the telegram, as a note; TelegramError if it is not a new one."""
+        if content.counter is None:
+            return {}
+        name = f"{self.meter.id}/counter"
+        if self._counter is None:
+            self._counter = int(self._store.get_note(name) or -1)
+        if content.counter <= self._counter:
+            raise TelegramError(
+                f"The telegram's counter {content.counter} is not above {self._counter}; it was "
+                "sent before."
+            )
+        self._counter = content.counter
+        return {name: str(content.counter)}
+
+    def _offer(self, candidate: Candidate, terms: Terms) -> None:
+        """Keeps the best telegram of a slot; the first at its end or after it is final."""
+        telegram, length_s = candidate.telegram, terms.slot_length_s
+        slot = compute_reading(telegram, length_s, self.meter.id).slot
+        distance_s, is_before = rank(telegram, length_s)
+        if distance_s > terms.get_tolerance_s() or self._store.has(self.meter.id, slot):
+            return
+        best = self._best.get(slot)
+        if best is None or rank(telegram, length_s) < rank(best.telegram, length_s):
+            self._best[slot] = candidate
+        if not is_before:
+            self._decide(slot, terms)
+        while len(self._best) > OPEN_SLOTS_MAX:
+            self._decide(min(self._best), terms)
+
+    def _decide(self, slot: int, terms: Terms) -> None:
+        """Signs the reading of a slot and keeps it."""
+        best = self._best.pop(slot)
+        unsigned = compute_reading(best.telegram, terms.slot_length_s, self.meter.id)
+        self._keep(unsigned, best, terms)
+
+    def _keep(self, unsigned: Reading, made_of: Candidate, terms: Terms) -> None:
+        reading = sign_reading(self._key, terms.chain_id, unsigned)
+        entry = Entry(reading, made_of.raw, made_of.quality, made_of.telegram.time_s, made_of.notes)
+        if self._store.add(entry):
+            log.info(
+                "meter %s slot %d: import %d Wh, export %d Wh, %s",
+                reading.meter_id,
+                reading.slot,
+                reading.import_register_wh,
+                reading.export_register_wh,
+                made_of.quality,
+            )
+
+    def _sum_intervals(self, content: Content, raw: bytes, terms: Terms) -> None:
+        """Counts intervals, and keeps the readings of slots that end with one of them."""
+        name = f"{self.meter.id}/intervals"
+        kept = self._store.get_note(name)
+        start = (self.meter.initial_import_wh, self.meter.initial_export_wh)
+        total = IntervalSum.load(kept) if kept else IntervalSum.start(*start)
+        for shown in total.add(content.intervals):
+            telegram = Telegram("", shown.time_s, shown.import_wh, shown.export_wh)
+            if shown.time_s % terms.slot_length_s == 0:
+                # The file itself is not kept with each of its readings.
+                self._offer(Candidate(telegram, raw[:0], DERIVED, {}), terms)
+        self._store.keep_note(name, total.dump())
+        gap_s = total.find_gap_s(content.intervals)
+        if gap_s is not None:
+            raise TelegramError(f"Intervals from {gap_s} on are missing; later ones wait for them.")
+
+    def _sum_power(self, content: Content, raw: bytes, terms: Terms) -> None:
+        """Counts power over time, and keeps the reading of a slot that has ended."""
+        power = next((content.values[code] for code in POWER if code in content.values), None)
+        if power is None or content.time_s is None:
+            # Such as the short lists of meters that send their registers once an hour.
+            return
+        name = f"{self.meter.id}/power"
+        if self._power is None:
+            kept = self._store.get_note(name)
+            start = (self.meter.initial_import_wh, self.meter.initial_export_wh)
+            self._power = PowerSum.load(kept) if kept else PowerSum.start(*start)
+        shown = self._power.add(content.time_s, int(power.amount * 1000), terms.slot_length_s)
+        if shown:
+            telegram = Telegram("", shown.time_s, shown.import_wh, shown.export_wh)
+            self._offer(Candidate(telegram, raw, DERIVED, {name: self._power.dump()}), terms)
+        if shown or content.time_s - self._kept_s >= KEEP_S:
+            self._store.keep_note(name, self._power.dump())
+            self._kept_s = content.time_s
