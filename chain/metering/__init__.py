@@ -13,6 +13,7 @@ from chain.metering.invariants import conflicts, known_meters, offsets
 from chain.metering.keeper import (
     SlotEnergy,
     close_if_removed,
+    compute_slot_energy_wh,
     end_slot,
     get_deadline_s,
     get_last_settled,
@@ -46,6 +47,7 @@ __all__ = [
     "SILENT_HOURS_MAX",
     "SlotEnergy",
     "close_if_removed",
+    "compute_slot_energy_wh",
     "end_slot",
     "get_deadline_s",
     "get_last_settled",

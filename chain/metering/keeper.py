@@ -70,6 +70,12 @@ def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
     return PARAMS.at(state, slot)
 
 
+def compute_slot_energy_wh(state: HasStore, power_w: int) -> int:
+    """What a power comes to in one slot; rounded down."""
+    duration_s = PARAMS.get_shared(state).represented_duration_s
+    return power_w * duration_s // rules.SECONDS_PER_HOUR
+
+
 def get_tolerance_max_permille(state: HasStore) -> int:
     """The largest tolerance above connection capacities that any slot is metered with."""
     return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))

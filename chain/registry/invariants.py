@@ -5,6 +5,7 @@ from __future__ import annotations
 from blockenergy.registry.v1 import state_pb2
 
 from chain import auth
+from chain.registry.connections import add
 from chain.registry.keeper import get_path
 from chain.registry.rules import FEEDER_DEPTH_MAX
 from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, METERS_BY_KEY, PARAMS, PARTICIPANTS
@@ -75,4 +76,20 @@ def grid_nodes(state: HasStore) -> list[str]:
         f"meters at {', '.join(sorted(feeders.get(address, ()))) or 'none'}"
         for address, participant in PARTICIPANTS.items(state)
         if feeders.get(address, {""}) != {participant.feeder}
+    ]
+
+
+def connections(state: HasStore) -> list[str]:
+    """A participant has the connections of its active meters."""
+    sums: dict[bytes, state_pb2.Participant] = {}
+    for _, meter in METERS.items(state):
+        own = sums.setdefault(bech32.decode(meter.owner), state_pb2.Participant())
+        add(own, meter, 1)
+    nothing = state_pb2.Participant()
+    return [
+        f"{bech32.encode(address)} has other connections than its meters"
+        for address, has in PARTICIPANTS.items(state)
+        if (expected := sums.get(address, nothing))
+        and (has.capacity_w, has.source_capacity_w)
+        != (expected.capacity_w, expected.source_capacity_w)
     ]

@@ -13,7 +13,7 @@ from blockenergy.settlement.v1 import events_pb2, state_pb2
 from chain import market, metering
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
-from chain.settlement import accounts, closing, keeper, listeners, rules
+from chain.settlement import accounts, closing, default_fund, keeper, listeners, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.lifecycle import Event, move
 from chain.settlement.pruning import prune
@@ -29,6 +29,7 @@ def end_block(ctx: Context) -> None:
     budget = params.accounts_per_block_max
     while budget > 0 and _begin_due_slot(ctx, progress):
         budget -= _settle(ctx, progress, budget)
+    default_fund.pay_creditors(ctx)
     prune(ctx, params, progress)
     # An idle chain keeps its app hash: only what has changed is written.
     if progress != before:

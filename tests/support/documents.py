@@ -66,7 +66,11 @@ def complete(short: Mapping[str, Any]) -> Short:
         ]
         entry = f"registry.participants[{name}]"
         place = {"meters": str(len(feeders)), "feeder": feeders[0] if feeders else ""}
+        place |= _connections_of(short, name)
         result[entry] = normalize({**place, **result[entry]})
+    for name in _keys_of(short, "registry.feeders"):
+        entry = f"registry.feeders[{name}]"
+        result[entry] = {"operator": "distributor", **result[entry]}
     result.setdefault("auth.last_account_number", str(len(numbers)))
     for denom in _keys_of(short, "bank.denoms"):
         entry = f"bank.denoms[{denom}]"
@@ -131,6 +135,19 @@ def normalize(value: Any) -> Any:
     if isinstance(value, list):
         return [normalize(item) for item in value]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _connections_of(short: Mapping[str, Any], owner: str) -> Short:
+    active = [
+        meter
+        for meter in _values_of(short, "registry.meters")
+        if meter["owner"] == owner and meter["status"] == "STATUS_ACTIVE"
+    ]
+    sources = [meter for meter in active if not _is_default(meter.get("energy_source"))]
+    return {
+        name: str(sum(int(meter["capacity_w"]) for meter in meters))
+        for name, meters in (("capacity_w", active), ("source_capacity_w", sources))
+    }
 
 
 def _supply(short: Mapping[str, Any], denom: str) -> int:

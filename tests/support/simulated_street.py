@@ -45,6 +45,7 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
         "roles": ["ROLE_BRIDGE"], "status": "STATUS_ACTIVE",
     }  # fmt: skip
     changes["bank.balances[treasury, ueur]"] = random.choice([3_000_000, 60_000_000])
+    changes["bank.balances[default-fund, ueur]"] = random.choice([1, 2_000_000])
     changes["bank.balances[backstop, ueur]"] = random.choice([1_000_000, 60_000_000])
     return changes | _draw_feeders(random) | _draw_params(seed, random)
 
@@ -115,6 +116,8 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
         "settlement.params": {
             "accounts_per_block_max": (4, 8, 100)[seed % 3], "history_slots": 3,
             "pruned_per_block_max": random.choice([5, 100]),
+            "default_fund_share_permille": random.choice([0, 300]),
+            "default_fund_target": random.choice([100, 10_000_000]),
         },
         "auth.params": {"min_gas_price_micro": random.choice([0, 50, 5_000])},
     }  # fmt: skip

@@ -62,7 +62,7 @@ _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
 )
 # What a slot comes to. The treasury's balance also pays for slots that were opened later.
 _OUTCOMES = (
-    "market.clearings", "settlement.results", "settlement.lines", "settlement.arrears",
+    "market.clearings", "settlement.results", "settlement.lines", "settlement.owed_by_fund",
     *(f"bank.balances[{name}, " for name in (*people.HOUSEHOLDS, "backstop", "distributor")),
 )  # fmt: skip
 
