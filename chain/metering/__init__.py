@@ -22,6 +22,7 @@ from chain.metering.keeper import (
     get_tolerance_max_permille,
     list_unsettled_energy,
     prune,
+    settle_check_reading,
     settle_estimate,
     settle_reading,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "list_unsettled_energy",
     "prune",
     "reading_sign_bytes",
+    "settle_check_reading",
     "settle_estimate",
     "settle_reading",
 ]

@@ -49,12 +49,20 @@ def compute_step(before_wh: int, after_wh: int, size_wh: int) -> int:
 
 
 def is_step_in_range(
-    before: state_pb2.Registers, after: state_pb2.Registers, size_wh: int, energy_max_wh: int
+    before: state_pb2.Registers,
+    after: state_pb2.Registers,
+    size_wh: int,
+    energy_max_wh: int,
+    export_max_wh: int,
 ) -> bool:
-    """Whether registers can have moved from one state to the other."""
+    """Whether registers can have moved from one state to the other, with so much energy in all and
+    so much export.
+    """
     import_wh = compute_step(before.import_wh, after.import_wh, size_wh)
     export_wh = compute_step(before.export_wh, after.export_wh, size_wh)
-    return import_wh >= 0 and export_wh >= 0 and import_wh + export_wh <= energy_max_wh
+    if import_wh < 0 or not 0 <= export_wh <= export_max_wh:
+        return False
+    return import_wh + export_wh <= energy_max_wh
 
 
 def compute_energy(step_wh: int, ahead_wh: int) -> tuple[int, int]:

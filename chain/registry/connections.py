@@ -14,8 +14,8 @@ from chain.runtime.state.collections import HasStore
 class Connections(NamedTuple):
     """The active meters of an account together, in W.
 
-    capacity_w: what their connections carry, in either direction. source_capacity_w: what those of
-    them carry that have an energy source.
+    capacity_w: what their connections carry, in either direction. source_capacity_w: what the
+    energy sources of those that have one export.
     """
 
     capacity_w: int
@@ -30,12 +30,17 @@ def get_connections(state: HasStore, address: bytes) -> Connections:
     return Connections(participant.capacity_w, participant.source_capacity_w)
 
 
+def get_export_capacity_w(meter: state_pb2.Meter) -> int:
+    """The most that a meter can measure as export."""
+    return meter.export_capacity_w or meter.capacity_w
+
+
 def add(owner: state_pb2.Participant, meter: state_pb2.Meter, sign: int) -> None:
     """Adds a meter, if it is active, to what its owner has, or, with -1, takes it away; the caller
     writes the owner.
     """
-    if meter.status != state_pb2.STATUS_ACTIVE:
+    if meter.status != state_pb2.STATUS_ACTIVE or meter.checks_feeder:
         return
     owner.capacity_w += sign * meter.capacity_w
     if meter.energy_source != ENERGY_SOURCE_UNSPECIFIED:
-        owner.source_capacity_w += sign * meter.capacity_w
+        owner.source_capacity_w += sign * get_export_capacity_w(meter)

@@ -72,10 +72,13 @@ def _validate_meter(
             raise GenesisError(f"registry.meters {meter_id}: {address} is no participant")
     owner = PARTICIPANTS.get_shared(state, bech32.decode(meter.owner))
     active = meter.status != state_pb2.STATUS_REMOVED
-    if active and owner and Role.ROLE_DISTRIBUTOR in owner.roles:
+    is_distributor = owner is not None and Role.ROLE_DISTRIBUTOR in owner.roles
+    if active and is_distributor and not meter.checks_feeder:
         raise GenesisError(f"registry.meters {meter_id}: the owner is a distributor")
     if not is_ed25519_key(meter.pub_key) or meter.status not in _STATUSES:
         raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
+    if meter.export_capacity_w > meter.capacity_w:
+        raise GenesisError(f"registry.meters {meter_id}: it exports more than it carries")
     if not 0 < meter.capacity_w <= params.capacity_max_w:
         raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")
     if max(meter.initial_import_wh, meter.initial_export_wh) >= rules.REGISTER_MAX_WH:

@@ -11,7 +11,7 @@ from chain.runtime.state.paging import get_page
 from chain.runtime.tx import decode_address
 from chain.settlement.default_fund import get_balance
 from chain.settlement.keeper import SettlementError
-from chain.settlement.state import LINES, OWED_BY_FUND, PARAMS, PROGRESS, RESULTS
+from chain.settlement.state import FEEDER_CHECKS, LINES, OWED_BY_FUND, PARAMS, PROGRESS, RESULTS
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
@@ -48,6 +48,15 @@ def lines(ctx: Context, request: query_pb2.QueryLinesRequest) -> query_pb2.Query
         for owner, found in page
     ]
     return query_pb2.QueryLinesResponse(lines=entries, pagination=pagination)
+
+
+def feeder_checks(
+    ctx: Context, request: query_pb2.QueryFeederChecksRequest
+) -> query_pb2.QueryFeederChecksResponse:
+    """What the check meters of feeders showed in a slot."""
+    page, pagination = get_page(ctx, FEEDER_CHECKS.under(request.slot), request.pagination)
+    entries = [query_pb2.CheckedFeeder(feeder=name, check=check) for name, check in page]
+    return query_pb2.QueryFeederChecksResponse(feeders=entries, pagination=pagination)
 
 
 def default_fund(

@@ -28,7 +28,7 @@ MUST_HAPPEN = {
     "settlement over several blocks", "energy flowed out", "pool lost", "pool gained",
     "fund credited", "hold ended", "hold expired", "deposit returned", "fee paid",
     "household in arrears", "backstop in arrears", "arrears paid", "default fund in debt",
-    "default fund paid",
+    "default fund paid", "feeder checked", "order evicted",
     "order executed in part", "grid fee for an order", "linked order executed",
     "linked order lapsed", "cancellation lapsed", "purchase taken back", "sale taken back",
     "purchase taken back at a loss", "sale taken back at a loss",

@@ -255,7 +255,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (4, amend_limit_order),
     (4, cancel_limit_order),
     (14, set_offer),
-    (10, buy_offer),
+    (20, buy_offer),
     (12, curtail),
     (2, join_the_crowd),
     (6, charge),

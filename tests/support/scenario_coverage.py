@@ -82,6 +82,10 @@ class ScenarioCoverage:
             self.counts["arrears paid"] += 1
         elif isinstance(event, settlement_pb2.EventOwedPaid):
             self.counts["default fund paid"] += 1
+        elif isinstance(event, settlement_pb2.EventFeederChecked):
+            self._add("feeder checked", event.check.measured)
+        elif isinstance(event, market_pb2.EventLimitOrderCancelled):
+            self._add("order evicted", event.evicted)
         elif isinstance(event, market_pb2.EventSlotUnfunded):
             self.counts["slot unfunded"] += 1
         elif isinstance(event, market_pb2.EventPositionCancelled):

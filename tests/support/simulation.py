@@ -91,6 +91,7 @@ class Simulation:
         full_wh = simulated_street.INITIAL_IMPORT_WH
         self.meters = {f"meter-{number}": PhysicalMeter(full_wh) for number in range(HOMES)}
         self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
+        self.meters["meter-check"] = PhysicalMeter()
         changes = simulated_street.draw(seed, self.random, self.homes)
         self.world = World(changes, base=simulated_street.get_grid())
         batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]

@@ -99,6 +99,7 @@ def test_state_keys_never_move() -> None:
         "0600": "settlement.params", "0601": "settlement.progress", "0602": "settlement.results",
         "0603": "settlement.lines", "0604": "settlement.deferred",
         "0605": "settlement.owed_by_fund", "0512": "market.offer_purchases",
+        "0607": "settlement.feeder_checks",
         "0700": "storage.params", "0701": "storage.batteries",
         "0405": "metering.superseded_params", "0510": "market.superseded_params",
         "0606": "settlement.superseded_params", "0800": "params.params",
