@@ -50,7 +50,7 @@ def require_permission(ctx: Context, tx: DecodedTx) -> None:
         # The registrar can suspend or remove the account of the authority, but not its right: it
         # must always be able to name another registrar.
         if not is_change_by_authority(ctx, handler.type_url, tx.signer):
-            registry.require_permission(ctx, tx.signer, handler.roles)
+            registry.require_permission(ctx, tx.signer, handler.roles, handler.even_removed)
 
 
 def find_signer_data(ctx: Context, tx: DecodedTx) -> SignerData | None:

@@ -20,7 +20,7 @@ from blockenergy.registry.v1.role_pb2 import (
     Role,
 )
 
-from chain import app
+from chain import app, bank
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError
 from client.errors import UsageError
@@ -108,8 +108,8 @@ def make_app_state(
     entries: dict[str, dict[str, Any]] = {
         "auth": _make_auth(everybody),
         "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
-        | _make_feeders(preset),
-        "bank": _make_bank(preset, operators["issuer"], everybody),
+        | _make_feeders(preset, operators[GRID_ACCOUNT]),
+        "bank": _make_bank(preset, operators["issuer"], [*everybody, _make_default_fund(preset)]),
         "peers": _make_peers(peers),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
     }
@@ -194,10 +194,10 @@ def _make_peers(peers: Sequence[GenesisPeer]) -> dict[str, Any]:
     }
 
 
-def _make_feeders(preset: Preset) -> dict[str, Any]:
+def _make_feeders(preset: Preset, operator: str) -> dict[str, Any]:
     return {
         "feeders": [
-            {"key": name, "value": _write_numbers(fields)}
+            {"key": name, "value": _write_numbers(fields) | {"operator": operator}}
             for name, fields in sorted(preset.feeders.items())
         ],
         "feeder_count": str(len(preset.feeders)),
@@ -222,8 +222,14 @@ def _make_registry(
 ) -> dict[str, Any]:
     # The feeders of each owner's meters; the chain rejects an owner with more than one.
     feeders: dict[str, list[str]] = {}
+    capacities_w: dict[str, int] = {}
+    source_capacities_w: dict[str, int] = {}
     for meter in meters:
-        feeders.setdefault(meter.owner, []).append(meter.feeder)
+        owner = meter.owner
+        feeders.setdefault(owner, []).append(meter.feeder)
+        capacities_w[owner] = capacities_w.get(owner, 0) + meter.capacity_w
+        if meter.energy_source != ENERGY_SOURCE_UNSPECIFIED:
+            source_capacities_w[owner] = source_capacities_w.get(owner, 0) + meter.capacity_w
     return {
         "participants": [
             {
@@ -233,6 +239,8 @@ def _make_registry(
                     "status": STATUS_ACTIVE,
                     "meters": str(len(feeders.get(account.address, ()))),
                     "feeder": feeders.get(account.address, [""])[0],
+                    "capacity_w": str(capacities_w.get(account.address, 0)),
+                    "source_capacity_w": str(source_capacities_w.get(account.address, 0)),
                 },
             }
             for account in _by_address(accounts)
@@ -280,6 +288,11 @@ def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) 
             if account.amount
         ],
     }
+
+
+def _make_default_fund(preset: Preset) -> GenesisAccount:
+    """What the default fund has; nobody signs for it."""
+    return GenesisAccount(bech32.encode(bank.DEFAULT_FUND), (), preset.balances["default-fund"])
 
 
 def _make_storage(

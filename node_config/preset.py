@@ -19,7 +19,9 @@ from node_config.participants import Participant, parse_participants
 from node_config.toml import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "presets"
-BALANCES = ("treasury", "backstop", "distributor", "registrar", "issuer", "bridge")
+BALANCES = (
+    "treasury", "backstop", "distributor", "registrar", "issuer", "bridge", "default-fund",
+)  # fmt: skip
 _TABLES = (
     "chain", "settlement_denom", "balances", "feeders", "params", "consensus_params", "cometbft",
     "participants",

@@ -1,7 +1,8 @@
 """Money: denominations, balances, transfers and holds.
 
 Promises that for each denomination the sum of all balances and holds is its supply, that only its
-issuer changes the supply, and that money on hold goes to the beneficiary or back to its owner.
+issuer changes the supply, that money on hold goes to the beneficiary or back to its owner, and that
+money that comes to somebody with arrears pays these first.
 """
 
 from blockenergy.bank.v1 import query_pb2, tx_pb2
@@ -11,15 +12,26 @@ from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
 from chain.bank import lifecycle, msgs, queries
 from chain.bank.block import end_block
 from chain.bank.genesis import validate_genesis, validate_params
-from chain.bank.invariants import denom_count, hold_ids, no_zero_balances, supply
+from chain.bank.invariants import (
+    debtors_have_nothing,
+    denom_count,
+    hold_ids,
+    no_zero_balances,
+    supply,
+)
 from chain.bank.keeper import (
+    DEFAULT_FUND,
     BankError,
     extend,
+    get_arrears,
     get_balance,
     get_denom,
     get_deposit,
     get_hold,
     module_account,
+    move_hold,
+    owe,
+    pay_from_hold,
     post,
     read_balances_ahead,
     release,
@@ -46,7 +58,7 @@ MODULE = Module(
     ),
     queries=queries,
     end_block=end_block,
-    invariants=(supply, denom_count, no_zero_balances, hold_ids),
+    invariants=(supply, denom_count, no_zero_balances, debtors_have_nothing, hold_ids),
     lifecycles=(lifecycle.HOLD,),
     params=PARAMS,
     validate_params=validate_params,
@@ -54,14 +66,19 @@ MODULE = Module(
 )
 
 __all__ = [
+    "DEFAULT_FUND",
     "MODULE",
     "BankError",
     "extend",
+    "get_arrears",
     "get_balance",
     "get_denom",
     "get_deposit",
     "get_hold",
     "module_account",
+    "move_hold",
+    "owe",
+    "pay_from_hold",
     "post",
     "read_balances_ahead",
     "release",

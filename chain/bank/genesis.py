@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from chain import registry
-from chain.bank.state import DENOM_COUNT, DENOMS, PARAMS
+from chain.bank.state import ARREARS, DENOM_COUNT, DENOMS, PARAMS
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
 
 _DEPOSIT_MAX = 10**12
 _DENOMS_CEILING = 10_000
+# Twice the initial arrears stay in 64 bits.
+_ARREARS_MAX = 1 << 62
 
 
 def validate_params(state: HasStore) -> None:
@@ -26,7 +28,11 @@ def validate_params(state: HasStore) -> None:
 
 
 def validate_genesis(state: HasStore) -> None:
-    """Raises GenesisError unless issuers are registered."""
+    """Raises GenesisError unless issuers are registered, and arrears can grow."""
     for name, denom in DENOMS.items(state):
         if not registry.is_participant(state, bech32.decode(denom.issuer)):
             raise GenesisError(f"bank.denoms {name}: the issuer is no participant")
+    for (debtor, denom_name), amount in ARREARS.items(state):
+        if not DENOMS.has(state, denom_name) or amount > _ARREARS_MAX:
+            name = bech32.encode(debtor)
+            raise GenesisError(f"bank.arrears {name}: no denomination, or more than can be owed")

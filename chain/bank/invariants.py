@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from chain import auth
-from chain.bank.state import BALANCES, DENOM_COUNT, DENOMS, HOLD_IDS, HOLDS
+from chain.bank.keeper import DEFAULT_FUND
+from chain.bank.state import ARREARS, BALANCES, DENOM_COUNT, DENOMS, HOLD_IDS, HOLDS
+from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 
 
@@ -34,6 +36,17 @@ def denom_count(state: HasStore) -> list[str]:
 def no_zero_balances(state: HasStore) -> list[str]:
     """A balance of zero has no entry, so that equal states have equal bytes."""
     return [f"zero entry of {denom}" for (_, denom), amount in BALANCES.items(state) if not amount]
+
+
+def debtors_have_nothing(state: HasStore) -> list[str]:
+    """Who owes the default fund money of a denomination has no balance of it, and owes something;
+    the fund owes itself nothing.
+    """
+    return [
+        f"{bech32.encode(debtor)} owes {amount}{denom} and has a balance"
+        for (debtor, denom), amount in ARREARS.items(state)
+        if not amount or BALANCES.has(state, (debtor, denom)) or debtor == DEFAULT_FUND
+    ]
 
 
 def hold_ids(state: HasStore) -> list[str]:

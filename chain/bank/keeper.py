@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from blockenergy.bank.v1 import errors_pb2, state_pb2
+from blockenergy.bank.v1 import errors_pb2, events_pb2, state_pb2
 
 from chain import auth
-from chain.bank.state import BALANCES, DENOMS, HOLD_IDS, HOLDS, PARAMS
+from chain.bank.state import ARREARS, BALANCES, DENOMS, HOLD_IDS, HOLDS, PARAMS
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import AMOUNT_MAX
@@ -24,6 +25,10 @@ BankError = ErrorCodes("bank", errors_pb2.Error.DESCRIPTOR)
 def module_account(name: str) -> bytes:
     """The address of a module's account, for which nobody can sign."""
     return hashlib.sha256(f"blockenergy module account {name}".encode()).digest()[:20]
+
+
+# Advances what others cannot pay, and is owed it.
+DEFAULT_FUND = module_account("default fund")
 
 
 def get_balance(state: HasStore, owner: bytes, denom: str) -> int:
@@ -60,6 +65,22 @@ def transfer_up_to(ctx: Context, source: bytes, target: bytes, denom: str, amoun
         _set_balance(ctx, source, denom, balance - moved)
         _give(ctx, target, denom, moved)
     return moved
+
+
+def get_arrears(state: HasStore, debtor: bytes, denom: str) -> int:
+    """What an account owes the default fund; nothing, if it has a balance."""
+    return ARREARS.get(state, (debtor, denom)) or 0
+
+
+def owe(ctx: Context, debtor: bytes, denom: str, amount: int) -> int:
+    """Has an account owe the default fund an amount, and pay of it what its balance covers;
+    returns what it owes now. From then on all money that comes to it goes to the fund first.
+    """
+    rest = amount - transfer_up_to(ctx, debtor, DEFAULT_FUND, denom, amount)
+    owed = get_arrears(ctx, debtor, denom) + rest
+    if rest:
+        ARREARS.set(ctx, (debtor, denom), owed)
+    return owed
 
 
 def require_balance(state: HasStore, owner: bytes, denom: str, amount: int) -> int:
@@ -112,11 +133,28 @@ def extend(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
 
 def release(ctx: Context, owner: bytes, hold_id: int, amount: int) -> None:
     """Returns part of a hold to its owner; the hold stays, even if it is empty."""
-    hold = _require_hold(ctx, owner, hold_id)
-    require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
-    hold.amount -= amount
-    HOLDS.set(ctx, (owner, hold_id), hold)
-    _give(ctx, owner, hold.denom, amount)
+    _give(ctx, owner, _shrink(ctx, owner, hold_id, amount), amount)
+
+
+def pay_from_hold(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -> None:
+    """Pays part of a hold; the hold stays, even if it is empty."""
+    _give(ctx, target, _shrink(ctx, owner, hold_id, amount), amount)
+
+
+def move_hold(ctx: Context, owner: bytes, source_id: int, target_id: int, amount: int) -> int:
+    """Moves part of a hold into another one of its owner, or into a new one if that is 0; returns
+    the id of the other one. The money is on hold all the time, so that no arrears take it.
+    """
+    denom = _shrink(ctx, owner, source_id, amount)
+    if not target_id:
+        target_id = HOLD_IDS.next(ctx)
+        HOLDS.set(ctx, (owner, target_id), state_pb2.Hold(denom=denom, amount=amount))
+        return target_id
+    target = _require_hold(ctx, owner, target_id)
+    assert target.denom == denom, "two holds that are joined have two denominations"
+    target.amount += amount
+    HOLDS.set(ctx, (owner, target_id), target)
+    return target_id
 
 
 def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -> int:
@@ -169,6 +207,15 @@ def _require_hold(state: HasStore, owner: bytes, hold_id: int) -> state_pb2.Hold
     return hold
 
 
+def _shrink(ctx: Context, owner: bytes, hold_id: int, amount: int) -> str:
+    """Takes an amount out of a hold; returns its denomination."""
+    hold = _require_hold(ctx, owner, hold_id)
+    require(amount <= hold.amount, BankError.HOLD_TOO_SMALL)
+    hold.amount -= amount
+    HOLDS.set(ctx, (owner, hold_id), hold)
+    return hold.denom
+
+
 def _take_with_deposit(ctx: Context, owner: bytes, denom: str, amount: int, deposit: int) -> None:
     """Rejects what the balances do not cover, before it writes anything."""
     fee_denom = auth.get_params(ctx).fee_denom if deposit else denom
@@ -190,9 +237,35 @@ def _take(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
 
 def _give(ctx: Context, owner: bytes, denom: str, amount: int) -> None:
     assert amount >= 0
+    if not amount:
+        return
+    balance = BALANCES.get(ctx, (owner, denom))
+    if balance is None:
+        # Only who has nothing can owe anything, so all others need not be looked up.
+        balance, amount = 0, _pay_arrears(ctx, owner, denom, amount)
     if amount:
-        balance = BALANCES.get(ctx, (owner, denom)) or 0
         BALANCES.set(ctx, (owner, denom), balance + amount)
+
+
+def _pay_arrears(ctx: Context, debtor: bytes, denom: str, amount: int) -> int:
+    """Gives the default fund what an account owes it, out of money that comes to the account;
+    returns what is left of that.
+    """
+    owed = ARREARS.get(ctx, (debtor, denom))
+    if owed is None:
+        return amount
+    paid = min(owed, amount)
+    if paid < owed:
+        ARREARS.set(ctx, (debtor, denom), owed - paid)
+    else:
+        ARREARS.delete(ctx, (debtor, denom))
+    _give(ctx, DEFAULT_FUND, denom, paid)
+    ctx.emit(
+        events_pb2.EventArrearsPaid(
+            debtor=bech32.encode(debtor), denom=denom, amount=paid, remaining=owed - paid
+        )
+    )
+    return amount - paid
 
 
 def _set_balance(ctx: Context, owner: bytes, denom: str, balance: int) -> None:

@@ -9,8 +9,9 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from chain import auth
 from chain.bank import keeper
-from chain.bank.state import BALANCES, DENOMS, HOLDS, PARAMS
+from chain.bank.state import ARREARS, BALANCES, DENOMS, HOLDS, PARAMS
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.state.paging import PAGE_MAX, get_page
 from chain.runtime.tx import decode_address
 
@@ -128,6 +129,16 @@ def holds(ctx: Context, request: query_pb2.QueryHoldsRequest) -> query_pb2.Query
     page, pagination = get_page(ctx, HOLDS.under(owner), request.pagination)
     entries = [query_pb2.OwnedHold(hold_id=hold_id, hold=hold) for hold_id, hold in page]
     return query_pb2.QueryHoldsResponse(holds=entries, pagination=pagination)
+
+
+def arrears(ctx: Context, request: query_pb2.QueryArrearsRequest) -> query_pb2.QueryArrearsResponse:
+    """What accounts owe the default fund."""
+    page, pagination = get_page(ctx, ARREARS, request.pagination)
+    entries = [
+        query_pb2.OwedArrears(debtor=bech32.encode(debtor), denom=denom, amount=amount)
+        for (debtor, denom), amount in page
+    ]
+    return query_pb2.QueryArrearsResponse(arrears=entries, pagination=pagination)
 
 
 def _coins_of(

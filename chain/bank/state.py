@@ -17,6 +17,8 @@ BALANCES = Map(SCHEMA, 2, "balances", Pair(ADDRESS, TEXT), Amount())
 # (owner, hold id): money on hold.
 HOLDS = Map(SCHEMA, 3, "holds", Pair(ADDRESS, U64), Record(state_pb2.Hold))
 HOLD_IDS = Sequence(SCHEMA, 4, "last_hold_id")
+# (debtor, denomination): owed to the default fund. Who owes has no balance.
+ARREARS = Map(SCHEMA, 7, "arrears", Pair(ADDRESS, TEXT), Amount())
 DENOM_COUNT = Sequence(SCHEMA, 6, "denom_count")
 
 

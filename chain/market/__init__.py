@@ -38,7 +38,7 @@ from chain.market.keeper import (
     prune,
     remove_slot,
 )
-from chain.market.offers.invariants import offers_secured
+from chain.market.offers.invariants import no_purchases_left, offers_secured
 from chain.market.pool.invariants import funded, no_orders_left, solvency
 from chain.market.pool.money import (
     collect_into_pool,
@@ -69,6 +69,7 @@ MODULE: Module = Module(
         funded,
         secured,
         offers_secured,
+        no_purchases_left,
         own_holds,
         flows,
         one_grid_node,

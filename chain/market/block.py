@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chain.market.auction import booking, gate_closure
+from chain.market.offers import purchases
 from chain.market.pool import opening, trading
 from chain.runtime.context import Context
 
@@ -14,6 +15,9 @@ def begin_block(ctx: Context) -> None:
 
 
 def end_block(ctx: Context) -> None:
-    """Executes the market orders of this block, and books fills of call auctions."""
+    """Executes the purchases from offers and the market orders of this block, and books fills of
+    call auctions.
+    """
+    purchases.execute(ctx)
     trading.execute(ctx)
     booking.book(ctx)

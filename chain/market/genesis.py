@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
-from chain.market.auction.limit_orders import LINEAR_ORDERS_MAX
+from chain.market.auction.full_book import LINEAR_ORDERS_MAX
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
 from chain.market.state import (
     BOOKING,
@@ -32,6 +32,7 @@ _SLOT_VALUE_MAX = 1 << 62
 _MINIMUM_QUANTITY_ORDERS_MAX = 1_000
 # The gas of a curtailment stands for that many.
 _CURTAILED_POSITIONS_MAX = 1_000
+_LATE_MAX_S = 1 << 40
 # Minimum and maximum of each parameter.
 _LIMITS = {
     "depth_wh": (1, _DEPTH_MAX_WH),
@@ -45,6 +46,11 @@ _LIMITS = {
     "minimum_quantity_orders_max": (1, _MINIMUM_QUANTITY_ORDERS_MAX),
     "bookings_per_block_max": (1, 1_000_000),
     "curtailed_positions_max": (1, _CURTAILED_POSITIONS_MAX),
+    "order_min_wh": (1, _DEPTH_MAX_WH),
+    "order_collateral_min": (0, _SLOT_VALUE_MAX),
+    "late_cancellation_s": (0, _LATE_MAX_S),
+    "late_cancellation_fee_per_kwh": (0, PRICE_MAX),
+    "credit_limit": (0, _SLOT_VALUE_MAX),
 }
 # Maxima of slots, independent of the parameters when they were opened.
 _SLOT_LIMITS = {
@@ -84,6 +90,8 @@ def _validate_limits(state: HasStore, params: state_pb2.Params) -> None:
     for name, (lowest, highest) in _LIMITS.items():
         if not lowest <= getattr(params, name) <= highest:
             raise GenesisError(f"market.params.{name}: {lowest} to {highest} is expected")
+    if params.order_min_wh > params.order_max_wh:
+        raise GenesisError("market.params.order_min_wh: above order_max_wh")
     slot_value = ORDERS_PER_SLOT_MAX * params.order_max_wh * params.price_high_per_kwh
     if slot_value > _SLOT_VALUE_MAX * WH_PER_KWH:
         raise GenesisError("market.params: order_max_wh times price_high_per_kwh is too large")

@@ -99,13 +99,20 @@ def compute_close_cost(curve: Curve, net_wh: int) -> int:
 
 
 def compute_reserve(
-    is_buy: bool, quantity_wh: int, limit: int, curve: Curve, collateral_permille: int
+    is_buy: bool,
+    quantity_wh: int,
+    limit: int,
+    curve: Curve,
+    collateral_permille: int,
+    unbacked_wh: int = 0,
 ) -> int:
     """What an order puts on hold: a buyer the worst case of the cost, and both sides collateral."""
     if is_buy:
         cost = ceil_div(quantity_wh * limit, WH_PER_KWH)
         return cost + compute_buy_collateral(quantity_wh, curve.price_high, collateral_permille)
-    return compute_sell_collateral(quantity_wh, limit, curve.price_high, collateral_permille)
+    return compute_sell_collateral(
+        quantity_wh, limit, curve.price_high, collateral_permille, unbacked_wh
+    )
 
 
 def compute_buy_collateral(quantity_wh: int, price_high: int, collateral_permille: int) -> int:
@@ -114,9 +121,16 @@ def compute_buy_collateral(quantity_wh: int, price_high: int, collateral_permill
 
 
 def compute_sell_collateral(
-    quantity_wh: int, price: int, price_high: int, collateral_permille: int
+    quantity_wh: int, price: int, price_high: int, collateral_permille: int, unbacked_wh: int = 0
 ) -> int:
     """Collateral of a seller at a price, or at a higher one, for the cost of not delivering beyond
-    the revenue; rounded up.
+    the revenue; rounded up. Of the part that no energy source backs it is all that this can cost.
     """
-    return compute_buy_collateral(quantity_wh, max(0, price_high - price), collateral_permille)
+    risk, backed_wh = max(0, price_high - price), quantity_wh - unbacked_wh
+    backed = compute_buy_collateral(backed_wh, risk, collateral_permille)
+    return backed + compute_buy_collateral(unbacked_wh, risk, PERMILLE)
+
+
+def compute_unbacked_part(order_wh: int, unbacked_wh: int, executed_wh: int) -> int:
+    """What is unbacked of the executed part of an order: the backed part is executed first."""
+    return max(0, executed_wh - (order_wh - unbacked_wh))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2
 
+from chain.market.ranking import get_place_in_book
 from chain.runtime.encoding import bech32
 from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
 from chain.runtime.encoding.values import Record
 from chain.runtime.params import Params
 from chain.runtime.state.collections import Index, Item, Map, Schema, Sequence
+
+_Place = tuple[int, tuple[int, tuple[int, int]]]
 
 SCHEMA = Schema(5, "market")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=16)
@@ -27,6 +30,10 @@ CLEARINGS = Map(SCHEMA, 7, "clearings", U64, Record(state_pb2.Clearing))
 BOOKING = Item(SCHEMA, 8, "booking", Record(state_pb2.Booking))
 # (slot, seller).
 OFFERS = Map(SCHEMA, 9, "offers", Pair(U64, ADDRESS), Record(state_pb2.Offer))
+# (slot, order id): placed in this block, gone at its end.
+OFFER_PURCHASES = Map(
+    SCHEMA, 18, "offer_purchases", Pair(U64, U64), Record(state_pb2.OfferPurchase)
+)
 # (slot, feeder): net energy agreed over a feeder, that of all feeders below it included.
 FLOWS = Map(SCHEMA, 10, "flows", Pair(U64, TEXT), Record(state_pb2.FeederFlow))
 # (slot, number).
@@ -44,6 +51,18 @@ LIMIT_ORDERS_BY_OWNER = Index(
     LIMIT_ORDERS,
     Pair(U64, ADDRESS),
     by=lambda key, order: (key[0], bech32.decode(order.owner)),
+)
+
+
+def _get_place(key: tuple[int, int], order: state_pb2.LimitOrder) -> _Place | None:
+    """Only orders that rest have a place."""
+    book, good, quantity_wh = get_place_in_book(order)
+    return (key[0], (book, (good, quantity_wh))) if order.hold_id else None
+
+
+# (slot, (book, rank in it)): the orders that rest, the worst of a book first.
+LIMIT_ORDERS_BY_RANK = Index(
+    SCHEMA, 17, LIMIT_ORDERS, Pair(U64, Pair(U64, Pair(U64, U64))), by=_get_place
 )
 # (slot, feeder): the positions on a feeder in a slot.
 POSITIONS_BY_FEEDER = Index(

@@ -13,6 +13,7 @@ from chain.metering.invariants import conflicts, known_meters, offsets
 from chain.metering.keeper import (
     SlotEnergy,
     close_if_removed,
+    compute_slot_energy_wh,
     end_slot,
     get_deadline_s,
     get_last_settled,
@@ -21,6 +22,7 @@ from chain.metering.keeper import (
     get_tolerance_max_permille,
     list_unsettled_energy,
     prune,
+    settle_check_reading,
     settle_estimate,
     settle_reading,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "SILENT_HOURS_MAX",
     "SlotEnergy",
     "close_if_removed",
+    "compute_slot_energy_wh",
     "end_slot",
     "get_deadline_s",
     "get_last_settled",
@@ -55,6 +58,7 @@ __all__ = [
     "list_unsettled_energy",
     "prune",
     "reading_sign_bytes",
+    "settle_check_reading",
     "settle_estimate",
     "settle_reading",
 ]

@@ -70,6 +70,12 @@ def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
     return PARAMS.at(state, slot)
 
 
+def compute_slot_energy_wh(state: HasStore, power_w: int) -> int:
+    """What a power comes to in one slot; rounded down."""
+    duration_s = PARAMS.get_shared(state).represented_duration_s
+    return power_w * duration_s // rules.SECONDS_PER_HOUR
+
+
 def get_tolerance_max_permille(state: HasStore) -> int:
     """The largest tolerance above connection capacities that any slot is metered with."""
     return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))
@@ -117,6 +123,23 @@ def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
     return SlotEnergy(meter_id, import_wh, 0, True)
 
 
+def settle_check_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
+    """What a check meter measured in a slot; None if a reading at its beginning or end is missing.
+    The meter is then settled up to its reading.
+    """
+    registers = READINGS.get(ctx, (slot, meter_id))
+    if registers is None:
+        return None
+    meter, before = _require_meter(ctx, meter_id), BASELINES.get(ctx, meter_id)
+    BASELINES.set(ctx, meter_id, _make_read(slot, registers))
+    if before is None or before.slot != slot - 1:
+        return None
+    size_wh = registry.get_register_size_wh(meter)
+    import_wh = rules.compute_step(before.import_wh, registers.import_wh, size_wh)
+    export_wh = rules.compute_step(before.export_wh, registers.export_wh, size_wh)
+    return SlotEnergy(meter_id, import_wh, export_wh, False)
+
+
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
     """(slot, Wh) of each reading of a known meter from a slot on: its energy in both directions
     that is not settled.
@@ -141,11 +164,11 @@ def find_exchange_error(ctx: Context, meter_id: str, final: state_pb2.Registers)
         if (registers := READINGS.get(ctx, (unsettled, meter_id))) is not None:
             before, slot_before = registers, unsettled
             break
-    most_wh = _compute_energy_max_wh(meter, PARAMS.at(ctx, slot), slot - slot_before)
+    limits_wh = _compute_limits_wh(meter, PARAMS.at(ctx, slot), slot - slot_before)
     size_wh = registry.get_register_size_wh(meter)
-    if rules.is_step_in_range(before, final, size_wh, most_wh):
+    if rules.is_step_in_range(before, final, size_wh, *limits_wh):
         return ""
-    return f"at most {most_wh} Wh from {before.import_wh} and {before.export_wh}"
+    return f"at most {limits_wh[0]} Wh from {before.import_wh} and {before.export_wh}"
 
 
 def exchange(
@@ -242,24 +265,29 @@ def _is_in_range(
         return False
     size_wh = registry.get_register_size_wh(meter)
     after = READINGS.get(ctx, (reading.slot + 1, reading.meter_id))
-    most_wh = _compute_energy_max_wh(meter, params, 1)
-    if after is not None and not rules.is_step_in_range(registers, after, size_wh, most_wh):
+    limits_wh = _compute_limits_wh(meter, params, 1)
+    if after is not None and not rules.is_step_in_range(registers, after, size_wh, *limits_wh):
         return False
     before, slot_before = _get_reading_before(ctx, reading, meter, params.slot_length_s)
     steps = reading.slot - slot_before
-    most_wh = _compute_energy_max_wh(meter, params, steps)
-    return steps > 0 and rules.is_step_in_range(before, registers, size_wh, most_wh)
+    limits_wh = _compute_limits_wh(meter, params, steps)
+    return steps > 0 and rules.is_step_in_range(before, registers, size_wh, *limits_wh)
 
 
-def _compute_energy_max_wh(
+def _compute_limits_wh(
     meter: registry_pb2.Meter, params: state_pb2.Params, slot_count: int
-) -> int:
-    return rules.compute_energy_max_wh(
-        meter.capacity_w,
-        slot_count,
-        params.represented_duration_s,
-        params.capacity_tolerance_permille,
+) -> tuple[int, int]:
+    """The largest energy of a connection in a number of slots, and the largest export."""
+    energy_wh, export_wh = (
+        rules.compute_energy_max_wh(
+            power_w,
+            slot_count,
+            params.represented_duration_s,
+            params.capacity_tolerance_permille,
+        )
+        for power_w in (meter.capacity_w, registry.get_export_capacity_w(meter))
     )
+    return energy_wh, export_wh
 
 
 def _continue_registers(

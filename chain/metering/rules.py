@@ -10,7 +10,7 @@ from chain.runtime.encoding import codec
 from chain.runtime.units import PERMILLE, ceil_div
 
 _DOMAIN = b"blockenergy/reading/v1"
-_SECONDS_PER_HOUR = 3600
+SECONDS_PER_HOUR = 3600
 # Silence beyond about a century allows no more energy: the settlement of a meter stays in 64 bits.
 SILENT_HOURS_MAX = 1_000_000
 
@@ -35,9 +35,9 @@ def compute_energy_max_wh(
     """The largest energy of a connection in a number of slots, or in SILENT_HOURS_MAX if that is
     shorter. Rounded up, in favour of the meter.
     """
-    duration_s = min(slots * represented_duration_s, SILENT_HOURS_MAX * _SECONDS_PER_HOUR)
+    duration_s = min(slots * represented_duration_s, SILENT_HOURS_MAX * SECONDS_PER_HOUR)
     watt_seconds = capacity_w * duration_s * (PERMILLE + tolerance_permille)
-    return ceil_div(watt_seconds, _SECONDS_PER_HOUR * PERMILLE)
+    return ceil_div(watt_seconds, SECONDS_PER_HOUR * PERMILLE)
 
 
 def compute_step(before_wh: int, after_wh: int, size_wh: int) -> int:
@@ -49,12 +49,20 @@ def compute_step(before_wh: int, after_wh: int, size_wh: int) -> int:
 
 
 def is_step_in_range(
-    before: state_pb2.Registers, after: state_pb2.Registers, size_wh: int, energy_max_wh: int
+    before: state_pb2.Registers,
+    after: state_pb2.Registers,
+    size_wh: int,
+    energy_max_wh: int,
+    export_max_wh: int,
 ) -> bool:
-    """Whether registers can have moved from one state to the other."""
+    """Whether registers can have moved from one state to the other, with so much energy in all and
+    so much export.
+    """
     import_wh = compute_step(before.import_wh, after.import_wh, size_wh)
     export_wh = compute_step(before.export_wh, after.export_wh, size_wh)
-    return import_wh >= 0 and export_wh >= 0 and import_wh + export_wh <= energy_max_wh
+    if import_wh < 0 or not 0 <= export_wh <= export_max_wh:
+        return False
+    return import_wh + export_wh <= energy_max_wh
 
 
 def compute_energy(step_wh: int, ahead_wh: int) -> tuple[int, int]:

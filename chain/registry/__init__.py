@@ -9,8 +9,22 @@ of it.
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 
 from chain.registry import lifecycle, msgs, queries
+from chain.registry.check_meters import get_check_meters
+from chain.registry.connections import (
+    Connections,
+    get_connections,
+    get_export_capacity_w,
+)
 from chain.registry.genesis import validate_genesis, validate_params
-from chain.registry.invariants import accounts, grid, grid_nodes, meter_keys, owners
+from chain.registry.invariants import (
+    accounts,
+    check_meters,
+    connections,
+    grid,
+    grid_nodes,
+    meter_keys,
+    owners,
+)
 from chain.registry.keeper import (
     RegistryError,
     close_if_removed,
@@ -42,7 +56,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(owners, accounts, grid, grid_nodes, meter_keys),
+    invariants=(owners, accounts, connections, check_meters, grid, grid_nodes, meter_keys),
     lifecycles=(lifecycle.PARTICIPANT, lifecycle.METER),
     params=PARAMS,
     validate_params=validate_params,
@@ -51,11 +65,15 @@ MODULE = Module(
 
 __all__ = [
     "MODULE",
+    "Connections",
     "RegistryError",
     "close_if_removed",
     "exchange_meter",
     "get_branches",
     "get_capacity_max_w",
+    "get_check_meters",
+    "get_connections",
+    "get_export_capacity_w",
     "get_feeder",
     "get_feeder_of",
     "get_feeders",

@@ -6,9 +6,10 @@ from blockenergy.registry.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain.registry import rules
 from chain.registry.keeper import RegistryError, get_path, require_registrar
-from chain.registry.state import FEEDER_COUNT, FEEDERS, PARAMS
+from chain.registry.state import FEEDER_COUNT, FEEDERS, PARAMS, PARTICIPANTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
+from chain.runtime.tx import decode_address
 
 
 def add_feeder(ctx: Context, msg: tx_pb2.MsgAddFeeder) -> tx_pb2.MsgAddFeederResponse:
@@ -19,8 +20,9 @@ def add_feeder(ctx: Context, msg: tx_pb2.MsgAddFeeder) -> tx_pb2.MsgAddFeederRes
         capacity_w=msg.capacity_w,
         grid_fee_per_kwh=msg.grid_fee_per_kwh,
         thin_market=msg.thin_market,
+        operator=msg.operator,
     )
-    _require_valid(msg.feeder, feeder)
+    _require_valid(ctx, msg.feeder, feeder)
     require(not FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_EXISTS)
     require(not msg.parent or FEEDERS.has(ctx, msg.parent), RegistryError.FEEDER_UNKNOWN)
     most = PARAMS.get_shared(ctx).feeders_max
@@ -36,7 +38,7 @@ def add_feeder(ctx: Context, msg: tx_pb2.MsgAddFeeder) -> tx_pb2.MsgAddFeederRes
 
 
 def change_feeder(ctx: Context, msg: tx_pb2.MsgChangeFeeder) -> tx_pb2.MsgChangeFeederResponse:
-    """Changes capacity, fee and market type of a feeder; its parent stays."""
+    """Changes capacity, fee, market type and operator of a feeder; its parent stays."""
     require_registrar(ctx, msg.registrar)
     feeder = FEEDERS.get(ctx, msg.feeder)
     if feeder is None:
@@ -44,14 +46,18 @@ def change_feeder(ctx: Context, msg: tx_pb2.MsgChangeFeeder) -> tx_pb2.MsgChange
     feeder.capacity_w = msg.capacity_w
     feeder.grid_fee_per_kwh = msg.grid_fee_per_kwh
     feeder.thin_market = msg.thin_market
-    _require_valid(msg.feeder, feeder)
+    feeder.operator = msg.operator
+    _require_valid(ctx, msg.feeder, feeder)
     _set(ctx, msg.feeder, feeder)
     return tx_pb2.MsgChangeFeederResponse()
 
 
-def _require_valid(name: str, feeder: state_pb2.Feeder) -> None:
+def _require_valid(ctx: Context, name: str, feeder: state_pb2.Feeder) -> None:
     error = rules.find_feeder_error(name, feeder)
     require(not error, RegistryError.FEEDER_INVALID, error)
+    if feeder.operator:
+        operator = PARTICIPANTS.get_shared(ctx, decode_address(feeder.operator))
+        require(rules.is_operator(operator), RegistryError.OPERATOR_INVALID)
 
 
 def _set(ctx: Context, name: str, feeder: state_pb2.Feeder) -> None:

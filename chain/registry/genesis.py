@@ -50,6 +50,9 @@ def validate_genesis(state: HasStore) -> None:
 def _validate_feeder(state: HasStore, name: str, feeder: state_pb2.Feeder) -> None:
     if error := rules.find_feeder_error(name, feeder):
         raise GenesisError(f"registry.feeders {name}: not valid: {error}")
+    # An operator may have been suspended or removed since.
+    if feeder.operator and not PARTICIPANTS.has(state, bech32.decode(feeder.operator)):
+        raise GenesisError(f"registry.feeders {name}: the operator is no participant")
     depth, parent = 1, feeder.parent
     while parent:
         above = FEEDERS.get_shared(state, parent)
@@ -67,8 +70,15 @@ def _validate_meter(
     for address in (meter.owner, meter.bridge):
         if not PARTICIPANTS.has(state, bech32.decode(address)):
             raise GenesisError(f"registry.meters {meter_id}: {address} is no participant")
+    owner = PARTICIPANTS.get_shared(state, bech32.decode(meter.owner))
+    active = meter.status != state_pb2.STATUS_REMOVED
+    is_distributor = owner is not None and Role.ROLE_DISTRIBUTOR in owner.roles
+    if active and is_distributor and not meter.checks_feeder:
+        raise GenesisError(f"registry.meters {meter_id}: the owner is a distributor")
     if not is_ed25519_key(meter.pub_key) or meter.status not in _STATUSES:
         raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
+    if meter.export_capacity_w > meter.capacity_w:
+        raise GenesisError(f"registry.meters {meter_id}: it exports more than it carries")
     if not 0 < meter.capacity_w <= params.capacity_max_w:
         raise GenesisError(f"registry.meters {meter_id}: the capacity is out of range")
     if max(meter.initial_import_wh, meter.initial_export_wh) >= rules.REGISTER_MAX_WH:

@@ -30,9 +30,17 @@ def require_active(state: HasStore, address: bytes) -> state_pb2.Participant:
     return _require_active(PARTICIPANTS.get(state, address))
 
 
-def require_permission(state: HasStore, address: bytes, roles: frozenset[int]) -> None:
-    """Rejects an address that is not active or has none of the roles."""
-    require_role(_require_active(PARTICIPANTS.get_shared(state, address)), roles)
+def require_permission(
+    state: HasStore, address: bytes, roles: frozenset[int], even_removed: bool = False
+) -> None:
+    """Rejects an address that is not active or has none of the roles.
+
+    even_removed: whether one that was removed has the permission as well.
+    """
+    participant = PARTICIPANTS.get_shared(state, address)
+    if even_removed and participant and participant.status == state_pb2.STATUS_REMOVED:
+        return
+    require_role(_require_active(participant), roles)
 
 
 def require_role(participant: state_pb2.Participant, roles: frozenset[int]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from blockenergy.registry.v1 import events_pb2, state_pb2, tx_pb2
-from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, Role
+from blockenergy.registry.v1.role_pb2 import ROLE_BRIDGE, ROLE_DISTRIBUTOR, Role
 
 from chain import auth
-from chain.registry import rules
+from chain.registry import check_meters, connections, rules
 from chain.registry.feeders import add_feeder, change_feeder
 from chain.registry.keeper import (
     RegistryError,
@@ -87,11 +87,13 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
     owner = require_active(ctx, owner_address)
     bridge = require_active(ctx, decode_address(msg.bridge))
     require_role(bridge, frozenset({ROLE_BRIDGE}))
-    require(owner.meters < params.meters_per_owner_max, RegistryError.TOO_MANY_METERS)
-    require(not owner.meters or owner.feeder == msg.feeder, RegistryError.OTHER_FEEDER)
-    owner.meters += 1
-    owner.feeder = msg.feeder
-    PARTICIPANTS.set(ctx, owner_address, owner)
+    if msg.checks_feeder:
+        check_meters.require_possible(ctx, msg)
+    else:
+        require(ROLE_DISTRIBUTOR not in owner.roles, RegistryError.OWNER_IS_DISTRIBUTOR)
+        require(owner.meters < params.meters_per_owner_max, RegistryError.TOO_MANY_METERS)
+        same_feeder = not owner.meters or owner.feeder == msg.feeder
+        require(same_feeder, RegistryError.OTHER_FEEDER)
     meter = state_pb2.Meter(
         owner=msg.owner,
         bridge=msg.bridge,
@@ -105,7 +107,16 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
         energy_source=msg.energy_source,
         register_max_wh=msg.register_max_wh,
         generation=known.generation + 1 if known else 0,
+        export_capacity_w=msg.export_capacity_w,
+        checks_feeder=msg.checks_feeder,
     )
+    if msg.checks_feeder:
+        check_meters.set_check_meter(ctx, msg.feeder, msg.meter_id)
+    else:
+        owner.meters += 1
+        owner.feeder = msg.feeder
+        connections.add(owner, meter, 1)
+        PARTICIPANTS.set(ctx, owner_address, owner)
     METERS.set(ctx, msg.meter_id, meter)
     ctx.emit(events_pb2.EventMeterAdded(meter_id=msg.meter_id, owner=msg.owner, bridge=msg.bridge))
     return tx_pb2.MsgAddMeterResponse()
@@ -157,6 +168,8 @@ def _require_meter_form(msg: tx_pb2.MsgAddMeter, capacity_max_w: int) -> None:
     require(rules.is_identifier(msg.meter_id), RegistryError.METER_INVALID, "the meter id")
     in_range = 0 < msg.capacity_w <= capacity_max_w
     require(in_range, RegistryError.METER_INVALID, f"1 to {capacity_max_w} W")
+    exports = msg.export_capacity_w <= msg.capacity_w
+    require(exports, RegistryError.METER_INVALID, "it exports more than it carries")
     registers = max(msg.initial_import_wh, msg.initial_export_wh)
     require(registers < rules.REGISTER_MAX_WH, RegistryError.METER_INVALID, "initial registers")
     size_fits = rules.is_register_size(msg.register_max_wh, msg.capacity_w)
@@ -176,22 +189,24 @@ def _move_participant(ctx: Context, address: str, event: Event) -> None:
 
 def _move_meter(ctx: Context, meter_id: str, event: Event) -> None:
     meter = _require_meter(ctx, meter_id)
-    meter.status = _require_next(METER, meter.status, event)
+    status = _require_next(METER, meter.status, event)
+    owner_address = decode_address(meter.owner)
+    owner = PARTICIPANTS.get(ctx, owner_address)
+    assert owner is not None, "a meter has an owner that was never registered"
+    connections.add(owner, meter, -1)
+    meter.status = status
+    connections.add(owner, meter, 1)
     if event is Event.REMOVE:
         meter.removed_at_s = ctx.block.time_s
-        _take_from_owner(ctx, decode_address(meter.owner))
+        if meter.checks_feeder:
+            check_meters.set_check_meter(ctx, meter.feeder, "")
+        else:
+            owner.meters -= 1
+            # Without meters an owner has no grid node either.
+            owner.feeder = owner.feeder if owner.meters else ""
+    PARTICIPANTS.set(ctx, owner_address, owner)
     METERS.set(ctx, meter_id, meter)
     ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status))
-
-
-def _take_from_owner(ctx: Context, address: bytes) -> None:
-    """Counts one meter less; without meters an owner has no grid node either."""
-    owner = PARTICIPANTS.get(ctx, address)
-    assert owner is not None, "a meter has an owner that was never registered"
-    owner.meters -= 1
-    if not owner.meters:
-        owner.feeder = ""
-    PARTICIPANTS.set(ctx, address, owner)
 
 
 def _require_next(

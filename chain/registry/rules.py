@@ -13,6 +13,7 @@ from blockenergy.registry.v1.energy_source_pb2 import (
     ENERGY_SOURCE_WIND,
     EnergySource,
 )
+from blockenergy.registry.v1.role_pb2 import ROLE_DISTRIBUTOR
 
 # Feeders on a path to the grid supply point.
 FEEDER_DEPTH_MAX = 16
@@ -61,6 +62,13 @@ def is_renewable(source: int) -> bool:
     Storage is not: it returns what it was charged with.
     """
     return source in _RENEWABLE_SOURCES
+
+
+def is_operator(participant: state_pb2.Participant | None) -> bool:
+    """Whether a participant can run a feeder."""
+    if participant is None or participant.status != state_pb2.STATUS_ACTIVE:
+        return False
+    return ROLE_DISTRIBUTOR in participant.roles
 
 
 def find_feeder_error(name: str, feeder: state_pb2.Feeder) -> str:

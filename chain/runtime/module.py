@@ -40,6 +40,8 @@ class Handler:
     response_type_url: str
     # A number of options.Lane.
     lane: int = options_pb2.LANE_UNSPECIFIED
+    # Whether a participant that was removed may send it.
+    even_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -
         run=run,
         response_type_url=f"/{method.output_type.full_name}",
         lane=get_option(method.input_type, options_pb2.lane),
+        even_removed=get_option(method.input_type, options_pb2.even_removed),
     )
 
 

@@ -1,14 +1,15 @@
 """Settlement: after its reading deadline every slot is paid by metered energy.
 
 Promises that each account's slot is settled exactly once, that the lines of a slot and the payments
-of the pool, the backstop, the fund and the treasury add up to zero, that imbalance payments always
-cover the cost of the energy outside, and that what cannot be collected is owed, not lost.
+of the pool, the backstop, the funds and the treasury add up to zero, that imbalance payments always
+cover the cost of the energy outside, that what cannot be collected is owed, not lost, and that it
+falls on the default fund, never on what the pool keeps.
 """
 
-from blockenergy.settlement.v1 import query_pb2, tx_pb2
+from blockenergy.settlement.v1 import query_pb2
 
 from chain.runtime.module import Module
-from chain.settlement import lifecycle, msgs, queries
+from chain.settlement import lifecycle, queries
 from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
@@ -25,8 +26,6 @@ from chain.settlement.state import PARAMS, SCHEMA
 MODULE = Module(
     name="settlement",
     schema=SCHEMA,
-    msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
-    msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     end_block=end_block,

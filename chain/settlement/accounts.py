@@ -10,10 +10,10 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import bank, market, metering, registry, storage
 from chain.runtime.context import Context
-from chain.settlement import keeper, rules
+from chain.settlement import default_fund, keeper, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.listeners import SettledAccount
-from chain.settlement.state import ARREARS, LINES
+from chain.settlement.state import LINES
 
 _Party = tuple[bytes, market_pb2.Position | None, list[str]]
 _NOTHING = rules.Agreed()
@@ -46,7 +46,6 @@ def read_ahead(ctx: Context, slot_ctx: SlotContext, parties: Sequence[_Party]) -
     owners = [owner for owner, _, _ in parties]
     bank.read_balances_ahead(ctx, owners, slot_ctx.denom)
     storage.read_batteries_ahead(ctx, owners)
-    ARREARS.read_ahead(ctx, [(owner, slot_ctx.treasury) for owner in owners])
 
 
 def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> SettledAccount:
@@ -60,9 +59,7 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     if line.credited:
         keeper.pay_credit(ctx, slot_ctx, owner, line.credited)
     if line.uncovered:
-        keeper.owe(ctx, owner, slot_ctx.treasury, line.uncovered)
-    else:
-        keeper.collect_arrears(ctx, slot_ctx, owner)
+        default_fund.note_default(ctx, slot_ctx, owner, line.uncovered)
     # An account that did nothing, and whose meter says so, needs no line.
     if position is not None or line.estimated or line.import_wh or line.export_wh:
         LINES.set(ctx, (slot_ctx.slot, owner), line)

@@ -13,7 +13,15 @@ from blockenergy.settlement.v1 import events_pb2, state_pb2
 from chain import market, metering
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
-from chain.settlement import accounts, closing, keeper, listeners, rules
+from chain.settlement import (
+    accounts,
+    closing,
+    default_fund,
+    feeder_checks,
+    keeper,
+    listeners,
+    rules,
+)
 from chain.settlement.keeper import SlotContext
 from chain.settlement.lifecycle import Event, move
 from chain.settlement.pruning import prune
@@ -29,6 +37,7 @@ def end_block(ctx: Context) -> None:
     budget = params.accounts_per_block_max
     while budget > 0 and _begin_due_slot(ctx, progress):
         budget -= _settle(ctx, progress, budget)
+    default_fund.pay_creditors(ctx)
     prune(ctx, params, progress)
     # An idle chain keeps its app hash: only what has changed is written.
     if progress != before:
@@ -91,6 +100,7 @@ def _write_lines(
 
 def _finish(ctx: Context, slot_ctx: SlotContext, progress: state_pb2.Progress) -> None:
     closing.close_slot(ctx, slot_ctx)
+    feeder_checks.close(ctx, slot_ctx)
     market.mark_settled(ctx, slot_ctx.slot, slot_ctx.info)
     metering.end_slot(ctx, slot_ctx.slot)
     ctx.emit(events_pb2.EventSlotSettled(slot=slot_ctx.slot, result=slot_ctx.result))

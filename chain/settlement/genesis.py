@@ -9,7 +9,7 @@ from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
 from chain.settlement import rules
-from chain.settlement.state import ARREARS, PARAMS, PROGRESS, RESULTS
+from chain.settlement.state import OWED_BY_FUND, PARAMS, PROGRESS, RESULTS
 
 _VALUE_MAX = 1 << 63
 # Twice the initial amounts stay in 64 bits.
@@ -44,21 +44,23 @@ def _validate(state: HasStore, params: state_pb2.Params) -> None:
         raise GenesisError("settlement.params.accounts_per_block_max: 1 to 1000000 is expected")
     if not 0 < params.pruned_per_block_max <= 1_000_000:
         raise GenesisError("settlement.params.pruned_per_block_max: 1 to 1000000 is expected")
+    if not 0 <= params.default_fund_share_permille <= PERMILLE:
+        raise GenesisError("settlement.params.default_fund_share_permille: 0 to 1000 is expected")
     if not 0 < params.history_slots <= 1_000_000:
         raise GenesisError("settlement.params.history_slots: 1 to 1000000 is expected")
 
 
 def _validate_amounts(state: HasStore) -> None:
-    """Metered energy can be settled, and arrears can grow, in 64 bits."""
+    """Metered energy can be settled, and what the default fund owes can grow, in 64 bits."""
     metered_wh: dict[int, int] = {}
     for slot, energy_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
         metered_wh[slot] = metered_wh.get(slot, 0) + energy_wh
     for slot, energy_wh in metered_wh.items():
         if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.readings {slot}: more than can be settled")
-    for (debtor, _), amount in ARREARS.items(state):
-        if amount > _BEGUN_MAX:
-            raise GenesisError(f"settlement.arrears {bech32.encode(debtor)}: more than can be owed")
+    for (slot, _), amount in OWED_BY_FUND.items(state):
+        if not 0 < amount <= _BEGUN_MAX:
+            raise GenesisError(f"settlement.owed_by_fund {slot}: nothing, or more than can be owed")
 
 
 def _get_price_high(state: HasStore, slot: int) -> int:

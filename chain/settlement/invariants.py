@@ -134,6 +134,6 @@ def _find_misplaced(state: HasStore, progress: state_pb2.Progress) -> list[str]:
     wrong = waiting + ([] if all_done else early)
     problems = [f"{bech32.encode(owner)} is not as far as the settlement says" for owner in wrong]
     result = RESULTS.get(state, progress.slot)
-    if not all_done and result and (result.treasury_advance or result.backstop_received):
+    if not all_done and result and (result.default_fund_advance or result.backstop_received):
         problems.append(f"slot {progress.slot} has money from outside before its lines are written")
     return problems

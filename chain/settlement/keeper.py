@@ -1,7 +1,8 @@
-"""The slot being settled, and its money: charges collected, credits paid, arrears.
+"""The slot being settled, and its money: charges collected, credits paid.
 
 All payments of a slot go through the pool. A charge is taken from the hold, then from the balance;
-what neither covers becomes arrears to the treasury, which advances it.
+what neither covers becomes arrears (default_fund.py). What the pool keeps of a slot is set aside
+before anybody is paid: whoever defaults, it is there to open other slots.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
-from blockenergy.settlement.v1 import state_pb2
+from blockenergy.settlement.v1 import errors_pb2, state_pb2
 
 from chain import bank, market, metering
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
-from chain.settlement.state import ARREARS, DEFERRED, PARAMS, RESULTS
+from chain.runtime.errors import ErrorCodes
+from chain.settlement import rules
+from chain.settlement.state import DEFERRED, PARAMS, RESULTS
 
+SettlementError = ErrorCodes("settlement", errors_pb2.Error.DESCRIPTOR)
 # Keeps the surplus of imbalance payments. It has no way out by itself: paying it back by metered
 # energy would return part of a penalty to the one who paid it.
 FUND = bank.module_account("imbalance fund")
@@ -27,10 +31,10 @@ class SlotContext:
     """The slot being settled, for the length of one block.
 
     end_s: the end of its delivery. denom: of all payments. treasury: the account that funds the
-    pool, advances uncovered charges and takes the remainder. backstop: supplies shortages and takes
+    pool and takes the remainder. backstop: supplies shortages and takes
     surpluses. grid_account: receives grid fees and congestion rents. These three are those that the
-    slot was opened with. result: the running sums, updated in place and stored at the end of the
-    block.
+    slot was opened with. pool_share: what the pool keeps: its funding, and what it gained. result:
+    the running sums, updated in place and stored at the end of the block.
     """
 
     slot: int
@@ -41,7 +45,13 @@ class SlotContext:
     treasury: bytes
     backstop: bytes
     grid_account: bytes
+    pool_share: int
     result: state_pb2.SlotResult
+
+    @property
+    def payable(self) -> int:
+        """What of the slot's money others than the pool can be paid from."""
+        return max(0, self.result.cash - self.pool_share)
 
 
 def load_slot(ctx: Context, slot: int) -> SlotContext:
@@ -59,6 +69,7 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
         treasury=bech32.decode(params.treasury),
         backstop=bech32.decode(PARAMS.at(ctx, slot).backstop),
         grid_account=bech32.decode(params.grid_account),
+        pool_share=info.funding + rules.compute_pool_result(info),
         result=result,
     )
 
@@ -86,7 +97,7 @@ def collect_charge(
 
 def pay_credit(ctx: Context, slot_ctx: SlotContext, owner: bytes, amount: int) -> None:
     """Pays a credit from the slot's money in the pool, or defers it if that is not enough yet."""
-    if amount <= slot_ctx.result.cash:
+    if amount <= slot_ctx.payable:
         pay_out(ctx, slot_ctx, owner, amount)
     else:
         DEFERRED.set(ctx, (slot_ctx.slot, owner), amount)
@@ -97,29 +108,3 @@ def pay_out(ctx: Context, slot_ctx: SlotContext, target: bytes, amount: int) -> 
     """Pays an amount from the slot's money in the pool, which is enough."""
     market.pay_from_pool(ctx, target, amount)
     slot_ctx.result.cash -= amount
-
-
-def owe(ctx: Context, debtor: bytes, creditor: bytes, amount: int) -> None:
-    """Adds to arrears; self-debts are ignored."""
-    if amount and debtor != creditor:
-        owed = ARREARS.get(ctx, (debtor, creditor)) or 0
-        ARREARS.set(ctx, (debtor, creditor), owed + amount)
-
-
-def reduce_arrears(ctx: Context, debtor: bytes, creditor: bytes, amount: int) -> int:
-    """Takes a payment off arrears; returns what is still owed."""
-    remaining = (ARREARS.get(ctx, (debtor, creditor)) or 0) - amount
-    assert remaining >= 0, "more was paid than is owed"
-    if remaining:
-        ARREARS.set(ctx, (debtor, creditor), remaining)
-    else:
-        ARREARS.delete(ctx, (debtor, creditor))
-    return remaining
-
-
-def collect_arrears(ctx: Context, slot_ctx: SlotContext, debtor: bytes) -> None:
-    """Takes what an account owes the treasury from its balance, as far as that goes."""
-    owed = ARREARS.get(ctx, (debtor, slot_ctx.treasury))
-    if owed:
-        paid = bank.transfer_up_to(ctx, debtor, slot_ctx.treasury, slot_ctx.denom, owed)
-        reduce_arrears(ctx, debtor, slot_ctx.treasury, paid)

@@ -14,6 +14,7 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import metering, storage
 from chain.runtime.context import Context
+from chain.settlement import feeder_checks
 
 
 class SettledAccount(NamedTuple):
@@ -39,7 +40,11 @@ def _track_batteries(ctx: Context, slot: int, settled: Sequence[SettledAccount])
     )
 
 
-LISTENERS: tuple[Listener, ...] = (_track_batteries,)
+def _add_up_feeders(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
+    feeder_checks.add_up(ctx, slot, (energy for account in settled for energy in account.meters))
+
+
+LISTENERS: tuple[Listener, ...] = (_track_batteries, _add_up_feeders)
 
 
 def announce(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:

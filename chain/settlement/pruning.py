@@ -12,7 +12,7 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import market, metering
 from chain.runtime.context import Context
-from chain.settlement.state import LINES, PARAMS, RESULTS
+from chain.settlement.state import FEEDER_CHECKS, LINES, PARAMS, RESULTS
 
 
 def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) -> None:
@@ -23,6 +23,7 @@ def prune(ctx: Context, params: state_pb2.Params, progress: state_pb2.Progress) 
         return
     removed = metering.prune(ctx, before, limit)
     removed += LINES.prune(ctx, before, limit - removed)
+    removed += FEEDER_CHECKS.prune(ctx, before, limit - removed)
     removed += PARAMS.prune(ctx, before, limit - removed)
     removed += market.prune(ctx, before, limit - removed)
     # A slot and its result go last and together, after all that belongs to them.

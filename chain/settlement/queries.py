@@ -1,4 +1,4 @@
-"""Queries of results, lines and arrears."""
+"""Queries of results, lines and the default fund."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
 from chain.runtime.state.paging import get_page
 from chain.runtime.tx import decode_address
-from chain.settlement.msgs import SettlementError
-from chain.settlement.state import ARREARS, LINES, PARAMS, PROGRESS, RESULTS
+from chain.settlement.default_fund import get_balance
+from chain.settlement.keeper import SettlementError
+from chain.settlement.state import FEEDER_CHECKS, LINES, OWED_BY_FUND, PARAMS, PROGRESS, RESULTS
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
@@ -49,13 +50,24 @@ def lines(ctx: Context, request: query_pb2.QueryLinesRequest) -> query_pb2.Query
     return query_pb2.QueryLinesResponse(lines=entries, pagination=pagination)
 
 
-def arrears(ctx: Context, request: query_pb2.QueryArrearsRequest) -> query_pb2.QueryArrearsResponse:
-    """All that is owed."""
-    page, pagination = get_page(ctx, ARREARS, request.pagination)
+def feeder_checks(
+    ctx: Context, request: query_pb2.QueryFeederChecksRequest
+) -> query_pb2.QueryFeederChecksResponse:
+    """What the check meters of feeders showed in a slot."""
+    page, pagination = get_page(ctx, FEEDER_CHECKS.under(request.slot), request.pagination)
+    entries = [query_pb2.CheckedFeeder(feeder=name, check=check) for name, check in page]
+    return query_pb2.QueryFeederChecksResponse(feeders=entries, pagination=pagination)
+
+
+def default_fund(
+    ctx: Context, request: query_pb2.QueryDefaultFundRequest
+) -> query_pb2.QueryDefaultFundResponse:
+    """What the default fund has, and what it owes."""
+    page, pagination = get_page(ctx, OWED_BY_FUND, request.pagination)
     entries = [
-        query_pb2.OwedArrears(
-            debtor=bech32.encode(debtor), creditor=bech32.encode(creditor), amount=amount
-        )
-        for (debtor, creditor), amount in page
+        query_pb2.OwedByFund(slot=slot, creditor=bech32.encode(creditor), amount=amount)
+        for (slot, creditor), amount in page
     ]
-    return query_pb2.QueryArrearsResponse(arrears=entries, pagination=pagination)
+    return query_pb2.QueryDefaultFundResponse(
+        balance=get_balance(ctx), owed=entries, pagination=pagination
+    )

@@ -1,10 +1,10 @@
-"""Lines, results, arrears, and the progress of the settlement."""
+"""Lines, results, what the default fund owes, and the progress of the settlement."""
 
 from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
-from chain.runtime.encoding.keys import ADDRESS, U64, Pair
+from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
 from chain.runtime.encoding.values import Amount, Record
 from chain.runtime.params import Params
 from chain.runtime.state.collections import Item, Map, Schema
@@ -17,5 +17,7 @@ RESULTS = Map(SCHEMA, 2, "results", U64, Record(state_pb2.SlotResult))
 LINES = Map(SCHEMA, 3, "lines", Pair(U64, ADDRESS), Record(state_pb2.Line))
 # (slot, owner): credits that the pool cannot pay yet.
 DEFERRED = Map(SCHEMA, 4, "deferred", Pair(U64, ADDRESS), Amount())
-# (debtor, creditor).
-ARREARS = Map(SCHEMA, 5, "arrears", Pair(ADDRESS, ADDRESS), Amount())
+# (slot, creditor): what the default fund could not advance, and owes.
+OWED_BY_FUND = Map(SCHEMA, 5, "owed_by_fund", Pair(U64, ADDRESS), Amount())
+# (slot, feeder): the feeders with a check meter.
+FEEDER_CHECKS = Map(SCHEMA, 7, "feeder_checks", Pair(U64, TEXT), Record(state_pb2.FeederCheck))

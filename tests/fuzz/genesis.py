@@ -112,8 +112,8 @@ def make_worlds() -> tuple[World, World]:
     changes: dict[str, Any] = {
         "market.params": market,
         "settlement.params": {"accounts_per_block_max": 1},
-        "settlement.arrears[ben, treasury]": 500_000,
-        "settlement.arrears[anna, dirk]": 7,
+        "bank.arrears[fred, ueur]": 500_000,
+        "settlement.owed_by_fund[5, dirk]": 7,
     }
     busy = World(changes, base=base)
     busy.block()

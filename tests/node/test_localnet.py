@@ -101,6 +101,9 @@ def test_feeders_are_those_of_the_preset(home: Path) -> None:
     registry = read_genesis(home)["app_state"]["registry"]
     feeders = {entry["key"]: entry["value"] for entry in registry["feeders"]}
     assert registry["feeder_count"] == "3"
+    # The distributor that may change parameters runs all of them.
+    operators = {feeder.pop("operator") for feeder in feeders.values()}
+    assert operators == {read_genesis(home)["app_state"]["params"]["params"]["authority"]}
     assert feeders == {
         "feeder-1": {"capacity_w": "630000"},
         "feeder-2": {"capacity_w": "400000"},

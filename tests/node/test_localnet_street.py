@@ -45,6 +45,8 @@ def test_everybody_has_a_key_an_account_and_a_meter(home: Path) -> None:
         "status": "STATUS_ACTIVE",
         "meters": "1",
         "feeder": "north",
+        "capacity_w": "11000",
+        "source_capacity_w": "11000",
     }
     assert meters["HOME-01"]["owner"] == anna
     assert meters["HOME-01"]["energy_source"] == "ENERGY_SOURCE_SOLAR"

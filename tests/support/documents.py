@@ -62,11 +62,19 @@ def complete(short: Mapping[str, Any]) -> Short:
         feeders = [
             meter["feeder"]
             for meter in _values_of(short, "registry.meters")
-            if meter["owner"] == name and meter["status"] != "STATUS_REMOVED"
+            if meter["owner"] == name and _counts(meter)
         ]
         entry = f"registry.participants[{name}]"
         place = {"meters": str(len(feeders)), "feeder": feeders[0] if feeders else ""}
+        place |= _connections_of(short, name)
         result[entry] = normalize({**place, **result[entry]})
+    for name in _keys_of(short, "registry.feeders"):
+        entry = f"registry.feeders[{name}]"
+        result[entry] = {"operator": "distributor", **result[entry]}
+    for path, meter in short.items():
+        if path.startswith("registry.meters[") and meter.get("checks_feeder"):
+            entry = f"registry.feeders[{meter['feeder']}]"
+            result[entry] = {"check_meter": path[len("registry.meters[") : -1], **result[entry]}
     result.setdefault("auth.last_account_number", str(len(numbers)))
     for denom in _keys_of(short, "bank.denoms"):
         entry = f"bank.denoms[{denom}]"
@@ -131,6 +139,27 @@ def normalize(value: Any) -> Any:
     if isinstance(value, list):
         return [normalize(item) for item in value]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _connections_of(short: Mapping[str, Any], owner: str) -> Short:
+    active = [
+        meter
+        for meter in _values_of(short, "registry.meters")
+        if meter["owner"] == owner and meter["status"] == "STATUS_ACTIVE" and _counts(meter)
+    ]
+    sources = [meter for meter in active if not _is_default(meter.get("energy_source"))]
+    exports_w = [
+        int(meter.get("export_capacity_w", 0)) or int(meter["capacity_w"]) for meter in sources
+    ]
+    return {
+        "capacity_w": str(sum(int(meter["capacity_w"]) for meter in active)),
+        "source_capacity_w": str(sum(exports_w)),
+    }
+
+
+def _counts(meter: Short) -> bool:
+    """Whether a meter is one of its owner's connections."""
+    return meter["status"] != "STATUS_REMOVED" and not meter.get("checks_feeder")
 
 
 def _supply(short: Mapping[str, Any], denom: str) -> int:

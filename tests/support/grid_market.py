@@ -64,7 +64,6 @@ class GridMarket:
         feeder: str,
         side: state_pb2.Side,
         share_permille: int = 500,
-        compensation: int = 40_000,
         distributor: str = "distributor",
     ) -> bytes:
         message = tx_pb2.MsgCurtail(
@@ -73,7 +72,6 @@ class GridMarket:
             feeder=feeder,
             side=side,
             share_permille=share_permille,
-            compensation_per_kwh=compensation,
             reason="The line is being repaired.",
         )
         return self.world.sign(distributor, message)

@@ -156,7 +156,6 @@ def curtail(sim: Simulation) -> bytes:
         feeder=feeder,
         side=random.choice([0] + [1, 2] * 5),
         share_permille=random.choice([0, 1, 300, 500, 500, 1_000, 1_000, 1_001]),
-        compensation_per_kwh=random.choice([0, 40_000, 40_000, 10**9]),
         reason=random.choice(["The line is being repaired."] * 9 + [""]),
     )
     return _sign(sim, random.choice(["distributor"] * 19 + [sim.anybody()]), message)
@@ -225,6 +224,7 @@ def change_feeder(sim: Simulation) -> bytes:
         "capacity_w": random.choice([0, 500, 2_000, 2_000, 20_000, 10_000_000, 2**63]),
         "grid_fee_per_kwh": random.choice([0, 0, 1, 7_777, 60_000]),
     }
+    fields["operator"] = people.address_text(random.choice(["distributor"] * 9 + ["fred"]))
     fields["thin_market"] = fields["feeder"] == "thin" and random.random() < 0.9
     return by_registrar(sim, "ChangeFeeder", fields)
 
@@ -255,7 +255,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (4, amend_limit_order),
     (4, cancel_limit_order),
     (14, set_offer),
-    (10, buy_offer),
+    (20, buy_offer),
     (12, curtail),
     (2, join_the_crowd),
     (6, charge),

@@ -78,6 +78,14 @@ class ScenarioCoverage:
             self._add("deposit returned", event.deposit)
         elif isinstance(event, CosmosEvent):
             self._add("fee paid", event.type == "tx" and "fee" in dict(event.attributes))
+        elif isinstance(event, bank_pb2.EventArrearsPaid):
+            self.counts["arrears paid"] += 1
+        elif isinstance(event, settlement_pb2.EventOwedPaid):
+            self.counts["default fund paid"] += 1
+        elif isinstance(event, settlement_pb2.EventFeederChecked):
+            self._add("feeder checked", event.check.measured)
+        elif isinstance(event, market_pb2.EventLimitOrderCancelled):
+            self._add("order evicted", event.evicted)
         elif isinstance(event, market_pb2.EventSlotUnfunded):
             self.counts["slot unfunded"] += 1
         elif isinstance(event, market_pb2.EventPositionCancelled):

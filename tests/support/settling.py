@@ -52,7 +52,17 @@ def baseline_of(world: World, meter_id: str) -> metering_state_pb2.Baseline:
 
 
 def arrears_of(world: World) -> dict[str, int]:
-    start = "settlement.arrears["
+    """What each debtor owes the default fund."""
+    start, end = "bank.arrears[", ", ueur]"
+    short = world.short()
+    return {
+        path[len(start) : -len(end)]: int(short[path]) for path in short if path.startswith(start)
+    }
+
+
+def owed_by_fund(world: World) -> dict[str, int]:
+    """What the default fund owes, by slot and creditor."""
+    start = "settlement.owed_by_fund["
     short = world.short()
     return {path[len(start) : -1]: int(short[path]) for path in short if path.startswith(start)}
 

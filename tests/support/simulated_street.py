@@ -41,10 +41,16 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
         changes |= _draw_home(random, number, name)
     for name in BATTERIES:
         changes |= _draw_battery(random, name)
+    changes["registry.meters[meter-check]"] = {
+        "owner": "distributor", "bridge": "bridge", "feeder": "north", "capacity_w": 100_000,
+        "pub_key": "meter-check", "status": "STATUS_ACTIVE", "added_at_s": FIRST_SLOT * 60,
+        "checks_feeder": True,
+    }  # fmt: skip
     changes["registry.participants[bridge-2]"] = {
         "roles": ["ROLE_BRIDGE"], "status": "STATUS_ACTIVE",
     }  # fmt: skip
     changes["bank.balances[treasury, ueur]"] = random.choice([3_000_000, 60_000_000])
+    changes["bank.balances[default-fund, ueur]"] = random.choice([1, 2_000_000])
     changes["bank.balances[backstop, ueur]"] = random.choice([1_000_000, 60_000_000])
     return changes | _draw_feeders(random) | _draw_params(seed, random)
 
@@ -58,6 +64,7 @@ def _draw_home(random: Random, number: int, name: str) -> dict[str, Any]:
         f"registry.meters[meter-{number}]": {
             "owner": name, "bridge": "bridge", "feeder": PLACES[number],
             "capacity_w": 30_000, "initial_import_wh": INITIAL_IMPORT_WH,
+            "export_capacity_w": (0, 20_000)[number % 2],
             "pub_key": f"meter-{number}", "status": "STATUS_ACTIVE", "added_at_s": FIRST_SLOT * 60,
             "energy_source": _ENERGY_SOURCES[number % len(_ENERGY_SOURCES)],
         },
@@ -105,6 +112,11 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
         },
         "market.params": {
             "imbalance_collateral_permille": (0, 100)[seed % 2],
+            "order_min_wh": random.choice([1, 10]),
+            "order_collateral_min": random.choice([0, 5_000]),
+            "late_cancellation_s": random.choice([0, 30]),
+            "late_cancellation_fee_per_kwh": random.choice([0, 20_000, 10**6]),
+            "credit_limit": random.choice([0, 100_000]),
             "depth_wh": random.choice([3_000, 50_000]),
             "slots_opened_per_block_max": random.choice([1, 10]),
             "price_rule_permille": random.choice([0, 500, 1_000]),
@@ -115,6 +127,8 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
         "settlement.params": {
             "accounts_per_block_max": (4, 8, 100)[seed % 3], "history_slots": 3,
             "pruned_per_block_max": random.choice([5, 100]),
+            "default_fund_share_permille": random.choice([0, 300]),
+            "default_fund_target": random.choice([100, 10_000_000]),
         },
         "auth.params": {"min_gas_price_micro": random.choice([0, 50, 5_000])},
     }  # fmt: skip

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from blockenergy.bank.v1 import events_pb2 as bank_events_pb2
+from blockenergy.bank.v1 import query_pb2 as bank_query_pb2
 from blockenergy.market.v1 import events_pb2 as market_events_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
@@ -25,6 +26,7 @@ from chain import app
 from chain.market.state import BOOKING
 from chain.runtime.context import Event
 from chain.runtime.encoding import bech32
+from chain.settlement.state import OWED_BY_FUND
 from chain.transactions import TxResult
 from tests.support import actions, market_actions, parameters, people, simulated_street
 from tests.support.event_ledger import EventLedger
@@ -89,6 +91,7 @@ class Simulation:
         full_wh = simulated_street.INITIAL_IMPORT_WH
         self.meters = {f"meter-{number}": PhysicalMeter(full_wh) for number in range(HOMES)}
         self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
+        self.meters["meter-check"] = PhysicalMeter()
         changes = simulated_street.draw(seed, self.random, self.homes)
         self.world = World(changes, base=simulated_street.get_grid())
         batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]
@@ -224,7 +227,7 @@ class Simulation:
         self.happened["booking over several blocks"] += bool(BOOKING.get(state).slot)
         owed = self._arrears() if self.world.height % 10 == 0 else []
         self.happened["household in arrears"] += sum("home" in debtor for debtor in owed)
-        self.happened["treasury in arrears"] += owed.count("treasury")
+        self.happened["default fund in debt"] += bool(next(OWED_BY_FUND.items(state), None))
         self.happened["backstop in arrears"] += owed.count("backstop")
 
     def _track(self, event: Event) -> None:
@@ -250,9 +253,9 @@ class Simulation:
 
     def _arrears(self) -> list[str]:
         """The names of all debtors."""
-        path = "/blockenergy.settlement.v1.Query/Arrears"
-        request = settlement_query_pb2.QueryArrearsRequest()
-        answer = self.world.query(path, request, settlement_query_pb2.QueryArrearsResponse)
+        path = "/blockenergy.bank.v1.Query/Arrears"
+        request = bank_query_pb2.QueryArrearsRequest()
+        answer = self.world.query(path, request, bank_query_pb2.QueryArrearsResponse)
         return [people.name_of(entry.debtor) for entry in answer.arrears]
 
     def _is_settling(self) -> bool:

@@ -72,14 +72,14 @@ def _book_fill(
     event = LimitOrderEvent.BOOK_FILL if fill.filled_wh else LimitOrderEvent.BOOK_NOTHING
     LIMIT_ORDER.next(get_limit_order_status(order), event)
     owner = bech32.decode(order.owner)
-    freed = bank.void(ctx, owner, order.hold_id)
+    if fill.filled_wh:
+        trade = _secure(ctx, slot, info, owner, order, fill)
+        positions.add_to_position(ctx, slot, owner, trade)
+    bank.void(ctx, owner, order.hold_id)
     order.hold_id = 0
     order.filled_wh = fill.filled_wh
     order.amount = fill.amount
     LIMIT_ORDERS.set(ctx, (slot, order_id), order)
-    if fill.filled_wh:
-        trade = _secure(ctx, slot, info, owner, order, fill, freed)
-        positions.add_to_position(ctx, slot, owner, trade)
     limit_orders.change_resting(ctx, slot, owner, order, -1)
     ctx.emit(
         events_pb2.EventLimitOrderFilled(
@@ -100,13 +100,14 @@ def _secure(
     owner: bytes,
     order: state_pb2.LimitOrder,
     fill: record.Fill,
-    freed: int,
 ) -> positions.Trade:
-    """Locks what a fill needs, of what the order has freed, as collateral of the position.
+    """Locks what a fill needs, out of the hold of the order, as collateral of the position.
 
     Quantity and price are within those of the order, so what it reserved covers the amount, and no
     account has to add to it.
     """
+    hold = bank.get_hold(ctx, owner, order.hold_id)
+    assert hold is not None, "an order has lost its hold"
     is_buy, high = order.side == state_pb2.SIDE_BUY, info.price_high_per_kwh
     collateral_permille = PARAMS.at(ctx, slot).imbalance_collateral_permille
     to_pay = fill.amount if is_buy else 0
@@ -114,10 +115,14 @@ def _secure(
         collateral = rules.compute_buy_collateral(fill.filled_wh, high, collateral_permille)
     else:
         collateral = rules.compute_sell_collateral(
-            fill.filled_wh, fill.price_per_kwh, high, collateral_permille
+            fill.filled_wh,
+            fill.price_per_kwh,
+            high,
+            collateral_permille,
+            rules.compute_unbacked_part(order.quantity_wh, order.unbacked_wh, fill.filled_wh),
         )
-    collateral = min(collateral, freed - to_pay)
-    positions.lock_collateral(ctx, slot, owner, to_pay + collateral)
+    collateral = min(collateral, hold.amount - to_pay)
+    positions.lock_from_hold(ctx, slot, owner, order.hold_id, to_pay + collateral)
     return positions.Trade(
         is_buy, fill.filled_wh, fill.amount, feeder=order.feeder, collateral=collateral
     )

@@ -64,8 +64,12 @@ def resting_accounts(state: HasStore) -> list[str]:
     for (slot, _), order in LIMIT_ORDERS.items(state):
         if order.hold_id:
             own = counted.setdefault((slot, bech32.decode(order.owner)), Counter())
-            own[order.feeder] += 1
-    kept = {key: Counter({own.feeder: own.orders}) for key, own in RESTING.items(state)}
+            own[f"at {order.feeder}"] += 1
+            own["bid" if order.side == state_pb2.SIDE_BUY else "ask"] += order.quantity_wh
+    kept = {
+        key: +Counter({f"at {own.feeder}": own.orders, "bid": own.bid_wh, "ask": own.ask_wh})
+        for key, own in RESTING.items(state)
+    }
     different = sorted(key for key in counted | kept if counted.get(key) != kept.get(key))
     return [f"slot {slot}: an account's limit orders are miscounted" for slot, _ in different]
 

@@ -11,7 +11,8 @@ from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
 from chain import bank, registry
-from chain.market import positions, rules
+from chain.market import credit, positions, rules
+from chain.market.auction import full_book
 from chain.market.keeper import MarketError
 from chain.market.lifecycle import LIMIT_ORDER, LimitOrderEvent, get_limit_order_status
 from chain.market.open_slot import (
@@ -23,10 +24,9 @@ from chain.market.open_slot import (
 )
 from chain.market.state import LIMIT_ORDERS, ORDER_IDS, RESTING, SLOTS
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
 
-# Max linear orders per auction: each is cleared as its steps.
-LINEAR_ORDERS_MAX = 1_000
 _ROLES: dict[int, frozenset[int]] = {
     state_pb2.SIDE_BUY: frozenset({Role.ROLE_CONSUMER, Role.ROLE_PROSUMER}),
     state_pb2.SIDE_SELL: frozenset({Role.ROLE_PRODUCER, Role.ROLE_PROSUMER}),
@@ -51,9 +51,10 @@ def place_limit_order(
         renewable=msg.renewable,
     )
     _require_valid(ctx, slot, order)
+    _secure(ctx, slot, order, replaced_wh=0)
     _require_not_full(ctx, slot)
+    evicted = full_book.find_evicted(ctx, slot, order)
     _count(slot.info, order, 1)
-    _require_few_special(slot, order)
     order.hold_id = bank.reserve(
         ctx,
         ctx.signer,
@@ -64,6 +65,8 @@ def place_limit_order(
     order_id = ORDER_IDS.next(ctx)
     LIMIT_ORDERS.set(ctx, (msg.slot, order_id), order)
     change_resting(ctx, msg.slot, ctx.signer, order, 1)
+    for evicted_id in evicted:
+        _evict(ctx, slot, evicted_id)
     SLOTS.set(ctx, msg.slot, slot.info)
     _announce(ctx, msg.slot, order_id, order, amended=False)
     return tx_pb2.MsgPlaceLimitOrderResponse(order_id=order_id)
@@ -76,13 +79,16 @@ def amend_limit_order(
     order, slot = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
     LIMIT_ORDER.next(get_limit_order_status(order), LimitOrderEvent.AMEND)
     _count(slot.info, order, -1)
+    before = state_pb2.LimitOrder()
+    before.CopyFrom(order)
     order.quantity_wh = msg.quantity_wh
     order.price_limit_per_kwh = msg.price_limit_per_kwh
     order.full_price_per_kwh = msg.full_price_per_kwh
     order.minimum_acceptable_wh = msg.minimum_acceptable_wh
     _require_valid(ctx, slot, order)
+    _secure(ctx, slot, order, replaced_wh=before.quantity_wh)
+    evicted = full_book.find_evicted(ctx, slot, order)
     _count(slot.info, order, 1)
-    _require_few_special(slot, order)
     hold = bank.get_hold(ctx, ctx.signer, order.hold_id)
     assert hold is not None, "a resting order has lost its hold"
     change = _compute_reserve(slot, order) - hold.amount
@@ -91,6 +97,10 @@ def amend_limit_order(
     elif change < 0:
         bank.release(ctx, ctx.signer, order.hold_id, -change)
     LIMIT_ORDERS.set(ctx, (msg.slot, msg.order_id), order)
+    change_resting(ctx, msg.slot, ctx.signer, before, -1)
+    change_resting(ctx, msg.slot, ctx.signer, order, 1)
+    for evicted_id in evicted:
+        _evict(ctx, slot, evicted_id)
     SLOTS.set(ctx, msg.slot, slot.info)
     _announce(ctx, msg.slot, msg.order_id, order, amended=True)
     return tx_pb2.MsgAmendLimitOrderResponse()
@@ -101,15 +111,8 @@ def cancel_limit_order(
 ) -> tx_pb2.MsgCancelLimitOrderResponse:
     """Withdraws a resting limit order and voids its hold."""
     order, slot = _require_resting(ctx, msg.slot, msg.order_id, msg.owner)
-    LIMIT_ORDER.next(get_limit_order_status(order), LimitOrderEvent.CANCEL)
-    bank.void(ctx, ctx.signer, order.hold_id)
-    LIMIT_ORDERS.delete(ctx, (msg.slot, msg.order_id))
-    change_resting(ctx, msg.slot, ctx.signer, order, -1)
-    _count(slot.info, order, -1)
+    _withdraw(ctx, slot, msg.order_id, order, evicted=False)
     SLOTS.set(ctx, msg.slot, slot.info)
-    ctx.emit(
-        events_pb2.EventLimitOrderCancelled(order_id=msg.order_id, slot=msg.slot, owner=order.owner)
-    )
     return tx_pb2.MsgCancelLimitOrderResponse()
 
 
@@ -119,10 +122,37 @@ def change_resting(
     """Counts the limit orders of an account in a slot that are not booked, and notes where."""
     own = RESTING.get(ctx, (slot, owner)) or state_pb2.RestingOrders(feeder=order.feeder)
     own.orders += change
+    if order.side == state_pb2.SIDE_BUY:
+        own.bid_wh += change * order.quantity_wh
+    else:
+        own.ask_wh += change * order.quantity_wh
     if own.orders:
         RESTING.set(ctx, (slot, owner), own)
     else:
         RESTING.delete(ctx, (slot, owner))
+
+
+def _withdraw(
+    ctx: Context, slot: OpenSlot, order_id: int, order: state_pb2.LimitOrder, *, evicted: bool
+) -> None:
+    """Ends a resting order before gate closure; the caller writes the slot."""
+    LIMIT_ORDER.next(get_limit_order_status(order), LimitOrderEvent.CANCEL)
+    owner = bech32.decode(order.owner)
+    bank.void(ctx, owner, order.hold_id)
+    LIMIT_ORDERS.delete(ctx, (slot.number, order_id))
+    change_resting(ctx, slot.number, owner, order, -1)
+    _count(slot.info, order, -1)
+    ctx.emit(
+        events_pb2.EventLimitOrderCancelled(
+            order_id=order_id, slot=slot.number, owner=order.owner, evicted=evicted
+        )
+    )
+
+
+def _evict(ctx: Context, slot: OpenSlot, order_id: int) -> None:
+    order = LIMIT_ORDERS.get(ctx, (slot.number, order_id))
+    assert order is not None, "an index points to a missing order"
+    _withdraw(ctx, slot, order_id, order, evicted=True)
 
 
 def _require_resting(
@@ -137,7 +167,9 @@ def _require_resting(
 
 def _require_valid(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
     registry.require_permission(ctx, ctx.signer, _ROLES[order.side])
+    credit.require_credit(ctx, ctx.signer)
     require_quantity(slot, order.quantity_wh)
+    credit.require_minimum(slot, order.quantity_wh)
     limit, full = order.price_limit_per_kwh, order.full_price_per_kwh
     require_price_limit(slot, limit)
     if full:
@@ -172,29 +204,22 @@ def _require_valid_attributes(ctx: Context, order: state_pb2.LimitOrder) -> None
         require(not special, MarketError.ATTRIBUTES_INVALID, f"{order.feeder} is a thin market")
 
 
+def _secure(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder, replaced_wh: int) -> None:
+    """Notes what of an order is not backed; rejects more than the connections carry."""
+    is_buy = order.side == state_pb2.SIDE_BUY
+    order.unbacked_wh = credit.require_within_connections(
+        ctx, slot, ctx.signer, is_buy, order.quantity_wh, replaced_wh
+    )
+
+
 def _require_not_full(ctx: Context, slot: OpenSlot) -> None:
-    """Rejects one more order than a slot, or an account in it, may have."""
+    """Rejects one more order than an account may have in a slot."""
     # Assume the largest amendment.
     require_headroom(slot, slot.params.order_max_wh)
-    max_orders = slot.params.resting_orders_max
-    fits = slot.info.resting_orders < max_orders
-    require(fits, MarketError.TOO_MANY_ORDERS, f"max {max_orders} in a slot")
     own = RESTING.get_shared(ctx, (slot.number, ctx.signer))
     max_orders = slot.params.resting_orders_per_owner_max
     fits = own is None or own.orders < max_orders
     require(fits, MarketError.TOO_MANY_ORDERS, f"max {max_orders} of one account")
-
-
-def _require_few_special(slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
-    """Rejects an order, counted already, if there are too many like it that are slow to clear."""
-    if order.minimum_acceptable_wh:
-        max_orders = slot.params.minimum_quantity_orders_max
-        fits = slot.info.minimum_quantity_orders <= max_orders
-        require(fits, MarketError.TOO_MANY_ORDERS, f"max {max_orders} with a minimum in a slot")
-    if order.full_price_per_kwh:
-        fits = slot.info.linear_orders <= LINEAR_ORDERS_MAX
-        detail = f"max {LINEAR_ORDERS_MAX} linear orders in a slot"
-        require(fits, MarketError.TOO_MANY_ORDERS, detail)
 
 
 def _count(info: state_pb2.Slot, order: state_pb2.LimitOrder, change: int) -> None:
@@ -207,14 +232,16 @@ def _count(info: state_pb2.Slot, order: state_pb2.LimitOrder, change: int) -> No
 
 
 def _compute_reserve(slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
-    """The worst case of an order: all of it at its limit."""
-    return rules.compute_reserve(
+    """The worst case of an order: all of it at its limit; at least the minimum."""
+    reserve = rules.compute_reserve(
         order.side == state_pb2.SIDE_BUY,
         order.quantity_wh,
         order.price_limit_per_kwh,
         slot.curve,
         slot.params.imbalance_collateral_permille,
+        order.unbacked_wh,
     )
+    return max(reserve, slot.params.order_collateral_min)
 
 
 def _announce(

@@ -19,8 +19,6 @@ from chain.runtime.context import Context
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import WH_PER_KWH, floor_div
 
-_SECONDS_PER_HOUR = 3600
-
 # (name, feeder), each below the next one.
 _Path = list[tuple[str, registry_pb2.Feeder]]
 
@@ -86,9 +84,7 @@ def get_feeder_headroom(
 
 def get_capacity_wh(state: HasStore, feeder: registry_pb2.Feeder) -> int:
     """What a feeder carries in one slot; rounded down."""
-    return (
-        feeder.capacity_w * metering.get_params(state).represented_duration_s // _SECONDS_PER_HOUR
-    )
+    return metering.compute_slot_energy_wh(state, feeder.capacity_w)
 
 
 def get_fee_per_kwh(state: HasStore, feeder: str) -> int:

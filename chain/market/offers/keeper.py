@@ -37,12 +37,17 @@ def get_held(ctx: Context, seller: bytes, offer: state_pb2.Offer) -> int:
 
 
 def compute_collateral(
-    info: state_pb2.Slot, params: state_pb2.Params, price_per_kwh: int, available_wh: int
+    info: state_pb2.Slot, params: state_pb2.Params, offer: state_pb2.Offer
 ) -> int:
-    """The collateral for selling what is available at its price."""
-    return rules.compute_sell_collateral(
-        available_wh, price_per_kwh, info.price_high_per_kwh, params.imbalance_collateral_permille
+    """The collateral for selling what is available at its price; at least the minimum."""
+    collateral = rules.compute_sell_collateral(
+        offer.available_wh,
+        offer.price_per_kwh,
+        info.price_high_per_kwh,
+        params.imbalance_collateral_permille,
+        offer.unbacked_wh,
     )
+    return max(collateral, params.order_collateral_min)
 
 
 def announce(ctx: Context, slot: int, seller: bytes, offer: state_pb2.Offer) -> None:

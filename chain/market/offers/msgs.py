@@ -1,19 +1,19 @@
-"""Messages of sellers and buyers: setting an offer, and buying from it directly.
+"""Messages of sellers and buyers: setting an offer, and buying from it.
 
-The seller locks collateral for what is available; with every sale the part of it that belongs to
-what was sold becomes the collateral of the seller's position. The energy pays the grid fees of the
-feeders between the two, not those of the feeders above both.
+The seller locks collateral for what is available. A purchase is executed at the end of its block
+(purchases.py).
 """
 
 from __future__ import annotations
 
-from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
+from blockenergy.market.v1 import state_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_PRODUCER, ROLE_PROSUMER
 
 from chain import bank, registry
-from chain.market import positions, rules
+from chain.market import credit, positions
 from chain.market.grid import feeders
 from chain.market.keeper import MarketError
+from chain.market.offers import purchases
 from chain.market.offers.keeper import announce, compute_collateral, end_offer, get_held
 from chain.market.open_slot import (
     OpenSlot,
@@ -22,7 +22,7 @@ from chain.market.open_slot import (
     require_price_limit,
     require_quantity,
 )
-from chain.market.state import OFFERS, SLOTS
+from chain.market.state import OFFERS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.tx import decode_address
@@ -35,6 +35,7 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
     slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
     offer = OFFERS.get(ctx, (msg.slot, ctx.signer))
     if msg.available_wh:
+        credit.require_credit(ctx, ctx.signer)
         require_quantity(slot, msg.available_wh)
         require_price_limit(slot, msg.price_per_kwh)
         _put(ctx, msg, slot, offer)
@@ -46,29 +47,20 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
 
 
 def buy_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tx_pb2.MsgBuyOfferResponse:
-    """Buys from a seller's offer at once, at its current price."""
+    """Places a purchase from a seller's offer, which is executed at the end of the block."""
+    credit.require_credit(ctx, ctx.signer)
     slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
     require_quantity(slot, msg.quantity_wh)
     require_price_limit(slot, msg.price_limit_per_kwh)
     require_headroom(slot, msg.quantity_wh)
-    seller, offer = _require_offer(ctx, msg)
-    purchase = _prepare_purchase(ctx, msg, slot, offer)
-    # Rejects what the balance does not cover; the seller's side needs no new money.
-    positions.lock_collateral(ctx, msg.slot, ctx.signer, purchase.amount + purchase.collateral)
-    positions.book_trade(ctx, msg.slot, slot.info, ctx.signer, purchase)
-    _sell(ctx, msg, slot, seller, offer)
-    SLOTS.set(ctx, msg.slot, slot.info)
-    ctx.emit(
-        events_pb2.EventOfferBought(
-            slot=msg.slot,
-            seller=msg.seller,
-            buyer=msg.buyer,
-            quantity_wh=msg.quantity_wh,
-            amount=purchase.amount,
-            grid_fee=purchase.grid_fee,
-        )
-    )
-    return tx_pb2.MsgBuyOfferResponse(amount=purchase.amount, grid_fee=purchase.grid_fee)
+    offer = _require_offer(ctx, msg)
+    # What is left of an offer may be less than an order may have.
+    if msg.quantity_wh != offer.available_wh:
+        credit.require_minimum(slot, msg.quantity_wh)
+    credit.require_within_connections(ctx, slot, ctx.signer, True, msg.quantity_wh)
+    price = _require_price(ctx, msg, offer)
+    order_id = purchases.place(ctx, slot, msg, price)
+    return tx_pb2.MsgBuyOfferResponse(order_id=order_id)
 
 
 def _put(
@@ -77,92 +69,57 @@ def _put(
     """Records an offer with exactly its collateral on hold; rejects what the balance does not
     cover.
     """
-    collateral = compute_collateral(slot.info, slot.params, msg.price_per_kwh, msg.available_wh)
-    if offer is None:
-        denom, deposit = slot.params.settlement_denom, bank.get_deposit(ctx)
-        hold_id = bank.reserve(ctx, ctx.signer, denom, collateral, deposit=deposit)
-    else:
-        hold_id = offer.hold_id
-        change = collateral - get_held(ctx, ctx.signer, offer)
-        if change > 0:
-            bank.extend(ctx, ctx.signer, hold_id, change)
-        elif change < 0:
-            bank.release(ctx, ctx.signer, hold_id, -change)
+    credit.require_minimum(slot, msg.available_wh)
     changed = state_pb2.Offer(
         price_per_kwh=msg.price_per_kwh,
         available_wh=msg.available_wh,
+        set_at_height=ctx.block.height,
         feeder=positions.get_grid_node(ctx, msg.slot, ctx.signer),
-        hold_id=hold_id,
+        unbacked_wh=credit.require_within_connections(
+            ctx, slot, ctx.signer, False, msg.available_wh, offer.available_wh if offer else 0
+        ),
     )
+    collateral = compute_collateral(slot.info, slot.params, changed)
+    if offer is None:
+        denom, deposit = slot.params.settlement_denom, bank.get_deposit(ctx)
+        changed.hold_id = bank.reserve(ctx, ctx.signer, denom, collateral, deposit=deposit)
+    else:
+        changed.hold_id = offer.hold_id
+        change = collateral - get_held(ctx, ctx.signer, offer)
+        if change > 0:
+            bank.extend(ctx, ctx.signer, offer.hold_id, change)
+        elif change < 0:
+            bank.release(ctx, ctx.signer, offer.hold_id, -change)
     OFFERS.set(ctx, (msg.slot, ctx.signer), changed)
     announce(ctx, msg.slot, ctx.signer, changed)
 
 
-def _require_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tuple[bytes, state_pb2.Offer]:
-    """The seller and the offer; rejects the buyer's own, one with less energy, and one of a seller
-    without permission to sell.
+def _require_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> state_pb2.Offer:
+    """The offer; rejects the buyer's own, one with less energy, and one of a seller that may not
+    sell.
     """
     seller = decode_address(msg.seller)
     require(seller != ctx.signer, MarketError.OWN_OFFER)
-    offer = OFFERS.get(ctx, (msg.slot, seller))
+    offer = OFFERS.get_shared(ctx, (msg.slot, seller))
     if offer is None:
         raise ChainError(MarketError.OFFER_UNKNOWN)
     try:
         registry.require_permission(ctx, seller, _SELLERS)
+        credit.require_credit(ctx, seller)
     except ChainError as error:
         raise ChainError(error.error, "the seller") from None
     enough = msg.quantity_wh <= offer.available_wh
     require(enough, MarketError.OFFER_TOO_SMALL, f"{offer.available_wh} Wh are left")
-    return seller, offer
+    return offer
 
 
-def _prepare_purchase(
-    ctx: Context, msg: tx_pb2.MsgBuyOffer, slot: OpenSlot, offer: state_pb2.Offer
-) -> positions.Trade:
-    """The buyer's side; rejects a price above the limit and what a feeder cannot carry.
-
-    The amount is rounded up once, fee included, so that it keeps the limit to the millionth.
-    """
+def _require_price(ctx: Context, msg: tx_pb2.MsgBuyOffer, offer: state_pb2.Offer) -> int:
+    """The price with the grid fee; rejects one above the limit and what a feeder cannot carry."""
     node = positions.get_grid_node(ctx, msg.slot, ctx.signer)
-    grid_fee_per_kwh = feeders.get_fee_between(ctx, offer.feeder, node)
-    price = offer.price_per_kwh + grid_fee_per_kwh
+    price = offer.price_per_kwh + feeders.get_fee_between(ctx, offer.feeder, node)
     in_limit = price <= msg.price_limit_per_kwh
     require(in_limit, MarketError.OFFER_TOO_DEAR, f"{price} millionths per kWh")
     for name, headroom_wh in feeders.get_headroom_between(ctx, msg.slot, offer.feeder, node):
         fits = msg.quantity_wh <= headroom_wh
         require(fits, MarketError.FEEDER_FULL, f"{name} has headroom for {headroom_wh} Wh")
-    return positions.Trade(
-        is_buy=True,
-        quantity_wh=msg.quantity_wh,
-        amount=rules.compute_payment(rules.Price(price, 1), msg.quantity_wh),
-        grid_fee=feeders.compute_grid_fee(grid_fee_per_kwh, msg.quantity_wh),
-        feeder=node,
-        collateral=rules.compute_buy_collateral(
-            msg.quantity_wh, slot.curve.price_high, slot.params.imbalance_collateral_permille
-        ),
-    )
-
-
-def _sell(
-    ctx: Context, msg: tx_pb2.MsgBuyOffer, slot: OpenSlot, seller: bytes, offer: state_pb2.Offer
-) -> None:
-    """Books the seller's side; the collateral of what was sold moves to the seller's position."""
-    price, left_wh = offer.price_per_kwh, offer.available_wh - msg.quantity_wh
-    needed = compute_collateral(slot.info, slot.params, price, left_wh)
-    part = max(0, get_held(ctx, seller, offer) - needed)
-    bank.release(ctx, seller, offer.hold_id, part)
-    positions.lock_collateral(ctx, msg.slot, seller, part)
-    sale = positions.Trade(
-        is_buy=False,
-        quantity_wh=msg.quantity_wh,
-        amount=rules.compute_receipt(rules.Price(price, 1), msg.quantity_wh),
-        feeder=offer.feeder,
-        collateral=part,
-    )
-    positions.book_trade(ctx, msg.slot, slot.info, seller, sale)
-    if left_wh:
-        offer.available_wh = left_wh
-        OFFERS.set(ctx, (msg.slot, seller), offer)
-    else:
-        bank.void(ctx, seller, offer.hold_id)
-        OFFERS.delete(ctx, (msg.slot, seller))
+    return price

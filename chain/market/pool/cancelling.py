@@ -1,7 +1,7 @@
 """Cancelling part of a position: a market order in the other direction, with the pool.
 
 Promises that cancelling never brings back more than was to be paid, nor costs less than was to be
-received.
+received. Shortly before gate closure it costs a fee as well.
 """
 
 from __future__ import annotations
@@ -10,12 +10,19 @@ from collections.abc import Mapping
 
 from blockenergy.market.v1 import events_pb2, state_pb2
 
-from chain import bank
+from chain import bank, metering
 from chain.market import positions, rules
-from chain.market.keeper import POOL, MarketError, get_position
+from chain.market.keeper import (
+    POOL,
+    MarketError,
+    get_curve,
+    get_gate_closure_s,
+    get_position,
+)
 from chain.market.open_slot import require_open_slot, require_price_limit, require_quantity
+from chain.market.pool.late_fee import LateFee
 from chain.market.pool.orders import add_order
-from chain.market.state import PARAMS, POSITIONS
+from chain.market.state import PARAMS, POSITIONS, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
@@ -51,14 +58,20 @@ def place_cancellation(
         side=_OPPOSITE[side],
         quantity_wh=quantity_wh,
         price_limit_per_kwh=limit,
-        reserved=compute_largest_loss(position, is_bought, quantity_wh, limit),
+        reserved=compute_largest_loss(
+            position, is_bought, quantity_wh, limit, _get_late_fee(ctx, slot, open_slot.info)
+        ),
         cancels=True,
     )
     return add_order(ctx, slot, owner, order)
 
 
 def compute_largest_loss(
-    position: state_pb2.Position, is_bought: bool, quantity_wh: int, limit: int
+    position: state_pb2.Position,
+    is_bought: bool,
+    quantity_wh: int,
+    limit: int,
+    late_fee: LateFee,
 ) -> int:
     """What cancelling can cost beyond the hold of the position.
 
@@ -69,7 +82,8 @@ def compute_largest_loss(
         return 0
     share = positions.compute_share(position, False, quantity_wh)
     payment = ceil_div(quantity_wh * limit, WH_PER_KWH)
-    return max(share.grid_fee, payment - share.amount)
+    loss = max(share.grid_fee, payment - share.amount)
+    return late_fee.add_to(loss, share.amount, is_bought, quantity_wh)
 
 
 def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order]) -> set[int]:
@@ -77,6 +91,9 @@ def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order
     that a purchase of this block has changed so that their reserve may not suffice.
     """
     uncovered = set()
+    info = SLOTS.get_shared(ctx, slot)
+    assert info is not None, "an order was taken for a slot that is not open"
+    late_fee = _get_late_fee(ctx, slot, info)
     taken_wh: dict[tuple[str, bool], int] = {}
     for order_id, order in orders.items():
         if not order.cancels:
@@ -86,7 +103,7 @@ def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order
         whole_wh = position.bought_wh if is_bought else position.sold_wh
         sum_wh = taken_wh.get((order.owner, is_bought), 0) + order.quantity_wh
         if sum_wh <= whole_wh and order.reserved >= compute_largest_loss(
-            position, is_bought, order.quantity_wh, order.price_limit_per_kwh
+            position, is_bought, order.quantity_wh, order.price_limit_per_kwh, late_fee
         ):
             taken_wh[order.owner, is_bought] = sum_wh
         else:
@@ -111,10 +128,13 @@ def cancel(
     position = positions.require_position(ctx, slot, owner)
     share = positions.compute_share(position, is_bought, order.quantity_wh)
     loss = _compute_loss(share, is_bought, price, order.quantity_wh)
+    late_fee = _get_late_fee(ctx, slot, info)
+    loss = late_fee.add_to(loss, share.amount, is_bought, order.quantity_wh)
     positions.take_share(position, is_bought, order.quantity_wh, share)
     freed = order.reserved + share.collateral + (share.amount if is_bought else 0)
-    bank.release(ctx, owner, position.hold_id, freed)
-    bank.transfer(ctx, owner, POOL, PARAMS.get_shared(ctx).settlement_denom, loss)
+    # Out of the hold: what is released may go to the owner's arrears.
+    bank.pay_from_hold(ctx, owner, position.hold_id, POOL, loss)
+    bank.release(ctx, owner, position.hold_id, freed - loss)
     POSITIONS.set(ctx, (slot, owner), position)
     if is_bought:
         info.bought_wh -= order.quantity_wh
@@ -134,6 +154,14 @@ def cancel(
             loss=loss,
         )
     )
+
+
+def _get_late_fee(ctx: Context, slot: int, info: state_pb2.Slot) -> LateFee:
+    """What is in force for a slot at the time of the block."""
+    params, length_s = PARAMS.at(ctx, slot), metering.get_params(ctx).slot_length_s
+    gate_s = get_gate_closure_s(length_s, params.gate_closure_s, slot)
+    is_late = ctx.block.time_s >= gate_s - params.late_cancellation_s
+    return LateFee(get_curve(info), params.late_cancellation_fee_per_kwh if is_late else 0)
 
 
 def _compute_loss(

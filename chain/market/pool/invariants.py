@@ -6,17 +6,25 @@ from blockenergy.market.v1 import state_pb2
 
 from chain.market import rules
 from chain.market.keeper import get_curve, get_net_wh
-from chain.market.state import ORDERS, SLOTS
+from chain.market.state import ORDERS, POSITIONS, SLOTS
 from chain.runtime.state.collections import HasStore
 
 
 def no_orders_left(state: HasStore) -> list[str]:
     """Between blocks there are no market orders: each was executed or has lapsed."""
-    return [f"order {order_id} is left" for (_, order_id), _ in ORDERS.items(state)] + [
-        f"slot {slot}: {info.pending_wh} Wh are pending"
-        for slot, info in SLOTS.items(state)
-        if info.pending_wh
-    ]
+    return (
+        [f"order {order_id} is left" for (_, order_id), _ in ORDERS.items(state)]
+        + [
+            f"slot {slot}: {info.pending_wh} Wh are pending"
+            for slot, info in SLOTS.items(state)
+            if info.pending_wh
+        ]
+        + [
+            f"slot {slot}: orders are pending in a position"
+            for (slot, _), position in POSITIONS.items(state)
+            if position.pending_buy_wh or position.pending_sell_wh
+        ]
+    )
 
 
 def solvency(state: HasStore) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from blockenergy.market.v1 import events_pb2, state_pb2
 
 from chain import bank
-from chain.market import positions, rules
+from chain.market import credit, positions, rules
 from chain.market.open_slot import (
     OpenSlot,
     require_headroom,
@@ -52,6 +52,9 @@ def add_order(ctx: Context, slot: int, owner: bytes, order: state_pb2.Order) -> 
     It rejects an amount that the balance does not cover, before it writes anything.
     """
     order.feeder = positions.lock_collateral(ctx, slot, owner, order.reserved)
+    if not order.cancels:
+        is_buy = order.side == state_pb2.SIDE_BUY
+        positions.note_order(ctx, slot, owner, is_buy, order.quantity_wh)
     order_id = ORDER_IDS.next(ctx)
     ORDERS.set(ctx, (slot, order_id), order)
     ctx.emit(
@@ -87,10 +90,14 @@ def _prepare(
     ctx: Context, slots: dict[int, OpenSlot], owner: bytes, leg: Leg, link: int
 ) -> state_pb2.Order:
     """The order of a leg, counted in its slot, which the caller writes; rejects an invalid one."""
+    credit.require_credit(ctx, owner)
     slot = slots.get(leg.slot) or require_open_slot(ctx, leg.slot, ctx.block.time_s)
     require_quantity(slot, leg.quantity_wh)
     require_price_limit(slot, leg.limit)
     require_headroom(slot, leg.quantity_wh)
+    credit.require_minimum(slot, leg.quantity_wh)
+    is_buy = leg.side == state_pb2.SIDE_BUY
+    unbacked_wh = credit.require_within_connections(ctx, slot, owner, is_buy, leg.quantity_wh)
     slot.info.pending_wh += leg.quantity_wh
     slots[leg.slot] = slot
     return state_pb2.Order(
@@ -99,11 +106,13 @@ def _prepare(
         quantity_wh=leg.quantity_wh,
         price_limit_per_kwh=leg.limit,
         reserved=rules.compute_reserve(
-            leg.side == state_pb2.SIDE_BUY,
+            is_buy,
             leg.quantity_wh,
             leg.limit,
             slot.curve,
             slot.params.imbalance_collateral_permille,
+            unbacked_wh,
         ),
         link=link,
+        unbacked_wh=unbacked_wh,
     )

@@ -141,8 +141,12 @@ def _close_book(ctx: Context, book: _Book) -> None:
             _note_flow(book, order, quantity_wh)
         else:
             _execute(ctx, book, order_id, order, quantity_wh)
-    for owner in sorted({order.owner for order in book.orders.values()}):
-        positions.remove_if_empty(ctx, book.slot, bech32.decode(owner))
+    for order in book.orders.values():
+        if not order.cancels:
+            is_buy, owner = order.side == state_pb2.SIDE_BUY, bech32.decode(order.owner)
+            positions.note_order(ctx, book.slot, owner, is_buy, -order.quantity_wh)
+    for name in sorted({order.owner for order in book.orders.values()}):
+        positions.remove_if_empty(ctx, book.slot, bech32.decode(name))
     for feeder, change_wh in sorted(book.changes_wh.items()):
         feeders.book_flow(ctx, book.slot, feeder, change_wh)
     book.info.pending_wh = 0
@@ -212,7 +216,13 @@ def _compute_trade(
         order.feeder,
         rules.compute_buy_collateral(quantity_wh, high, collateral_permille)
         if is_buy
-        else rules.compute_sell_collateral(quantity_wh, limit, high, collateral_permille),
+        else rules.compute_sell_collateral(
+            quantity_wh,
+            limit,
+            high,
+            collateral_permille,
+            rules.compute_unbacked_part(order.quantity_wh, order.unbacked_wh, quantity_wh),
+        ),
     )
 
 

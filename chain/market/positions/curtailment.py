@@ -1,8 +1,10 @@
 """Curtailment: after gate closure a distributor takes over a share of the positions on a feeder.
 
-The distributor stands in for the energy at the price that was agreed, and pays its owner a
-compensation at once; nothing changes for all others, the pool included. An owner who still uses or
-delivers the energy is in imbalance.
+The distributor that runs the feeder stands in for the energy at the price that was agreed, and pays
+its owner a compensation at once; nothing changes for all others, the pool included. An owner who
+still uses or delivers the energy is in imbalance, and the compensation is what that costs. The
+distributor has no meters, so that no energy of its own is settled with what it took over: it pays
+in all the difference between the highest and the lowest price.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
 from chain import bank, metering, registry
 from chain.market import positions, rules
 from chain.market.grid import feeders
-from chain.market.keeper import MarketError
+from chain.market.keeper import MarketError, get_curve
 from chain.market.state import (
     CURTAILMENTS,
     ORDER_IDS,
@@ -52,8 +54,8 @@ class Part(NamedTuple):
 def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
     """Takes over a share of all net positions of one side on a feeder and those below it."""
     _validate_basic(msg)
-    _require_curtailable(ctx, msg)
-    parts = _require_parts(ctx, msg)
+    info = _require_curtailable(ctx, msg)
+    parts = _require_parts(ctx, msg, get_curve(info))
     denom = PARAMS.get_shared(ctx).settlement_denom
     needed = sum(part.compute_secured() + part.compensation for part in parts)
     bank.require_balance(ctx, ctx.signer, denom, needed)
@@ -67,7 +69,6 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
         feeder=msg.feeder,
         side=msg.side,
         share_permille=msg.share_permille,
-        compensation_per_kwh=msg.compensation_per_kwh,
         reason=msg.reason,
         positions=len(parts),
         quantity_wh=sum(part.quantity_wh for part in parts),
@@ -97,37 +98,49 @@ def _validate_basic(msg: tx_pb2.MsgCurtail) -> None:
     require(side_known, MarketError.SIDE_INVALID)
     require(0 < msg.share_permille <= PERMILLE, MarketError.SHARE_INVALID)
     require(0 < len(msg.reason.encode()) <= _REASON_BYTES_MAX, MarketError.REASON_INVALID)
-    price_fits = msg.compensation_per_kwh <= rules.PRICE_MAX
-    require(price_fits, MarketError.COMPENSATION_INVALID, f"max {rules.PRICE_MAX}")
 
 
-def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> None:
-    """Rejects a slot whose trades are not final or that has ended, and an unknown feeder."""
+def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> state_pb2.Slot:
+    """The slot, to be read only; rejects one whose trades are not final or that has ended, an
+    unknown feeder, and one that another runs.
+    """
     info = SLOTS.get_shared(ctx, msg.slot)
     if info is None:
         raise ChainError(MarketError.SLOT_UNKNOWN)
     end_s = slots.end_s(msg.slot, metering.get_params(ctx).slot_length_s)
     require(ctx.block.time_s < end_s, MarketError.SLOT_OVER)
     require(info.status not in _GATE_OPEN, MarketError.GATE_OPEN)
-    known = registry.get_feeder(ctx, msg.feeder) is not None
-    require(known, registry.RegistryError.FEEDER_UNKNOWN)
+    feeder = registry.get_feeder(ctx, msg.feeder)
+    if feeder is None:
+        raise ChainError(registry.RegistryError.FEEDER_UNKNOWN)
+    require(feeder.operator == msg.distributor, MarketError.NOT_OPERATOR)
+    return info
 
 
-def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail) -> list[Part]:
+def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail, curve: rules.Curve) -> list[Part]:
     """What is taken of each position; rejects if that is nothing."""
     is_buy = msg.side == state_pb2.SIDE_BUY
     parts: list[Part] = []
     for owner, position in _require_positions(ctx, msg.slot, msg.feeder):
         net_wh = position.bought_wh - position.sold_wh
         quantity_wh = floor_div((net_wh if is_buy else -net_wh) * msg.share_permille, PERMILLE)
-        # A distributor's own position stays.
+        # What a distributor took over before stays.
         if quantity_wh <= 0 or owner == ctx.signer:
             continue
         share = positions.compute_share(position, is_buy, quantity_wh)
-        compensation = ceil_div(msg.compensation_per_kwh * quantity_wh, WH_PER_KWH)
+        compensation = _compute_compensation(is_buy, quantity_wh, share.amount, curve)
         parts.append(Part(owner, position, is_buy, quantity_wh, share, compensation))
     require(parts, MarketError.NOTHING_TO_CURTAIL)
     return parts
+
+
+def _compute_compensation(is_buy: bool, quantity_wh: int, amount: int, curve: rules.Curve) -> int:
+    """What an owner loses who uses, or delivers, the energy all the same: it then costs the highest
+    price, or brings the lowest, instead of what was agreed.
+    """
+    if is_buy:
+        return max(0, ceil_div(quantity_wh * curve.price_high, WH_PER_KWH) - amount)
+    return max(0, amount - floor_div(quantity_wh * curve.price_low, WH_PER_KWH))
 
 
 def _require_positions(

@@ -54,6 +54,29 @@ def lock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> str:
     return feeder
 
 
+def lock_from_hold(ctx: Context, slot: int, owner: bytes, hold_id: int, amount: int) -> None:
+    """Adds part of another hold of the account to the one that secures its position, and makes
+    both if they are not there.
+    """
+    position = POSITIONS.get_shared(ctx, (slot, owner))
+    if position is not None:
+        bank.move_hold(ctx, owner, hold_id, position.hold_id, amount)
+        return
+    feeder = _get_grid_node_without_position(ctx, slot, owner)
+    own_id = bank.move_hold(ctx, owner, hold_id, 0, amount)
+    POSITIONS.set(ctx, (slot, owner), state_pb2.Position(hold_id=own_id, feeder=feeder))
+
+
+def note_order(ctx: Context, slot: int, owner: bytes, is_buy: bool, change_wh: int) -> None:
+    """Counts what is in the orders of this block in the position that secures them."""
+    position = require_position(ctx, slot, owner)
+    if is_buy:
+        position.pending_buy_wh += change_wh
+    else:
+        position.pending_sell_wh += change_wh
+    POSITIONS.set(ctx, (slot, owner), position)
+
+
 def unlock_collateral(ctx: Context, slot: int, owner: bytes, amount: int) -> None:
     """Releases part of that hold to its owner."""
     bank.release(ctx, owner, require_position(ctx, slot, owner).hold_id, amount)
@@ -140,8 +163,9 @@ def take_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int, sha
 
 
 def is_empty(position: state_pb2.Position) -> bool:
-    """Whether nothing is bought or sold in a position."""
-    return not position.bought_wh and not position.sold_wh
+    """Whether nothing is bought or sold in a position, nor ordered in this block."""
+    traded = position.bought_wh or position.sold_wh
+    return not (traded or position.pending_buy_wh or position.pending_sell_wh)
 
 
 def remove_if_empty(ctx: Context, slot: int, owner: bytes) -> None:

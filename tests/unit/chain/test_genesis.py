@@ -213,7 +213,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"settlement.progress": {"owner": "nonsense"}}, "settlement"),
     ({"settlement.lines[5, ben]": {"charged": 1}}, "settlement.line_sums"),
     ({"settlement.deferred[5, ben]": 1}, "settlement.deferred_sums"),
-    ({"settlement.arrears[ben, treasury]": 2**62 + 1}, "settlement.arrears"),
+    ({"settlement.owed_by_fund[5, ben]": 2**62 + 1}, "settlement.owed_by_fund"),
 ]
 
 
@@ -333,7 +333,8 @@ def busy_street() -> World:
     world = World(
         {
             "settlement.params": {"accounts_per_block_max": 2},
-            "settlement.arrears[ben, treasury]": 500_000,
+            "bank.arrears[fred, ueur]": 500_000,
+            "settlement.owed_by_fund[5, ben]": 7,
         }
     )
     world.block()

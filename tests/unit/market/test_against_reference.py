@@ -21,8 +21,8 @@ from tests.support.market_model import HIGH, LOW, Line, MarketModel, Order
 from tests.support.properties import examples
 from tests.support.world import World
 
-# Anna on a feeder of her own, Ben on another one, Clara on a branch of that, Dirk at the head.
-FEEDERS = {"anna": "north", "ben": "south", "clara": "branch", "dirk": ""}
+# Anna on a feeder of her own, Ben and Dirk on another one, Clara on a branch of that.
+FEEDERS = {"anna": "north", "ben": "south", "clara": "branch", "dirk": "south"}
 MONEY = 100_000_000
 Action = tuple[str, str, int, int]
 
@@ -58,10 +58,12 @@ def street(lines_by_name: dict[str, Line], depth_wh: int, collateral_permille: i
             "imbalance_collateral_permille": collateral_permille,
         },
         "registry.feeder_count": len(lines_by_name),
-        "registry.meters[meter-dirk]": None,
-        "registry.meters[meter-ben]": {"feeder": "south"},
-        "registry.meters[meter-clara]": {"feeder": "branch"},
     }
+    # Connections and sources that carry all that anybody orders.
+    for name, feeder in FEEDERS.items():
+        changes[f"registry.meters[meter-{name}]"] = {
+            "feeder": feeder, "capacity_w": 1_000_000, "energy_source": "ENERGY_SOURCE_SOLAR",
+        }  # fmt: skip
     for name, line in lines_by_name.items():
         changes[f"registry.feeders[{name}]"] = {
             "parent": line.parent,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from blockenergy.market.v1 import events_pb2
 from blockenergy.market.v1.errors_pb2 import Error
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
@@ -94,14 +95,14 @@ def test_a_full_slot_still_lets_people_out() -> None:
 
 
 def test_what_is_ordered_in_the_block_counts_towards_what_the_slot_takes() -> None:
-    world = nearly_full(49_997)
-    orders = [world.buy(name, 30_000_001, 1, HIGH) for name in ("ben", "clara", "eva", "anna")]
+    world = nearly_full(49_998)
+    orders = [world.buy(name, 30_000_001, 1, HIGH) for name in ("clara", "eva", "anna")]
     world.block(*orders)
-    assert [result.code for result in world.results] == [0, 0, 0, Error.SLOT_FULL]
+    assert [result.code for result in world.results] == [0, 0, Error.SLOT_FULL]
     # Limit orders rest, whatever comes of them, and count as the largest there can be.
     world = nearly_full(49_998)
-    world.block(bid(world, "ben", 30_000_001, 1, HIGH), bid(world, "eva", 30_000_001, 1, LOW))
-    world.block(world.buy("clara", 30_000_001, 1, HIGH))
+    world.block(bid(world, "clara", 30_000_001, 1, HIGH), bid(world, "eva", 30_000_001, 1, LOW))
+    world.block(world.buy("anna", 30_000_001, 1, HIGH))
     assert world.results[0].code == Error.SLOT_FULL
 
 
@@ -123,16 +124,18 @@ def test_whose_offer_is_bought_meanwhile_may_have_to_keep_the_sale() -> None:
 
 
 def test_all_that_an_account_has_in_a_slot_stays_at_one_place() -> None:
-    """Ben gets a meter on another feeder after he has bought; for this slot he stays where he is,
-    so that the flows are right when he takes it back.
+    """Ben moves to another feeder after he has bought; for this slot he stays where he was, so that
+    the flows are right when he takes it back.
     """
-    world, slot = opened({"registry.meters[meter-ben]": None})
+    world, slot = opened()
     world.block(world.buy("ben", slot, 1_000, HIGH))
-    assert not [path for path in world.short() if path.startswith("market.flows[")]
-    world.block(add_meter(world, "ben", "north"))
+    remove = registry_tx_pb2.MsgRemoveMeter(
+        registrar=people.address_text("registrar"), meter_id="meter-ben"
+    )
+    world.block(world.sign("registrar", remove), add_meter(world, "ben", "south"))
     world.block(world.buy("ben", slot, 500, HIGH), world.buy("ben", slot + 1, 500, HIGH))
     flows = [path for path in world.short() if path.startswith("market.flows[")]
-    assert flows == [f"market.flows[{slot + 1}, north]"]
+    assert flows == [f"market.flows[{slot}, north]", f"market.flows[{slot + 1}, south]"]
     world.block(world.cancel("ben", slot, True, 1_500, LOW))
     assert not position_of(world, slot, "ben")
 
@@ -148,6 +151,42 @@ def test_what_cancelling_cost_is_the_pools_at_the_settlement() -> None:
     # Both kWh have paid for crossing the line, also the one that was taken back.
     assert result.grid_fees == 20_000
     assert line_of(world, slot, "ben").bought_wh == 1_000
+
+
+@pytest.mark.parametrize(("fee", "expected"), [(50_000, 500_000), (10**9, None)])
+def test_a_line_that_is_booked_until_the_gate_has_its_price(fee: int, expected: int | None) -> None:
+    """Ben books all that the line of the north carries and cancels a second before the gate, when
+    his neighbours have gone without.
+    """
+    late = {"late_cancellation_s": 10, "late_cancellation_fee_per_kwh": fee}
+    line = {"registry.feeders[north]": {"capacity_w": 10_000}}
+    world, slot = opened({"market.params": late, **line})
+    gate_s = slot * 60 - 20
+    world.block(world.buy("ben", slot, 10_000, HIGH))
+    world.block(world.buy("anna", slot, 1_000, HIGH))
+    assert not position_of(world, slot, "anna")
+    before = world.balance("ben")
+    held = int(position_of(world, slot, "ben")["cost"])
+    result = world.block(world.cancel("ben", slot, True, 10_000, LOW), at=gate_s - 1)
+    ((_, _, loss),) = cancelled(result)
+    # No more than if he had kept it and used nothing.
+    imbalance = held - 10 * LOW
+    assert loss == (imbalance if expected is None else expected) <= imbalance
+    assert world.balance("ben") - before == held + 300_000 - loss
+    # In time it costs nothing beyond what the energy is worth less.
+    world.block(world.buy("ben", slot + 2, 10_000, HIGH))
+    ((_, _, loss),) = cancelled(world.block(world.cancel("ben", slot + 2, True, 10_000, LOW)))
+    assert loss <= 1
+
+
+def test_a_late_seller_has_the_fee_on_hold() -> None:
+    late = {"late_cancellation_s": 1_000, "late_cancellation_fee_per_kwh": 30_000}
+    world, slot = opened({"market.params": late})
+    world.block(world.sell("dirk", slot, 2_000, LOW))
+    revenue = int(position_of(world, slot, "dirk")["revenue"])
+    ((_, _, loss),) = cancelled(world.block(world.cancel("dirk", slot, False, 2_000, 190_000)))
+    assert 60_000 <= loss <= 2 * 300_000 - revenue
+    assert world.balance("dirk") == 100_000_000 - loss
 
 
 def add_meter(world: World, owner: str, feeder: str) -> bytes:

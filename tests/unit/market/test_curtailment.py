@@ -50,16 +50,21 @@ class TestTakingOver:
         names = ("anna", "ben", "clara", "distributor")
         before, info = everything(grid, slot, names), grid.slot_info(slot)
         balances = {name: grid.world.balance(name) for name in names}
+        costs = {name: grid.position(slot, name).cost for name in names}
         free = {name: balances[name] + grid.held(name) for name in names}
-        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500, 40_000))
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500))
         assert rejections(grid.world) == [""]
         wh = {name: grid.position(slot, name).bought_wh for name in names}
+        taken_wh = {"anna": 1_500, "ben": 1_000}
+        cost = {name: costs[name] - grid.position(slot, name).cost for name in taken_wh}
         # Half of 3001 Wh is rounded down; Clara is on another feeder.
         assert wh == {"anna": 1_501, "ben": 1_000, "clara": 4_000, "distributor": 2_500}
         assert everything(grid, slot, names) == before
         assert grid.slot_info(slot) == info
         gained = {name: grid.world.balance(name) + grid.held(name) - free[name] for name in names}
-        assert gained == {"anna": 60_000, "ben": 40_000, "clara": 0, "distributor": -100_000}
+        # What they lose if they use it all the same: the highest price instead of the agreed one.
+        lost = {name: HIGH * wh // 1_000 - cost[name] for name, wh in taken_wh.items()}
+        assert gained == lost | {"clara": 0, "distributor": -sum(lost.values())}
 
     def test_the_lines_are_relieved(self) -> None:
         grid, slot = agreed()
@@ -94,39 +99,70 @@ class TestTakingOver:
     def test_a_second_curtailment_takes_its_share_of_what_is_left(self) -> None:
         grid, slot = agreed()
         for left_wh in (1_000, 500, 250):
-            grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, 500, 0))
+            grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, 500))
             assert grid.position(slot, "ben").bought_wh == left_wh
 
-    def test_a_distributor_does_not_take_over_from_itself(self) -> None:
-        meter = {
-            "registry.participants[ben]": {"roles": ["ROLE_CONSUMER", "ROLE_DISTRIBUTOR"]},
-        }  # fmt: skip
-        grid, slot = agreed(meter)
-        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, distributor="ben"))
-        assert rejections(grid.world) == ["NOTHING_TO_CURTAIL"]
-        # Its own place is on the feeder: what it takes over there relieves only the line below.
-        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 1_000, distributor="ben"))
-        assert grid.position(slot, "ben").bought_wh == 5_001
-        assert (grid.flow(slot, "north"), grid.flow(slot, "yard")) == (5_001, 5_001)
+    def test_only_the_operator_of_a_feeder_curtails_there_and_below(self) -> None:
+        other = {"registry.feeders[yard]": {"operator": "auditor"}}
+        grid, slot = agreed(DISTRIBUTOR | other)
+        grid.world.block(
+            grid.curtail(slot, "yard", SIDE_BUY),
+            grid.curtail(slot, "north", SIDE_BUY, distributor="auditor"),
+            grid.curtail(slot, "yard", SIDE_BUY, distributor="auditor"),
+            # Ben's energy crosses the line of the north as well.
+            grid.curtail(slot, "north", SIDE_BUY),
+        )
+        assert rejections(grid.world) == ["NOT_OPERATOR", "NOT_OPERATOR", "", ""]
+        assert grid.position(slot, "ben").bought_wh == 500
+
+    @pytest.mark.parametrize("delivers", [True, False])
+    def test_taking_over_a_sale_brings_nothing_to_who_has_a_plant_of_its_own(
+        self, delivers: bool
+    ) -> None:
+        """A friend of the distributor has a plant; its energy is not settled with what was taken,
+        and the owner has no less than if nothing had been taken.
+        """
+        plant = {"registry.meters[meter-auditor]": {
+            "owner": "auditor", "bridge": "bridge", "feeder": "south", "capacity_w": 10_000,
+            "pub_key": "meter-fred", "status": "STATUS_ACTIVE", "added_at_s": 1_800_000_000,
+        }}  # fmt: skip
+        money = {}
+        for curtails in (True, False):
+            grid, slot = agreed(plant)
+            world = grid.world
+            if curtails:
+                world.block(grid.curtail(slot, "south", SIDE_SELL, 1_000))
+                assert rejections(world) == [""]
+            readings = [reading("meter-dirk", slot, 0, 5_003 if delivers else 0)]
+            readings.append(reading("meter-auditor", slot, 0, 5_003, signed_by="meter-fred"))
+            readings += [reading("meter-eva", slot, 0, 2_000)]
+            world.block(world.submit(*readings), at=world.end_s(slot))
+            settling.settle(world, slot)
+            sides = {"own": ("distributor", "auditor"), "owners": ("dirk", "eva")}
+            money[curtails] = {
+                side: sum(world.balance(name) for name in names) for side, names in sides.items()
+            }
+        assert money[True]["own"] < money[False]["own"]
+        assert money[True]["owners"] >= money[False]["owners"]
 
     def test_it_is_on_record_with_its_reason(self) -> None:
         grid, slot = agreed()
-        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500, 40_000))
-        grid.world.block(grid.curtail(slot, "south", SIDE_SELL, 300, 0))
+        grid.world.block(grid.curtail(slot, "north", SIDE_BUY, 500))
+        grid.world.block(grid.curtail(slot, "south", SIDE_SELL, 300))
         request = query_pb2.QueryCurtailmentsRequest(slot=slot)
         path = "/blockenergy.market.v1.Query/Curtailments"
         answer = grid.world.query(path, request, query_pb2.QueryCurtailmentsResponse)
         first, second = (entry.curtailment for entry in answer.curtailments)
         assert (first.feeder, first.side, first.share_permille) == ("north", SIDE_BUY, 500)
-        assert (first.positions, first.quantity_wh, first.compensation) == (2, 2_500, 100_000)
+        assert (first.positions, first.quantity_wh) == (2, 2_500)
         assert first.reason == second.reason == "The line is being repaired."
         assert people.name_of(first.distributor) == "distributor"
-        assert (second.positions, second.quantity_wh, second.compensation) == (2, 2_100, 0)
+        assert (second.positions, second.quantity_wh) == (2, 2_100)
 
     def test_the_energy_is_still_due_but_from_the_distributor(self) -> None:
         grid, slot = agreed()
         world = grid.world
-        world.block(grid.curtail(slot, "yard", SIDE_BUY, 1_000, 0))
+        world.block(grid.curtail(slot, "yard", SIDE_BUY, 1_000))
         cost = grid.position(slot, "distributor").cost
         world.block(world.submit(reading("meter-ben", slot, 700, 0)), at=world.end_s(slot))
         settling.settle(world, slot)
@@ -152,27 +188,30 @@ class TestRejections:
         assert rejections(world) == ["SLOT_OVER"]
 
     @pytest.mark.parametrize(
-        ("feeder", "side", "share", "compensation", "code"),
+        ("feeder", "side", "share", "code"),
         [
-            ("nowhere", SIDE_BUY, 500, 0, "FEEDER_UNKNOWN"),
-            ("", SIDE_BUY, 500, 0, "FEEDER_UNKNOWN"),
-            ("yard", 0, 500, 0, "SIDE_INVALID"),
-            ("yard", 7, 500, 0, "SIDE_INVALID"),
-            ("yard", SIDE_BUY, 0, 0, "SHARE_INVALID"),
-            ("yard", SIDE_BUY, 1_001, 0, "SHARE_INVALID"),
-            ("yard", SIDE_BUY, 1, 10**12 + 1, "COMPENSATION_INVALID"),
-            ("yard", SIDE_SELL, 500, 0, "NOTHING_TO_CURTAIL"),
-            ("yard", SIDE_BUY, 500, 10**12, "INSUFFICIENT_FUNDS"),
+            ("nowhere", SIDE_BUY, 500, "FEEDER_UNKNOWN"),
+            ("", SIDE_BUY, 500, "FEEDER_UNKNOWN"),
+            ("yard", 0, 500, "SIDE_INVALID"),
+            ("yard", 7, 500, "SIDE_INVALID"),
+            ("yard", SIDE_BUY, 0, "SHARE_INVALID"),
+            ("yard", SIDE_BUY, 1_001, "SHARE_INVALID"),
+            ("yard", SIDE_SELL, 500, "NOTHING_TO_CURTAIL"),
         ],
     )
     def test_what_makes_no_sense_changes_nothing(
-        self, feeder: str, side: Side, share: int, compensation: int, code: str
+        self, feeder: str, side: Side, share: int, code: str
     ) -> None:
         grid, slot = agreed()
         positions = [path for path in grid.world.short() if "positions" in path]
-        grid.world.block(grid.curtail(slot, feeder, side, share, compensation))
+        grid.world.block(grid.curtail(slot, feeder, side, share))
         assert rejections(grid.world) == [code]
         assert [path for path in grid.world.short() if "positions" in path] == positions
+
+    def test_it_has_to_be_covered(self) -> None:
+        grid, slot = agreed({"bank.balances[distributor, ueur]": 1_000})
+        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY))
+        assert rejections(grid.world) == ["INSUFFICIENT_FUNDS"]
 
     def test_no_more_positions_than_the_parameter_allows(self) -> None:
         grid, slot = agreed({"market.params": {"curtailed_positions_max": 1}})
@@ -198,13 +237,3 @@ class TestRejections:
         assert rejections(grid.world) == ["TOO_MANY_POSITIONS"]
         grid.world.block(grid.curtail(slot, "yard-0", SIDE_BUY))
         assert rejections(grid.world) == ["NOTHING_TO_CURTAIL"]
-
-    def test_two_distributors_share_what_there_is(self) -> None:
-        grid, slot = agreed(DISTRIBUTOR)
-        grid.world.block(
-            grid.curtail(slot, "yard", SIDE_BUY, 500),
-            grid.curtail(slot, "yard", SIDE_BUY, 500, distributor="auditor"),
-        )
-        assert rejections(grid.world) == ["", ""]
-        assert grid.position(slot, "distributor").bought_wh == 1_000
-        assert grid.position(slot, "auditor").bought_wh == 500

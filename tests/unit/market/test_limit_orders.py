@@ -10,16 +10,19 @@ from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.market.auction import limit_orders
+from chain.market.auction import full_book
 from tests.support import people
 from tests.support.auctions import ask, bid, gate_s, order_ids, orders_of, slot_of
 from tests.support.properties import examples
 from tests.support.settling import opened
 from tests.support.world import World
 
+LOW, HIGH = 80_000, 300_000
+
 LOG = {
     "ATTRIBUTES_INVALID": "renewable",
     "TOO_MANY_ORDERS": "cancel one first",
+    "BEYOND_CONNECTION": "cannot carry so much",
 }
 
 
@@ -128,13 +131,12 @@ class TestPlaces:
         assert [order.feeder for _, order in orders_of(world, slot)] == ["north", "north"]
         assert [order.feeder for _, order in orders_of(world, slot + 1)] == ["south"]
 
-    def test_without_a_meter_it_is_the_head_of_the_grid(self) -> None:
+    def test_without_a_meter_nobody_has_a_place(self) -> None:
         world, slot = opened({"registry.meters[meter-ben]": None})
         world.block(bid(world, "ben", slot, 1_000, 190_000, local=True))
         assert LOG["ATTRIBUTES_INVALID"] in log_of(world)
         world.block(bid(world, "ben", slot, 1_000, 190_000))
-        [(_, order)] = orders_of(world, slot)
-        assert order.feeder == ""
+        assert LOG["BEYOND_CONNECTION"] in log_of(world)
 
 
 def move(world: World, owner: str, feeder: str) -> list[bytes]:
@@ -163,6 +165,49 @@ class TestTooMany:
         world, slot = opened({"market.params": {"resting_orders_max": 1}})
         world.block(bid(world, "ben", slot, 1, 90_000), bid(world, "clara", slot, 1, 90_000))
         assert LOG["TOO_MANY_ORDERS"] in log_of(world)
+        # A larger one is better, and so is one that is closer to the other side.
+        for name, quantity_wh, limit in (("clara", 2, 90_000), ("eva", 1, 90_001)):
+            world.block(bid(world, name, slot, quantity_wh, limit))
+            assert not log_of(world)
+            assert [people.name_of(order.owner) for _, order in orders_of(world, slot)] == [name]
+        assert world.balance("ben") == world.balance("clara") == 100_000_000
+
+    def test_empty_accounts_do_not_keep_others_out(self) -> None:
+        """Asks of 1 Wh at the highest price, bids of 1 Wh at the lowest: they can never cost
+        anything, and never keep anybody out.
+        """
+        world, slot = opened({"market.params": {"resting_orders_max": 4}})
+        world.block(
+            *(ask(world, "dirk", slot, 1, HIGH) for _ in range(2)),
+            *(bid(world, "clara", slot, 1, LOW) for _ in range(2)),
+        )
+        for count in range(1, 5):
+            world.block(bid(world, "ben", slot, 100, 100_000 + count))
+            assert not log_of(world)
+            owners = [people.name_of(order.owner) for _, order in orders_of(world, slot)]
+            assert owners.count("ben") == count and len(owners) == 4
+
+    def test_places_for_fill_or_kill_are_not_taken_by_those_that_never_fill(self) -> None:
+        world, slot = opened({"market.params": {"minimum_quantity_orders_max": 1}})
+        world.block(ask(world, "dirk", slot, 1, HIGH, minimum_acceptable_wh=1))
+        world.block(bid(world, "ben", slot, 1_000, 200_000, minimum_acceptable_wh=500))
+        assert not log_of(world)
+        assert [people.name_of(order.owner) for _, order in orders_of(world, slot)] == ["ben"]
+
+    def test_all_orders_of_an_account_are_within_its_connection(self) -> None:
+        """Ten asks of 1 kWh and none more, whatever it has bought."""
+        world, slot = opened()
+        world.block(world.buy("anna", slot, 5_000, HIGH))
+        world.block(ask(world, "anna", slot, 6_000, LOW), world.sell("anna", slot, 3_000, LOW))
+        assert not log_of(world)
+        world.block(ask(world, "anna", slot, 1_001, LOW))
+        assert LOG["BEYOND_CONNECTION"] in log_of(world)
+        number = orders_of(world, slot)[0][0]
+        fields = {"price_limit_per_kwh": LOW, "quantity_wh": 7_001}
+        world.block(amend(world, "anna", slot, number, **fields))
+        assert LOG["BEYOND_CONNECTION"] in log_of(world)
+        world.block(amend(world, "anna", slot, number, **fields | {"quantity_wh": 7_000}))
+        assert not log_of(world)
 
     def test_fill_or_kill_also_by_amending(self) -> None:
         world, slot = opened({"market.params": {"minimum_quantity_orders_max": 1}})
@@ -179,7 +224,7 @@ class TestTooMany:
         assert not log_of(world)
 
     def test_with_a_range(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(limit_orders, "LINEAR_ORDERS_MAX", 1)
+        monkeypatch.setattr(full_book, "LINEAR_ORDERS_MAX", 1)
         world, slot = opened()
         world.block(bid(world, "ben", slot, 1, 90_000, full_price_per_kwh=80_000))
         assert not log_of(world)

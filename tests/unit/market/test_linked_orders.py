@@ -140,6 +140,6 @@ def test_a_long_chain_of_broken_links_comes_to_an_end() -> None:
         return [*groups, ("ben", [Leg(SIDE_BUY, slot + (length - 1) % 2, 1_000, HIGH)])]
 
     for length, survivors in ((8, ["ben", "eva", "eva"]), (30, [])):
-        world, slot = opened()
+        world, slot = opened({"registry.meters[meter-anna]": {"capacity_w": 1_000_000}})
         executed = run(world, [*chain_of(length, slot), ("eva", shift(slot + 2, 1_000))])
         assert [owner for owner, _, _ in executed] == survivors

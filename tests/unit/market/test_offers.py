@@ -90,27 +90,48 @@ class TestThePurchase:
         traded = [e for e in result.events if isinstance(e, events_pb2.EventSlotTraded)]
         assert [event.price_per_kwh for event in traded] == [191_100]
 
-    def test_who_comes_later_in_the_block_finds_what_is_left(self) -> None:
+    @pytest.mark.parametrize("names", [("clara", "eva", "anna"), ("anna", "eva", "clara")])
+    def test_all_that_buy_in_a_block_share_whoever_comes_first(self, names: tuple[str]) -> None:
         grid = GridMarket()
         world, slot = grid.world, grid.world.slot_ahead(1)
         world.block(grid.offer("dirk", slot, PRICE, 1_000))
-        world.block(
-            grid.buy_offer("clara", "dirk", slot, 600),
-            grid.buy_offer("eva", "dirk", slot, 600),
-            grid.buy_offer("eva", "dirk", slot, 400),
-            grid.buy_offer("eva", "dirk", slot, 1),
-        )
-        assert rejections(world) == ["", "OFFER_TOO_SMALL", "", "OFFER_UNKNOWN"]
+        wanted_wh = {"clara": 1_000, "eva": 600, "anna": 401}
+        world.block(*(grid.buy_offer(name, "dirk", slot, wanted_wh[name]) for name in names))
+        bought_wh = {name: grid.position(slot, name).bought_wh for name in wanted_wh}
+        assert bought_wh == {"clara": 499, "eva": 299, "anna": 200}
+        offer = grid.offer_of(slot, "dirk")
+        assert offer is not None and offer.available_wh == 2
 
-    def test_a_price_that_is_raised_just_before_meets_the_limit(self) -> None:
+    @pytest.mark.parametrize("seller_first", [True, False])
+    @pytest.mark.parametrize(("price", "available_wh"), [(PRICE + 1, 1_000), (PRICE, 900), (0, 0)])
+    def test_a_seller_cannot_answer_a_purchase_within_its_block(
+        self, seller_first: bool, price: int, available_wh: int
+    ) -> None:
+        """Not even one that proposes the block: whatever the sequence, the purchase lapses."""
         grid = GridMarket()
         world, slot = grid.world, grid.world.slot_ahead(1)
         world.block(grid.offer("dirk", slot, PRICE, 1_000))
+        balance = world.balance("clara")
+        change = grid.offer("dirk", slot, price, available_wh)
+        buy = grid.buy_offer("clara", "dirk", slot, 600)
+        world.block(*((change, buy) if seller_first else (buy, change)))
+        assert grid.position(slot, "clara").bought_wh == 0
+        assert world.balance("clara") == balance
+        assert grid.held("clara") == 0
+
+    def test_purchases_share_the_headroom_of_a_line(self) -> None:
+        grid = GridMarket({"registry.feeders[south]": {"capacity_w": 900}})
+        world, slot = grid.world, grid.world.slot_ahead(1)
+        world.block(grid.offer("dirk", slot, PRICE, 5_000), grid.offer("eva", slot, PRICE, 5_000))
         world.block(
-            grid.offer("dirk", slot, PRICE + 1, 1_000),
-            grid.buy_offer("clara", "dirk", slot, 600, limit=PRICE),
+            grid.buy_offer("anna", "dirk", slot, 600),
+            grid.buy_offer("ben", "eva", slot, 900),
+            grid.buy_offer("clara", "eva", slot, 1_000),
         )
-        assert rejections(world) == ["", "OFFER_TOO_DEAR"]
+        assert rejections(world) == ["", "", ""]
+        bought_wh = [grid.position(slot, name).bought_wh for name in ("anna", "ben", "clara")]
+        assert bought_wh == [360, 540, 1_000]
+        assert grid.flow(slot, "south") == -900
 
     def test_a_seller_who_buys_from_another_keeps_both_apart(self) -> None:
         grid = GridMarket()
@@ -241,9 +262,13 @@ class TestPlaces:
 class TestTheEnd:
     @pytest.mark.parametrize("verb", ["Suspend", "Remove"])
     def test_nobody_buys_from_a_seller_who_may_not_act(self, verb: str) -> None:
-        grid = GridMarket({"registry.meters[meter-dirk]": {"owner": "eva"}})
+        grid = GridMarket()
         world, slot = grid.world, grid.world.slot_ahead(1)
         world.block(grid.offer("dirk", slot, PRICE, 5_000))
+        remove = registry_tx_pb2.MsgRemoveMeter(
+            registrar=people.address_text("registrar"), meter_id="meter-dirk"
+        )
+        world.block(world.sign("registrar", remove))
         message = getattr(registry_tx_pb2, f"Msg{verb}Participant")(
             registrar=people.address_text("registrar"), address=people.address_text("dirk")
         )

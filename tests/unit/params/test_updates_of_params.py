@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from blockenergy.bank.v1.tx_pb2 import MsgReserve
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1.tx_pb2 import MsgSubmitReadingsResponse
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.params.v1 import errors_pb2, tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
-from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.any_pb2 import Any as AnyMessage
 from hypothesis import given
@@ -62,7 +62,7 @@ _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
 )
 # What a slot comes to. The treasury's balance also pays for slots that were opened later.
 _OUTCOMES = (
-    "market.clearings", "settlement.results", "settlement.lines", "settlement.arrears",
+    "market.clearings", "settlement.results", "settlement.lines", "settlement.owed_by_fund",
     *(f"bank.balances[{name}, " for name in (*people.HOUSEHOLDS, "backstop", "distributor")),
 )  # fmt: skip
 
@@ -183,9 +183,9 @@ def test_a_registrar_cannot_make_its_own_place_final(verb: str) -> None:
     assert world.results[0].code == 0
     # That is all it can do: nothing else, and nothing else in the same transaction.
     change = parameters.make_update(world, "bank", expiries_per_block_max=7)
-    payment = MsgSend(
-        from_address=people.address_text("distributor"), to_address=people.address_text("anna"),
-        amount=[Coin(denom="ueur", amount="1")],
+    payment = MsgReserve(
+        owner=people.address_text("distributor"), beneficiary=people.address_text("anna"),
+        amount=Coin(denom="ueur", amount="1"), deadline_s=world.time_s + 60,
     )  # fmt: skip
     world.block(
         world.spoil("distributor", change, payment),

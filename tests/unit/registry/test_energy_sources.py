@@ -14,6 +14,7 @@ from chain.runtime.state.collections import GenesisError
 from tests.support import people
 from tests.support.world import World
 
+NO_SOURCE = {"energy_source": "ENERGY_SOURCE_UNSPECIFIED"}
 REGISTRAR = people.address_text("registrar")
 
 
@@ -25,7 +26,7 @@ def act(world: World, kind: str, **fields: Any) -> int:
 
 def with_meter(source: str) -> World:
     """Eva gets a second meter, of this energy source."""
-    world = World()
+    world = World({f"registry.meters[meter-{name}]": NO_SOURCE for name in ("dirk", "eva")})
     code = act(
         world,
         "AddMeter",

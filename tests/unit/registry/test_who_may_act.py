@@ -69,10 +69,47 @@ class TestLifeOfAParticipant:
         assert [result.code for result in world.results] == [0, 5]
 
 
+class TestWhoWasRemoved:
+    def test_takes_its_money_along_and_does_nothing_else(self) -> None:
+        """What still comes to it from a settlement included."""
+        world = World()
+        world.block()
+        slot = world.slot_ahead(1)
+        world.block(world.buy("ben", slot, 1_000, 300_000))
+        held = 100_000_000 - world.balance("ben")
+        remove = [
+            tx_pb2.MsgRemoveMeter(registrar=REGISTRAR, meter_id="meter-ben"),
+            tx_pb2.MsgRemoveParticipant(registrar=REGISTRAR, address=people.address_text("ben")),
+        ]
+        world.block(world.sign("registrar", *remove))
+        world.block(world.send("ben", "anna", world.balance("ben")), world.buy("ben", slot, 1, 1))
+        assert [result.code for result in world.results] == [0, 5]
+        world.block(world.send("anna", "ben", 1))
+        assert world.results[0].code == 5
+        world.block(at=world.deadline_s(slot))
+        rest = world.balance("ben")
+        assert 0 < rest < held
+        world.block(world.send("ben", "anna", rest))
+        assert world.results[0].code == 0
+        assert world.balance("ben") == 0
+
+    def test_who_is_suspended_keeps_it_until_reinstated(self) -> None:
+        world = World()
+        suspend = tx_pb2.MsgSuspendParticipant(
+            registrar=REGISTRAR, address=people.address_text("ben")
+        )
+        world.block(world.sign("registrar", suspend))
+        world.block(world.send("ben", "anna", 1))
+        assert world.results[0].code == 5
+
+
 class TestRoles:
     @pytest.mark.parametrize("role", sorted(set(Role.values()) - {0}))
     def test_each_message_is_open_to_its_roles_only(self, role: int) -> None:
-        world = World({"registry.participants[ben]": {"roles": [Role.Name(role)]}})
+        world = World({
+            "registry.meters[meter-ben]": None,
+            "registry.participants[ben]": {"roles": [Role.Name(role)]},
+        })  # fmt: skip
         ctx = Context(CacheStore(world.store), BlockInfo(CHAIN_ID, 1, START_S))
         participant = require_active(ctx, people.wallet("ben").address)
         for handler in app.RULES.handlers.values():

@@ -15,7 +15,7 @@ from chain.runtime.units import ceil_div
 from chain.settlement import rules
 from tests.support import people
 from tests.support.properties import curves, examples, net_energies
-from tests.support.settling import arrears_of, result_of, settle
+from tests.support.settling import arrears_of, owed_by_fund, result_of, settle
 from tests.support.world import FIRST_SLOT, World, reading
 
 SLOT = FIRST_SLOT + 1
@@ -77,35 +77,29 @@ def test_the_grid_is_paid_and_the_treasury_has_the_rest() -> None:
     assert arrears_of(world) == {}
 
 
-def test_what_the_pool_has_not_got_the_treasury_owes_the_grid() -> None:
-    """11 kWh came in for 3.30 EUR that nobody had; 0.19 EUR are left in the pool."""
+def test_what_nobody_has_the_default_fund_owes_and_the_pool_keeps_its_own() -> None:
+    """11 kWh came in for 3.30 EUR that nobody had: less than the pool has, but that opens slots."""
     world = settled(11_000, changes=NOBODY_HAS_ANYTHING)
     result = result_of(world, SLOT)
-    assert (result.uncovered, result.backstop_paid) == (3_300_000, 3_300_000)
-    assert (result.grid_fees, result.congestion_rent) == (FEES, 40_000)
-    assert arrears_of(world) == {
-        "clara, treasury": 3_300_000,
-        "treasury, distributor": RENT - 40_000,
+    assert (result.uncovered, result.backstop_paid) == (3_300_000, FEES + RENT)
+    assert (result.grid_fees, result.congestion_rent) == (0, 0)
+    assert result.treasury_credit == FUNDING + GAIN
+    assert arrears_of(world) == {"clara": 3_300_000}
+    assert owed_by_fund(world) == {
+        f"{SLOT}, backstop": 3_300_000 - FEES - RENT,
+        f"{SLOT}, distributor": FEES + RENT,
     }
-    assert world.balance("distributor") == 100_000_000 + FEES + 40_000
 
 
 def test_fees_come_before_rent_and_the_backstop_before_both() -> None:
-    """12 kWh for 3.60 EUR, of which the pool has 3.49."""
-    world = settled(12_000, changes=NOBODY_HAS_ANYTHING)
+    """1 kWh for 0.30 EUR, of which the default fund has 0.05."""
+    changes = {**NOBODY_HAS_ANYTHING, "bank.balances[default-fund, ueur]": 50_000}
+    world = settled(1_000, changes=changes)
     result = result_of(world, SLOT)
-    assert (result.backstop_paid, result.grid_fees, result.congestion_rent) == (3_490_000, 0, 0)
-    assert arrears_of(world) == {
-        "clara, treasury": 3_600_000,
-        "treasury, backstop": 110_000,
-        "treasury, distributor": FEES + RENT,
-    }
-
-
-def test_who_is_grid_and_treasury_at_once_owes_himself_nothing() -> None:
-    changes = {**NOBODY_HAS_ANYTHING, "market.params": {"grid_account": "treasury"}}
-    world = settled(11_000, changes=changes)
-    assert arrears_of(world) == {"clara, treasury": 3_300_000}
+    paid = (result.backstop_paid, result.grid_fees, result.congestion_rent)
+    assert paid == (300_000, FEES, RENT - 250_000)
+    assert arrears_of(world) == {"clara": 300_000}
+    assert owed_by_fund(world) == {f"{SLOT}, distributor": 250_000}
 
 
 def test_what_the_market_recorded_of_old_slots_is_forgotten_piece_by_piece() -> None:
@@ -171,7 +165,6 @@ def _curtail(world: World) -> bytes:
         feeder="north",
         side=market_pb2.SIDE_BUY,
         share_permille=500,
-        compensation_per_kwh=1_000,
         reason="the line is hot",
     )
     return world.sign("distributor", message)

@@ -1,0 +1,34 @@
+"""Check meters: one for a feeder at most, owned by its operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blockenergy.registry.v1 import tx_pb2
+
+from chain.registry.keeper import RegistryError
+from chain.registry.state import FEEDERS, FEEDERS_BY_CHECK_METER
+from chain.runtime.context import Context
+from chain.runtime.errors import require
+from chain.runtime.state.collections import HasStore
+
+
+def get_check_meters(state: HasStore) -> Iterator[tuple[str, str]]:
+    """(meter id, feeder) of all check meters."""
+    return FEEDERS_BY_CHECK_METER.items(state)
+
+
+def require_possible(state: HasStore, msg: tx_pb2.MsgAddMeter) -> None:
+    """Rejects a check meter of a known feeder that has one, or of another owner."""
+    feeder = FEEDERS.get_shared(state, msg.feeder)
+    assert feeder is not None, "the feeder was not looked up"
+    possible = not feeder.check_meter and feeder.operator == msg.owner
+    require(possible, RegistryError.CHECK_METER_INVALID)
+
+
+def set_check_meter(ctx: Context, name: str, meter_id: str) -> None:
+    """Notes the check meter of a feeder, or, with an empty id, that it has none."""
+    feeder = FEEDERS.get(ctx, name)
+    assert feeder is not None, "a meter is at a feeder that was never registered"
+    feeder.check_meter = meter_id
+    FEEDERS.set(ctx, name, feeder)
