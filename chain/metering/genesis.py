@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.metering.v1 import state_pb2
 
 from chain import registry
-from chain.metering.state import CONFLICTS, OFFSETS, PARAMS
+from chain.metering.state import BASELINES, CONFLICTS, OFFSETS, PARAMS
 from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import AMOUNT_MAX
 
@@ -21,6 +21,11 @@ def validate_genesis(state: HasStore) -> None:
     for (slot, meter_id), conflict in CONFLICTS.items(state):
         if conflict.count > AMOUNT_MAX:
             raise GenesisError(f"metering.conflicts {slot}, {meter_id}: too many to count on")
+    for meter_id, baseline in BASELINES.items(state):
+        if baseline.silent_slots > AMOUNT_MAX or not baseline.silent_slots:
+            raise GenesisError(f"metering.baselines {meter_id}: no number of silent slots")
+        if baseline.price_low_per_kwh > baseline.price_high_per_kwh:
+            raise GenesisError(f"metering.baselines {meter_id}: the prices are in the wrong order")
     for meter_id, offset in OFFSETS.items(state):
         meter = registry.get_meter(state, meter_id)
         size_wh = registry.get_register_size_wh(meter) if meter else 0
@@ -39,3 +44,7 @@ def _validate(params: state_pb2.Params) -> None:
         raise GenesisError("metering.params.readings_per_message_max: 1 to 10000 is expected")
     if params.capacity_tolerance_permille > 1000:
         raise GenesisError("metering.params.capacity_tolerance_permille: max 1000")
+    if not 0 < params.silent_slots_max <= 100_000:
+        raise GenesisError("metering.params.silent_slots_max: 1 to 100000 is expected")
+    if params.estimate_permille > 1000:
+        raise GenesisError("metering.params.estimate_permille: max 1000")

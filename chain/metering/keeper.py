@@ -10,6 +10,7 @@ from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import registry
 from chain.metering import rules
+from chain.metering.silence import Apart, Prices, settle_correction, settle_silence
 from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, OFFSETS, PARAMS, READINGS
 from chain.runtime import slots
 from chain.runtime.context import Context
@@ -22,12 +23,15 @@ _SLOTS_LOOKED_BACK = 200
 
 
 class SlotEnergy(NamedTuple):
-    """What a meter measured in a slot; `estimated` if its reading was missing."""
+    """What the registers of a meter have measured since its last reading, in Wh; nothing if it is
+    silent. apart: what is settled instead if that is not the energy of the slot alone.
+    """
 
     meter_id: str
     import_wh: int
     export_wh: int
-    estimated: bool
+    quality: state_pb2.Quality = state_pb2.QUALITY_MEASURED
+    apart: Apart | None = None
 
 
 def record(ctx: Context, reading: state_pb2.Reading, bridge: str) -> state_pb2.ReadingResult:
@@ -83,38 +87,25 @@ def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
     return slots.end_s(slot, params.slot_length_s) + params.reading_deadline_s
 
 
-def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
-    """Settles the energy of a meter in a slot and returns it; None if its reading is missing.
-
-    The meter is then settled up to its reading, unless an estimate was higher.
+def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy:
+    """Settles the energy of a meter in a slot with these prices, and returns it. A meter that was
+    removed before the end of the slot is settled up to its final reading, and closed.
     """
     meter = _require_meter(ctx, meter_id)
-    registers = READINGS.get(ctx, (slot, meter_id))
-    kept = BASELINES.get(ctx, meter_id)
-    if registers is None:
-        if kept is None and (shown := _show_baseline(ctx, meter_id, meter)) is not None:
-            BASELINES.set(ctx, meter_id, shown)
-        return None
-    baseline = kept or _show_baseline(ctx, meter_id, meter) or _make_baseline(meter)
-    (import_wh, import_ahead_wh), (export_wh, export_ahead_wh) = _measure(
-        meter, baseline, registers
-    )
-    if import_ahead_wh or export_ahead_wh:
-        ahead = _make_read(slot, registers)
-        ahead.import_ahead_wh, ahead.export_ahead_wh = import_ahead_wh, export_ahead_wh
-        BASELINES.set(ctx, meter_id, ahead)
-    elif kept is not None:
-        BASELINES.delete(ctx, meter_id)
-    return SlotEnergy(meter_id, import_wh, export_wh, False)
-
-
-def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
-    """Settles an estimate of use; the next reading corrects it."""
-    if import_wh:
-        baseline = _get_settled(ctx, meter_id, _require_meter(ctx, meter_id))
-        baseline.import_ahead_wh += import_wh
-        BASELINES.set(ctx, meter_id, baseline)
-    return SlotEnergy(meter_id, import_wh, 0, True)
+    if meter.status == registry_pb2.STATUS_REMOVED:
+        last = slots.slot_at(meter.removed_at_s, PARAMS.get_shared(ctx).slot_length_s)
+        if last <= slot:
+            settled = _settle_reading(
+                ctx, slot, meter_id, READINGS.get(ctx, (last, meter_id)), prices
+            )
+            _close(ctx, meter_id)
+            return settled or SlotEnergy(meter_id, 0, 0)
+    settled = _settle_reading(ctx, slot, meter_id, READINGS.get(ctx, (slot, meter_id)), prices)
+    if settled is not None:
+        return settled
+    baseline = _get_settled(ctx, meter_id, meter)
+    apart, quality = settle_silence(ctx, slot, meter_id, meter, baseline, prices)
+    return SlotEnergy(meter_id, 0, 0, quality, apart)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
@@ -124,8 +115,14 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
     for (slot, meter_id), registers in READINGS.items(state, start=(first_slot, "")):
         if (meter := registry.get_meter(state, meter_id)) is not None:
             baseline = _get_settled(state, meter_id, meter)
-            (import_wh, _), (export_wh, _) = _measure(meter, baseline, registers)
-            yield slot, import_wh + export_wh
+            import_wh, export_wh = _measure(meter, baseline, registers)
+            yield slot, import_wh + export_wh + baseline.estimated_wh
+
+
+def list_estimates(state: HasStore) -> Iterator[tuple[str, int, int]]:
+    """(meter id, Wh, highest price per kWh) of all that is estimated and not corrected yet."""
+    for meter_id, baseline in BASELINES.items(state):
+        yield meter_id, baseline.estimated_wh, baseline.price_high_per_kwh
 
 
 def find_exchange_error(ctx: Context, meter_id: str, final: state_pb2.Registers) -> str:
@@ -163,17 +160,6 @@ def exchange(
     OFFSETS.set(ctx, meter_id, offset)
 
 
-def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
-    """Closes a meter that was removed before the end of a slot, so that its id is free; returns
-    whether it is closed.
-    """
-    if not registry.close_if_removed(ctx, meter_id, slot_end_s):
-        return False
-    BASELINES.delete(ctx, meter_id)
-    OFFSETS.delete(ctx, meter_id)
-    return True
-
-
 def end_slot(ctx: Context, slot: int) -> None:
     """Notes that every meter is settled up to the end of a slot."""
     LAST_SETTLED.set(ctx, slot)
@@ -204,6 +190,32 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     removed = CONFLICTS.prune(ctx, before, limit)
     removed += READINGS.prune(ctx, before, limit - removed)
     return removed + PARAMS.prune(ctx, before, limit - removed)
+
+
+def _settle_reading(
+    ctx: Context, slot: int, meter_id: str, registers: state_pb2.Registers | None, prices: Prices
+) -> SlotEnergy | None:
+    """Settles a meter up to a reading; None if there is none, or if its registers run backwards
+    from the last settled one, which readings that come in the wrong order can hide.
+    """
+    if registers is None:
+        return None
+    meter = _require_meter(ctx, meter_id)
+    baseline = _get_settled(ctx, meter_id, meter)
+    energy = _measure(meter, baseline, registers)
+    if min(energy) < 0:
+        return None
+    if not baseline.silent_slots:
+        return SlotEnergy(meter_id, *energy)
+    apart = settle_correction(ctx, slot, meter_id, baseline, energy, prices)
+    return SlotEnergy(meter_id, *energy, state_pb2.QUALITY_CORRECTED, apart)
+
+
+def _close(ctx: Context, meter_id: str) -> None:
+    """Closes a removed meter, so that its id is free."""
+    registry.close_meter(ctx, meter_id)
+    BASELINES.delete(ctx, meter_id)
+    OFFSETS.delete(ctx, meter_id)
 
 
 def _find_rejection(
@@ -278,15 +290,12 @@ def _continue_registers(
 
 def _measure(
     meter: registry_pb2.Meter, baseline: state_pb2.Baseline, registers: state_pb2.Registers
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Import and export since a baseline: the energy to settle, and what is settled ahead."""
+) -> tuple[int, int]:
+    """Import and export since a baseline."""
     size_wh = registry.get_register_size_wh(meter)
     import_wh = rules.compute_step(baseline.import_wh, registers.import_wh, size_wh)
     export_wh = rules.compute_step(baseline.export_wh, registers.export_wh, size_wh)
-    return (
-        rules.compute_energy(import_wh, baseline.import_ahead_wh),
-        rules.compute_energy(export_wh, baseline.export_ahead_wh),
-    )
+    return import_wh, export_wh
 
 
 def _get_reading_before(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from blockenergy.metering.v1 import errors_pb2, events_pb2, state_pb2, tx_pb2
+from blockenergy.metering.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import registry
 from chain.metering import keeper
+from chain.metering.silence import MeteringError
 from chain.metering.state import PARAMS
 from chain.runtime.context import Context
-from chain.runtime.errors import ErrorCodes, require
-
-MeteringError = ErrorCodes("metering", errors_pb2.Error.DESCRIPTOR)
+from chain.runtime.errors import require
 
 
 def submit_readings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.metering.v1 import query_pb2
 
 from chain.metering import keeper
-from chain.metering.msgs import MeteringError
+from chain.metering.silence import MeteringError
 from chain.metering.state import CONFLICTS, PARAMS, READINGS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError

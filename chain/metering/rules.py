@@ -55,12 +55,3 @@ def is_step_in_range(
     import_wh = compute_step(before.import_wh, after.import_wh, size_wh)
     export_wh = compute_step(before.export_wh, after.export_wh, size_wh)
     return import_wh >= 0 and export_wh >= 0 and import_wh + export_wh <= energy_max_wh
-
-
-def compute_energy(step_wh: int, ahead_wh: int) -> tuple[int, int]:
-    """The energy to settle, and what is settled ahead of the register afterwards.
-
-    Zero while the register has not caught up with an estimate that was too high.
-    """
-    beyond_wh = step_wh - ahead_wh
-    return max(0, beyond_wh), max(0, -beyond_wh)

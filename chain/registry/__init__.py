@@ -13,7 +13,7 @@ from chain.registry.genesis import validate_genesis, validate_params
 from chain.registry.invariants import accounts, grid, grid_nodes, meter_keys, owners
 from chain.registry.keeper import (
     RegistryError,
-    close_if_removed,
+    close_meter,
     exchange_meter,
     get_branches,
     get_capacity_max_w,
@@ -52,7 +52,7 @@ MODULE = Module(
 __all__ = [
     "MODULE",
     "RegistryError",
-    "close_if_removed",
+    "close_meter",
     "exchange_meter",
     "get_branches",
     "get_capacity_max_w",

@@ -88,15 +88,12 @@ def exchange_meter(ctx: Context, meter_id: str, pub_key: bytes) -> None:
     METERS.set(ctx, meter_id, meter)
 
 
-def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
-    """Closes a meter that was removed before the end of a slot; returns whether it is closed."""
+def close_meter(ctx: Context, meter_id: str) -> None:
+    """Notes that the last slot of a removed meter is settled."""
     meter = METERS.get(ctx, meter_id)
     assert meter is not None, "an index points to a meter that is not there"
-    if meter.status != state_pb2.STATUS_REMOVED or slot_end_s <= meter.removed_at_s:
-        return False
     meter.closed = True
     METERS.set(ctx, meter_id, meter)
-    return True
 
 
 def get_capacity_max_w(state: HasStore) -> int:

@@ -56,6 +56,9 @@ def _validate_amounts(state: HasStore) -> None:
     for slot, energy_wh in metered_wh.items():
         if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.readings {slot}: more than can be settled")
+    for meter_id, estimated_wh, price in metering.list_estimates(state):
+        if estimated_wh * price > _BEGUN_MAX * WH_PER_KWH:
+            raise GenesisError(f"metering.baselines {meter_id}: more than can be settled")
     for (debtor, _), amount in ARREARS.items(state):
         if amount > _BEGUN_MAX:
             raise GenesisError(f"settlement.arrears {bech32.encode(debtor)}: more than can be owed")

@@ -19,6 +19,8 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("metering", "reading_deadline_s", [0, 60, 90, 150]),
     ("metering", "capacity_tolerance_permille", [0, 50, 1_001]),
     ("metering", "slot_length_s", [60, 900]),
+    ("metering", "silent_slots_max", [0, 8, 40]),
+    ("metering", "estimate_permille", [0, 20, 1_001]),
     ("settlement", "backstop", ["backstop", "treasury", "fred"]),
     ("settlement", "accounts_per_block_max", [4, 8, 100]),
     ("settlement", "history_slots", [2, 3, 6]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_PRODUCER, ROLE_PROSUMER
 
-from chain import bank, registry
+from chain import bank, metering, registry
 from chain.market import positions, rules
 from chain.market.grid import feeders
 from chain.market.keeper import MarketError
@@ -35,6 +35,7 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
     slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
     offer = OFFERS.get(ctx, (msg.slot, ctx.signer))
     if msg.available_wh:
+        metering.require_speaking(ctx, ctx.signer)
         require_quantity(slot, msg.available_wh)
         require_price_limit(slot, msg.price_per_kwh)
         _put(ctx, msg, slot, offer)
@@ -48,6 +49,7 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
 def buy_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tx_pb2.MsgBuyOfferResponse:
     """Buys from a seller's offer at once, at its current price."""
     slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
+    metering.require_speaking(ctx, ctx.signer)
     require_quantity(slot, msg.quantity_wh)
     require_price_limit(slot, msg.price_limit_per_kwh)
     require_headroom(slot, msg.quantity_wh)
@@ -109,6 +111,7 @@ def _require_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tuple[bytes, state_
         raise ChainError(MarketError.OFFER_UNKNOWN)
     try:
         registry.require_permission(ctx, seller, _SELLERS)
+        metering.require_speaking(ctx, seller)
     except ChainError as error:
         raise ChainError(error.error, "the seller") from None
     enough = msg.quantity_wh <= offer.available_wh
