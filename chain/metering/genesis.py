@@ -29,7 +29,10 @@ def validate_genesis(state: HasStore) -> None:
     for meter_id, offset in OFFSETS.items(state):
         meter = registry.get_meter(state, meter_id)
         size_wh = registry.get_register_size_wh(meter) if meter else 0
-        if max(offset.import_wh, offset.export_wh) >= size_wh:
+        largest_wh = max(
+            offset.import_wh, offset.export_wh, offset.former_import_wh, offset.former_export_wh
+        )
+        if largest_wh >= size_wh:
             raise GenesisError(f"metering.offsets {meter_id}: more than a register of it can show")
 
 

@@ -34,25 +34,25 @@ class SlotEnergy(NamedTuple):
     apart: Apart | None = None
 
 
-def record(ctx: Context, reading: state_pb2.Reading, bridge: str) -> state_pb2.ReadingResult:
+def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
     """Records a reading; returns its result. Only a new, valid reading and a conflict change the
     state.
     """
     meter = registry.get_meter(ctx, reading.meter_id)
     if meter is None:
         return state_pb2.READING_METER_UNKNOWN
-    if meter.bridge != bridge:
-        return state_pb2.READING_WRONG_BRIDGE
+    params = PARAMS.at(ctx, reading.slot)
+    offset = _get_offset(ctx, reading, params.slot_length_s)
     key = (reading.slot, reading.meter_id)
     shown = state_pb2.Registers(
         import_wh=reading.import_register_wh, export_wh=reading.export_register_wh
     )
-    registers = _continue_registers(ctx, reading.meter_id, meter, shown)
+    registers = shown if offset is None else _continue_registers(meter, shown, offset)
     recorded = READINGS.get(ctx, key)
     if recorded == registers:
         return state_pb2.READING_ALREADY_RECORDED
-    params = PARAMS.at(ctx, reading.slot)
-    rejection = _find_rejection(ctx, reading, meter, params)
+    pub_key = offset.former_pub_key if offset and offset.former_pub_key else meter.pub_key
+    rejection = _find_rejection(ctx, reading, meter, pub_key, params)
     if rejection:
         return rejection
     if recorded is not None:
@@ -125,14 +125,14 @@ def list_estimates(state: HasStore) -> Iterator[tuple[str, int, int]]:
         yield meter_id, baseline.estimated_wh, baseline.price_high_per_kwh
 
 
-def find_exchange_error(ctx: Context, meter_id: str, final: state_pb2.Registers) -> str:
+def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) -> str:
     """Why the registers of a meter cannot have been these when it was taken out, in the slot in
     delivery; empty if they can.
     """
     meter = _require_meter(ctx, meter_id)
     slot_length_s = PARAMS.get_shared(ctx).slot_length_s
     slot = slots.slot_at(ctx.block.time_s, slot_length_s)
-    final = _continue_registers(ctx, meter_id, meter, final)
+    final = _continue_final(ctx, meter_id, meter, final)
     before, slot_before = _get_last_read(ctx, meter_id, meter, slot_length_s)
     for unsettled in range(slot - 1, max(slot_before, slot - _SLOTS_LOOKED_BACK), -1):
         if (registers := READINGS.get(ctx, (unsettled, meter_id))) is not None:
@@ -151,13 +151,26 @@ def exchange(
     """Lets the registers of another device continue those of a meter, from the final ones of the
     old device and the initial ones of the new.
     """
-    size_wh = registry.get_register_size_wh(_require_meter(ctx, meter_id))
+    meter = _require_meter(ctx, meter_id)
+    size_wh = registry.get_register_size_wh(meter)
     old = OFFSETS.get(ctx, meter_id) or state_pb2.Offset()
     offset = state_pb2.Offset(
         import_wh=(final.import_wh + old.import_wh - initial.import_wh) % size_wh,
         export_wh=(final.export_wh + old.export_wh - initial.export_wh) % size_wh,
+        exchanged_at_s=ctx.block.time_s,
+        former_pub_key=meter.pub_key,
+        former_import_wh=old.import_wh,
+        former_export_wh=old.export_wh,
     )
     OFFSETS.set(ctx, meter_id, offset)
+
+
+def record_final(ctx: Context, meter_id: str, final: state_pb2.Registers) -> int:
+    """Records the final registers of a meter as its reading of the slot in delivery; returns it."""
+    slot = slots.slot_at(ctx.block.time_s, PARAMS.get_shared(ctx).slot_length_s)
+    meter = _require_meter(ctx, meter_id)
+    READINGS.set(ctx, (slot, meter_id), _continue_final(ctx, meter_id, meter, final))
+    return slot
 
 
 def end_slot(ctx: Context, slot: int) -> None:
@@ -222,16 +235,20 @@ def _find_rejection(
     ctx: Context,
     reading: state_pb2.Reading,
     meter: registry_pb2.Meter,
+    pub_key: bytes,
     params: state_pb2.Params,
 ) -> state_pb2.ReadingResult:
-    if meter.status != registry_pb2.STATUS_ACTIVE:
+    end_s = slots.end_s(reading.slot, params.slot_length_s)
+    # Of a removed meter the slots count that it has seen to their end.
+    is_read = meter.status == registry_pb2.STATUS_REMOVED and end_s <= meter.removed_at_s
+    if meter.status != registry_pb2.STATUS_ACTIVE and not is_read:
         return state_pb2.READING_METER_NOT_ACTIVE
-    if ctx.block.time_s < slots.end_s(reading.slot, params.slot_length_s):
+    if ctx.block.time_s < end_s:
         return state_pb2.READING_TOO_EARLY
     if ctx.block.time_s >= get_deadline_s(params, reading.slot):
         return state_pb2.READING_TOO_LATE
     content = rules.reading_sign_bytes(ctx.block.chain_id, reading)
-    if not verify_ed25519(meter.pub_key, content, reading.signature):
+    if not verify_ed25519(pub_key, content, reading.signature):
         return state_pb2.READING_WRONG_SIGNATURE
     return state_pb2.READING_RESULT_UNSPECIFIED
 
@@ -274,13 +291,36 @@ def _compute_energy_max_wh(
     )
 
 
+def _get_offset(
+    state: HasStore, reading: state_pb2.Reading, slot_length_s: int
+) -> state_pb2.Offset | None:
+    """What continues the registers of a reading; with the former key and offset if the meter was
+    exchanged after the slot had ended.
+    """
+    offset = OFFSETS.get_shared(state, reading.meter_id)
+    if offset is None:
+        return None
+    is_former = slots.end_s(reading.slot, slot_length_s) < offset.exchanged_at_s
+    if not is_former:
+        return state_pb2.Offset(import_wh=offset.import_wh, export_wh=offset.export_wh)
+    return state_pb2.Offset(
+        import_wh=offset.former_import_wh,
+        export_wh=offset.former_export_wh,
+        former_pub_key=offset.former_pub_key,
+    )
+
+
+def _continue_final(
+    state: HasStore, meter_id: str, meter: registry_pb2.Meter, final: state_pb2.Registers
+) -> state_pb2.Registers:
+    offset = OFFSETS.get_shared(state, meter_id)
+    return final if offset is None else _continue_registers(meter, final, offset)
+
+
 def _continue_registers(
-    state: HasStore, meter_id: str, meter: registry_pb2.Meter, shown: state_pb2.Registers
+    meter: registry_pb2.Meter, shown: state_pb2.Registers, offset: state_pb2.Offset
 ) -> state_pb2.Registers:
     """What the registers would be if the meter had never been exchanged."""
-    offset = OFFSETS.get_shared(state, meter_id)
-    if offset is None:
-        return shown
     size_wh = registry.get_register_size_wh(meter)
     return state_pb2.Registers(
         import_wh=(shown.import_wh + offset.import_wh) % size_wh,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blockenergy.registry.v1 import errors_pb2, state_pb2
+from blockenergy.registry.v1 import errors_pb2, events_pb2, state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.registry import rules
+from chain.registry.lifecycle import METER, Event
 from chain.registry.state import (
     FEEDERS,
     FEEDERS_BY_PARENT,
@@ -18,6 +19,7 @@ from chain.registry.state import (
     PARTICIPANTS,
 )
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
 from chain.runtime.signatures import is_ed25519_key
 from chain.runtime.state.collections import HasStore
@@ -62,13 +64,12 @@ def get_register_size_wh(meter: state_pb2.Meter) -> int:
     return (meter.register_max_wh or rules.REGISTER_DEFAULT_WH) + 1
 
 
-def require_exchangeable(state: HasStore, meter_id: str, pub_key: bytes) -> None:
-    """Rejects a meter that is unknown or removed, and a key that another device cannot have."""
+def require_installed(state: HasStore, meter_id: str) -> None:
+    """Rejects a meter that is unknown or removed."""
     meter = METERS.get_shared(state, meter_id)
     if meter is None:
         raise ChainError(RegistryError.METER_UNKNOWN)
     require(meter.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
-    require_free_key(state, pub_key)
 
 
 def require_free_key(state: HasStore, pub_key: bytes) -> None:
@@ -86,6 +87,17 @@ def exchange_meter(ctx: Context, meter_id: str, pub_key: bytes) -> None:
     meter.pub_key = pub_key
     meter.generation += 1
     METERS.set(ctx, meter_id, meter)
+
+
+def remove_meter(ctx: Context, meter_id: str) -> None:
+    """Removes a meter that is not removed yet; its last slot is the one in delivery."""
+    meter = METERS.get(ctx, meter_id)
+    assert meter is not None, "a meter is removed that was never registered"
+    meter.status = METER.next(meter.status, Event.REMOVE)
+    meter.removed_at_s = ctx.block.time_s
+    _take_from_owner(ctx, bech32.decode(meter.owner))
+    METERS.set(ctx, meter_id, meter)
+    ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status))
 
 
 def close_meter(ctx: Context, meter_id: str) -> None:
@@ -157,3 +169,13 @@ def _require_active(participant: state_pb2.Participant | None) -> state_pb2.Part
         raise ChainError(SdkError.UNKNOWN_ADDRESS)
     require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
     return participant
+
+
+def _take_from_owner(ctx: Context, address: bytes) -> None:
+    """Counts one meter less; without meters an owner has no grid node either."""
+    owner = PARTICIPANTS.get(ctx, address)
+    assert owner is not None, "a meter has an owner that was never registered"
+    owner.meters -= 1
+    if not owner.meters:
+        owner.feeder = ""
+    PARTICIPANTS.set(ctx, address, owner)

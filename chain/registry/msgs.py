@@ -85,8 +85,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
     require(FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_UNKNOWN)
     owner_address = decode_address(msg.owner)
     owner = require_active(ctx, owner_address)
-    bridge = require_active(ctx, decode_address(msg.bridge))
-    require_role(bridge, frozenset({ROLE_BRIDGE}))
+    _require_bridge(ctx, msg.bridge)
     require(owner.meters < params.meters_per_owner_max, RegistryError.TOO_MANY_METERS)
     require(not owner.meters or owner.feeder == msg.feeder, RegistryError.OTHER_FEEDER)
     owner.meters += 1
@@ -127,11 +126,23 @@ def reinstate_meter(
     return tx_pb2.MsgReinstateMeterResponse()
 
 
-def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:
-    """Removes a meter; what it measured before is still settled."""
-    require_registrar(ctx, msg.registrar)
-    _move_meter(ctx, msg.meter_id, Event.REMOVE)
-    return tx_pb2.MsgRemoveMeterResponse()
+def change_bridge(ctx: Context, msg: tx_pb2.MsgChangeBridge) -> tx_pb2.MsgChangeBridgeResponse:
+    """Moves a meter to another bridge."""
+    meter = _require_meter(ctx, msg.meter_id)
+    entitled = msg.sender in (meter.owner, PARAMS.get_shared(ctx).registrar)
+    require(entitled, RegistryError.NOT_YOUR_METER)
+    removed = meter.status == state_pb2.STATUS_REMOVED
+    require(not removed and msg.bridge != meter.bridge, RegistryError.STATUS_WRONG)
+    _require_bridge(ctx, msg.bridge)
+    meter.bridge = msg.bridge
+    METERS.set(ctx, msg.meter_id, meter)
+    ctx.emit(events_pb2.EventBridgeChanged(meter_id=msg.meter_id, bridge=msg.bridge))
+    return tx_pb2.MsgChangeBridgeResponse()
+
+
+def _require_bridge(ctx: Context, address: str) -> None:
+    bridge = require_active(ctx, decode_address(address))
+    require_role(bridge, frozenset({ROLE_BRIDGE}))
 
 
 def _require_roles(roles: list[int]) -> None:
@@ -177,21 +188,8 @@ def _move_participant(ctx: Context, address: str, event: Event) -> None:
 def _move_meter(ctx: Context, meter_id: str, event: Event) -> None:
     meter = _require_meter(ctx, meter_id)
     meter.status = _require_next(METER, meter.status, event)
-    if event is Event.REMOVE:
-        meter.removed_at_s = ctx.block.time_s
-        _take_from_owner(ctx, decode_address(meter.owner))
     METERS.set(ctx, meter_id, meter)
     ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status))
-
-
-def _take_from_owner(ctx: Context, address: bytes) -> None:
-    """Counts one meter less; without meters an owner has no grid node either."""
-    owner = PARTICIPANTS.get(ctx, address)
-    assert owner is not None, "a meter has an owner that was never registered"
-    owner.meters -= 1
-    if not owner.meters:
-        owner.feeder = ""
-    PARTICIPANTS.set(ctx, address, owner)
 
 
 def _require_next(

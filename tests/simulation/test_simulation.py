@@ -22,7 +22,7 @@ BLOCKS = 2_000
 # Scenarios that a run of this length must contain at least once.
 MUST_HAPPEN = {
     "READING_RECORDED", "READING_ALREADY_RECORDED", "READING_CONFLICT", "READING_METER_UNKNOWN",
-    "READING_METER_NOT_ACTIVE", "READING_WRONG_BRIDGE", "READING_WRONG_SIGNATURE",
+    "READING_METER_NOT_ACTIVE", "READING_WRONG_SIGNATURE",
     "READING_TOO_EARLY", "READING_TOO_LATE", "READING_OUT_OF_RANGE",
     "slot settled", "slot unfunded", "slot with an estimate", "slot with uncovered charges",
     "settlement over several blocks", "energy flowed out", "pool lost", "pool gained",

@@ -185,6 +185,21 @@ class World:
         )
         return self.sign(bridge, message)
 
+    def bring(self, sender: str, *readings: metering_pb2.Reading) -> bytes:
+        message = metering_tx_pb2.MsgBringReadings(
+            sender=people.address_text(sender), readings=readings
+        )
+        return self.sign(sender, message)
+
+    def remove_meter(self, meter_id: str, final_wh: tuple[int, int] = (0, 0)) -> bytes:
+        message = metering_tx_pb2.MsgRemoveMeter(
+            registrar=people.address_text("registrar"),
+            meter_id=meter_id,
+            final_import_wh=final_wh[0],
+            final_export_wh=final_wh[1],
+        )
+        return self.sign("registrar", message)
+
     # Asking.
 
     def query(self, path: str, request: Message, answer: type[M]) -> M:

@@ -126,7 +126,6 @@ def test_too_early_is_submitted_again(desk: Desk) -> None:
         state_pb2.READING_CONFLICT,
         state_pb2.READING_METER_UNKNOWN,
         state_pb2.READING_METER_NOT_ACTIVE,
-        state_pb2.READING_WRONG_BRIDGE,
         state_pb2.READING_WRONG_SIGNATURE,
         state_pb2.READING_TOO_LATE,
         state_pb2.READING_OUT_OF_RANGE,

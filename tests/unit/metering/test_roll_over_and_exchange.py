@@ -148,7 +148,7 @@ class TestIdThatComesBack:
         world, slot = opened()
         assert read_and_settle(world, slot, 8_000) == 8_000
         assert exchange(world, 8_100, 3) == 0
-        act(world, "RemoveMeter", meter_id=BEN)
+        world.block(world.remove_meter(BEN, (3, 0)))
         assert add_again(world) == 11
         settle(world, slot + 2)
         assert add_again(world) == 0
@@ -167,7 +167,7 @@ class TestIdThatComesBack:
             meter_id = f"meter-{old}"
             world.block(world.submit(reading(meter_id, slot, 8_000)), at=world.end_s(slot))
             settle(world, slot)
-            act(world, "RemoveMeter", meter_id=meter_id)
+            world.block(world.remove_meter(meter_id, (8_000, 0)))
             world.block(at=world.deadline_s(slot + 1))
             while not world.short()[f"registry.meters[{meter_id}]"].get("closed"):
                 world.block(at=world.time_s + 1)

@@ -129,7 +129,7 @@ class TestMeters:
 
     def test_a_removed_meter_makes_room_for_another(self) -> None:
         world = World({"registry.params": {"meters_per_owner_max": 1}})
-        act(world, "RemoveMeter", meter_id="meter-eva")
+        world.block(world.remove_meter("meter-eva"))
         act(world, "AddMeter", **_meter("eva-2"))
         assert world.short()["registry.participants[eva]"]["meters"] == "1"
 

@@ -146,7 +146,7 @@ class TestWhoIsGone:
         world.block(world.sell("dirk", slot, 5_000, LOW))
         at = world.end_s(slot)
         world.block(world.submit(reading("meter-dirk", slot, 0, 5_000)), at=at)
-        world.block(_registrar(world, "RemoveMeter", meter_id="meter-dirk"))
+        world.block(world.remove_meter("meter-dirk", (0, 5_000)))
         settle(world, slot)
         line = line_of(world, slot, "dirk")
         assert (line.export_wh, line.imbalance_charge) == (5_000, 0)
@@ -161,14 +161,14 @@ class TestWhoIsGone:
         world, slot = opened()
         world.block(world.buy("ben", slot, 5_000, HIGH))
         world.block(at=world.end_s(slot) - early_s)
-        world.block(_registrar(world, "RemoveMeter", meter_id="meter-ben"))
+        world.block(world.remove_meter("meter-ben"))
         settle(world, slot)
         assert bool(line_of(world, slot, "ben").quality) == estimated
 
     def test_a_position_without_a_meter_is_settled_as_not_used(self) -> None:
         world, slot = opened()
         world.block(world.buy("ben", slot, 5_000, HIGH))
-        world.block(_registrar(world, "RemoveMeter", meter_id="meter-ben"))
+        world.block(world.remove_meter("meter-ben"))
         settle(world, slot)
         line = line_of(world, slot, "ben")
         assert (line.import_wh, line.imbalance_credit, line.quality) == (0, 400_000, 0)
