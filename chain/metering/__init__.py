@@ -9,11 +9,11 @@ from blockenergy.metering.v1 import query_pb2, tx_pb2
 
 from chain.metering import msgs, queries
 from chain.metering.genesis import validate_genesis, validate_params
+from chain.metering.halts import begin_block, get_deadline_s
 from chain.metering.invariants import conflicts, known_meters, offsets, silence
 from chain.metering.keeper import (
     SlotEnergy,
     end_slot,
-    get_deadline_s,
     get_last_settled,
     get_params,
     get_slot_params,
@@ -35,6 +35,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
+    begin_block=begin_block,
     invariants=(known_meters, conflicts, offsets, silence),
     params=PARAMS,
     validate_params=validate_params,

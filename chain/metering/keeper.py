@@ -9,7 +9,7 @@ from blockenergy.metering.v1 import state_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import registry
-from chain.metering import rules
+from chain.metering import halts, rules
 from chain.metering.silence import Apart, Prices, settle_correction, settle_silence
 from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, OFFSETS, PARAMS, READINGS
 from chain.runtime import slots
@@ -77,14 +77,6 @@ def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
 def get_tolerance_max_permille(state: HasStore) -> int:
     """The largest tolerance above connection capacities that any slot is metered with."""
     return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))
-
-
-def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
-    """From this block time on readings of the slot are rejected, and it is settled.
-
-    params: those of the slot.
-    """
-    return slots.end_s(slot, params.slot_length_s) + params.reading_deadline_s
 
 
 def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy:
@@ -176,6 +168,7 @@ def record_final(ctx: Context, meter_id: str, final: state_pb2.Registers) -> int
 def end_slot(ctx: Context, slot: int) -> None:
     """Notes that every meter is settled up to the end of a slot."""
     LAST_SETTLED.set(ctx, slot)
+    halts.prune(ctx, slot)
 
 
 def get_last_settled(state: HasStore) -> int:
@@ -245,7 +238,7 @@ def _find_rejection(
         return state_pb2.READING_METER_NOT_ACTIVE
     if ctx.block.time_s < end_s:
         return state_pb2.READING_TOO_EARLY
-    if ctx.block.time_s >= get_deadline_s(params, reading.slot):
+    if halts.is_past_deadline(ctx, reading.slot, params):
         return state_pb2.READING_TOO_LATE
     content = rules.reading_sign_bytes(ctx.block.chain_id, reading)
     if not verify_ed25519(pub_key, content, reading.signature):

@@ -28,5 +28,7 @@ BARRED = Index(
 )
 # By meter id; only of meters that were exchanged.
 OFFSETS = Map(SCHEMA, 6, "offsets", TEXT, Record(state_pb2.Offset))
+# By the time of the last block before it.
+HALTS = Map(SCHEMA, 8, "halts", U64, Record(state_pb2.Halt))
 # 0 before the first.
 LAST_SETTLED = Sequence(SCHEMA, 4, "last_settled")

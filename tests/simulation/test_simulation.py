@@ -35,7 +35,7 @@ MUST_HAPPEN = {
     "pool in an auction", "order killed", "thin market", "local energy",
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",
-    "meter reported as silent", "estimate too low", "estimate too high",
+    "halt", "meter reported as silent", "estimate too low", "estimate too high",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

@@ -20,6 +20,7 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("metering", "capacity_tolerance_permille", [0, 50, 1_001]),
     ("metering", "slot_length_s", [60, 900]),
     ("metering", "silent_slots_max", [0, 8, 40]),
+    ("metering", "halt_min_s", [0, 50, 10_000]),
     ("metering", "estimate_permille", [0, 20, 1_001]),
     ("settlement", "backstop", ["backstop", "treasury", "fred"]),
     ("settlement", "accounts_per_block_max", [4, 8, 100]),

@@ -90,6 +90,8 @@ class ScenarioCoverage:
         elif isinstance(event, market_pb2.EventCurtailed):
             is_use = event.side == state_pb2.SIDE_BUY
             self.counts["use curtailed" if is_use else "production curtailed"] += 1
+        elif isinstance(event, metering_pb2.EventChainHalted):
+            self.counts["halt"] += 1
         elif isinstance(event, metering_pb2.EventMeterSilent):
             self.counts["meter reported as silent"] += 1
         elif isinstance(event, metering_pb2.EventEstimateCorrected):
