@@ -95,7 +95,7 @@ def run(folder: Path, meters: int) -> dict[str, Any]:
             for txs in _read_blocks(folder / "txs")
         ]
         intake_wall_s = time.monotonic() - began_s
-        settling = _settle(engine, slot, metering.get_deadline_s(params, slot))
+        settling = _settle(engine, slot, metering.get_deadline_s(state, slot))
         # The state only grows, so that its end is where it takes most.
         own_mib, peak_mib = read_own_mib(), read_peak_mib()
         _require_settled(engine.state.reader, slot, meters)

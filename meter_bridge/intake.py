@@ -225,18 +225,19 @@ class Intake:
         return meter
 
     def _require_in_time(self, reading: Reading, params: Params) -> None:
-        """Only the chain's time makes a reading late, because it never runs ahead.
+        """Only the chain makes a reading late: its time never runs ahead, and it counts no halts.
 
         A reading that was accepted in time may be pushed again at any time.
         """
         head = self._view.head
-        late_s = (head.time_s if head else 0) - compute_end_s(reading, params)
-        is_late = late_s >= params.reading_deadline_s
-        if is_late and self._spool.find(reading.meter_id, reading.slot) is None:
+        if head is None or reading.slot >= head.first_slot:
+            return
+        if self._spool.find(reading.meter_id, reading.slot) is None:
+            late_s = head.time_s - compute_end_s(reading, params)
             raise PushRejectedError(
                 bridge_pb2.PUSH_TOO_LATE,
-                f"Slot {reading.slot} ended {late_s} s ago and readings are accepted for "
-                f"{params.reading_deadline_s} s; the next reading covers its energy.",
+                f"Slot {reading.slot} ended {late_s} s ago and readings are accepted from slot "
+                f"{head.first_slot} on; the next reading covers its energy.",
             )
 
     def _get_tolerance_s(self, params: Params) -> int:

@@ -1,32 +1,32 @@
 """Readings: one per meter and slot, signed by the meter, submitted by its bridge.
 
 Promises that a recorded reading never changes, that other content for the same meter and slot is
-recorded as a conflict, and that over time the energy settled for a meter is what its registers
-show, through roll-overs and exchanges of the meter: the next reading corrects an estimate.
+recorded as a conflict, that over time the energy settled for a meter is what its registers show,
+through roll-overs and exchanges of the meter, and that silence never costs less than readings.
 """
 
 from blockenergy.metering.v1 import query_pb2, tx_pb2
 
 from chain.metering import msgs, queries
 from chain.metering.genesis import validate_genesis, validate_params
-from chain.metering.invariants import conflicts, known_meters, offsets
+from chain.metering.halts import begin_block, get_deadline_s
+from chain.metering.invariants import conflicts, known_meters, offsets, silence
 from chain.metering.keeper import (
     SlotEnergy,
-    close_if_removed,
     compute_slot_energy_wh,
     end_slot,
-    get_deadline_s,
     get_last_settled,
     get_params,
     get_slot_params,
     get_tolerance_max_permille,
+    list_estimates,
     list_unsettled_energy,
+    measure_check_meter,
     prune,
-    settle_check_reading,
-    settle_estimate,
-    settle_reading,
+    settle,
 )
 from chain.metering.rules import SILENT_HOURS_MAX, reading_sign_bytes
+from chain.metering.silence import Apart, Prices, require_speaking
 from chain.metering.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
@@ -37,7 +37,8 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(known_meters, conflicts, offsets),
+    begin_block=begin_block,
+    invariants=(known_meters, conflicts, offsets, silence),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,
@@ -46,8 +47,9 @@ MODULE = Module(
 __all__ = [
     "MODULE",
     "SILENT_HOURS_MAX",
+    "Apart",
+    "Prices",
     "SlotEnergy",
-    "close_if_removed",
     "compute_slot_energy_wh",
     "end_slot",
     "get_deadline_s",
@@ -55,10 +57,11 @@ __all__ = [
     "get_params",
     "get_slot_params",
     "get_tolerance_max_permille",
+    "list_estimates",
     "list_unsettled_energy",
+    "measure_check_meter",
     "prune",
     "reading_sign_bytes",
-    "settle_check_reading",
-    "settle_estimate",
-    "settle_reading",
+    "require_speaking",
+    "settle",
 ]

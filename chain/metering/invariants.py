@@ -36,3 +36,15 @@ def offsets(state: HasStore) -> list[str]:
         if (meter := registry.get_meter(state, meter_id)) is not None
         and max(offset.import_wh, offset.export_wh) >= registry.get_register_size_wh(meter)
     ]
+
+
+def silence(state: HasStore) -> list[str]:
+    """Every meter with a baseline was silent, and whoever may not trade for it is its owner."""
+    problems = []
+    for meter_id, baseline in BASELINES.items(state):
+        meter = registry.get_meter(state, meter_id)
+        if not baseline.silent_slots:
+            problems.append(f"{meter_id} has a baseline and was not silent")
+        if baseline.barred and meter is not None and baseline.barred != meter.owner:
+            problems.append(f"{meter_id} bars an account that is not its owner")
+    return problems

@@ -9,7 +9,8 @@ from blockenergy.metering.v1 import state_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import registry
-from chain.metering import rules
+from chain.metering import halts, rules
+from chain.metering.silence import Apart, Prices, settle_correction, settle_silence
 from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, OFFSETS, PARAMS, READINGS
 from chain.runtime import slots
 from chain.runtime.context import Context
@@ -22,33 +23,36 @@ _SLOTS_LOOKED_BACK = 200
 
 
 class SlotEnergy(NamedTuple):
-    """What a meter measured in a slot; `estimated` if its reading was missing."""
+    """What the registers of a meter have measured since its last reading, in Wh; nothing if it is
+    silent. apart: what is settled instead if that is not the energy of the slot alone.
+    """
 
     meter_id: str
     import_wh: int
     export_wh: int
-    estimated: bool
+    quality: state_pb2.Quality = state_pb2.QUALITY_MEASURED
+    apart: Apart | None = None
 
 
-def record(ctx: Context, reading: state_pb2.Reading, bridge: str) -> state_pb2.ReadingResult:
+def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
     """Records a reading; returns its result. Only a new, valid reading and a conflict change the
     state.
     """
     meter = registry.get_meter(ctx, reading.meter_id)
     if meter is None:
         return state_pb2.READING_METER_UNKNOWN
-    if meter.bridge != bridge:
-        return state_pb2.READING_WRONG_BRIDGE
+    params = PARAMS.at(ctx, reading.slot)
+    offset = _get_offset(ctx, reading, params.slot_length_s)
     key = (reading.slot, reading.meter_id)
     shown = state_pb2.Registers(
         import_wh=reading.import_register_wh, export_wh=reading.export_register_wh
     )
-    registers = _continue_registers(ctx, reading.meter_id, meter, shown)
+    registers = shown if offset is None else _continue_registers(meter, shown, offset)
     recorded = READINGS.get(ctx, key)
     if recorded == registers:
         return state_pb2.READING_ALREADY_RECORDED
-    params = PARAMS.at(ctx, reading.slot)
-    rejection = _find_rejection(ctx, reading, meter, params)
+    pub_key = offset.former_pub_key if offset and offset.former_pub_key else meter.pub_key
+    rejection = _find_rejection(ctx, reading, meter, pub_key, params)
     if rejection:
         return rejection
     if recorded is not None:
@@ -81,63 +85,37 @@ def get_tolerance_max_permille(state: HasStore) -> int:
     return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))
 
 
-def get_deadline_s(params: state_pb2.Params, slot: int) -> int:
-    """From this block time on readings of the slot are rejected, and it is settled.
-
-    params: those of the slot.
-    """
-    return slots.end_s(slot, params.slot_length_s) + params.reading_deadline_s
-
-
-def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
-    """Settles the energy of a meter in a slot and returns it; None if its reading is missing.
-
-    The meter is then settled up to its reading, unless an estimate was higher.
+def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy:
+    """Settles the energy of a meter in a slot with these prices, and returns it. A meter that was
+    removed before the end of the slot is settled up to its final reading, and closed.
     """
     meter = _require_meter(ctx, meter_id)
-    registers = READINGS.get(ctx, (slot, meter_id))
-    kept = BASELINES.get(ctx, meter_id)
-    if registers is None:
-        if kept is None and (shown := _show_baseline(ctx, meter_id, meter)) is not None:
-            BASELINES.set(ctx, meter_id, shown)
+    if meter.status == registry_pb2.STATUS_REMOVED:
+        last = slots.slot_at(meter.removed_at_s, PARAMS.get_shared(ctx).slot_length_s)
+        if last <= slot:
+            settled = _settle_reading(
+                ctx, slot, meter_id, READINGS.get(ctx, (last, meter_id)), prices
+            )
+            _close(ctx, meter_id)
+            return settled or SlotEnergy(meter_id, 0, 0)
+    settled = _settle_reading(ctx, slot, meter_id, READINGS.get(ctx, (slot, meter_id)), prices)
+    if settled is not None:
+        return settled
+    baseline = _get_settled(ctx, meter_id, meter)
+    apart, quality = settle_silence(ctx, slot, meter_id, meter, baseline, prices)
+    return SlotEnergy(meter_id, 0, 0, quality, apart)
+
+
+def measure_check_meter(state: HasStore, slot: int, meter_id: str) -> SlotEnergy | None:
+    """What a check meter measured in a slot; None without a reading at its beginning or end."""
+    before = READINGS.get(state, (slot - 1, meter_id))
+    after = READINGS.get(state, (slot, meter_id))
+    if before is None or after is None:
         return None
-    baseline = kept or _show_baseline(ctx, meter_id, meter) or _make_baseline(meter)
-    (import_wh, import_ahead_wh), (export_wh, export_ahead_wh) = _measure(
-        meter, baseline, registers
-    )
-    if import_ahead_wh or export_ahead_wh:
-        ahead = _make_read(slot, registers)
-        ahead.import_ahead_wh, ahead.export_ahead_wh = import_ahead_wh, export_ahead_wh
-        BASELINES.set(ctx, meter_id, ahead)
-    elif kept is not None:
-        BASELINES.delete(ctx, meter_id)
-    return SlotEnergy(meter_id, import_wh, export_wh, False)
-
-
-def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
-    """Settles an estimate of use; the next reading corrects it."""
-    if import_wh:
-        baseline = _get_settled(ctx, meter_id, _require_meter(ctx, meter_id))
-        baseline.import_ahead_wh += import_wh
-        BASELINES.set(ctx, meter_id, baseline)
-    return SlotEnergy(meter_id, import_wh, 0, True)
-
-
-def settle_check_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
-    """What a check meter measured in a slot; None if a reading at its beginning or end is missing.
-    The meter is then settled up to its reading.
-    """
-    registers = READINGS.get(ctx, (slot, meter_id))
-    if registers is None:
-        return None
-    meter, before = _require_meter(ctx, meter_id), BASELINES.get(ctx, meter_id)
-    BASELINES.set(ctx, meter_id, _make_read(slot, registers))
-    if before is None or before.slot != slot - 1:
-        return None
-    size_wh = registry.get_register_size_wh(meter)
-    import_wh = rules.compute_step(before.import_wh, registers.import_wh, size_wh)
-    export_wh = rules.compute_step(before.export_wh, registers.export_wh, size_wh)
-    return SlotEnergy(meter_id, import_wh, export_wh, False)
+    size_wh = registry.get_register_size_wh(_require_meter(state, meter_id))
+    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
+    export_wh = rules.compute_step(before.export_wh, after.export_wh, size_wh)
+    return SlotEnergy(meter_id, import_wh, export_wh)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
@@ -147,18 +125,24 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
     for (slot, meter_id), registers in READINGS.items(state, start=(first_slot, "")):
         if (meter := registry.get_meter(state, meter_id)) is not None:
             baseline = _get_settled(state, meter_id, meter)
-            (import_wh, _), (export_wh, _) = _measure(meter, baseline, registers)
-            yield slot, import_wh + export_wh
+            import_wh, export_wh = _measure(meter, baseline, registers)
+            yield slot, import_wh + export_wh + baseline.estimated_wh
 
 
-def find_exchange_error(ctx: Context, meter_id: str, final: state_pb2.Registers) -> str:
+def list_estimates(state: HasStore) -> Iterator[tuple[str, int, int]]:
+    """(meter id, Wh, highest price per kWh) of all that is estimated and not corrected yet."""
+    for meter_id, baseline in BASELINES.items(state):
+        yield meter_id, baseline.estimated_wh, baseline.price_high_per_kwh
+
+
+def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) -> str:
     """Why the registers of a meter cannot have been these when it was taken out, in the slot in
     delivery; empty if they can.
     """
     meter = _require_meter(ctx, meter_id)
     slot_length_s = PARAMS.get_shared(ctx).slot_length_s
     slot = slots.slot_at(ctx.block.time_s, slot_length_s)
-    final = _continue_registers(ctx, meter_id, meter, final)
+    final = _continue_final(ctx, meter_id, meter, final)
     before, slot_before = _get_last_read(ctx, meter_id, meter, slot_length_s)
     for unsettled in range(slot - 1, max(slot_before, slot - _SLOTS_LOOKED_BACK), -1):
         if (registers := READINGS.get(ctx, (unsettled, meter_id))) is not None:
@@ -177,29 +161,34 @@ def exchange(
     """Lets the registers of another device continue those of a meter, from the final ones of the
     old device and the initial ones of the new.
     """
-    size_wh = registry.get_register_size_wh(_require_meter(ctx, meter_id))
+    meter = _require_meter(ctx, meter_id)
+    size_wh = registry.get_register_size_wh(meter)
     old = OFFSETS.get(ctx, meter_id) or state_pb2.Offset()
     offset = state_pb2.Offset(
         import_wh=(final.import_wh + old.import_wh - initial.import_wh) % size_wh,
         export_wh=(final.export_wh + old.export_wh - initial.export_wh) % size_wh,
+        exchanged_at_s=ctx.block.time_s,
+        former_pub_key=meter.pub_key,
+        former_import_wh=old.import_wh,
+        former_export_wh=old.export_wh,
     )
     OFFSETS.set(ctx, meter_id, offset)
 
 
-def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
-    """Closes a meter that was removed before the end of a slot, so that its id is free; returns
-    whether it is closed.
-    """
-    if not registry.close_if_removed(ctx, meter_id, slot_end_s):
-        return False
-    BASELINES.delete(ctx, meter_id)
-    OFFSETS.delete(ctx, meter_id)
-    return True
+def record_final(ctx: Context, meter_id: str, final: state_pb2.Registers) -> int:
+    """Records the final registers of a meter as its reading of the slot in delivery; returns it."""
+    slot = slots.slot_at(ctx.block.time_s, PARAMS.get_shared(ctx).slot_length_s)
+    meter = _require_meter(ctx, meter_id)
+    READINGS.set(ctx, (slot, meter_id), _continue_final(ctx, meter_id, meter, final))
+    if meter.closed:
+        _forget_registers(ctx, meter_id)
+    return slot
 
 
 def end_slot(ctx: Context, slot: int) -> None:
     """Notes that every meter is settled up to the end of a slot."""
     LAST_SETTLED.set(ctx, slot)
+    halts.prune(ctx, slot)
 
 
 def get_last_settled(state: HasStore) -> int:
@@ -229,20 +218,54 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     return removed + PARAMS.prune(ctx, before, limit - removed)
 
 
+def _settle_reading(
+    ctx: Context, slot: int, meter_id: str, registers: state_pb2.Registers | None, prices: Prices
+) -> SlotEnergy | None:
+    """Settles a meter up to a reading; None if there is none, or if its registers run backwards
+    from the last settled one, which readings that come in the wrong order can hide.
+    """
+    if registers is None:
+        return None
+    meter = _require_meter(ctx, meter_id)
+    baseline = _get_settled(ctx, meter_id, meter)
+    energy = _measure(meter, baseline, registers)
+    if min(energy) < 0:
+        return None
+    if not baseline.silent_slots:
+        return SlotEnergy(meter_id, *energy)
+    apart = settle_correction(ctx, slot, meter_id, baseline, energy, prices)
+    return SlotEnergy(meter_id, *energy, state_pb2.QUALITY_CORRECTED, apart)
+
+
+def _close(ctx: Context, meter_id: str) -> None:
+    """Closes a removed meter, so that its id is free."""
+    registry.close_meter(ctx, meter_id)
+    _forget_registers(ctx, meter_id)
+
+
+def _forget_registers(ctx: Context, meter_id: str) -> None:
+    BASELINES.delete(ctx, meter_id)
+    OFFSETS.delete(ctx, meter_id)
+
+
 def _find_rejection(
     ctx: Context,
     reading: state_pb2.Reading,
     meter: registry_pb2.Meter,
+    pub_key: bytes,
     params: state_pb2.Params,
 ) -> state_pb2.ReadingResult:
-    if meter.status != registry_pb2.STATUS_ACTIVE:
+    end_s = slots.end_s(reading.slot, params.slot_length_s)
+    # Of a removed meter the slots count that it has seen to their end.
+    is_read = meter.status == registry_pb2.STATUS_REMOVED and end_s <= meter.removed_at_s
+    if meter.status != registry_pb2.STATUS_ACTIVE and not is_read:
         return state_pb2.READING_METER_NOT_ACTIVE
-    if ctx.block.time_s < slots.end_s(reading.slot, params.slot_length_s):
+    if ctx.block.time_s < end_s:
         return state_pb2.READING_TOO_EARLY
-    if ctx.block.time_s >= get_deadline_s(params, reading.slot):
+    if halts.is_past_deadline(ctx, reading.slot, params):
         return state_pb2.READING_TOO_LATE
     content = rules.reading_sign_bytes(ctx.block.chain_id, reading)
-    if not verify_ed25519(meter.pub_key, content, reading.signature):
+    if not verify_ed25519(pub_key, content, reading.signature):
         return state_pb2.READING_WRONG_SIGNATURE
     return state_pb2.READING_RESULT_UNSPECIFIED
 
@@ -290,13 +313,36 @@ def _compute_limits_wh(
     return energy_wh, export_wh
 
 
+def _get_offset(
+    state: HasStore, reading: state_pb2.Reading, slot_length_s: int
+) -> state_pb2.Offset | None:
+    """What continues the registers of a reading; with the former key and offset if the meter was
+    exchanged after the slot had ended.
+    """
+    offset = OFFSETS.get_shared(state, reading.meter_id)
+    if offset is None:
+        return None
+    is_former = slots.end_s(reading.slot, slot_length_s) < offset.exchanged_at_s
+    if not is_former:
+        return state_pb2.Offset(import_wh=offset.import_wh, export_wh=offset.export_wh)
+    return state_pb2.Offset(
+        import_wh=offset.former_import_wh,
+        export_wh=offset.former_export_wh,
+        former_pub_key=offset.former_pub_key,
+    )
+
+
+def _continue_final(
+    state: HasStore, meter_id: str, meter: registry_pb2.Meter, final: state_pb2.Registers
+) -> state_pb2.Registers:
+    offset = OFFSETS.get_shared(state, meter_id)
+    return final if offset is None else _continue_registers(meter, final, offset)
+
+
 def _continue_registers(
-    state: HasStore, meter_id: str, meter: registry_pb2.Meter, shown: state_pb2.Registers
+    meter: registry_pb2.Meter, shown: state_pb2.Registers, offset: state_pb2.Offset
 ) -> state_pb2.Registers:
     """What the registers would be if the meter had never been exchanged."""
-    offset = OFFSETS.get_shared(state, meter_id)
-    if offset is None:
-        return shown
     size_wh = registry.get_register_size_wh(meter)
     return state_pb2.Registers(
         import_wh=(shown.import_wh + offset.import_wh) % size_wh,
@@ -306,15 +352,12 @@ def _continue_registers(
 
 def _measure(
     meter: registry_pb2.Meter, baseline: state_pb2.Baseline, registers: state_pb2.Registers
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Import and export since a baseline: the energy to settle, and what is settled ahead."""
+) -> tuple[int, int]:
+    """Import and export since a baseline."""
     size_wh = registry.get_register_size_wh(meter)
     import_wh = rules.compute_step(baseline.import_wh, registers.import_wh, size_wh)
     export_wh = rules.compute_step(baseline.export_wh, registers.export_wh, size_wh)
-    return (
-        rules.compute_energy(import_wh, baseline.import_ahead_wh),
-        rules.compute_energy(export_wh, baseline.export_ahead_wh),
-    )
+    return import_wh, export_wh
 
 
 def _get_reading_before(

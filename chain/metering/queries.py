@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import query_pb2
 
-from chain.metering import keeper
-from chain.metering.msgs import MeteringError
+from chain.metering import halts, keeper
+from chain.metering.silence import MeteringError
 from chain.metering.state import CONFLICTS, PARAMS, READINGS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
@@ -39,6 +39,14 @@ def baseline(
     if found is None:
         raise ChainError(MeteringError.READING_UNKNOWN)
     return query_pb2.QueryBaselineResponse(meter_id=request.meter_id, baseline=found)
+
+
+def reading_window(
+    ctx: Context, _: query_pb2.QueryReadingWindowRequest
+) -> query_pb2.QueryReadingWindowResponse:
+    """The slots whose readings are accepted now."""
+    first, last = halts.get_window(ctx, ctx.block.time_s)
+    return query_pb2.QueryReadingWindowResponse(first_slot=first, last_slot=last)
 
 
 def _reading(ctx: Context, slot: int, meter_id: str) -> query_pb2.QueryReadingResponse:

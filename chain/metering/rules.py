@@ -63,12 +63,3 @@ def is_step_in_range(
     if import_wh < 0 or not 0 <= export_wh <= export_max_wh:
         return False
     return import_wh + export_wh <= energy_max_wh
-
-
-def compute_energy(step_wh: int, ahead_wh: int) -> tuple[int, int]:
-    """The energy to settle, and what is settled ahead of the register afterwards.
-
-    Zero while the register has not caught up with an estimate that was too high.
-    """
-    beyond_wh = step_wh - ahead_wh
-    return max(0, beyond_wh), max(0, -beyond_wh)

@@ -8,7 +8,6 @@ from blockenergy.registry.v1 import tx_pb2
 
 from chain.registry.keeper import RegistryError
 from chain.registry.state import FEEDERS, FEEDERS_BY_CHECK_METER
-from chain.runtime.context import Context
 from chain.runtime.errors import require
 from chain.runtime.state.collections import HasStore
 
@@ -24,11 +23,3 @@ def require_possible(state: HasStore, msg: tx_pb2.MsgAddMeter) -> None:
     assert feeder is not None, "the feeder was not looked up"
     possible = not feeder.check_meter and feeder.operator == msg.owner
     require(possible, RegistryError.CHECK_METER_INVALID)
-
-
-def set_check_meter(ctx: Context, name: str, meter_id: str) -> None:
-    """Notes the check meter of a feeder, or, with an empty id, that it has none."""
-    feeder = FEEDERS.get(ctx, name)
-    assert feeder is not None, "a meter is at a feeder that was never registered"
-    feeder.check_meter = meter_id
-    FEEDERS.set(ctx, name, feeder)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blockenergy.registry.v1 import errors_pb2, state_pb2
+from blockenergy.registry.v1 import errors_pb2, events_pb2, state_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
-from chain.registry import rules
+from chain.registry import connections, rules
+from chain.registry.lifecycle import METER, Event
 from chain.registry.state import (
     FEEDERS,
     FEEDERS_BY_PARENT,
@@ -18,6 +19,7 @@ from chain.registry.state import (
     PARTICIPANTS,
 )
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
 from chain.runtime.signatures import is_ed25519_key
 from chain.runtime.state.collections import HasStore
@@ -70,13 +72,12 @@ def get_register_size_wh(meter: state_pb2.Meter) -> int:
     return (meter.register_max_wh or rules.REGISTER_DEFAULT_WH) + 1
 
 
-def require_exchangeable(state: HasStore, meter_id: str, pub_key: bytes) -> None:
-    """Rejects a meter that is unknown or removed, and a key that another device cannot have."""
+def require_installed(state: HasStore, meter_id: str) -> None:
+    """Rejects a meter that is unknown or removed."""
     meter = METERS.get_shared(state, meter_id)
     if meter is None:
         raise ChainError(RegistryError.METER_UNKNOWN)
     require(meter.status != state_pb2.STATUS_REMOVED, RegistryError.STATUS_WRONG)
-    require_free_key(state, pub_key)
 
 
 def require_free_key(state: HasStore, pub_key: bytes) -> None:
@@ -96,15 +97,36 @@ def exchange_meter(ctx: Context, meter_id: str, pub_key: bytes) -> None:
     METERS.set(ctx, meter_id, meter)
 
 
-def close_if_removed(ctx: Context, meter_id: str, slot_end_s: int) -> bool:
-    """Closes a meter that was removed before the end of a slot; returns whether it is closed."""
+def remove_meter(ctx: Context, meter_id: str) -> None:
+    """Removes a meter that is not removed yet; its last slot is the one in delivery."""
+    meter = METERS.get(ctx, meter_id)
+    assert meter is not None, "a meter is removed that was never registered"
+    if meter.checks_feeder:
+        set_check_meter(ctx, meter.feeder, "")
+        # It settles nothing.
+        meter.closed = True
+    else:
+        _take_from_owner(ctx, meter)
+    meter.status = METER.next(meter.status, Event.REMOVE)
+    meter.removed_at_s = ctx.block.time_s
+    METERS.set(ctx, meter_id, meter)
+    ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status))
+
+
+def close_meter(ctx: Context, meter_id: str) -> None:
+    """Notes that the last slot of a removed meter is settled."""
     meter = METERS.get(ctx, meter_id)
     assert meter is not None, "an index points to a meter that is not there"
-    if meter.status != state_pb2.STATUS_REMOVED or slot_end_s <= meter.removed_at_s:
-        return False
     meter.closed = True
     METERS.set(ctx, meter_id, meter)
-    return True
+
+
+def set_check_meter(ctx: Context, name: str, meter_id: str) -> None:
+    """Notes the check meter of a feeder, or, with an empty id, that it has none."""
+    feeder = FEEDERS.get(ctx, name)
+    assert feeder is not None, "a meter is at a feeder that was never registered"
+    feeder.check_meter = meter_id
+    FEEDERS.set(ctx, name, feeder)
 
 
 def get_capacity_max_w(state: HasStore) -> int:
@@ -168,3 +190,15 @@ def _require_active(participant: state_pb2.Participant | None) -> state_pb2.Part
         raise ChainError(SdkError.UNKNOWN_ADDRESS)
     require(participant.status == state_pb2.STATUS_ACTIVE, RegistryError.PARTICIPANT_NOT_ACTIVE)
     return participant
+
+
+def _take_from_owner(ctx: Context, meter: state_pb2.Meter) -> None:
+    """Counts one meter less; without meters an owner has no grid node either."""
+    address = bech32.decode(meter.owner)
+    owner = PARTICIPANTS.get(ctx, address)
+    assert owner is not None, "a meter has an owner that was never registered"
+    connections.add(owner, meter, -1)
+    owner.meters -= 1
+    if not owner.meters:
+        owner.feeder = ""
+    PARTICIPANTS.set(ctx, address, owner)

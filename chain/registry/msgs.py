@@ -14,6 +14,7 @@ from chain.registry.keeper import (
     require_free_key,
     require_registrar,
     require_role,
+    set_check_meter,
 )
 from chain.registry.lifecycle import METER, PARTICIPANT, Event
 from chain.registry.state import FEEDERS, METERS, PARAMS, PARTICIPANTS
@@ -85,8 +86,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
     require(FEEDERS.has(ctx, msg.feeder), RegistryError.FEEDER_UNKNOWN)
     owner_address = decode_address(msg.owner)
     owner = require_active(ctx, owner_address)
-    bridge = require_active(ctx, decode_address(msg.bridge))
-    require_role(bridge, frozenset({ROLE_BRIDGE}))
+    _require_bridge(ctx, msg.bridge)
     if msg.checks_feeder:
         check_meters.require_possible(ctx, msg)
     else:
@@ -111,7 +111,7 @@ def add_meter(ctx: Context, msg: tx_pb2.MsgAddMeter) -> tx_pb2.MsgAddMeterRespon
         checks_feeder=msg.checks_feeder,
     )
     if msg.checks_feeder:
-        check_meters.set_check_meter(ctx, msg.feeder, msg.meter_id)
+        set_check_meter(ctx, msg.feeder, msg.meter_id)
     else:
         owner.meters += 1
         owner.feeder = msg.feeder
@@ -138,11 +138,23 @@ def reinstate_meter(
     return tx_pb2.MsgReinstateMeterResponse()
 
 
-def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:
-    """Removes a meter; what it measured before is still settled."""
-    require_registrar(ctx, msg.registrar)
-    _move_meter(ctx, msg.meter_id, Event.REMOVE)
-    return tx_pb2.MsgRemoveMeterResponse()
+def change_bridge(ctx: Context, msg: tx_pb2.MsgChangeBridge) -> tx_pb2.MsgChangeBridgeResponse:
+    """Moves a meter to another bridge."""
+    meter = _require_meter(ctx, msg.meter_id)
+    entitled = msg.sender in (meter.owner, PARAMS.get_shared(ctx).registrar)
+    require(entitled, RegistryError.NOT_YOUR_METER)
+    removed = meter.status == state_pb2.STATUS_REMOVED
+    require(not removed and msg.bridge != meter.bridge, RegistryError.STATUS_WRONG)
+    _require_bridge(ctx, msg.bridge)
+    meter.bridge = msg.bridge
+    METERS.set(ctx, msg.meter_id, meter)
+    ctx.emit(events_pb2.EventBridgeChanged(meter_id=msg.meter_id, bridge=msg.bridge))
+    return tx_pb2.MsgChangeBridgeResponse()
+
+
+def _require_bridge(ctx: Context, address: str) -> None:
+    bridge = require_active(ctx, decode_address(address))
+    require_role(bridge, frozenset({ROLE_BRIDGE}))
 
 
 def _require_roles(roles: list[int]) -> None:
@@ -196,14 +208,6 @@ def _move_meter(ctx: Context, meter_id: str, event: Event) -> None:
     connections.add(owner, meter, -1)
     meter.status = status
     connections.add(owner, meter, 1)
-    if event is Event.REMOVE:
-        meter.removed_at_s = ctx.block.time_s
-        if meter.checks_feeder:
-            check_meters.set_check_meter(ctx, meter.feeder, "")
-        else:
-            owner.meters -= 1
-            # Without meters an owner has no grid node either.
-            owner.feeder = owner.feeder if owner.meters else ""
     PARTICIPANTS.set(ctx, owner_address, owner)
     METERS.set(ctx, meter_id, meter)
     ctx.emit(events_pb2.EventMeterChanged(meter_id=meter_id, status=meter.status))

@@ -52,8 +52,8 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     """Meters one account's slot, moves its money, and writes its line."""
     owner, position, meter_ids = party
     agreed = _get_agreed(position)
-    meters, metered = _meter(ctx, slot_ctx, meter_ids, agreed)
-    line = rules.compute_line(agreed, metered, slot_ctx.curve)
+    meters = [metering.settle(ctx, slot_ctx.slot, name, slot_ctx.prices) for name in meter_ids]
+    line = rules.compute_line(agreed, rules.add_meters(meters), slot_ctx.curve)
     collected = keeper.collect_charge(ctx, slot_ctx, owner, position, line.charged)
     line.uncovered = line.charged - collected
     if line.credited:
@@ -61,7 +61,7 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     if line.uncovered:
         default_fund.note_default(ctx, slot_ctx, owner, line.uncovered)
     # An account that did nothing, and whose meter says so, needs no line.
-    if position is not None or line.estimated or line.import_wh or line.export_wh:
+    if position is not None or line.quality or line.import_wh or line.export_wh:
         LINES.set(ctx, (slot_ctx.slot, owner), line)
         slot_ctx.result.parties += 1
     return SettledAccount(owner, position, line, meters)
@@ -69,7 +69,7 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
 
 def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> None:
     """Adds lines to the sums of their slot."""
-    result.estimated_parties += sum([line.estimated for line in lines])
+    result.estimated_parties += sum([line.quality in rules.ESTIMATED for line in lines])
     result.import_wh += sum([line.import_wh for line in lines])
     result.export_wh += sum([line.export_wh for line in lines])
     result.imbalance_charge += sum([line.imbalance_charge for line in lines])
@@ -81,27 +81,3 @@ def _get_agreed(position: market_pb2.Position | None) -> rules.Agreed:
     if position is None:
         return _NOTHING
     return rules.Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
-
-
-def _meter(
-    ctx: Context, slot_ctx: SlotContext, meter_ids: list[str], agreed: rules.Agreed
-) -> tuple[list[metering.SlotEnergy], rules.Metered]:
-    """The energy of each meter and of all; missing readings are estimated from the position."""
-    meters, missing = [], []
-    import_wh, export_wh = 0, 0
-    for meter_id in meter_ids:
-        energy = metering.settle_reading(ctx, slot_ctx.slot, meter_id)
-        if energy is not None:
-            meters.append(energy)
-            import_wh += energy.import_wh
-            export_wh += energy.export_wh
-        elif not metering.close_if_removed(ctx, meter_id, slot_ctx.end_s):
-            missing.append(meter_id)
-    if missing:
-        net_position_wh = agreed.bought_wh - agreed.sold_wh
-        estimate_wh = rules.compute_estimate_wh(net_position_wh, import_wh - export_wh)
-        # The first silent meter stands for all of them.
-        meters.append(metering.settle_estimate(ctx, missing[0], estimate_wh))
-        meters += [metering.settle_estimate(ctx, meter_id, 0) for meter_id in missing[1:]]
-        import_wh += estimate_wh
-    return meters, rules.Metered(import_wh, export_wh, bool(missing))

@@ -57,7 +57,7 @@ def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
     slot, info = found
     if not rules.is_final(info):
         return False
-    if ctx.block.time_s < metering.get_deadline_s(metering.get_slot_params(ctx, slot), slot):
+    if ctx.block.time_s < metering.get_deadline_s(ctx, slot):
         return False
     move(progress, Event.DUE)
     progress.slot = slot

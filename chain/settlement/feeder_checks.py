@@ -39,7 +39,7 @@ def close(ctx: Context, slot_ctx: SlotContext) -> None:
     """Compares with the check meters, and announces it, after all accounts are settled."""
     slot = slot_ctx.slot
     for meter_id, name in list(registry.get_check_meters(ctx)):
-        check, measured = _get(ctx, slot, name), metering.settle_check_reading(ctx, slot, meter_id)
+        check, measured = _get(ctx, slot, name), metering.measure_check_meter(ctx, slot, meter_id)
         if measured is not None:
             check.measured = True
             check.measured_import_wh = measured.import_wh

@@ -61,6 +61,9 @@ def _validate_amounts(state: HasStore) -> None:
     for (slot, _), amount in OWED_BY_FUND.items(state):
         if not 0 < amount <= _BEGUN_MAX:
             raise GenesisError(f"settlement.owed_by_fund {slot}: nothing, or more than can be owed")
+    for meter_id, estimated_wh, price in metering.list_estimates(state):
+        if estimated_wh * price > _BEGUN_MAX * WH_PER_KWH:
+            raise GenesisError(f"metering.baselines {meter_id}: more than can be settled")
 
 
 def _get_price_high(state: HasStore, slot: int) -> int:

@@ -8,6 +8,7 @@ from blockenergy.settlement.v1 import state_pb2
 from chain import market, metering
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
+from chain.runtime.units import WH_PER_KWH
 from chain.settlement import rules
 from chain.settlement.state import DEFERRED, LINES, PROGRESS, RESULTS
 
@@ -62,11 +63,21 @@ def lines_in_hand(state: HasStore) -> list[str]:
     curve, problems = market.get_curve(info), []
     for owner, line in LINES.under(progress.slot).items(state):
         agreed = rules.Agreed(line.bought_wh, line.sold_wh, line.cost, line.revenue)
-        metered = rules.Metered(line.import_wh, line.export_wh, line.estimated)
-        expected = rules.compute_imbalance(agreed, metered, curve)
-        if (line.imbalance_charge, line.imbalance_credit) != expected:
+        metered = rules.Metered(
+            line.import_wh - line.apart_import_wh, line.export_wh - line.apart_export_wh
+        )
+        charge, credit = rules.compute_imbalance(agreed, metered, curve)
+        due = charge + line.apart_charge, credit + line.apart_credit
+        if (line.imbalance_charge, line.imbalance_credit) != due or not _is_covered(line, curve):
             problems.append(f"{bech32.encode(owner)} has a line that is not what it measures")
     return problems
+
+
+def _is_covered(line: state_pb2.Line, curve: market.Curve) -> bool:
+    """Whether what is settled apart costs at least what its energy costs outside."""
+    charge = line.apart_import_wh * curve.price_high
+    credit = line.apart_export_wh * curve.price_low
+    return line.apart_charge * WH_PER_KWH >= charge and line.apart_credit * WH_PER_KWH <= credit
 
 
 def deferred_sums(state: HasStore) -> list[str]:

@@ -13,7 +13,6 @@ from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import errors_pb2, state_pb2
 
 from chain import bank, market, metering
-from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ErrorCodes
@@ -30,17 +29,17 @@ FUND = bank.module_account("imbalance fund")
 class SlotContext:
     """The slot being settled, for the length of one block.
 
-    end_s: the end of its delivery. denom: of all payments. treasury: the account that funds the
-    pool and takes the remainder. backstop: supplies shortages and takes
-    surpluses. grid_account: receives grid fees and congestion rents. These three are those that the
-    slot was opened with. pool_share: what the pool keeps: its funding, and what it gained. result:
-    the running sums, updated in place and stored at the end of the block.
+    prices: of imbalances. denom: of all payments. treasury: the account that funds the pool and
+    takes the remainder. backstop: supplies shortages and takes surpluses. grid_account: receives
+    grid fees and congestion rents. These three are those that the slot was opened with. pool_share:
+    what the pool keeps: its funding, and what it gained. result: the running sums, updated in place
+    and stored at the end of the block.
     """
 
     slot: int
-    end_s: int
     info: market_pb2.Slot
     curve: market.Curve
+    prices: metering.Prices
     denom: str
     treasury: bytes
     backstop: bytes
@@ -60,11 +59,12 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
     assert info is not None, "the slot in settlement is gone"
     assert result is not None, "the slot in settlement has no result"
     params = market.get_slot_params(ctx, slot)
+    curve = market.get_curve(info)
     return SlotContext(
         slot=slot,
-        end_s=slots.end_s(slot, metering.get_params(ctx).slot_length_s),
         info=info,
-        curve=market.get_curve(info),
+        curve=curve,
+        prices=metering.Prices(curve.price_high, curve.price_low),
         denom=params.settlement_denom,
         treasury=bech32.decode(params.treasury),
         backstop=bech32.decode(PARAMS.at(ctx, slot).backstop),

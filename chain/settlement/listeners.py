@@ -36,7 +36,12 @@ Listener = Callable[[Context, int, Sequence[SettledAccount]], None]
 
 def _track_batteries(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
     storage.track(
-        ctx, slot, [(owner, line.import_wh, line.export_wh) for owner, _, line, _ in settled]
+        ctx,
+        slot,
+        [
+            (owner, sum([m.import_wh for m in meters]), sum([m.export_wh for m in meters]))
+            for owner, _, _, meters in settled
+        ],
     )
 
 

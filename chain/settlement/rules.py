@@ -8,13 +8,19 @@ the price of its batch has market power, as in every uniform-price market.)
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.settlement.v1 import state_pb2
 
+from chain import metering
 from chain.market import Curve, compute_close_cost, get_curve, get_net_wh
 from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
+
+# Qualities of a line for which a reading is missing.
+ESTIMATED = frozenset({metering_pb2.QUALITY_PROFILE, metering_pb2.QUALITY_CONNECTION})
 
 
 class Agreed(NamedTuple):
@@ -27,18 +33,32 @@ class Agreed(NamedTuple):
 
 
 class Metered(NamedTuple):
-    """What an account's meters measured in a slot."""
+    """What an account's meters measured in a slot. apart: what nobody knows to be of this slot."""
 
-    import_wh: int
-    export_wh: int
-    estimated: bool
+    import_wh: int = 0
+    export_wh: int = 0
+    apart: Sequence[metering.Apart] = ()
+    quality: metering_pb2.Quality = metering_pb2.QUALITY_MEASURED
+
+
+def add_meters(meters: Iterable[metering.SlotEnergy]) -> Metered:
+    """What all meters of an account measured."""
+    import_wh, export_wh, apart = 0, 0, []
+    quality = metering_pb2.QUALITY_MEASURED
+    for meter in meters:
+        if meter.apart is None:
+            import_wh += meter.import_wh
+            export_wh += meter.export_wh
+        else:
+            apart.append(meter.apart)
+            quality = max(quality, meter.quality)
+    return Metered(import_wh, export_wh, apart, quality)
 
 
 def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Line:
     """Settles one account's slot: charges rounded up, credits rounded down."""
     charge, credit = compute_imbalance(agreed, metered, curve)
-    net = agreed.revenue + credit - agreed.cost - charge
-    return state_pb2.Line(
+    line = state_pb2.Line(
         bought_wh=agreed.bought_wh,
         sold_wh=agreed.sold_wh,
         import_wh=metered.import_wh,
@@ -47,26 +67,35 @@ def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Li
         revenue=agreed.revenue,
         imbalance_charge=charge,
         imbalance_credit=credit,
-        charged=max(0, -net),
-        credited=max(0, net),
-        estimated=metered.estimated,
     )
+    if metered.apart:
+        _add_apart(line, metered)
+    net = agreed.revenue + line.imbalance_credit - agreed.cost - line.imbalance_charge
+    line.charged, line.credited = max(0, -net), max(0, net)
+    return line
+
+
+def _add_apart(line: state_pb2.Line, metered: Metered) -> None:
+    """Adds to a line what no position counts for."""
+    for import_wh, export_wh, prices in metered.apart:
+        line.apart_import_wh += import_wh
+        line.apart_export_wh += export_wh
+        line.apart_charge += ceil_div(import_wh * prices.high, WH_PER_KWH)
+        line.apart_credit += floor_div(export_wh * prices.low, WH_PER_KWH)
+    line.import_wh += line.apart_import_wh
+    line.export_wh += line.apart_export_wh
+    line.imbalance_charge += line.apart_charge
+    line.imbalance_credit += line.apart_credit
+    line.quality = metered.quality
 
 
 def compute_imbalance(agreed: Agreed, metered: Metered, curve: Curve) -> tuple[int, int]:
-    """Charge and credit of an account for its imbalance; one of them is zero."""
+    """Charge and credit of an account for its imbalance in what was measured; one is zero."""
     net_position_wh = agreed.bought_wh - agreed.sold_wh
     excess_wh = metered.import_wh - metered.export_wh - net_position_wh
     charge = ceil_div(max(0, excess_wh) * curve.price_high, WH_PER_KWH)
     credit = floor_div(max(0, -excess_wh) * curve.price_low, WH_PER_KWH)
     return charge, credit
-
-
-def compute_estimate_wh(net_position_wh: int, known_net_use_wh: int) -> int:
-    """Use assumed for a missing reading: a buyer used all that it bought, a seller delivered
-    nothing.
-    """
-    return max(0, net_position_wh - known_net_use_wh) if net_position_wh > 0 else 0
 
 
 def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:

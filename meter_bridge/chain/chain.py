@@ -48,10 +48,11 @@ class ChainRejectedError(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """The latest known block."""
+    """The latest known block, and the first slot whose readings are accepted then."""
 
     height: int
     time_s: int
+    first_slot: int
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,6 @@ class Params:
 
     chain_id: str
     slot_length_s: int
-    # How long after the end of a slot its readings are accepted, in block time.
-    reading_deadline_s: int
     # Max readings in one submission.
     readings_max: int
 

@@ -89,7 +89,11 @@ class NodeChain:
     def get_head(self) -> Head:
         """The node's latest block."""
         status = self._get_status()
-        return Head(status.latest_height, status.latest_time_ns // 1_000_000_000)
+        window = self._query(
+            metering_query.QueryReadingWindowRequest(), metering_query.QueryReadingWindowResponse
+        )
+        time_s = status.latest_time_ns // 1_000_000_000
+        return Head(status.latest_height, time_s, window.first_slot)
 
     def get_params(self) -> Params:
         """The parameters that a bridge needs, collected from their modules."""
@@ -111,7 +115,6 @@ class NodeChain:
         return Params(
             chain_id=self._chain_id,
             slot_length_s=metering.slot_length_s,
-            reading_deadline_s=metering.reading_deadline_s,
             readings_max=min(READINGS_AT_ONCE_MAX, self._readings_per_tx * TXS_AT_ONCE),
         )
 

@@ -150,8 +150,7 @@ class Submitter:
 
 def compute_due_slots(params: Params, head: Head) -> tuple[int, int]:
     """The first slot whose readings the chain still accepts, and the last one that has ended."""
-    first_open_slot = (head.time_s - params.reading_deadline_s) // params.slot_length_s
-    return max(0, first_open_slot), head.time_s // params.slot_length_s - 1
+    return head.first_slot, head.time_s // params.slot_length_s - 1
 
 
 def report(reading: Reading, result: Result) -> None:

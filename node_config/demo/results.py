@@ -14,6 +14,7 @@ from blockenergy.bank.v1.query_pb2 import (
 )
 from blockenergy.market.v1.query_pb2 import QuerySlotRequest, QuerySlotResponse
 from blockenergy.market.v1.state_pb2 import Slot
+from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
 from blockenergy.settlement.v1.query_pb2 import (
     QueryLinesRequest,
     QueryLinesResponse,
@@ -102,7 +103,7 @@ class Results:
     broken: list[str] = field(default_factory=list)
 
 
-LINE_FIELDS = [name for name, spec in Line.DESCRIPTOR.fields_by_name.items() if name != "estimated"]
+LINE_FIELDS = [name for name, spec in Line.DESCRIPTOR.fields_by_name.items() if name != "quality"]
 
 
 def collect(
@@ -190,7 +191,7 @@ def _make_party(
         name=home.name,
         pv_peak_w=home.pv_peak_w,
         sums={name: sum(getattr(line, name) for line in own) for name in LINE_FIELDS},
-        slots_estimated=sum(line.estimated for line in own),
+        slots_estimated=sum(line.quality != QUALITY_MEASURED for line in own),
         balance_before=before,
         balance_after=after,
         fees=fees,

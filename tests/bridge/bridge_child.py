@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from meter_bridge.bridge import Bridge, Settings
-from tests.bridge.fakes import PATIENT_PARAMS, Clock, FakeChain
+from tests.bridge.fakes import PATIENT_DEADLINE_S, PATIENT_PARAMS, Clock, FakeChain
 
 
 def main(home: Path, meters: int) -> None:
-    chain = FakeChain(params=PATIENT_PARAMS, takes_submissions=False)
+    chain = FakeChain(params=PATIENT_PARAMS, deadline_s=PATIENT_DEADLINE_S, takes_submissions=False)
     for number in range(meters):
         chain.add_meter(f"HOME-{number}")
     settings = Settings(home, "127.0.0.1:0", poll_s=0.01)

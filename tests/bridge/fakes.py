@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blockenergy.metering.v1 import state_pb2
 from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
@@ -24,9 +24,10 @@ CHAIN_ID = "street-1"
 SLOT_LENGTH_S = 60
 DEADLINE_S = 120
 BRIDGE = "energy1bridge"
-PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, DEADLINE_S, readings_max=50)
+PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, readings_max=50)
 # Accepts readings for years.
-PATIENT_PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, 10**8, readings_max=1_000)
+PATIENT_DEADLINE_S = 10**8
+PATIENT_PARAMS = Params(CHAIN_ID, SLOT_LENGTH_S, readings_max=1_000)
 # The slot that has just ended when a test starts, and its end.
 SLOT = 30_000_000
 NOW_S = (SLOT + 1) * SLOT_LENGTH_S
@@ -62,8 +63,9 @@ class FakeChain:
     """Accepts one reading per meter and slot before the deadline, unless a test says otherwise."""
 
     bridge: str = BRIDGE
-    head: Head = field(default_factory=lambda: Head(100, NOW_S))
+    head: Head = field(default_factory=lambda: Head(100, NOW_S, 0))
     params: Params = PARAMS
+    deadline_s: int = DEADLINE_S
     meters: dict[str, Meter] = field(default_factory=dict)
     recorded: dict[tuple[str, int], Reading] = field(default_factory=dict)
     # The number of readings of each submission.
@@ -88,11 +90,12 @@ class FakeChain:
 
     def pass_time(self, seconds: int) -> None:
         """Makes a block this much later than the last one."""
-        self.head = Head(self.head.height + 1, self.head.time_s + seconds)
+        self.head = Head(self.head.height + 1, self.head.time_s + seconds, 0)
 
     def get_head(self) -> Head:
         self._require_reachable()
-        return self.head
+        counted_s = max(0, self.head.time_s - self.deadline_s)
+        return replace(self.head, first_slot=counted_s // self.params.slot_length_s)
 
     def get_params(self) -> Params:
         self._require_reachable()
@@ -132,7 +135,7 @@ class FakeChain:
         age_s = self.head.time_s - (reading.slot + 1) * self.params.slot_length_s
         if age_s < 0:
             return state_pb2.READING_TOO_EARLY
-        if age_s >= self.params.reading_deadline_s:
+        if age_s >= self.deadline_s:
             return state_pb2.READING_TOO_LATE
         self.recorded[reading.meter_id, reading.slot] = reading
         return state_pb2.READING_RECORDED

@@ -12,7 +12,14 @@ from blockenergy.bridge.v1.bridge_pb2 import PushReadingRequest, PushRequest
 from client.errors import ClientError
 from meter_bridge.bridge import Bridge, Settings
 from meter_bridge.client import ACKNOWLEDGED, MeterClient
-from tests.bridge.fakes import PATIENT_PARAMS, SLOT, Clock, FakeChain, make_reading
+from tests.bridge.fakes import (
+    PATIENT_DEADLINE_S,
+    PATIENT_PARAMS,
+    SLOT,
+    Clock,
+    FakeChain,
+    make_reading,
+)
 from tests.bridge.processes import DEADLINE_S, ROOT, child, get
 from tests.bridge.waiting import wait_until
 
@@ -48,7 +55,7 @@ def test_killed_bridge_loses_no_acknowledged_reading(tmp_path: Path) -> None:
     gateways = [Gateway(f"HOME-{number}") for number in range(METERS)]
     for _ in range(KILLS):
         run_until_killed(tmp_path, gateways, pushes=chance.randrange(50, 800))
-    chain = FakeChain(params=PATIENT_PARAMS)
+    chain = FakeChain(params=PATIENT_PARAMS, deadline_s=PATIENT_DEADLINE_S)
     failures: list[Exception] = []
     settings = Settings(tmp_path, "127.0.0.1:0", poll_s=0.01)
     with Bridge(settings, chain, failures.append, Clock()) as bridge:

@@ -51,11 +51,9 @@ def read_all() -> list[Reading]:
 
 
 def test_latest_block_and_parameters(node: WorldNode, chain: NodeChain) -> None:
-    assert chain.get_head() == Head(2, node.world.end_s(FIRST_SLOT))
+    assert chain.get_head() == Head(2, node.world.end_s(FIRST_SLOT), FIRST_SLOT)
     params = chain.get_params()
-    assert params == Params(
-        CHAIN_ID, slot_length_s=60, reading_deadline_s=60, readings_max=params.readings_max
-    )
+    assert params == Params(CHAIN_ID, slot_length_s=60, readings_max=params.readings_max)
     assert params.readings_max >= 10
     assert chain.bridge == people.address_text("bridge")
 

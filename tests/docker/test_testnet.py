@@ -17,6 +17,7 @@ from blockenergy.bridge.v1 import bridge_pb2
 from blockenergy.market.v1 import query_pb2 as market_query
 from blockenergy.market.v1.state_pb2 import SLOT_STATUS_SETTLED
 from blockenergy.market.v1.tx_pb2 import MsgBuy
+from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
 from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
 from containers import (
     APPLICATION,
@@ -130,7 +131,9 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     chain_id = read_pin(operators / "keys")
     outcome = Signer(rpc, home, chain_id=chain_id).send([order]).require_ok()
     [(_, fee)] = read_fees(outcome.events)
-    push_telegram(net, operators, meter, slot)
+    # A slot is measured between two readings.
+    push_telegram(net, operators, meter, slot - 1, 0)
+    push_telegram(net, operators, meter, slot, USED_WH)
     poll(
         lambda: (
             query(
@@ -141,7 +144,18 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     )
     asked = QueryLineRequest(slot=slot, owner=home.address)
     line = query(rpc, asked, QueryLineResponse).line
-    assert (line.bought_wh, line.import_wh, line.estimated) == (QUANTITY_WH, USED_WH, False)
+    # In the slots before it the meter was silent; the last of them corrects it.
+    listed = query(rpc, market_query.QuerySlotsRequest(), market_query.QuerySlotsResponse).slots
+    before = 0
+    for number in [entry.slot for entry in listed if entry.slot < slot]:
+        own = QueryLineRequest(slot=number, owner=home.address)
+        earlier = query(rpc, own, QueryLineResponse).line
+        before += earlier.charged - earlier.credited
+    assert (line.bought_wh, line.import_wh, line.quality) == (
+        QUANTITY_WH,
+        USED_WH,
+        QUALITY_MEASURED,
+    )
     # What was used beyond the position costs the highest price there is.
     assert line.imbalance_charge == (USED_WH - QUANTITY_WH) * 300
     assert line.charged == line.cost + line.imbalance_charge
@@ -150,10 +164,10 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     other = Rpc(net.get_rpc_url(3))
     assert query(other, asked, QueryLineResponse).line == line
     balance = query(other, QueryBalancesRequest(address=home.address), QueryBalancesResponse)
-    assert int(balance.free[0].amount) == HOME_AMOUNT - line.charged - int(fee.amount)
+    assert int(balance.free[0].amount) == HOME_AMOUNT - line.charged - int(fee.amount) - before
 
 
-def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int) -> None:
+def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int, shown_wh: int) -> None:
     """Over TLS, as a gateway does, as soon as the bridge takes it; waits until it is recorded."""
     tls = TlsFiles(operators / CERTIFICATE, operators / KEY, operators / AUTHORITY)
     with MeterClient(net.get_address("bridge"), tls=tls) as bridge:
@@ -161,7 +175,7 @@ def push_telegram(net: Testnet, operators: Path, meter: MeterKey, slot: int) -> 
         chain_id = read_pin(operators / "keys")
         assert health.chain_id == chain_id
         end_s = (slot + 1) * health.slot_length_s
-        telegram = dsmr.format_telegram(get_meter_id(0), end_s, [USED_WH], [0])
+        telegram = dsmr.format_telegram(get_meter_id(0), end_s, [shown_wh], [0])
         reading = compute_reading(dsmr.parse(telegram), health.slot_length_s)
         assert reading.slot == slot
         signature = sign_reading(meter, chain_id, reading).signature

@@ -26,7 +26,7 @@ from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.intake import Intake
 from meter_bridge.server import SERVICE, ServerLimits, Service, make_decoder, make_server
 from meter_bridge.spool import Spool
-from tests.bridge.fakes import BRIDGE, NOW_S, PATIENT_PARAMS, Clock, FakeChain
+from tests.bridge.fakes import BRIDGE, NOW_S, PATIENT_DEADLINE_S, PATIENT_PARAMS, Clock, FakeChain
 from tests.fuzz.call_maker import METERS, UNREGISTERED, CallMaker
 from tests.fuzz.node import FaultCatcher, make_folder
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, Violation, require
@@ -54,7 +54,7 @@ class BridgeCalls:
             for name in METHODS
         ]
         self._maker = CallMaker(METHODS, self._kinds)
-        self._chain = FakeChain(params=PATIENT_PARAMS)
+        self._chain = FakeChain(params=PATIENT_PARAMS, deadline_s=PATIENT_DEADLINE_S)
         for meter_id in METERS:
             self._chain.add_meter(meter_id)
         for meter_id in UNREGISTERED:

@@ -12,6 +12,7 @@ from blockenergy.bridge.v1 import bridge_pb2
 from blockenergy.market.v1 import query_pb2 as market_query
 from blockenergy.market.v1.state_pb2 import SLOT_STATUS_SETTLED
 from blockenergy.market.v1.tx_pb2 import MsgBuy
+from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
@@ -116,6 +117,8 @@ def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
     rpc = Rpc(network.rpc_urls[1])
     slot = buy_in_next_slot(rpc, quantity_wh=2_000)
     with MeterClient(network.bridge_address) as bridge:
+        # A slot is measured between two readings.
+        push_at_slot_end(bridge, slot - 1, import_wh=0)
         push_at_slot_end(bridge, slot, import_wh=2_500)
         status = poll(
             lambda: bridge.status(METER_ID, slot),
@@ -130,7 +133,7 @@ def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
     )
     line_request = QueryLineRequest(slot=slot, owner=CONSUMER.address)
     line = query(rpc, line_request, QueryLineResponse).line
-    assert (line.bought_wh, line.import_wh, line.estimated) == (2_000, 2_500, False)
+    assert (line.bought_wh, line.import_wh, line.quality) == (2_000, 2_500, QUALITY_MEASURED)
     # What was used beyond the position costs the highest price there is.
     assert line.imbalance_charge == 500 * 300
     assert line.charged == line.cost + line.imbalance_charge

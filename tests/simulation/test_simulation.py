@@ -22,7 +22,7 @@ BLOCKS = 2_000
 # Scenarios that a run of this length must contain at least once.
 MUST_HAPPEN = {
     "READING_RECORDED", "READING_ALREADY_RECORDED", "READING_CONFLICT", "READING_METER_UNKNOWN",
-    "READING_METER_NOT_ACTIVE", "READING_WRONG_BRIDGE", "READING_WRONG_SIGNATURE",
+    "READING_METER_NOT_ACTIVE", "READING_WRONG_SIGNATURE",
     "READING_TOO_EARLY", "READING_TOO_LATE", "READING_OUT_OF_RANGE",
     "slot settled", "slot unfunded", "slot with an estimate", "slot with uncovered charges",
     "settlement over several blocks", "energy flowed out", "pool lost", "pool gained",
@@ -36,6 +36,7 @@ MUST_HAPPEN = {
     "pool in an auction", "order killed", "thin market", "local energy",
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",
+    "halt", "meter reported as silent", "estimate too low", "estimate too high",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

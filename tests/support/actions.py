@@ -155,8 +155,41 @@ def change_meter(sim: Simulation) -> bytes:
     verb = sim.random.choice(["Add", "Add", "Suspend", "Reinstate", "Reinstate", "Remove"])
     if verb == "Add":
         return add_meter(sim)
-    fields = {"meter_id": sim.random.choice([*sim.meters, "meter-nowhere"])}
-    return by_registrar(sim, f"{verb}Meter", fields)
+    meter_id = sim.random.choice([*sim.meters, "meter-nowhere"])
+    if verb == "Remove":
+        return remove_meter(sim, meter_id)
+    return by_registrar(sim, f"{verb}Meter", {"meter_id": meter_id})
+
+
+def remove_meter(sim: Simulation, meter_id: str) -> bytes:
+    """A meter is taken out, mostly with what it shows."""
+    shown = (0, 0)
+    if meter_id in sim.meters:
+        shown = sim.meters[meter_id].shown_at(-1, sim.known_meters().get(meter_id, 0))
+    wrong_wh = sim.random.choice([0, 0, 0, 10**8])
+    return sim.world.remove_meter(meter_id, (shown[0] + wrong_wh, shown[1]))
+
+
+def change_bridge(sim: Simulation) -> bytes:
+    """A meter moves to another bridge, mostly at the wish of somebody who may wish it."""
+    meter_id = sim.random.choice([*sim.meters, "meter-nowhere"])
+    number = meter_id.removeprefix("meter-")
+    owner = f"home-{number}" if f"home-{number}" in sim.homes else "registrar"
+    sender = sim.random.choice([owner, owner, "registrar", sim.anybody()])
+    message = registry_tx_pb2.MsgChangeBridge(
+        sender=people.address_text(sender),
+        meter_id=meter_id,
+        bridge=people.address_text(sim.random.choice(["bridge", "bridge-2", "treasury"])),
+    )
+    return sim.world.sign(sender, message)
+
+
+def bring_readings(sim: Simulation) -> bytes:
+    """Somebody brings readings of the slot that ended last."""
+    slot, known = sim.world.slot_ahead(-1), sim.known_meters()
+    chosen = sim.random.sample(sorted(known), sim.random.choice([0, 1, 1, 3]))
+    readings = [_reading(sim, meter_id, slot, known[meter_id]) for meter_id in chosen]
+    return sim.world.bring(sim.anybody(), *readings)
 
 
 def add_meter(sim: Simulation) -> bytes:
@@ -334,6 +367,8 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (8, repair),
     (4, change_meter),
     (1, exchange_meter),
+    (1, change_bridge),
+    (3, bring_readings),
     (1, change_peer),
     (2, two_at_once),
     (4, spoiled),

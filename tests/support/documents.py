@@ -203,5 +203,5 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _is_default(value: Any) -> bool:
-    unspecified = isinstance(value, str) and value.endswith("_UNSPECIFIED")
+    unspecified = isinstance(value, str) and value.endswith(("_UNSPECIFIED", "QUALITY_MEASURED"))
     return unspecified or value in ("0", "", False, []) or value is None

@@ -8,6 +8,7 @@ from typing import Any
 from blockenergy.bank.v1 import events_pb2 as bank_pb2
 from blockenergy.market.v1 import events_pb2 as market_pb2
 from blockenergy.market.v1 import state_pb2
+from blockenergy.metering.v1 import events_pb2 as metering_pb2
 from blockenergy.settlement.v1 import events_pb2 as settlement_pb2
 from blockenergy.storage.v1 import events_pb2 as storage_pb2
 
@@ -97,6 +98,14 @@ class ScenarioCoverage:
         elif isinstance(event, market_pb2.EventCurtailed):
             is_use = event.side == state_pb2.SIDE_BUY
             self.counts["use curtailed" if is_use else "production curtailed"] += 1
+        elif isinstance(event, metering_pb2.EventChainHalted):
+            self.counts["halt"] += 1
+        elif isinstance(event, metering_pb2.EventMeterSilent):
+            self.counts["meter reported as silent"] += 1
+        elif isinstance(event, metering_pb2.EventEstimateCorrected):
+            beyond_wh = event.import_wh - event.estimated_wh
+            self._add("estimate too low", beyond_wh > 0)
+            self._add("estimate too high", beyond_wh < 0)
         elif isinstance(event, storage_pb2.EventBatteryTracked):
             self._add("battery charged", event.charged_wh)
             self._add("battery discharged", event.discharged_wh)

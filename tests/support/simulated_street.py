@@ -109,6 +109,9 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
         },
         "metering.params": {
             "reading_deadline_s": random.choice([60, 150]), "readings_per_message_max": 50,
+            "halt_min_s": (50, 100, 10_000)[seed % 3],
+            "silent_slots_max": (8, 40, 1_000)[seed % 3],
+            "estimate_permille": (0, 20, 100)[seed % 3],
         },
         "market.params": {
             "imbalance_collateral_permille": (0, 100)[seed % 2],

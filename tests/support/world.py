@@ -75,7 +75,7 @@ class World:
         self.store = SortedStore()
         self.store.apply(app.init_chain(self.genesis))
         self.height = 0
-        self.time_s = START_S
+        self.time_s = self.last_time_s = START_S
         self.results: list[TxResult] = []
         self._pending: Counter[str] = Counter()
 
@@ -96,6 +96,7 @@ class World:
         self.store.apply(result.changes)
         self.results = result.tx_results
         self._pending.clear()
+        self.last_time_s = self.time_s
         return result
 
     def run_until(self, time_s: int, step_s: int = SLOT_LENGTH_S) -> None:
@@ -105,7 +106,7 @@ class World:
 
     @property
     def block_info(self) -> BlockInfo:
-        return BlockInfo(CHAIN_ID, self.height, self.time_s)
+        return BlockInfo(CHAIN_ID, self.height, self.time_s, self.last_time_s)
 
     @property
     def state(self) -> State:
@@ -184,6 +185,21 @@ class World:
             bridge=people.address_text(bridge), readings=readings
         )
         return self.sign(bridge, message)
+
+    def bring(self, sender: str, *readings: metering_pb2.Reading) -> bytes:
+        message = metering_tx_pb2.MsgBringReadings(
+            sender=people.address_text(sender), readings=readings
+        )
+        return self.sign(sender, message)
+
+    def remove_meter(self, meter_id: str, final_wh: tuple[int, int] = (0, 0)) -> bytes:
+        message = metering_tx_pb2.MsgRemoveMeter(
+            registrar=people.address_text("registrar"),
+            meter_id=meter_id,
+            final_import_wh=final_wh[0],
+            final_export_wh=final_wh[1],
+        )
+        return self.sign("registrar", message)
 
     # Asking.
 

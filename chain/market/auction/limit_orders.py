@@ -10,7 +10,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import Role
 
-from chain import bank, registry
+from chain import bank, metering, registry
 from chain.market import credit, positions, rules
 from chain.market.auction import full_book
 from chain.market.keeper import MarketError
@@ -168,6 +168,7 @@ def _require_resting(
 def _require_valid(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
     registry.require_permission(ctx, ctx.signer, _ROLES[order.side])
     credit.require_credit(ctx, ctx.signer)
+    metering.require_speaking(ctx, ctx.signer)
     require_quantity(slot, order.quantity_wh)
     credit.require_minimum(slot, order.quantity_wh)
     limit, full = order.price_limit_per_kwh, order.full_price_per_kwh

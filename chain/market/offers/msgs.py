@@ -9,7 +9,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_PRODUCER, ROLE_PROSUMER
 
-from chain import bank, registry
+from chain import bank, metering, registry
 from chain.market import credit, positions
 from chain.market.grid import feeders
 from chain.market.keeper import MarketError
@@ -36,6 +36,7 @@ def set_offer(ctx: Context, msg: tx_pb2.MsgSetOffer) -> tx_pb2.MsgSetOfferRespon
     offer = OFFERS.get(ctx, (msg.slot, ctx.signer))
     if msg.available_wh:
         credit.require_credit(ctx, ctx.signer)
+        metering.require_speaking(ctx, ctx.signer)
         require_quantity(slot, msg.available_wh)
         require_price_limit(slot, msg.price_per_kwh)
         _put(ctx, msg, slot, offer)
@@ -50,6 +51,7 @@ def buy_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tx_pb2.MsgBuyOfferRespon
     """Places a purchase from a seller's offer, which is executed at the end of the block."""
     credit.require_credit(ctx, ctx.signer)
     slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
+    metering.require_speaking(ctx, ctx.signer)
     require_quantity(slot, msg.quantity_wh)
     require_price_limit(slot, msg.price_limit_per_kwh)
     require_headroom(slot, msg.quantity_wh)
@@ -106,6 +108,7 @@ def _require_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> state_pb2.Offer:
     try:
         registry.require_permission(ctx, seller, _SELLERS)
         credit.require_credit(ctx, seller)
+        metering.require_speaking(ctx, seller)
     except ChainError as error:
         raise ChainError(error.error, "the seller") from None
     enough = msg.quantity_wh <= offer.available_wh

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from blockenergy.market.v1 import events_pb2, state_pb2
 
-from chain import bank
+from chain import bank, metering
 from chain.market import credit, positions, rules
 from chain.market.open_slot import (
     OpenSlot,
@@ -73,6 +73,7 @@ def add_order(ctx: Context, slot: int, owner: bytes, order: state_pb2.Order) -> 
 
 
 def _place(ctx: Context, owner: bytes, legs: Sequence[Leg], link: int) -> list[int]:
+    metering.require_speaking(ctx, owner)
     slots: dict[int, OpenSlot] = {}
     orders = [_prepare(ctx, slots, owner, leg, link) for leg in legs]
     if len(orders) > 1:

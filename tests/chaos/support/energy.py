@@ -124,14 +124,16 @@ def require_all_energy_settled(document: dict[str, Any], household: Household) -
     """What the slots of an exported state settle adds up to what the meter's registers show."""
     own = [one for one in document["app_state"]["settlement"]["lines"]
            if one["key"][1] == household.key.address]  # fmt: skip
-    settled = [0, 0]
+    settled = 0
     for one in sorted(own, key=lambda line: int(line["key"][0])):
         line, slot = one["value"], int(one["key"][0])
-        settled = [settled[0] + int(line["import_wh"]), settled[1] + int(line["export_wh"])]
+        settled += int(line["import_wh"]) - int(line["export_wh"])
         if slot in household.acknowledged:
-            assert not line["estimated"], f"slot {slot} was estimated though it was metered"
-            assert settled == household.acknowledged[slot], f"slot {slot} lost or made energy"
-    assert sum(settled), "no energy was settled"
+            measured = line["quality"] in ("QUALITY_MEASURED", "QUALITY_CORRECTED")
+            assert measured, f"slot {slot} was estimated though it was metered"
+            shown = household.acknowledged[slot]
+            assert settled == shown[0] - shown[1], f"slot {slot} lost or made energy"
+    assert own, "no energy was settled"
 
 
 def is_done(bridge: MeterClient, slot: int) -> bool:

@@ -73,7 +73,7 @@ GOLDEN = [
         market_pb2.Clearing(height=7, fills_wh=[0, 300], nodes=[market_pb2.ClearedNode()]),
         "08074a005a0300ac02",
     ),
-    (settlement_pb2.Line(import_wh=5_000, estimated=True), "1888276001"),
+    (settlement_pb2.Line(import_wh=5_000, quality=1), "1888276001"),
     (settlement_pb2.Progress(), ""),
 ]
 

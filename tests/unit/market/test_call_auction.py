@@ -336,8 +336,8 @@ def change_feeder(world: World, name: str, capacity_w: int, *, thin_market: bool
 def remove_participant(world: World, name: str) -> list[bytes]:
     """The registrar removes somebody's meter, then the participant."""
     registrar = people.address_text("registrar")
-    meter = registry_tx_pb2.MsgRemoveMeter(registrar=registrar, meter_id=f"meter-{name}")
+    removed = world.remove_meter(f"meter-{name}")
     owner = registry_tx_pb2.MsgRemoveParticipant(
         registrar=registrar, address=people.address_text(name)
     )
-    return [world.sign("registrar", meter), world.sign("registrar", owner)]
+    return [removed, world.sign("registrar", owner)]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from blockenergy.market.v1 import events_pb2
 from blockenergy.market.v1.errors_pb2 import Error
+from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
 from tests.support import people
@@ -129,7 +130,7 @@ def test_all_that_an_account_has_in_a_slot_stays_at_one_place() -> None:
     """
     world, slot = opened()
     world.block(world.buy("ben", slot, 1_000, HIGH))
-    remove = registry_tx_pb2.MsgRemoveMeter(
+    remove = metering_tx_pb2.MsgRemoveMeter(
         registrar=people.address_text("registrar"), meter_id="meter-ben"
     )
     world.block(world.sign("registrar", remove), add_meter(world, "ben", "south"))

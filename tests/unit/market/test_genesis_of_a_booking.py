@@ -57,7 +57,7 @@ def share_a_hold(document: Document) -> None:
 
 def add_a_line(document: Document) -> None:
     owner = document["market"]["positions"][0]["key"][1]
-    document["settlement"]["lines"].append({"key": ["7", owner], "value": {"estimated": True}})
+    document["settlement"]["lines"].append({"key": ["7", owner], "value": {"quality": 2}})
 
 
 WRONG = [

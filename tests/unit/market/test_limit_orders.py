@@ -142,7 +142,7 @@ class TestPlaces:
 def move(world: World, owner: str, feeder: str) -> list[bytes]:
     """The registrar replaces an owner's meter by one on another feeder."""
     registrar = people.address_text("registrar")
-    remove = registry_tx_pb2.MsgRemoveMeter(registrar=registrar, meter_id=f"meter-{owner}")
+    removed = world.remove_meter(f"meter-{owner}")
     add = registry_tx_pb2.MsgAddMeter(
         registrar=registrar,
         meter_id=f"meter-{owner}-2",
@@ -152,7 +152,7 @@ def move(world: World, owner: str, feeder: str) -> list[bytes]:
         capacity_w=10_000,
         pub_key=people.meter_key(f"meter-{owner}-2").public_key().public_bytes_raw(),
     )
-    return [world.sign("registrar", remove), world.sign("registrar", add)]
+    return [removed, world.sign("registrar", add)]
 
 
 class TestTooMany:

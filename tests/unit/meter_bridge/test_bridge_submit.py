@@ -126,7 +126,6 @@ def test_too_early_is_submitted_again(desk: Desk) -> None:
         state_pb2.READING_CONFLICT,
         state_pb2.READING_METER_UNKNOWN,
         state_pb2.READING_METER_NOT_ACTIVE,
-        state_pb2.READING_WRONG_BRIDGE,
         state_pb2.READING_WRONG_SIGNATURE,
         state_pb2.READING_TOO_LATE,
         state_pb2.READING_OUT_OF_RANGE,
@@ -196,18 +195,14 @@ def test_unexpected_failure_is_reported(desk: Desk) -> None:
     desk.failures.clear()
 
 
-@given(
-    slot=st.integers(1_000, 10**9),
-    slot_length_s=st.integers(1, 3_600),
-    deadline_s=st.integers(1, 10**5),
-    off_s=st.integers(-(2 * 10**5), 2 * 10**5),
-)
+@given(slot=st.integers(0, 10**9), slot_length_s=st.integers(1, 3_600), off_s=st.integers(-99, 99))
 def test_due_slots_are_those_that_the_next_block_may_accept(
-    slot: int, slot_length_s: int, deadline_s: int, off_s: int
+    slot: int, slot_length_s: int, off_s: int
 ) -> None:
-    time_s = max(0, slot * slot_length_s + off_s)
-    params = Params(CHAIN_ID, slot_length_s, deadline_s, 50)
-    first_open, last_ended = compute_due_slots(params, Head(1, time_s))
     ends_s = (slot + 1) * slot_length_s
+    time_s = max(0, ends_s + off_s)
+    first_open, last_ended = compute_due_slots(
+        Params(CHAIN_ID, slot_length_s, 50), Head(1, time_s, 7)
+    )
     assert (slot <= last_ended) == (time_s >= ends_s)
-    assert (slot >= first_open) == (time_s < ends_s + deadline_s)
+    assert first_open == 7

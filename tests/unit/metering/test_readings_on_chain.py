@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 from blockenergy.metering.v1 import state_pb2, tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chain.metering import reading_sign_bytes, rules
 from tests.support import people
-from tests.support.properties import examples
 from tests.support.world import World, reading, response
 
 RECORDED = state_pb2.READING_RECORDED
@@ -215,28 +212,6 @@ class TestArithmetic:
         century = rules.compute_energy_max_wh(1, 1_000_000, 3_600, 0)
         assert century == 1_000_000
         assert rules.compute_energy_max_wh(1, 10**12, 900, 0) == century
-
-    @given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=12))
-    @examples(200)
-    def test_what_is_settled_over_time_is_what_the_register_shows(
-        self, steps: list[tuple[int, bool]]
-    ) -> None:
-        """With estimates of 200 Wh where readings are missing: never less, and equal once the
-        register has caught up. It rolls over every 50 kWh.
-        """
-        size_wh = 50_000
-        used_wh, read_wh, settled_wh, ahead_wh = 0, 0, 0, 0
-        for step_wh, is_read in [*steps, (10_000, True)]:
-            used_wh += step_wh
-            if is_read:
-                shown_wh = used_wh % size_wh
-                step = rules.compute_step(read_wh, shown_wh, size_wh)
-                energy_wh, ahead_wh = rules.compute_energy(step, ahead_wh)
-                settled_wh, read_wh = settled_wh + energy_wh, shown_wh
-                assert settled_wh == used_wh + ahead_wh
-            else:
-                settled_wh, ahead_wh = settled_wh + 200, ahead_wh + 200
-        assert settled_wh == used_wh
 
     @pytest.mark.parametrize(
         ("before_wh", "after_wh", "step_wh"),

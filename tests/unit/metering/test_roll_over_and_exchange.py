@@ -98,15 +98,13 @@ class TestRollOver:
             300,
         ]
 
-    def test_an_estimate_reaches_beyond_a_roll_over(self) -> None:
-        world, slot = opened(nearly_full())
-        world.block(world.buy("ben", slot, 5_000, 300_000))
+    def test_an_estimate_is_corrected_beyond_a_roll_over(self) -> None:
+        changes = nearly_full() | {"metering.params": {"estimate_permille": 500}}
+        world, slot = opened(changes)
         settle(world, slot)
-        assert line_of(world, slot, "ben").estimated
-        assert read_and_settle(world, slot + 1, 3_999) == 0
-        baseline = baseline_of(world, BEN)
-        assert (baseline.import_wh, baseline.import_ahead_wh) == (3_999, 1)
-        assert read_and_settle(world, slot + 2, 4_100) == 100
+        assert baseline_of(world, BEN).estimated_wh == 5_250
+        assert read_and_settle(world, slot + 1, 5_000) == 750
+        assert read_and_settle(world, slot + 2, 5_100) == 100
 
 
 class TestExchange:
@@ -150,7 +148,7 @@ class TestIdThatComesBack:
         world, slot = opened()
         assert read_and_settle(world, slot, 8_000) == 8_000
         assert exchange(world, 8_100, 3) == 0
-        act(world, "RemoveMeter", meter_id=BEN)
+        world.block(world.remove_meter(BEN, (3, 0)))
         assert add_again(world) == 11
         settle(world, slot + 2)
         assert add_again(world) == 0
@@ -169,7 +167,7 @@ class TestIdThatComesBack:
             meter_id = f"meter-{old}"
             world.block(world.submit(reading(meter_id, slot, 8_000)), at=world.end_s(slot))
             settle(world, slot)
-            act(world, "RemoveMeter", meter_id=meter_id)
+            world.block(world.remove_meter(meter_id, (8_000, 0)))
             world.block(at=world.deadline_s(slot + 1))
             while not world.short()[f"registry.meters[{meter_id}]"].get("closed"):
                 world.block(at=world.time_s + 1)
@@ -206,13 +204,18 @@ def add_again(world: World, meter_id: str = BEN, owner: str = "eva") -> int:
 @given(
     st.lists(st.tuples(st.integers(0, 4_000), st.sampled_from("rrrsx")), min_size=1, max_size=8),
     st.integers(0, 12_000),
+    st.sampled_from([0, 50, 1_000]),
 )
 @examples(30)
 @pytest.mark.slow
-def test_what_is_settled_is_what_was_used(steps: list[tuple[int, str]], start_wh: int) -> None:
+def test_what_is_settled_is_what_was_used(
+    steps: list[tuple[int, str]], start_wh: int, permille: int
+) -> None:
     """Slots with a reading (r), silent ones (s), and exchanges (x), all close to a roll-over."""
     first_wh = SIZE_WH - start_wh
-    world, slot = opened(nearly_full(first_wh % SIZE_WH))
+    world, slot = opened(
+        nearly_full(first_wh % SIZE_WH) | {"metering.params": {"estimate_permille": permille}}
+    )
     shown_wh, used_wh, settled_wh, key = first_wh, 0, 0, BEN
     for number, (step_wh, kind) in enumerate([*steps, (0, "r")], start=slot):
         shown_wh, used_wh = shown_wh + step_wh, used_wh + step_wh
@@ -222,6 +225,9 @@ def test_what_is_settled_is_what_was_used(steps: list[tuple[int, str]], start_wh
             shown_wh = new_wh
         if kind == "s":
             settle(world, number)
+            settled_wh += line_of(world, number, "ben").import_wh
         else:
             settled_wh += read_and_settle(world, number, shown_wh % SIZE_WH, key)
+            if has_line(world, number, "ben"):
+                settled_wh -= line_of(world, number, "ben").export_wh
             assert settled_wh == used_wh

@@ -68,7 +68,9 @@ def test_only_an_active_meter_with_a_renewable_source_counts(
     source: str, step: str | None, expected: bool
 ) -> None:
     world = with_meter(source)
-    if step:
+    if step == "RemoveMeter":
+        world.block(world.remove_meter("roof"))
+    elif step:
         act(world, step, meter_id="roof")
     assert sells_renewable(world, "eva") == expected
 

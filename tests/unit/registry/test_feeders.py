@@ -104,9 +104,9 @@ class TestWhereAnAccountStands:
     def test_the_last_meter_takes_the_place_with_it(self) -> None:
         world = World()
         act(world, "AddMeter", **meter("eva-2"))
-        act(world, "RemoveMeter", meter_id="meter-eva")
+        world.block(world.remove_meter("meter-eva"))
         assert place_of(world, "eva") == "south"
-        act(world, "RemoveMeter", meter_id="eva-2")
+        world.block(world.remove_meter("eva-2"))
         assert place_of(world, "eva") == ""
         assert act(world, "AddMeter", **meter("eva-3", feeder="north")) == 0
         assert place_of(world, "eva") == "north"
@@ -120,14 +120,14 @@ class TestWhereAnAccountStands:
 
     def test_who_was_removed_and_comes_back_stands_nowhere(self) -> None:
         world, eva = World(), people.address_text("eva")
-        act(world, "RemoveMeter", meter_id="meter-eva")
+        world.block(world.remove_meter("meter-eva"))
         act(world, "RemoveParticipant", address=eva)
         act(world, "AddParticipant", address=eva, roles=[ROLE_CONSUMER])
         assert place_of(world, "eva") == ""
 
     def test_two_meters_of_one_account_cannot_be_added_to_two_feeders_in_one_block(self) -> None:
         world = World()
-        act(world, "RemoveMeter", meter_id="meter-eva")
+        world.block(world.remove_meter("meter-eva"))
         messages = [
             tx_pb2.MsgAddMeter(registrar=REGISTRAR, **meter(f"eva-{feeder}", feeder=feeder))
             for feeder in ("north", "south")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import query_pb2, tx_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, Role
 
@@ -78,7 +79,7 @@ class TestWhoWasRemoved:
         world.block(world.buy("ben", slot, 1_000, 300_000))
         held = 100_000_000 - world.balance("ben")
         remove = [
-            tx_pb2.MsgRemoveMeter(registrar=REGISTRAR, meter_id="meter-ben"),
+            metering_tx_pb2.MsgRemoveMeter(registrar=REGISTRAR, meter_id="meter-ben"),
             tx_pb2.MsgRemoveParticipant(registrar=REGISTRAR, address=people.address_text("ben")),
         ]
         world.block(world.sign("registrar", *remove))
@@ -166,7 +167,7 @@ class TestMeters:
 
     def test_a_removed_meter_makes_room_for_another(self) -> None:
         world = World({"registry.params": {"meters_per_owner_max": 1}})
-        act(world, "RemoveMeter", meter_id="meter-eva")
+        world.block(world.remove_meter("meter-eva"))
         act(world, "AddMeter", **_meter("eva-2"))
         assert world.short()["registry.participants[eva]"]["meters"] == "1"
 

@@ -111,7 +111,7 @@ def test_a_check_meter_comes_and_goes_with_its_feeder() -> None:
     second = registry_tx_pb2.MsgAddMeter()
     second.CopyFrom(add)
     second.meter_id, second.pub_key = "check-2", people.meter_key_bytes("meter-2")
-    remove = registry_tx_pb2.MsgRemoveMeter(registrar=registrar, meter_id="check-north")
+    remove = metering_tx_pb2.MsgRemoveMeter(registrar=registrar, meter_id="check-north")
     world.block(*(world.sign("registrar", message) for message in (add, second, remove, second)))
     assert [result.code for result in world.results] == [0, 24, 0, 0]
     # The distributor still trades nothing.

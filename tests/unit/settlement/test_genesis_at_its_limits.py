@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from blockenergy.metering.v1.state_pb2 import QUALITY_CONNECTION
 
 from tests.support import documents
 from tests.support.settling import arrears_of, line_of, opened, result_of, settle
@@ -50,15 +51,32 @@ def test_arrears_that_are_the_most_can_become_more() -> None:
     "changes",
     [
         {"registry.meters[meter-ben]": {"initial_import_wh": 2**62 - 1}},
-        {"metering.baselines[meter-ben]": {"import_ahead_wh": 2**62}},
+        {
+            "metering.baselines[meter-ben]": {
+                "estimated_wh": LARGEST_READING_WH, "silent_slots": 1,
+                "price_high_per_kwh": 300_000, "price_low_per_kwh": 80_000,
+            }
+        },
     ],
     ids=["meter", "baseline"],
-)
+)  # fmt: skip
 def test_a_silent_meter_with_the_largest_register_is_settled_by_estimate(
     changes: dict[str, Any],
 ) -> None:
-    world, slot = opened()
-    world.block(world.buy("ben", slot, 5_000, 300_000))
+    world, slot = opened({"metering.params": {"estimate_permille": 1_000}})
     again = settle_with(changes, slot, world)
     line = line_of(again, slot, "ben")
-    assert (line.import_wh, line.estimated) == (5_000, True)
+    assert (line.import_wh, line.quality) == (10_500, QUALITY_CONNECTION)
+
+
+def test_the_largest_estimate_comes_back() -> None:
+    world, slot = opened()
+    changes: dict[str, Any] = {
+        "metering.baselines[meter-ben]": {
+            "estimated_wh": LARGEST_READING_WH, "silent_slots": 1,
+            "price_high_per_kwh": 300_000, "price_low_per_kwh": 80_000,
+        },
+        f"metering.readings[{slot}, meter-ben]": {},
+    }  # fmt: skip
+    again = settle_with(changes, slot, world)
+    assert line_of(again, slot, "ben").apart_export_wh == LARGEST_READING_WH

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from blockenergy.metering.v1.state_pb2 import QUALITY_CONNECTION
 
-from chain.metering import SlotEnergy
+from chain.metering import Apart, Prices, SlotEnergy
 from chain.runtime.context import Context
 from chain.settlement import listeners
 from chain.settlement.listeners import SettledAccount
@@ -67,8 +68,9 @@ def test_listeners_see_position_and_meters(recorder: Recorder) -> None:
     accounts = recorder.accounts(slot)
     anna = next(account for account in accounts if account.line.export_wh)
     assert anna.position is None
-    assert list(anna.meters) == [SlotEnergy("meter-anna", 30, 2_500, False)]
+    assert list(anna.meters) == [SlotEnergy("meter-anna", 30, 2_500)]
     ben = next(account for account in accounts if account.position)
     assert ben.position is not None and ben.position.bought_wh == 5_000
-    # A missing reading is estimated, and says so.
-    assert list(ben.meters) == [SlotEnergy("meter-ben", 5_000, 0, True)]
+    # A missing reading is estimated apart, and says so; nothing is measured.
+    apart = Apart(0, 0, Prices(300_000, 80_000))
+    assert list(ben.meters) == [SlotEnergy("meter-ben", 0, 0, QUALITY_CONNECTION, apart)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from blockenergy.metering.v1.state_pb2 import QUALITY_CORRECTED
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market import rules as market_rules
 from chain.market.pool.batch import MarketOrder, execute_batch
 from chain.market.rules import Curve
+from chain.metering import Apart, Prices
 from chain.settlement import rules
 from chain.settlement.rules import Agreed, Metered
 from tests.support.prices import compute_buy_cost, compute_sell_revenue
@@ -16,7 +18,11 @@ from tests.support.properties import curves, examples, net_energies
 STREET = Curve(80_000, 300_000, 50_000)
 energies = st.one_of(st.integers(0, 40), st.integers(0, 500_000))
 agreements = st.builds(Agreed, energies, energies, st.integers(0, 10**9), st.integers(0, 10**9))
-meterings = st.builds(Metered, energies, energies, st.just(False))
+meterings = st.tuples(energies, energies).map(lambda energy: Metered(*energy))
+apart = st.builds(Apart, energies, energies, st.just(Prices(10**9, 0)))
+with_apart = st.tuples(energies, energies, st.lists(apart, max_size=2)).map(
+    lambda parts: Metered(*parts)
+)
 
 
 def gain(agreed: Agreed, metered: Metered, curve: Curve) -> int:
@@ -27,31 +33,28 @@ def gain(agreed: Agreed, metered: Metered, curve: Curve) -> int:
 
 class TestByExample:
     def test_who_keeps_the_agreement_pays_the_agreed_price(self) -> None:
-        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(5_000, 0, False), STREET)
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(5_000, 0), STREET)
         assert (line.charged, line.credited) == (950_000, 0)
 
     def test_one_wh_too_much_costs_the_highest_price(self) -> None:
-        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(5_001, 0, False), STREET)
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(5_001, 0), STREET)
         assert line.imbalance_charge == 300
 
     def test_one_wh_too_little_brings_the_lowest_price(self) -> None:
-        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(4_999, 0, False), STREET)
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), Metered(4_999, 0), STREET)
         assert (line.imbalance_credit, line.charged) == (80, 949_920)
 
     def test_only_the_net_counts(self) -> None:
-        metered = Metered(7_000, 2_000, False)
+        metered = Metered(7_000, 2_000)
         line = rules.compute_line(Agreed(6_000, 1_000, 950_000, 0), metered, STREET)
         assert (line.imbalance_charge, line.imbalance_credit) == (0, 0)
 
-    def test_a_missing_buyer_is_taken_to_have_used_what_it_bought(self) -> None:
-        assert rules.compute_estimate_wh(5_000, 0) == 5_000
-        assert rules.compute_estimate_wh(5_000, 3_000) == 2_000
-        assert rules.compute_estimate_wh(5_000, 6_000) == 0
-
-    def test_a_missing_seller_is_taken_to_have_delivered_nothing(self) -> None:
-        assert rules.compute_estimate_wh(-5_000, 0) == 0
-        # Another meter of the seller has delivered more than was sold.
-        assert rules.compute_estimate_wh(-5_000, -8_000) == 0
+    def test_no_position_counts_for_what_is_settled_apart(self) -> None:
+        metered = Metered(2_000, 0, [Apart(3_000, 500, Prices(310_000, 70_000))], QUALITY_CORRECTED)
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0), metered, STREET)
+        assert (line.import_wh, line.export_wh) == (5_000, 500)
+        assert (line.apart_charge, line.apart_credit) == (930_000, 35_000)
+        assert (line.imbalance_charge, line.imbalance_credit) == (930_000, 35_000 + 240_000)
 
     def test_the_backstop_is_paid_for_what_flows_in_and_pays_for_what_flows_out(self) -> None:
         assert rules.compute_backstop_bill(1_000, STREET) == 300_000
@@ -73,15 +76,20 @@ def test_a_line_balances_and_is_rounded_in_the_pools_favour(
     assert exact <= 1000 * (line.imbalance_charge - line.imbalance_credit) < exact + 1000
 
 
-@given(st.lists(st.tuples(agreements, meterings), max_size=6), curves())
+@given(st.lists(st.tuples(agreements, with_apart), max_size=6), curves())
 @examples(200)
 def test_imbalance_payments_always_cover_the_backstop(
     parties: list[tuple[Agreed, Metered]], curve: Curve
 ) -> None:
     """The pool closes its net position, everybody pays deviations: more comes in than is owed."""
+    prices = Prices(curve.price_high, curve.price_low)
+    parties = [
+        (agreed, metered._replace(apart=[part._replace(prices=prices) for part in metered.apart]))
+        for agreed, metered in parties
+    ]
     lines = [rules.compute_line(agreed, metered, curve) for agreed, metered in parties]
     net_wh = sum(agreed.bought_wh - agreed.sold_wh for agreed, _ in parties)
-    used_wh = sum(metered.import_wh - metered.export_wh for _, metered in parties)
+    used_wh = sum(line.import_wh - line.export_wh for line in lines)
     came_in = sum(line.imbalance_charge - line.imbalance_credit for line in lines)
     closing = market_rules.compute_close_cost(curve, net_wh)
     assert came_in + closing >= rules.compute_backstop_bill(used_wh, curve)
@@ -96,7 +104,7 @@ def test_inv_10_no_position_but_the_truthful_one_gains_at_the_pool(
 
     Positive: net use, bought; negative: net production, sold.
     """
-    metered = Metered(max(0, use_wh), max(0, -use_wh), False)
+    metered = Metered(max(0, use_wh), max(0, -use_wh))
     truthful = gain(_trade(curve, net_wh, use_wh), metered, curve)
     deviating = gain(_trade(curve, net_wh, position_wh), metered, curve)
     assert deviating <= truthful
@@ -109,7 +117,7 @@ def test_inv_10_no_position_but_the_truthful_one_gains_at_a_given_price(
 ) -> None:
     """The same at the price of a block that one order does not move."""
     price = data.draw(st.integers(curve.price_low, curve.price_high))
-    metered = Metered(max(0, use_wh), max(0, -use_wh), False)
+    metered = Metered(max(0, use_wh), max(0, -use_wh))
     truthful = gain(_trade_at(price, use_wh), metered, curve)
     deviating = gain(_trade_at(price, position_wh), metered, curve)
     assert deviating <= truthful
@@ -122,8 +130,8 @@ def test_energy_is_never_free_and_never_costs_more_than_the_bound(
 ) -> None:
     """Whatever was agreed: using more, or delivering less, costs the lowest price at least."""
     agreed = _trade(curve, net_wh, use_wh)
-    less = Metered(max(0, use_wh), max(0, -use_wh), False)
-    more = Metered(max(0, use_wh + further_wh), max(0, -use_wh - further_wh), False)
+    less = Metered(max(0, use_wh), max(0, -use_wh))
+    more = Metered(max(0, use_wh + further_wh), max(0, -use_wh - further_wh))
     extra = gain(agreed, less, curve) - gain(agreed, more, curve)
     assert curve.price_low * further_wh - 1000 <= 1000 * extra
     assert 1000 * extra <= curve.price_high * further_wh + 1000
@@ -142,7 +150,7 @@ def test_a_large_order_among_others_moves_the_price_of_all_of_it() -> None:
         batch = execute_batch(STREET, 40_000, [neighbours, anna])
         assert batch.quantities == [20_000, quantity_wh]
         agreed = Agreed(quantity_wh, 0, market_rules.compute_payment(batch.price, quantity_wh), 0)
-        return -gain(agreed, Metered(21_000, 0, False), STREET)
+        return -gain(agreed, Metered(21_000, 0), STREET)
 
     assert (cost(21_000), cost(20_000)) == (5_861_100, 5_860_000)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from blockenergy.metering.v1.state_pb2 import QUALITY_CONNECTION
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.settlement.v1 import events_pb2
 
 from tests.support import people
 from tests.support.settling import (
-    baseline_of,
     has_line,
     is_settled,
     line_of,
@@ -54,10 +54,12 @@ class TestTiming:
             world.buy("eva", slot, 4_000, HIGH),
             world.sell("dirk", slot, 9_000, LOW),
         )
-        world.block(
-            world.submit(reading("meter-ben", slot, 6_000), reading("meter-dirk", slot, 0, 9_500)),
-            at=world.end_s(slot),
-        )
+        readings = [
+            reading("meter-ben", slot, 6_000),
+            reading("meter-dirk", slot, 0, 9_500),
+            reading("meter-eva", slot, 4_000),
+        ]
+        world.block(world.submit(*readings), at=world.end_s(slot))
         settle(world, slot)
         balances = {name: world.balance(name) for name in ("ben", "eva", "dirk", "fund")}
         assert balances == {
@@ -81,69 +83,7 @@ class TestTiming:
         assert settled == [slot, slot + 1, slot + 2, slot + 3, slot + 4]
 
 
-class TestMissingReadings:
-    def test_a_silent_buyer_is_taken_to_have_used_what_it_bought(self) -> None:
-        world, slot = opened()
-        world.block(world.buy("ben", slot, 5_000, HIGH))
-        settle(world, slot)
-        line = line_of(world, slot, "ben")
-        assert (line.import_wh, line.imbalance_charge, line.estimated) == (5_000, 0, True)
-
-    def test_a_silent_seller_is_taken_to_have_delivered_nothing(self) -> None:
-        world, slot = opened()
-        world.block(world.sell("dirk", slot, 5_000, LOW))
-        settle(world, slot)
-        line = line_of(world, slot, "dirk")
-        assert (line.export_wh, line.imbalance_charge, line.estimated) == (0, 1_500_000, True)
-
-    def test_the_next_reading_makes_up_for_an_estimate(self) -> None:
-        """Over two slots Ben is settled for exactly what his meter shows."""
-        world, slot = opened()
-        world.block(world.buy("ben", slot, 5_000, HIGH), world.buy("ben", slot + 1, 1_000, HIGH))
-        world.block(world.submit(reading("meter-ben", slot + 1, 6_200)), at=world.end_s(slot + 1))
-        settle(world, slot + 1)
-        lines = [line_of(world, number, "ben") for number in (slot, slot + 1)]
-        assert [line.import_wh for line in lines] == [5_000, 1_200]
-        assert [line.estimated for line in lines] == [True, False]
-
-    def test_an_estimate_that_was_too_high_is_used_up_before_anything_is_settled(self) -> None:
-        world, slot = opened()
-        world.block(world.buy("ben", slot, 5_000, HIGH))
-        for number, shown_wh in ((slot + 1, 3_000), (slot + 2, 5_500)):
-            at = world.end_s(number)
-            world.block(world.submit(reading("meter-ben", number, shown_wh)), at=at)
-        settle(world, slot + 2)
-        uses = [line_of(world, number, "ben").import_wh for number in (slot, slot + 2)]
-        assert uses == [5_000, 500]
-        baseline = baseline_of(world, "meter-ben")
-        assert (baseline.import_wh, baseline.import_ahead_wh) == (5_500, 0)
-
-    def test_a_baseline_is_on_record_only_where_the_last_reading_does_not_say_it(self) -> None:
-        world, slot = opened()
-        world.block(world.buy("ben", slot + 1, 5_000, HIGH))
-        expected = {
-            slot: (1_000, None),
-            # Silent: what it bought is taken as used, on top of the last reading.
-            slot + 1: (None, 5_000),
-            slot + 2: (4_000, 2_000),
-            slot + 3: (7_000, None),
-        }
-        last_wh = 0
-        for number, (shown_wh, ahead_wh) in expected.items():
-            if shown_wh is not None:
-                readings = world.submit(reading("meter-ben", number, shown_wh))
-                world.block(readings, at=world.end_s(number))
-            settle(world, number)
-            on_record = world.short().get("metering.baselines[meter-ben]")
-            if ahead_wh is None:
-                assert on_record is None
-            else:
-                assert on_record is not None
-                assert on_record["import_ahead_wh"] == str(ahead_wh)
-            baseline = baseline_of(world, "meter-ben")
-            last_wh = shown_wh or last_wh
-            assert (baseline.import_wh, baseline.import_ahead_wh) == (last_wh, ahead_wh or 0)
-
+class TestReadings:
     def test_after_a_halt_energy_is_counted_from_the_slot_settled_last(self) -> None:
         """Slots that were never opened have readings as well, which nobody settles."""
         world, _ = opened(
@@ -181,18 +121,6 @@ class TestMissingReadings:
         line = line_of(world, slot, "ben")
         assert (line.import_wh, line.export_wh, line.imbalance_charge) == (5_500, 500, 0)
 
-    def test_one_silent_meter_of_two_is_estimated_from_what_is_left_of_the_position(self) -> None:
-        second = {
-            "owner": "ben", "bridge": "bridge", "feeder": "north", "capacity_w": 10_000,
-            "pub_key": "meter-fred", "status": "STATUS_ACTIVE", "added_at_s": 1_800_000_000,
-        }  # fmt: skip
-        world, slot = opened({"registry.meters[meter-fred]": second})
-        world.block(world.buy("ben", slot, 5_000, HIGH))
-        world.block(world.submit(reading("meter-fred", slot, 1_500)), at=world.end_s(slot))
-        settle(world, slot)
-        line = line_of(world, slot, "ben")
-        assert (line.import_wh, line.estimated, line.imbalance_charge) == (5_000, True, 0)
-
 
 class TestWhoIsGone:
     def test_a_suspended_participant_is_settled_as_agreed(self) -> None:
@@ -211,14 +139,14 @@ class TestWhoIsGone:
         at = world.end_s(slot)
         world.block(world.submit(reading("meter-ben", slot, 9_000)), at=at)
         settle(world, slot)
-        assert line_of(world, slot, "ben").estimated
+        assert line_of(world, slot, "ben").quality == QUALITY_CONNECTION
 
     def test_what_a_meter_has_read_before_it_was_removed_is_settled(self) -> None:
         world, slot = opened()
         world.block(world.sell("dirk", slot, 5_000, LOW))
         at = world.end_s(slot)
         world.block(world.submit(reading("meter-dirk", slot, 0, 5_000)), at=at)
-        world.block(_registrar(world, "RemoveMeter", meter_id="meter-dirk"))
+        world.block(world.remove_meter("meter-dirk", (0, 5_000)))
         settle(world, slot)
         line = line_of(world, slot, "dirk")
         assert (line.export_wh, line.imbalance_charge) == (5_000, 0)
@@ -233,17 +161,17 @@ class TestWhoIsGone:
         world, slot = opened()
         world.block(world.buy("ben", slot, 5_000, HIGH))
         world.block(at=world.end_s(slot) - early_s)
-        world.block(_registrar(world, "RemoveMeter", meter_id="meter-ben"))
+        world.block(world.remove_meter("meter-ben"))
         settle(world, slot)
-        assert line_of(world, slot, "ben").estimated == estimated
+        assert bool(line_of(world, slot, "ben").quality) == estimated
 
     def test_a_position_without_a_meter_is_settled_as_not_used(self) -> None:
         world, slot = opened()
         world.block(world.buy("ben", slot, 5_000, HIGH))
-        world.block(_registrar(world, "RemoveMeter", meter_id="meter-ben"))
+        world.block(world.remove_meter("meter-ben"))
         settle(world, slot)
         line = line_of(world, slot, "ben")
-        assert (line.import_wh, line.imbalance_credit, line.estimated) == (0, 400_000, False)
+        assert (line.import_wh, line.imbalance_credit, line.quality) == (0, 400_000, 0)
 
 
 class TestHistory:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 from blockenergy.market.v1.state_pb2 import SIDE_BUY
-from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.storage.v1 import events_pb2, tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,10 +291,7 @@ class TestMetering:
     def test_a_battery_without_a_meter_is_projected_over_slots_to_come_only(self) -> None:
         storing = Storing()
         world = storing.world
-        message = registry_tx_pb2.MsgRemoveMeter(
-            registrar=people.address_text("registrar"), meter_id="meter-battery"
-        )
-        world.block(world.sign("registrar", message))
+        world.block(world.remove_meter("meter-battery"))
         world.run_until(world.time_s + 600)
         settled = [
             slot
