@@ -1,4 +1,4 @@
-"""Closing the books of a slot: backstop, deferred credits, fund, grid and treasury."""
+"""Closing the books of a slot: backstop, deferred credits, grid, purse and fund."""
 
 from __future__ import annotations
 
@@ -45,16 +45,18 @@ def pay_deferred(ctx: Context, slot_ctx: SlotContext, limit: int) -> int:
 
 
 def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
-    """Pays the backstop, then the imbalance fund, then the grid; the treasury takes the rest."""
+    """Pays the backstop, then the grid, then the purse, which passes on what it cannot hold, then
+    the imbalance fund. What is missing for one of them the treasury owes.
+    """
     result = slot_ctx.result
     bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill >= 0:
         _pay_backstop(ctx, slot_ctx, bill)
-    _book_pool_result(slot_ctx)
-    _pay_fund(ctx, slot_ctx, bill)
     _pay_grid(ctx, slot_ctx)
-    result.treasury_credit = result.cash
-    keeper.pay_out(ctx, slot_ctx, slot_ctx.treasury, result.treasury_credit)
+    surplus = _compute_surplus(slot_ctx, bill)
+    _refill_purse(ctx, slot_ctx, surplus)
+    _pay_fund(ctx, slot_ctx, surplus - result.surplus_to_purse)
+    assert not result.cash, "a slot is closed with money in hand"
 
 
 def _pay_backstop(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
@@ -66,21 +68,46 @@ def _pay_backstop(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
     keeper.owe(ctx, slot_ctx.treasury, backstop, bill - result.backstop_paid)
 
 
-def _book_pool_result(slot_ctx: SlotContext) -> None:
-    pool_result = rules.compute_pool_result(slot_ctx.info)
-    assert pool_result >= -slot_ctx.info.funding, "the pool lost more than its funding"
-    slot_ctx.result.pool_gain = max(0, pool_result)
-    slot_ctx.result.pool_loss = max(0, -pool_result)
-
-
-def _pay_fund(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
-    """Pays the surplus of the imbalance payments over what imbalances cost outside."""
+def _compute_surplus(slot_ctx: SlotContext, bill: int) -> int:
+    """What the imbalance payments are above what imbalances cost outside."""
     result = slot_ctx.result
     close_cost = market.compute_close_cost(slot_ctx.curve, market.get_net_wh(slot_ctx.info))
     surplus = result.imbalance_charge - result.imbalance_credit - (bill - close_cost)
     assert surplus >= 0, "imbalance payments did not cover the backstop"
-    result.fund_credit = min(result.cash, surplus)
+    return surplus
+
+
+def _refill_purse(ctx: Context, slot_ctx: SlotContext, surplus: int) -> None:
+    """Books the pool's result, and pays the slot's purse its funding with it and its part of the
+    surplus.
+    """
+    result, info = slot_ctx.result, slot_ctx.info
+    pool_result = rules.compute_pool_result(info)
+    assert pool_result >= -info.funding, "the pool lost more than its funding"
+    result.pool_gain = max(0, pool_result)
+    result.pool_loss = max(0, -pool_result)
+    result.surplus_to_purse = market.split_surplus(surplus, slot_ctx.surplus_share_permille)
+    refill = market.refill_purse(
+        ctx,
+        slot_ctx.slot,
+        info,
+        pool_result,
+        result.surplus_to_purse,
+        result.cash,
+        slot_ctx.treasury,
+    )
+    result.cash -= refill.paid
+    result.purse_credit = refill.paid
+    result.treasury_credit = refill.paid_out
+    keeper.owe(ctx, slot_ctx.treasury, market.PURSES_ACCOUNT, refill.missing)
+
+
+def _pay_fund(ctx: Context, slot_ctx: SlotContext, amount: int) -> None:
+    """Pays the rest of the surplus."""
+    result = slot_ctx.result
+    result.fund_credit = min(result.cash, amount)
     keeper.pay_out(ctx, slot_ctx, keeper.FUND, result.fund_credit)
+    keeper.owe(ctx, slot_ctx.treasury, keeper.FUND, amount - result.fund_credit)
 
 
 def _pay_grid(ctx: Context, slot_ctx: SlotContext) -> None:

@@ -9,7 +9,7 @@ from chain import market, metering
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.settlement import rules
-from chain.settlement.state import DEFERRED, LINES, PROGRESS, RESULTS
+from chain.settlement.state import ARREARS, DEFERRED, LINES, PROGRESS, RESULTS
 
 # Fields of which a result has the sums.
 _SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
@@ -28,6 +28,18 @@ def pool_cash(state: HasStore) -> list[str]:
             return [f"slot {slot} is settled and has money in the pool"]
     actual = market.get_pool_balance(state)
     return [] if actual == expected else [f"the pool has {actual}, its slots {expected}"]
+
+
+def purses_owed(state: HasStore) -> list[str]:
+    """What purses are owed is arrears of treasuries, or paid and not taken by them yet."""
+    owed = market.add_up_purses(state).owed
+    arrears = sum(
+        amount
+        for (_, creditor), amount in ARREARS.items(state)
+        if creditor == market.PURSES_ACCOUNT
+    )
+    restored = market.get_restored(state)
+    return [] if owed == arrears + restored else [f"purses are owed {owed}, not {arrears}"]
 
 
 def line_sums(state: HasStore) -> list[str]:

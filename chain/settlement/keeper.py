@@ -17,8 +17,8 @@ from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.settlement.state import ARREARS, DEFERRED, PARAMS, RESULTS
 
-# Keeps the surplus of imbalance payments. It has no way out by itself: paying it back by metered
-# energy would return part of a penalty to the one who paid it.
+# Keeps the part of the surplus of imbalance payments that no purse gets. It has no way out by
+# itself: paying it back by metered energy would return part of a penalty to the one who paid it.
 FUND = bank.module_account("imbalance fund")
 
 
@@ -26,11 +26,11 @@ FUND = bank.module_account("imbalance fund")
 class SlotContext:
     """The slot being settled, for the length of one block.
 
-    end_s: the end of its delivery. denom: of all payments. treasury: the account that funds the
-    pool, advances uncovered charges and takes the remainder. backstop: supplies shortages and takes
-    surpluses. grid_account: receives grid fees and congestion rents. These three are those that the
-    slot was opened with. result: the running sums, updated in place and stored at the end of the
-    block.
+    end_s: the end of its delivery. denom: of all payments. treasury: the account that advances
+    uncovered charges and takes what a purse cannot hold. backstop: supplies shortages and takes
+    surpluses. grid_account: receives grid fees and congestion rents. surplus_share_permille: what
+    of the surplus goes to the purse. These four are those that the slot was opened with. result:
+    the running sums, updated in place and stored at the end of the block.
     """
 
     slot: int
@@ -41,6 +41,7 @@ class SlotContext:
     treasury: bytes
     backstop: bytes
     grid_account: bytes
+    surplus_share_permille: int
     result: state_pb2.SlotResult
 
 
@@ -59,6 +60,7 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
         treasury=bech32.decode(params.treasury),
         backstop=bech32.decode(PARAMS.at(ctx, slot).backstop),
         grid_account=bech32.decode(params.grid_account),
+        surplus_share_permille=params.surplus_share_permille,
         result=result,
     )
 
@@ -110,6 +112,8 @@ def reduce_arrears(ctx: Context, debtor: bytes, creditor: bytes, amount: int) ->
     """Takes a payment off arrears; returns what is still owed."""
     remaining = (ARREARS.get(ctx, (debtor, creditor)) or 0) - amount
     assert remaining >= 0, "more was paid than is owed"
+    if creditor == market.PURSES_ACCOUNT:
+        market.note_restored(ctx, amount)
     if remaining:
         ARREARS.set(ctx, (debtor, creditor), remaining)
     else:

@@ -30,7 +30,7 @@ from client.errors import RpcError
 from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
 from client.watch import get_block
-from node_config.demo.day import Day
+from node_config.demo.day import Day, get_price
 from node_config.demo.resident import Resident
 from node_config.demo.watcher import Progress
 
@@ -206,7 +206,7 @@ def _get_totals(
     return SlotTotals(
         hour=hour,
         slot=slot,
-        price_per_kwh=found.price_per_kwh,
+        price_per_kwh=get_price(found),
         bought_wh=found.info.bought_wh,
         sold_wh=found.info.sold_wh,
         consumed_wh=sum(

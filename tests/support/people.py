@@ -22,7 +22,11 @@ GRID = ("registrar", "treasury", "backstop", "distributor", "issuer", "bridge", 
 HOUSEHOLDS = ("anna", "ben", "clara", "dirk", "eva")
 # Known by name, but not registered at genesis.
 UNREGISTERED = ("fred", "gina", "battery")
-MODULE_ACCOUNTS = {"pool": market.POOL, "fund": settlement.FUND}
+MODULE_ACCOUNTS = {
+    "pool": market.POOL,
+    "purses": market.PURSES_ACCOUNT,
+    "fund": settlement.FUND,
+}
 METER_PREFIX = "meter-"
 
 

@@ -105,13 +105,20 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
         },
         "market.params": {
             "imbalance_collateral_permille": (0, 100)[seed % 2],
-            "depth_wh": random.choice([3_000, 50_000]),
+            "depth_max_wh": random.choice([3_000, 50_000]),
             "slots_opened_per_block_max": random.choice([1, 10]),
             "price_rule_permille": random.choice([0, 500, 1_000]),
             "bookings_per_block_max": (1, 3, 100)[seed % 3],
             "resting_orders_max": random.choice([12, 40]),
             "curtailed_positions_max": random.choice([2, 100]),
+            "margin_max_per_kwh": random.choice([0, 5_500, 55_000]),
+            "purses": 7,
+            "purse_share_permille": random.choice([250, 1_000]),
+            "surplus_share_permille": random.choice([500, 1_000]),
         },
+        # Some of them begin with nothing.
+        **{f"market.purses[{number}]": None for number in (1, 2, 4, *range(7, 12))},
+        "bank.balances[purses, ueur]": 4 * 2_750_000,
         "settlement.params": {
             "accounts_per_block_max": (4, 8, 100)[seed % 3], "history_slots": 3,
             "pruned_per_block_max": random.choice([5, 100]),

@@ -57,7 +57,6 @@ def buy_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tx_pb2.MsgBuyOfferRespon
     positions.lock_collateral(ctx, msg.slot, ctx.signer, purchase.amount + purchase.collateral)
     positions.book_trade(ctx, msg.slot, slot.info, ctx.signer, purchase)
     _sell(ctx, msg, slot, seller, offer)
-    SLOTS.set(ctx, msg.slot, slot.info)
     ctx.emit(
         events_pb2.EventOfferBought(
             slot=msg.slot,
@@ -68,6 +67,9 @@ def buy_offer(ctx: Context, msg: tx_pb2.MsgBuyOffer) -> tx_pb2.MsgBuyOfferRespon
             grid_fee=purchase.grid_fee,
         )
     )
+    for owner in (ctx.signer, seller):
+        positions.close_both_sides(ctx, msg.slot, slot.info, owner)
+    SLOTS.set(ctx, msg.slot, slot.info)
     return tx_pb2.MsgBuyOfferResponse(amount=purchase.amount, grid_fee=purchase.grid_fee)
 
 

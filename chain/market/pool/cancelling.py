@@ -1,21 +1,19 @@
-"""Cancelling part of a position: a market order in the other direction, with the pool.
+"""Cancelling part of a position: a market order in the other direction, which closes it.
 
-Promises that cancelling never brings back more than was to be paid, nor costs less than was to be
-received.
+It is an order like any other, but executed whole or not at all, at the cost of the grid fees that
+were paid, and needs nothing on hold beyond what it can lose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blockenergy.market.v1 import events_pb2, state_pb2
+from blockenergy.market.v1 import state_pb2
 
-from chain import bank
 from chain.market import positions, rules
-from chain.market.keeper import POOL, MarketError, get_position
+from chain.market.keeper import MarketError, get_position
 from chain.market.open_slot import require_open_slot, require_price_limit, require_quantity
 from chain.market.pool.orders import add_order
-from chain.market.state import PARAMS, POSITIONS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
@@ -94,60 +92,22 @@ def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order
     return uncovered
 
 
-def cancel(
-    ctx: Context,
-    slot: int,
-    info: state_pb2.Slot,
-    price: rules.Price,
-    order_id: int,
-    order: state_pb2.Order,
-) -> None:
-    """Takes energy out of its owner's position, who pays at once what that costs. The caller
-    writes the slot and its flows.
+def compute_trade(
+    ctx: Context, slot: int, order: state_pb2.Order, price: rules.Price
+) -> positions.Trade:
+    """The trade that closes part of a position, without a grid fee of its own.
 
-    price: of the batch.
+    price: what the pool bids for what was bought, or asks for what was sold. Bought: it brings the
+    cost without the grid fee, or the worth at that price, whichever is less. Sold: it costs the
+    revenue and the grid fee, or what the energy costs at that price, whichever is more.
     """
-    owner, is_bought = bech32.decode(order.owner), order.side == state_pb2.SIDE_SELL
-    position = positions.require_position(ctx, slot, owner)
-    share = positions.compute_share(position, is_bought, order.quantity_wh)
-    loss = _compute_loss(share, is_bought, price, order.quantity_wh)
-    positions.take_share(position, is_bought, order.quantity_wh, share)
-    freed = order.reserved + share.collateral + (share.amount if is_bought else 0)
-    bank.release(ctx, owner, position.hold_id, freed)
-    bank.transfer(ctx, owner, POOL, PARAMS.get_shared(ctx).settlement_denom, loss)
-    POSITIONS.set(ctx, (slot, owner), position)
+    is_bought, quantity_wh = order.side == state_pb2.SIDE_SELL, order.quantity_wh
+    position = positions.require_position(ctx, slot, bech32.decode(order.owner))
+    share = positions.compute_share(position, is_bought, quantity_wh)
     if is_bought:
-        info.bought_wh -= order.quantity_wh
-        info.cost -= share.amount
-    else:
-        info.sold_wh -= order.quantity_wh
-        info.revenue -= share.amount
-    info.cancellation_income += loss
-    ctx.emit(
-        events_pb2.EventPositionCancelled(
-            order_id=order_id,
-            slot=slot,
-            owner=order.owner,
-            side=_OPPOSITE[order.side],
-            quantity_wh=order.quantity_wh,
-            amount=share.amount,
-            loss=loss,
-        )
-    )
-
-
-def _compute_loss(
-    share: positions.Share, is_bought: bool, price: rules.Price, quantity_wh: int
-) -> int:
-    """What cancelling part of a position costs beyond that part.
-
-    Bought: the owner gets back the cost without the grid fee, or the value at the price of the
-    batch, whichever is less. Sold: the owner gives back the revenue and the grid fee, or the cost
-    at that price, whichever is more.
-    """
-    if is_bought:
-        worth = rules.compute_receipt(price, quantity_wh)
         # If only the fee was paid, rounded shares may be a millionth below zero.
-        return share.amount - min(max(0, share.amount - share.grid_fee), worth)
-    payment = rules.compute_payment(price, quantity_wh)
-    return max(share.amount + share.grid_fee, payment) - share.amount
+        paid = max(0, share.amount - share.grid_fee)
+        amount = min(paid, rules.compute_receipt(price, quantity_wh))
+    else:
+        amount = max(share.amount + share.grid_fee, rules.compute_payment(price, quantity_wh))
+    return positions.Trade(not is_bought, quantity_wh, amount, feeder=order.feeder)

@@ -62,6 +62,11 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
         _take_away(ctx, msg.slot, number, part)
         bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
     _take_over(ctx, msg.slot, parts)
+    info = SLOTS.get(ctx, msg.slot)
+    assert info is not None, "a slot is gone in the middle of a message"
+    positions.close_both_sides(ctx, msg.slot, info, ctx.signer)
+    positions.remove_if_empty(ctx, msg.slot, ctx.signer)
+    SLOTS.set(ctx, msg.slot, info)
     record = state_pb2.Curtailment(
         distributor=msg.distributor,
         feeder=msg.feeder,

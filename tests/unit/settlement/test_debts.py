@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support import people
 from tests.support.properties import examples
 from tests.support.settling import (
+    NO_SEED,
     arrears_of,
     has_line,
     line_of,
@@ -82,18 +83,22 @@ class TestWhoCannotPay:
     def test_with_backstop_and_treasury_dry_the_treasury_owes_the_producer(self) -> None:
         changes = {
             "bank.balances[backstop, ueur]": 100_000,
-            "bank.balances[treasury, ueur]": 2_750_000,
+            "bank.balances[treasury, ueur]": None,
         }
         world, slot = opened(changes)
         at = world.end_s(slot)
         world.block(world.submit(reading("meter-dirk", slot, 0, 40_000)), at=at)
         settle(world, slot)
         # 40 kWh for 3.20 EUR: 2.75 from the slot's funding, 0.10 from the backstop.
-        assert arrears_of(world) == {"backstop, treasury": 3_100_000, "treasury, dirk": 350_000}
+        assert arrears_of(world) == {
+            "backstop, treasury": 3_100_000,
+            "treasury, dirk": 350_000,
+            "treasury, purses": 2_750_000,
+        }
         assert world.balance("dirk") == 102_850_000
 
     def test_nobody_owes_himself_anything(self) -> None:
-        """The treasury is its own backstop here, and has put all it has into the slot."""
+        """The treasury is its own backstop here."""
         changes = {
             "settlement.params": {"backstop": "treasury"},
             "bank.balances[treasury, ueur]": 2_750_000,
@@ -106,20 +111,46 @@ class TestWhoCannotPay:
         assert world.balance("dirk") == 100_800_000
         assert world.balance("treasury") == 1_950_000
 
-    def test_a_slot_without_funding_is_settled_at_the_imbalance_prices(self) -> None:
-        world, slot = opened({"bank.balances[treasury, ueur]": 2_750_000})
-        unfunded = slot + 1
-        readings = [
-            reading("meter-ben", unfunded, 2_000),
-            reading("meter-dirk", unfunded, 0, 1_000),
-        ]
-        world.block(at=world.end_s(slot))
-        world.block(world.submit(*readings), at=world.end_s(unfunded))
-        settle(world, unfunded)
-        assert line_of(world, unfunded, "ben").imbalance_charge == 600_000
-        assert line_of(world, unfunded, "dirk").imbalance_credit == 80_000
-        # 1 kWh came from outside for 0.30 EUR; the fund has the rest.
-        assert result_of(world, unfunded).fund_credit == 220_000
+    def test_a_slot_without_trades_is_settled_at_the_imbalance_prices(self) -> None:
+        world, slot = opened({**NO_SEED, "market.params": {"surplus_share_permille": 600}})
+        readings = [reading("meter-ben", slot, 2_000), reading("meter-dirk", slot, 0, 1_000)]
+        world.block(world.submit(*readings), at=world.end_s(slot))
+        settle(world, slot)
+        assert line_of(world, slot, "ben").imbalance_charge == 600_000
+        assert line_of(world, slot, "dirk").imbalance_credit == 80_000
+        # 1 kWh came from outside for 0.30 EUR; purse and fund share the rest.
+        assert result_of(world, slot).surplus_to_purse == 132_000
+        assert result_of(world, slot).fund_credit == 88_000
+
+    def test_what_the_treasury_owes_a_purse_comes_back_to_it(self) -> None:
+        """The purse's next slot is funded from what is there; what was paid since comes with it."""
+        changes = {
+            "bank.balances[treasury, ueur]": None,
+            "bank.balances[ben, ueur]": 1,
+            "market.params": {"purses": 2},
+            **{f"market.purses[{number}]": None for number in range(2, 12)},
+            "market.purses[0]": {"money": 0, "seed": 0},
+            "bank.balances[purses, ueur]": 2_750_000,
+        }
+        world, slot = opened(changes)
+        assert slot % 2 == 1
+        world.block(world.submit(reading("meter-ben", slot, 5_000)), at=world.end_s(slot))
+        settle(world, slot)
+        # Nobody has the 1.50 EUR for 5 kWh; they are missing in the purse.
+        assert result_of(world, slot).purse_credit == 1_250_001
+        purse = world.short()["market.purses[1]"]
+        assert (purse["money"], purse["owed"]) == ("1250001", "1499999")
+        pay = tx_pb2.MsgPayArrears(
+            debtor=people.address_text("treasury"),
+            creditor=people.address_text("purses"),
+            amount=1_000_000,
+        )
+        world.block(world.send("anna", "treasury", 1_000_000), world.sign("treasury", pay))
+        assert [result.code for result in world.results] == [0, 0]
+        assert world.short()["market.restored"] == "1000000"
+        settle(world, slot + 2)
+        purse = world.short()["market.purses[1]"]
+        assert purse["owed"] == "499999" and world.short()["market.restored"] == "0"
 
 
 actions = st.tuples(
@@ -168,10 +199,10 @@ def test_inv_10_money_is_conserved_whoever_deviates_and_whoever_cannot_pay(
     exchanged = sum(line.credited - line.charged + line.uncovered for line in lines)
     outside = result.backstop_paid - result.backstop_received
     funding = 2_750_000
-    inside = result.fund_credit + result.treasury_credit - result.treasury_advance - funding
+    inside = result.fund_credit + result.purse_credit - result.treasury_advance - funding
     waiting = sum(arrears_of(world).get(f"treasury, {name}", 0) for name in people.HOUSEHOLDS)
-    # What the lines have gained, the world outside, the fund and the treasury have lost, and the
-    # reverse; only what the treasury still owes to households has not moved.
+    # What the lines have gained, the world outside, the fund, the purse and the treasury have lost,
+    # and the reverse; only what the treasury still owes to households has not moved.
     assert exchanged + outside + inside == waiting
 
 
