@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from blockenergy.market.v1 import errors_pb2
+from blockenergy.market.v1 import errors_pb2, events_pb2
 from blockenergy.market.v1.events_pb2 import (
     EventLimitOrderCancelled,
     EventLimitOrderFilled,
@@ -19,7 +19,6 @@ from blockenergy.market.v1.events_pb2 import (
     EventOrderExecuted,
     EventOrderLapsed,
     EventOrderPlaced,
-    EventPositionCancelled,
     EventSlotTraded,
 )
 from blockenergy.market.v1.query_pb2 import (
@@ -40,6 +39,12 @@ from client.watch import WatchedBlock, decode_events, get_block
 
 _UNKNOWN = ("market", errors_pb2.ORDER_UNKNOWN)
 _SLOT_UNKNOWN = ("market", errors_pb2.SLOT_UNKNOWN)
+_LAPSES = {
+    events_pb2.LAPSE_REASON_WHOLE: "it has to be executed whole, and only a part was possible",
+    events_pb2.LAPSE_REASON_LINK: "it is linked with another order, which could not be executed",
+    events_pb2.LAPSE_REASON_FEEDER_FULL: "a feeder on its way is full",
+    events_pb2.LAPSE_REASON_POSITION_CHANGED: "the position has changed in the same block",
+}
 
 
 class OrderStatus(StrEnum):
@@ -124,26 +129,31 @@ def _search(rpc: Rpc, event_type: type[Message], order_id: int) -> list[tuple[in
 
 def _follow_market_order(rpc: Rpc, placed: EventOrderPlaced, block: WatchedBlock) -> OrderState:
     for event in block.block_events:
-        if isinstance(event, EventOrderExecuted | EventPositionCancelled):
+        if isinstance(event, EventOrderExecuted):
             if event.order_id == placed.order_id:
                 is_whole = event.quantity_wh == placed.quantity_wh
                 status = OrderStatus.EXECUTED if is_whole else OrderStatus.PARTLY_EXECUTED
                 return _make_state(placed, status, block.height, event.quantity_wh, event.amount)
         elif isinstance(event, EventOrderLapsed) and event.order_id == placed.order_id:
-            reason = _explain_lapse(rpc, placed, block)
+            reason = _explain_lapse(rpc, placed, event.reason, block)
             return _make_state(placed, OrderStatus.LAPSED, block.height, reason=reason)
     raise RpcError(f"block {block.height} of {rpc.node} does not say what became of the order")
 
 
-def _explain_lapse(rpc: Rpc, placed: EventOrderPlaced, block: WatchedBlock) -> str:
-    """Why an order lapsed, as far as its block and a quote tell."""
+def _explain_lapse(
+    rpc: Rpc, placed: EventOrderPlaced, reason: events_pb2.LapseReason, block: WatchedBlock
+) -> str:
+    """Why an order lapsed; if it was its limit, with the price of the block, or with a quote."""
+    if reason != events_pb2.LAPSE_REASON_LIMIT:
+        return _LAPSES.get(reason, "the node does not say why")
     limit = units.format_value(options.UNIT_PRICE, placed.price_limit_per_kwh)
     traded = [event for event in block.block_events if isinstance(event, EventSlotTraded)]
     for event in traded:
         if event.slot == placed.slot and _is_beyond(placed, event.price_per_kwh):
             price = units.format_value(options.UNIT_PRICE, event.price_per_kwh)
             return f"the price of the block was {price}, its limit {limit}"
-    request = QueryQuoteRequest(slot=placed.slot, side=placed.side, quantity_wh=placed.quantity_wh)
+    # The smallest order has the best price.
+    request = QueryQuoteRequest(slot=placed.slot, side=placed.side, quantity_wh=1)
     try:
         quote = query(rpc, request, QueryQuoteResponse, height=block.height - 1).price_per_kwh
     except ClientError:
@@ -152,9 +162,7 @@ def _explain_lapse(rpc: Rpc, placed: EventOrderPlaced, block: WatchedBlock) -> s
     if _is_beyond(placed, quote):
         price = units.format_value(options.UNIT_PRICE, quote)
         return f"alone in its block it would have traded at {price}, its limit is {limit}"
-    if placed.link:
-        return "it is executed only together with another order, and one of them could not be"
-    return f"the price with the other orders was beyond its limit {limit}, or a feeder is full"
+    return f"with the other orders and the grid fee the price was beyond its limit {limit}"
 
 
 def _is_beyond(placed: EventOrderPlaced, price_per_kwh: int) -> bool:

@@ -1,7 +1,7 @@
 """The genesis document of a new network: participants, balances and parameters.
 
 The chain has the last word: a document is returned only after `chain.app.init_chain` has accepted
-its state. The supply is the sum of the balances.
+its state. The supply is the sum of the balances, those of the purses included.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blockenergy.registry.v1.role_pb2 import (
     Role,
 )
 
-from chain import app, bank
+from chain import app, bank, market
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError
 from client.errors import UsageError
@@ -110,6 +110,7 @@ def make_app_state(
         "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
         | _make_feeders(preset, operators[GRID_ACCOUNT]),
         "bank": _make_bank(preset, operators["issuer"], [*everybody, _make_default_fund(preset)]),
+        "market": _make_purses(preset),
         "peers": _make_peers(peers),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
     }
@@ -267,8 +268,21 @@ def _make_meter(meter: GenesisMeter, bridge: str, genesis_time_s: int) -> dict[s
     }
 
 
+def _make_purses(preset: Preset) -> dict[str, Any]:
+    seed = str(preset.purse_seed)
+    count = preset.params["market"]["purses"] if preset.purse_seed else 0
+    return {
+        "purses": [
+            {"key": str(number), "value": {"money": seed, "seed": seed}} for number in range(count)
+        ]
+    }
+
+
 def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) -> dict[str, Any]:
     denom = preset.denom
+    seed = preset.purse_seed * preset.params["market"]["purses"]
+    purses = GenesisAccount(bech32.encode(market.PURSES_ACCOUNT), (), seed)
+    accounts = [*accounts, purses]
     return {
         "denoms": [
             {

@@ -23,8 +23,8 @@ BALANCES = (
     "treasury", "backstop", "distributor", "registrar", "issuer", "bridge", "default-fund",
 )  # fmt: skip
 _TABLES = (
-    "chain", "settlement_denom", "balances", "feeders", "params", "consensus_params", "cometbft",
-    "participants",
+    "chain", "settlement_denom", "balances", "purses", "feeders", "params", "consensus_params",
+    "cometbft", "participants",
 )  # fmt: skip
 
 
@@ -37,6 +37,8 @@ class Preset:
     denom: Denom
     # What each operator's account begins with, in smallest units.
     balances: Mapping[str, int]
+    # What each of the market's purses begins with, in smallest units: all that the treasury risks.
+    purse_seed: int
     # The feeders: capacity and grid fee of each line, and the feeder that it branches off.
     feeders: Mapping[str, Mapping[str, Any]]
     # Those registered at genesis, by name.
@@ -64,12 +66,14 @@ def load_preset(name: str) -> Preset:
     _require_names(path, "", content, _TABLES)
     _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])
     _require_names(path, "balances.", content["balances"], BALANCES)
+    _require_names(path, "purses.", content["purses"], ("seed_each",))
     try:
         denom = Denom(**content["settlement_denom"])
         return Preset(
             chain_name=content["chain"]["name"],
             denom=denom,
             balances={role: denom.parse(text) for role, text in content["balances"].items()},
+            purse_seed=denom.parse(content["purses"]["seed_each"]),
             feeders=content["feeders"],
             participants=parse_participants(content["participants"], denom),
             params=content["params"],

@@ -2,7 +2,7 @@
 
 Promises that the price of a slot falls when production exceeds consumption and rises otherwise,
 that all market orders of a slot in one block have one price, that no order executes beyond its
-limit, and that the pool cannot lose more than its funding.
+limit, and that the pool loses no more than it has earned before or was given as a seed.
 
 Each way to trade has a room of its own: market orders with the pool (pool), limit orders in a call
 auction (auction), offers (offers). They meet in positions, over the feeders of the grid (grid).
@@ -39,7 +39,13 @@ from chain.market.keeper import (
     remove_slot,
 )
 from chain.market.offers.invariants import no_purchases_left, offers_secured
-from chain.market.pool.invariants import funded, no_orders_left, solvency
+from chain.market.pool.invariants import (
+    add_up_purses,
+    funded,
+    no_orders_left,
+    purse_sums,
+    solvency,
+)
 from chain.market.pool.money import (
     collect_into_pool,
     get_pool_balance,
@@ -47,7 +53,16 @@ from chain.market.pool.money import (
     settle_position,
 )
 from chain.market.pool.orders import Leg, place_linked, place_order
-from chain.market.positions.invariants import flows, one_grid_node, own_holds, secured, slot_sums
+from chain.market.pool.purse_rules import split_surplus
+from chain.market.pool.purses import PURSES_ACCOUNT, get_restored, note_restored, refill_purse
+from chain.market.positions.invariants import (
+    flows,
+    one_grid_node,
+    one_side,
+    own_holds,
+    secured,
+    slot_sums,
+)
 from chain.market.positions.plan import get_plan
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import PARAMS, SCHEMA
@@ -67,7 +82,9 @@ MODULE: Module = Module(
         slot_sums,
         solvency,
         funded,
+        purse_sums,
         secured,
+        one_side,
         offers_secured,
         no_purchases_left,
         own_holds,
@@ -88,9 +105,11 @@ MODULE: Module = Module(
 __all__ = [
     "MODULE",
     "POOL",
+    "PURSES_ACCOUNT",
     "Curve",
     "Leg",
     "MarketError",
+    "add_up_purses",
     "clearing",
     "collect_into_pool",
     "compute_close_cost",
@@ -103,15 +122,19 @@ __all__ = [
     "get_position",
     "get_positions",
     "get_price_max",
+    "get_restored",
     "get_slot",
     "get_slot_params",
     "iter_slots",
     "mark_settled",
+    "note_restored",
     "pay_from_pool",
     "place_linked",
     "place_order",
     "prune",
+    "refill_purse",
     "remove_slot",
     "settle_position",
+    "split_surplus",
     "verify_record",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chain.market import positions
 from chain.market.auction import booking, gate_closure
 from chain.market.offers import purchases
 from chain.market.pool import opening, trading
@@ -18,6 +19,8 @@ def end_block(ctx: Context) -> None:
     """Executes the purchases from offers and the market orders of this block, and books fills of
     call auctions.
     """
-    purchases.execute(ctx)
+    touched = purchases.execute(ctx)
     trading.execute(ctx)
+    for slot, owner in touched:
+        positions.remove_if_empty(ctx, slot, owner)
     booking.book(ctx)

@@ -6,6 +6,8 @@ from blockenergy.market.v1 import state_pb2
 
 from chain import bank, metering, registry
 from chain.market.auction.full_book import LINEAR_ORDERS_MAX
+from chain.market.pool.purse_rules import compute_cap
+from chain.market.pool.purses import get_terms
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
 from chain.market.state import (
     BOOKING,
@@ -17,6 +19,7 @@ from chain.market.state import (
     ORDER_IDS,
     PARAMS,
     POSITIONS,
+    PURSES,
     SLOTS,
 )
 from chain.runtime.encoding import bech32
@@ -26,6 +29,7 @@ from chain.runtime.units import PERMILLE, WH_PER_KWH
 _DECIMALS = 6
 _STATUSES = frozenset(state_pb2.SlotStatus.values()) - {0}
 _DEPTH_MAX_WH = 10**15
+_PURSES_MAX = 10_000
 # Sums of money have 64 bits in state; so has what two such sums come to.
 _SLOT_VALUE_MAX = 1 << 62
 # Each may cost one more clearing of all orders.
@@ -35,7 +39,10 @@ _CURTAILED_POSITIONS_MAX = 1_000
 _LATE_MAX_S = 1 << 40
 # Minimum and maximum of each parameter.
 _LIMITS = {
-    "depth_wh": (1, _DEPTH_MAX_WH),
+    "depth_max_wh": (1, _DEPTH_MAX_WH),
+    "purses": (1, _PURSES_MAX),
+    "purse_share_permille": (1, PERMILLE),
+    "surplus_share_permille": (0, PERMILLE),
     "order_max_wh": (1, _DEPTH_MAX_WH),
     "imbalance_collateral_permille": (0, PERMILLE),
     "horizon_slots": (1, 10_000),
@@ -72,6 +79,7 @@ def validate_params(state: HasStore) -> None:
 def validate_genesis(state: HasStore) -> None:
     """Raises GenesisError unless collections are consistent."""
     _validate_slots(state)
+    _validate_purses(state)
     _validate_references(state)
 
 
@@ -92,6 +100,11 @@ def _validate_limits(state: HasStore, params: state_pb2.Params) -> None:
             raise GenesisError(f"market.params.{name}: {lowest} to {highest} is expected")
     if params.order_min_wh > params.order_max_wh:
         raise GenesisError("market.params.order_min_wh: above order_max_wh")
+    width = params.price_high_per_kwh - params.price_low_per_kwh
+    if 4 * params.margin_max_per_kwh > width:
+        raise GenesisError("market.params.margin_max_per_kwh: more than a quarter of the prices")
+    if compute_cap(get_terms(params)) * params.purses > _SLOT_VALUE_MAX:
+        raise GenesisError("market.params.depth_max_wh: the purses would hold too much")
     slot_value = ORDERS_PER_SLOT_MAX * params.order_max_wh * params.price_high_per_kwh
     if slot_value > _SLOT_VALUE_MAX * WH_PER_KWH:
         raise GenesisError("market.params: order_max_wh times price_high_per_kwh is too large")
@@ -103,8 +116,8 @@ def _validate_limits(state: HasStore, params: state_pb2.Params) -> None:
 def _validate_slots(state: HasStore) -> None:
     last = LAST_SLOT.last(state)
     for slot, info in SLOTS.items(state):
-        if info.status not in _STATUSES or not info.depth_wh:
-            raise GenesisError(f"market.slots {slot}: status or depth is missing")
+        if info.status not in _STATUSES:
+            raise GenesisError(f"market.slots {slot}: the status is missing")
         if slot > last:
             raise GenesisError(f"market.slots {slot}: after last_slot, it would be opened again")
         _validate_sizes(state, slot, info)
@@ -117,6 +130,17 @@ def _validate_slots(state: HasStore) -> None:
             raise GenesisError("market.booking: its slot is not being cleared")
 
 
+def _validate_purses(state: HasStore) -> None:
+    count = PARAMS.get(state).purses
+    total = 0
+    for number, purse in PURSES.items(state):
+        if number >= count:
+            raise GenesisError(f"market.purses {number}: there are {count}")
+        total += max(getattr(purse, field.name) for field in purse.DESCRIPTOR.fields)
+    if total > _SLOT_VALUE_MAX:
+        raise GenesisError("market.purses: too much altogether")
+
+
 def _validate_sizes(state: HasStore, slot: int, info: state_pb2.Slot) -> None:
     """The sums of a slot are within what trading could reach."""
     for name, highest in _SLOT_LIMITS.items():
@@ -124,6 +148,8 @@ def _validate_sizes(state: HasStore, slot: int, info: state_pb2.Slot) -> None:
             raise GenesisError(f"market.slots {slot}: {name} is above {highest}")
     if info.price_low_per_kwh > info.price_high_per_kwh:
         raise GenesisError(f"market.slots {slot}: price_low_per_kwh is above price_high_per_kwh")
+    if 4 * info.margin_per_kwh > info.price_high_per_kwh - info.price_low_per_kwh:
+        raise GenesisError(f"market.slots {slot}: margin_per_kwh is too large for its prices")
     traded_wh = max(info.bought_wh, info.sold_wh)
     if info.status == state_pb2.SLOT_STATUS_OPEN:
         traded_wh += _add_up_resting(state, slot, info)

@@ -60,8 +60,10 @@ def iter_slots(state: HasStore, first: int = 0) -> Iterator[tuple[int, state_pb2
 
 
 def get_curve(slot: state_pb2.Slot) -> rules.Curve:
-    """The price curve of a slot."""
-    return rules.Curve(slot.price_low_per_kwh, slot.price_high_per_kwh, slot.depth_wh)
+    """What the pool quotes in a slot."""
+    return rules.Curve(
+        slot.price_low_per_kwh, slot.price_high_per_kwh, slot.depth_wh, slot.margin_per_kwh
+    )
 
 
 def get_net_wh(slot: state_pb2.Slot) -> int:

@@ -18,8 +18,7 @@ from chain.runtime.lifecycle import Lifecycle
 class SlotEvent(Enum):
     """What moves a slot to its next status."""
 
-    FUNDED = "within the horizon, and funded by the treasury"
-    NOT_FUNDED = "gate closure, and never funded"
+    OPENED = "within the horizon"
     CLEARED = "gate closure, with limit orders or offers"
     CLOSED = "gate closure, with nothing to book"
     BOOKED = "every fill is booked and every offer has ended"
@@ -37,8 +36,8 @@ class MarketOrderStatus(IntEnum):
 class MarketOrderEvent(Enum):
     """What becomes of a market order at the end of its block."""
 
-    EXECUTE = "the price of the batch is within its limit"
-    LAPSE = "beyond its limit, a feeder is full, or a linked order lapses"
+    EXECUTE = "the price of the batch is within its limit, for all of it or a part"
+    LAPSE = "nothing of it can be executed, or not all of what has to be whole"
 
 
 class LimitOrderStatus(IntEnum):
@@ -63,13 +62,11 @@ SLOT = Lifecycle(
     "slot",
     state_pb2.SLOT_STATUS_UNSPECIFIED,
     {
-        (state_pb2.SLOT_STATUS_UNSPECIFIED, SlotEvent.FUNDED): state_pb2.SLOT_STATUS_OPEN,
-        (state_pb2.SLOT_STATUS_UNSPECIFIED, SlotEvent.NOT_FUNDED): state_pb2.SLOT_STATUS_UNFUNDED,
+        (state_pb2.SLOT_STATUS_UNSPECIFIED, SlotEvent.OPENED): state_pb2.SLOT_STATUS_OPEN,
         (state_pb2.SLOT_STATUS_OPEN, SlotEvent.CLEARED): state_pb2.SLOT_STATUS_CLEARING,
         (state_pb2.SLOT_STATUS_OPEN, SlotEvent.CLOSED): state_pb2.SLOT_STATUS_CLOSED,
         (state_pb2.SLOT_STATUS_CLEARING, SlotEvent.BOOKED): state_pb2.SLOT_STATUS_CLOSED,
         (state_pb2.SLOT_STATUS_CLOSED, SlotEvent.SETTLED): state_pb2.SLOT_STATUS_SETTLED,
-        (state_pb2.SLOT_STATUS_UNFUNDED, SlotEvent.SETTLED): state_pb2.SLOT_STATUS_SETTLED,
     },
     state_pb2.SlotStatus.Name,
 )

@@ -11,6 +11,7 @@ from chain.market.auction.limit_orders import (
 )
 from chain.market.offers.msgs import buy_offer, set_offer
 from chain.market.pool import cancelling, orders
+from chain.market.pool.purses import fund_purses
 from chain.market.positions.curtailment import curtail
 from chain.runtime.context import Context
 
@@ -21,6 +22,7 @@ __all__ = [
     "cancel_limit_order",
     "cancel_position",
     "curtail",
+    "fund_purses",
     "place_limit_order",
     "sell",
     "set_offer",

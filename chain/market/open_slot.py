@@ -34,8 +34,8 @@ def require_open_slot(state: HasStore, number: int, time_s: int) -> OpenSlot:
     within = number <= slots.slot_at(time_s, length_s) + params.horizon_slots
     require(within, MarketError.SLOT_NOT_OPEN)
     info = SLOTS.get(state, number)
-    if info is None or info.status == state_pb2.SLOT_STATUS_UNFUNDED:
-        raise ChainError(MarketError.SLOT_UNFUNDED)
+    if info is None:
+        raise ChainError(MarketError.SLOT_NOT_OPEN)
     require(info.status == state_pb2.SLOT_STATUS_OPEN, MarketError.SLOT_PAST)
     return OpenSlot(number, info, get_curve(info), params)
 

@@ -10,7 +10,7 @@ from chain.market.auction.queries import clearing, limit_order, limit_orders
 from chain.market.grid.queries import feeder
 from chain.market.keeper import MarketError, get_curve, get_gate_closure_s, get_net_wh
 from chain.market.offers.queries import offers
-from chain.market.pool.queries import quote
+from chain.market.pool.queries import purses, quote
 from chain.market.positions.queries import curtailments, position, positions
 from chain.market.state import PARAMS, SLOTS
 from chain.runtime import slots as slot_times
@@ -27,6 +27,7 @@ __all__ = [
     "offers",
     "position",
     "positions",
+    "purses",
     "quote",
 ]
 
@@ -37,7 +38,7 @@ def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryPara
 
 
 def slot(ctx: Context, request: query_pb2.QuerySlotRequest) -> query_pb2.QuerySlotResponse:
-    """One slot with its current price."""
+    """One slot with the pool's bid and ask."""
     length_s = metering.get_params(ctx).slot_length_s
     number = request.slot or slot_times.slot_at(ctx.block.time_s, length_s)
     info = SLOTS.get(ctx, number)
@@ -56,12 +57,13 @@ def slots(ctx: Context, request: query_pb2.QuerySlotsRequest) -> query_pb2.Query
 def _describe(ctx: Context, number: int, info: state_pb2.Slot) -> query_pb2.QuerySlotResponse:
     length_s = metering.get_params(ctx).slot_length_s
     gate_s = get_gate_closure_s(length_s, PARAMS.at(ctx, number).gate_closure_s, number)
-    price = rules.compute_marginal_price(get_curve(info), get_net_wh(info))
+    curve, net_wh = get_curve(info), get_net_wh(info)
     is_open = info.status == state_pb2.SLOT_STATUS_OPEN
     return query_pb2.QuerySlotResponse(
         slot=number,
         info=info,
-        price_per_kwh=price.ceil(),
+        ask_per_kwh=rules.compute_ask(curve, net_wh),
+        bid_per_kwh=rules.compute_bid(curve, net_wh),
         delivery_start_s=slot_times.start_s(number, length_s),
         gate_closure_at_s=gate_s,
         delivery_end_s=slot_times.end_s(number, length_s),

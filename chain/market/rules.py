@@ -1,18 +1,21 @@
 """The price rule: the price of a slot's energy, from the net energy that the pool has sold in it.
 
-The price curve is linear from price_low, where participants have sold the pool depth_wh more than
-they bought, through the middle at balance, to price_high at depth_wh the other way, and constant
-beyond. Prices fall when production exceeds consumption, and rise otherwise.
+The price line goes from the low bound plus a margin, where participants have sold the pool depth_wh
+more than they bought, through the middle at balance, to the high bound less the margin at depth_wh
+the other way, and is constant beyond. Prices fall when production exceeds consumption, and rise
+otherwise. The pool asks the margin above its line and bids the margin below it. Without depth the
+line is a step at balance.
 
-Costs are differences of a potential N, the area under the price curve, kept exactly as an integer:
-`cost = (N(after) - N(before)) / scale`. So the path from one state to another is irrelevant, a
-round trip cannot gain, and the pool's loss is bounded. Rounding is in the pool's favour, by less
-than one millionth of a token per order.
+Costs are differences of a potential N, the area under the line, kept exactly as an integer:
+`cost = (N(after) - N(before)) / scale`, and the margin per kWh. So the path from one state to
+another is irrelevant, a round trip costs two margins, and the pool's loss is bounded. Rounding is
+in the pool's favour, by less than one millionth of a token per order.
 
-Symbols: q net Wh sold by the pool; D depth; x = q + D; scale = 4000 D.
+Symbols: q net Wh sold by the pool; D depth; x = q + D; scale = 4000 D; low, high: ends of the line.
   N(x) = 4 D low x                                for x < 0
        = 4 D low x + (high - low) x^2             for 0 <= x <= 2 D
        = N(2 D) + 4 D high (x - 2 D)              for x > 2 D
+Of D = 0 the step is 2 low q, or 2 high q, in units of a scale for D = 1.
 """
 
 from __future__ import annotations
@@ -28,11 +31,16 @@ PRICE_MAX = 10**12
 
 
 class Curve(NamedTuple):
-    """Prices per kWh and the depth in Wh at which they are reached."""
+    """What the pool quotes: the bounds of all prices per kWh, the depth in Wh, and its margin."""
 
     price_low: int
     price_high: int
     depth_wh: int
+    margin: int = 0
+
+    def get_ends(self) -> tuple[int, int]:
+        """The lowest and the highest price of the line, to which the margin comes."""
+        return self.price_low + self.margin, self.price_high - self.margin
 
 
 class Price(NamedTuple):
@@ -45,32 +53,61 @@ class Price(NamedTuple):
         """The price per kWh, rounded up."""
         return ceil_div(self.numerator, self.denominator)
 
+    def floor(self) -> int:
+        """The price per kWh, rounded down."""
+        return floor_div(self.numerator, self.denominator)
+
+    def add(self, per_kwh: int) -> Price:
+        """The price with an amount per kWh more, or less."""
+        return Price(self.numerator + per_kwh * self.denominator, self.denominator)
+
+
+def compute_scale(curve: Curve) -> int:
+    """The unit of the potential, in parts of a millionth."""
+    return 4 * WH_PER_KWH * max(curve.depth_wh, 1)
+
 
 def compute_potential(curve: Curve, net_wh: int) -> int:
-    """N at a net energy sold by the pool, in units of 1 / (4000 D)."""
-    low, high, depth = curve
-    x = net_wh + depth
+    """N at a net energy sold by the pool, in units of 1 / scale."""
+    low, high = curve.get_ends()
+    depth = curve.depth_wh
+    unit, x = 4 * max(depth, 1), net_wh + depth
     if x < 0:
-        return 4 * depth * low * x
+        return unit * low * x
     inside = min(x, 2 * depth)
-    area = 4 * depth * low * inside + (high - low) * inside * inside
-    return area + 4 * depth * high * (x - inside)
+    area = unit * low * inside + (high - low) * inside * inside
+    return area + unit * high * (x - inside)
 
 
 def compute_marginal_price(curve: Curve, net_wh: int) -> Price:
-    """The price of the next Wh."""
-    low, high, depth = curve
+    """The height of the line; in the middle of a step if there is no depth."""
+    low, high = curve.get_ends()
+    depth = curve.depth_wh
+    if not depth:
+        return Price(high if net_wh > 0 else low, 1) if net_wh else Price(low + high, 2)
     inside = min(max(net_wh + depth, 0), 2 * depth)
     return Price(2 * depth * low + (high - low) * inside, 2 * depth)
 
 
 def compute_average_price(curve: Curve, net_wh: int, change_wh: int) -> Price:
-    """The price of a change of the pool's net energy; of no change, the marginal price."""
+    """The price of a change of the pool's net energy, before the margin; of no change, the height
+    of the line.
+    """
     if not change_wh:
         return compute_marginal_price(curve, net_wh)
     area = compute_potential(curve, net_wh + change_wh) - compute_potential(curve, net_wh)
-    numerator, denominator = area, 4 * curve.depth_wh * change_wh
-    return Price(numerator, denominator) if change_wh > 0 else Price(-numerator, -denominator)
+    denominator = 4 * max(curve.depth_wh, 1) * abs(change_wh)
+    return Price(area if change_wh > 0 else -area, denominator)
+
+
+def compute_ask(curve: Curve, net_wh: int) -> int:
+    """The price per kWh at which the pool sells the next Wh; rounded up."""
+    return compute_average_price(curve, net_wh, 1).add(curve.margin).ceil()
+
+
+def compute_bid(curve: Curve, net_wh: int) -> int:
+    """The price per kWh at which the pool buys the next Wh; rounded down."""
+    return compute_average_price(curve, net_wh, -1).add(-curve.margin).floor()
 
 
 def compute_payment(price: Price, quantity_wh: int) -> int:
@@ -84,10 +121,11 @@ def compute_receipt(price: Price, quantity_wh: int) -> int:
 
 
 def compute_funding(curve: Curve) -> int:
-    """The pool's largest possible loss: the area between the price curve and its bound on one side
-    of balance, (high - low) D / 4 per kWh; rounded up.
+    """The pool's largest possible loss: the area between the line and its end on one side of
+    balance, (high - low) D / 4 per kWh; rounded up.
     """
-    return ceil_div((curve.price_high - curve.price_low) * curve.depth_wh, 4 * WH_PER_KWH)
+    low, high = curve.get_ends()
+    return ceil_div((high - low) * curve.depth_wh, 4 * WH_PER_KWH)
 
 
 def compute_close_cost(curve: Curve, net_wh: int) -> int:

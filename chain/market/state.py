@@ -7,7 +7,7 @@ from blockenergy.market.v1 import state_pb2
 from chain.market.ranking import get_place_in_book
 from chain.runtime.encoding import bech32
 from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
-from chain.runtime.encoding.values import Record
+from chain.runtime.encoding.values import Amount, Record
 from chain.runtime.params import Params
 from chain.runtime.state.collections import Index, Item, Map, Schema, Sequence
 
@@ -42,6 +42,10 @@ CURTAILMENTS = Map(SCHEMA, 11, "curtailments", Pair(U64, U64), Record(state_pb2.
 LAST_CLEARED = Sequence(SCHEMA, 12, "last_cleared")
 # (slot, owner): while the account has limit orders that are not booked.
 RESTING = Map(SCHEMA, 15, "resting", Pair(U64, ADDRESS), Record(state_pb2.RestingOrders))
+# By number: a slot belongs to the purse of its number modulo how many there are.
+PURSES = Map(SCHEMA, 19, "purses", U64, Record(state_pb2.Purse))
+# Paid of what is owed to purses, and not yet taken by them.
+RESTORED = Item(SCHEMA, 20, "restored", Amount())
 
 
 # (slot, owner): the limit orders of one account in a slot.

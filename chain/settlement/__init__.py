@@ -1,9 +1,9 @@
 """Settlement: after its reading deadline every slot is paid by metered energy.
 
 Promises that each account's slot is settled exactly once, that the lines of a slot and the payments
-of the pool, the backstop, the funds and the treasury add up to zero, that imbalance payments always
-cover the cost of the energy outside, that what cannot be collected is owed, not lost, and that it
-falls on the default fund, never on what the pool keeps.
+of the pool, the backstop, the purses, the funds and the treasury add up to zero, that imbalance
+payments always cover the cost of the energy outside, that what cannot be collected is owed, not
+lost, and that it falls on the default fund, never on what the pool keeps.
 """
 
 from blockenergy.settlement.v1 import query_pb2
@@ -18,6 +18,7 @@ from chain.settlement.invariants import (
     line_sums,
     lines_in_hand,
     pool_cash,
+    purses_owed,
     traded,
 )
 from chain.settlement.keeper import FUND
@@ -29,7 +30,15 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     end_block=end_block,
-    invariants=(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
+    invariants=(
+        pool_cash,
+        purses_owed,
+        line_sums,
+        lines_in_hand,
+        deferred_sums,
+        traded,
+        in_hand,
+    ),
     lifecycles=(lifecycle.STAGE,),
     params=PARAMS,
     validate_params=validate_params,

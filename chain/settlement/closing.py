@@ -1,4 +1,4 @@
-"""Closing the books of a slot: backstop, deferred credits, funds, grid and treasury."""
+"""Closing the books of a slot: backstop, deferred credits, grid, purse and funds."""
 
 from __future__ import annotations
 
@@ -47,17 +47,20 @@ def pay_deferred(ctx: Context, slot_ctx: SlotContext, limit: int) -> int:
 
 
 def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
-    """Pays the backstop, then the grid, then the funds; the treasury takes the rest."""
+    """Pays the backstop, then the grid; of the surplus the default fund gets its share, then the
+    purse, which passes on what it cannot hold, then the imbalance fund. What is missing the default
+    fund owes, but for the surplus, which is then less.
+    """
     result = slot_ctx.result
     bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill >= 0:
         _pay_backstop(ctx, slot_ctx, bill)
-    _book_pool_result(slot_ctx)
     _pay_grid(ctx, slot_ctx)
-    _pay_fund(ctx, slot_ctx, bill)
-    default_fund.owe(ctx, slot_ctx, slot_ctx.treasury, slot_ctx.pool_share - result.cash)
-    result.treasury_credit = result.cash
-    keeper.pay_out(ctx, slot_ctx, slot_ctx.treasury, result.treasury_credit)
+    surplus = min(slot_ctx.payable, _compute_surplus(slot_ctx, bill))
+    surplus -= default_fund.fill(ctx, slot_ctx, surplus)
+    _refill_purse(ctx, slot_ctx, surplus)
+    _pay_fund(ctx, slot_ctx, surplus - result.surplus_to_purse)
+    assert not result.cash, "a slot is closed with money in hand"
 
 
 def _pay_backstop(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
@@ -69,24 +72,44 @@ def _pay_backstop(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
     default_fund.owe(ctx, slot_ctx, backstop, bill - result.backstop_paid)
 
 
-def _book_pool_result(slot_ctx: SlotContext) -> None:
-    pool_result = rules.compute_pool_result(slot_ctx.info)
-    assert pool_result >= -slot_ctx.info.funding, "the pool lost more than its funding"
-    slot_ctx.result.pool_gain = max(0, pool_result)
-    slot_ctx.result.pool_loss = max(0, -pool_result)
-
-
-def _pay_fund(ctx: Context, slot_ctx: SlotContext, bill: int) -> None:
-    """Pays the surplus of the imbalance payments over what imbalances cost outside: a share to the
-    default fund, the rest to the imbalance fund.
-    """
+def _compute_surplus(slot_ctx: SlotContext, bill: int) -> int:
+    """What the imbalance payments are above what imbalances cost outside."""
     result = slot_ctx.result
     close_cost = market.compute_close_cost(slot_ctx.curve, market.get_net_wh(slot_ctx.info))
     surplus = result.imbalance_charge - result.imbalance_credit - (bill - close_cost)
     assert surplus >= 0, "imbalance payments did not cover the backstop"
-    left_over = min(slot_ctx.payable, surplus)
-    result.fund_credit = left_over - default_fund.fill(ctx, slot_ctx, left_over)
-    keeper.pay_out(ctx, slot_ctx, keeper.FUND, result.fund_credit)
+    return surplus
+
+
+def _refill_purse(ctx: Context, slot_ctx: SlotContext, surplus: int) -> None:
+    """Books the pool's result, and pays the slot's purse its funding with it and its part of the
+    surplus.
+    """
+    result, info = slot_ctx.result, slot_ctx.info
+    pool_result = rules.compute_pool_result(info)
+    assert pool_result >= -info.funding, "the pool lost more than its funding"
+    result.pool_gain = max(0, pool_result)
+    result.pool_loss = max(0, -pool_result)
+    result.surplus_to_purse = market.split_surplus(surplus, slot_ctx.surplus_share_permille)
+    refill = market.refill_purse(
+        ctx,
+        slot_ctx.slot,
+        info,
+        pool_result,
+        result.surplus_to_purse,
+        result.cash,
+        slot_ctx.treasury,
+    )
+    result.cash -= refill.paid
+    result.purse_credit = refill.paid
+    result.treasury_credit = refill.paid_out
+    default_fund.owe(ctx, slot_ctx, market.PURSES_ACCOUNT, refill.missing)
+
+
+def _pay_fund(ctx: Context, slot_ctx: SlotContext, amount: int) -> None:
+    """Pays what the purse does not get of the surplus."""
+    slot_ctx.result.fund_credit = amount
+    keeper.pay_out(ctx, slot_ctx, keeper.FUND, amount)
 
 
 def _pay_grid(ctx: Context, slot_ctx: SlotContext) -> None:

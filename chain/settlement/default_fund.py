@@ -70,6 +70,8 @@ def pay_creditors(ctx: Context) -> None:
         paid = bank.transfer_up_to(ctx, bank.DEFAULT_FUND, creditor, denom, amount)
         if not paid:
             return
+        if creditor == market.PURSES_ACCOUNT:
+            market.note_restored(ctx, paid)
         if paid < amount:
             OWED_BY_FUND.set(ctx, (slot, creditor), amount - paid)
         else:

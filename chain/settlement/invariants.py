@@ -10,7 +10,7 @@ from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import WH_PER_KWH
 from chain.settlement import rules
-from chain.settlement.state import DEFERRED, LINES, PROGRESS, RESULTS
+from chain.settlement.state import DEFERRED, LINES, OWED_BY_FUND, PROGRESS, RESULTS
 
 # Fields of which a result has the sums.
 _SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
@@ -29,6 +29,18 @@ def pool_cash(state: HasStore) -> list[str]:
             return [f"slot {slot} is settled and has money in the pool"]
     actual = market.get_pool_balance(state)
     return [] if actual == expected else [f"the pool has {actual}, its slots {expected}"]
+
+
+def purses_owed(state: HasStore) -> list[str]:
+    """What purses are owed the default fund owes, or it is paid and not taken by them yet."""
+    owed = market.add_up_purses(state).owed
+    waiting = sum(
+        amount
+        for (_, creditor), amount in OWED_BY_FUND.items(state)
+        if creditor == market.PURSES_ACCOUNT
+    )
+    restored = market.get_restored(state)
+    return [] if owed == waiting + restored else [f"purses are owed {owed}, not {waiting}"]
 
 
 def line_sums(state: HasStore) -> list[str]:

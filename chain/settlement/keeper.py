@@ -20,8 +20,8 @@ from chain.settlement import rules
 from chain.settlement.state import DEFERRED, PARAMS, RESULTS
 
 SettlementError = ErrorCodes("settlement", errors_pb2.Error.DESCRIPTOR)
-# Keeps the surplus of imbalance payments. It has no way out by itself: paying it back by metered
-# energy would return part of a penalty to the one who paid it.
+# Keeps the part of the surplus of imbalance payments that no purse gets. It has no way out by
+# itself: paying it back by metered energy would return part of a penalty to the one who paid it.
 FUND = bank.module_account("imbalance fund")
 
 
@@ -29,11 +29,11 @@ FUND = bank.module_account("imbalance fund")
 class SlotContext:
     """The slot being settled, for the length of one block.
 
-    prices: of imbalances. denom: of all payments. treasury: the account that funds the pool and
-    takes the remainder. backstop: supplies shortages and takes surpluses. grid_account: receives
-    grid fees and congestion rents. These three are those that the slot was opened with. pool_share:
-    what the pool keeps: its funding, and what it gained. result: the running sums, updated in place
-    and stored at the end of the block.
+    prices: of imbalances. denom: of all payments. treasury: the account that takes what a purse
+    cannot hold. backstop: supplies shortages and takes surpluses. grid_account: receives grid fees
+    and congestion rents. surplus_share_permille: what of the surplus goes to the purse. These four
+    are those that the slot was opened with. pool_share: what the pool keeps: its funding, and what
+    it gained. result: the running sums, updated in place and stored at the end of the block.
     """
 
     slot: int
@@ -45,6 +45,7 @@ class SlotContext:
     backstop: bytes
     grid_account: bytes
     pool_share: int
+    surplus_share_permille: int
     result: state_pb2.SlotResult
 
     @property
@@ -70,6 +71,7 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
         backstop=bech32.decode(PARAMS.at(ctx, slot).backstop),
         grid_account=bech32.decode(params.grid_account),
         pool_share=info.funding + rules.compute_pool_result(info),
+        surplus_share_permille=params.surplus_share_permille,
         result=result,
     )
 

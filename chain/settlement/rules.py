@@ -108,7 +108,7 @@ def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:
 
 def is_final(slot: market_pb2.Slot) -> bool:
     """Whether trading in a slot has ended and every fill is booked."""
-    return slot.status in (market_pb2.SLOT_STATUS_CLOSED, market_pb2.SLOT_STATUS_UNFUNDED)
+    return slot.status == market_pb2.SLOT_STATUS_CLOSED
 
 
 def compute_pool_result(slot: market_pb2.Slot) -> int:

@@ -103,7 +103,7 @@ def make_state(homes: Sequence[Home], depth_wh: int) -> tuple[dict[str, Any], Ac
     preset = load_preset("street")
     # Fees of transactions would only blur the bills.
     auth = {**preset.params["auth"], "min_gas_price_micro": 0}
-    market = {**preset.params["market"], "depth_wh": depth_wh}
+    market = {**preset.params["market"], "depth_max_wh": depth_wh}
     preset = replace(preset, params={**preset.params, "auth": auth, "market": market})
     keys = {name: AccountKey(hashlib.sha256(name.encode()).digest()) for name in OPERATORS}
     state = make_app_state(

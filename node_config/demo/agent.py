@@ -22,7 +22,7 @@ _PERMILLE = 1000
 
 @dataclass(frozen=True, slots=True)
 class OpenSlot:
-    """A slot that takes orders, and the price of the next Wh."""
+    """A slot that takes orders, and the middle between the pool's bid and ask."""
 
     slot: int
     price_per_kwh: int

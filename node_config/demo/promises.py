@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from node_config.demo.results import PartyTotals, Results
+from node_config.demo.who_paid import add_up
 
 
 def find_broken(results: Results) -> Iterator[str]:
@@ -23,6 +24,9 @@ def find_broken(results: Results) -> Iterator[str]:
     for party in results.parties:
         yield from _find_broken_of_party(party)
     yield from _find_broken_sums(results)
+    sums = add_up(results)
+    if abs(sums.together - sums.possible) > sums.rounding:
+        yield f"all gained {sums.together}, of {sums.possible} that there were to gain"
 
 
 def _find_broken_of_party(party: PartyTotals) -> Iterator[str]:

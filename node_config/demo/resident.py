@@ -11,7 +11,7 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     PushTelegramRequest,
 )
 from blockenergy.market.v1.errors_pb2 import POSITION_UNKNOWN
-from blockenergy.market.v1.events_pb2 import EventOrderLapsed
+from blockenergy.market.v1.events_pb2 import EventOrderExecuted
 from blockenergy.market.v1.query_pb2 import (
     QueryPositionRequest,
     QueryPositionResponse,
@@ -31,7 +31,7 @@ from client.rpc_types import TxResult
 from client.watch import get_block
 from meter_bridge.client import compute_reading, dsmr, sign_reading
 from node_config.demo.agent import Flexible, Observation, OpenSlot, Order, decide
-from node_config.demo.day import Day
+from node_config.demo.day import Day, get_price
 from node_config.demo.homes import Home
 from node_config.demo.meter import Meter
 
@@ -124,7 +124,7 @@ class Resident:
         page = PageRequest(limit=self._day.horizon_slots)
         request = QuerySlotsRequest(first_slot=slot + 1, pagination=page)
         found = query(self._rpc, request, QuerySlotsResponse).slots
-        prices = {one.slot: one.price_per_kwh for one in found if one.takes_orders}
+        prices = {one.slot: get_price(one) for one in found if one.takes_orders}
         tradable = self._day.get_tradable(slot, list(prices))
         return [OpenSlot(number, prices[number]) for number in tradable]
 
@@ -150,19 +150,22 @@ class Resident:
         self._sent = None
         if found.result.code:
             self.rejections.append(f"{self.home.name}: {found.result.log}")
-            not_bought = orders
+            for order in orders:
+                self._plan(order, -order.quantity_wh)
         else:
-            lapsed = self._get_lapsed(found)
+            executed_wh = self._get_executed_wh(found)
             ids = read_order_ids(found.result.data)
-            pairs = zip(ids, orders, strict=True)
-            not_bought = [order for order_id, order in pairs if order_id in lapsed]
-        for order in not_bought:
-            self._plan(order, -order.quantity_wh)
+            for order_id, order in zip(ids, orders, strict=True):
+                self._plan(order, executed_wh.get(order_id, 0) - order.quantity_wh)
 
-    def _get_lapsed(self, found: TxResult) -> set[int]:
-        """Ids of the orders that lapsed at the end of a transaction's block."""
+    def _get_executed_wh(self, found: TxResult) -> dict[int, int]:
+        """What was executed of each order at the end of a transaction's block."""
         events = get_block(self._rpc, found.height).events
-        return {event.order_id for event in events if isinstance(event, EventOrderLapsed)}
+        return {
+            event.order_id: event.quantity_wh
+            for event in events
+            if isinstance(event, EventOrderExecuted)
+        }
 
     def _plan(self, order: Order, quantity_wh: int) -> None:
         if order.is_flexible:

@@ -24,18 +24,22 @@ from blockenergy.settlement.v1.query_pb2 import (
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
-from chain.market import POOL
+from chain.market import POOL, PURSES_ACCOUNT
 from chain.runtime.encoding import bech32
 from chain.settlement import FUND
 from client.errors import RpcError
 from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
 from client.watch import get_block
-from node_config.demo.day import Day
+from node_config.demo.day import Day, get_price
 from node_config.demo.resident import Resident
 from node_config.demo.watcher import Progress
 
-MODULE_ACCOUNTS = {"pool": bech32.encode(POOL), "imbalance fund": bech32.encode(FUND)}
+MODULE_ACCOUNTS = {
+    "pool": bech32.encode(POOL),
+    "purses": bech32.encode(PURSES_ACCOUNT),
+    "imbalance fund": bech32.encode(FUND),
+}
 NEXT_BLOCK_DEADLINE_S = 20.0
 _PAGE = PageRequest(limit=100)
 
@@ -119,7 +123,7 @@ def collect(
     genesis.
     """
     rpc = rpcs[0]
-    # Module accounts are not in the genesis and start empty.
+    # Of the module accounts only that of the purses is in the genesis.
     known = {**operators, **MODULE_ACCOUNTS}
     parties = {resident.home.key.address: resident.home.name for resident in residents}
     height = get_app_height(rpc)
@@ -207,7 +211,7 @@ def _get_totals(
     return SlotTotals(
         hour=hour,
         slot=slot,
-        price_per_kwh=found.price_per_kwh,
+        price_per_kwh=get_price(found),
         bought_wh=found.info.bought_wh,
         sold_wh=found.info.sold_wh,
         consumed_wh=sum(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from node_config.demo.results import Results
 from node_config.demo.text import eur, kwh
+from node_config.demo.who_paid import format_who_paid
 
 PARTY_HEADER = (
     f"{'':8}{'PV':>6}{'bought':>9}{'sold':>8}{'import':>9}{'export':>9}{'off':>7}"
@@ -21,7 +22,8 @@ NOTES = {"pool": ", the funding of slots that are open now"}
 CSV_HEADER = [
     *["slot", "hour", "price_per_kwh", "bought_wh", "sold_wh", "import_wh", "export_wh"],
     *["consumed_wh", "produced_wh", "cost", "revenue", "imbalance_charge", "imbalance_credit"],
-    *["pool_gain", "pool_loss", "fund_credit", "backstop_paid", "backstop_received"],
+    *["pool_gain", "pool_loss", "surplus_to_purse", "fund_credit", "treasury_credit"],
+    *["backstop_paid", "backstop_received"],
 ]
 
 
@@ -92,35 +94,24 @@ def _format_money(results: Results) -> list[str]:
     def total(name: str) -> int:
         return sum(getattr(result, name) for result in slots)
 
-    pool = total("pool_gain") - total("pool_loss")
     fees = sum(party.fees for party in results.parties)
     at_risk = max(slot.info.funding for slot in results.slots)
-    alone = compute_alone(results)
-    saved = sum(party.net_money for party in results.parties) - alone
     low, high = day.price_low_per_kwh, day.price_high_per_kwh
     lines = [
         f"alone: the same day without a market, {eur(high)} EUR per kWh used, {eur(low)} fed in",
-        f"Homes together are {eur(saved)} EUR better off than alone",
         (
             f"Imbalance: {eur(total('imbalance_charge'))} EUR charged, "
-            f"{eur(total('imbalance_credit'))} credited, {eur(total('fund_credit'))} to the fund"
+            f"{eur(total('imbalance_credit'))} credited"
         ),
-        (
-            f"Pool: {'earned' if pool > 0 else 'lost'} {eur(abs(pool))} EUR on trades, "
-            f"with at most {eur(at_risk)} at risk in each slot"
-        ),
+        f"Pool: at most {eur(at_risk)} EUR at risk in each slot, from its purses",
         f"Fees of the homes' transactions: {eur(fees, 6)} EUR",
-        (
-            f"Backstop: {eur(total('backstop_paid'))} EUR for energy from outside, "
-            f"{eur(total('backstop_received'))} for surplus"
-        ),
     ]
     lines += [
         f"  {name:16}{eur(before):>14} → {eur(after):>14} EUR{NOTES.get(name, '')}"
         for name, (before, after) in results.operators.items()
         if before != after
     ]
-    return lines
+    return [*lines, "", *format_who_paid(results)]
 
 
 def _format_chain(results: Results) -> list[str]:

@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "clearing": set(),
     "grid": set(),
     "positions": {"grid"},
-    "pool": {"grid", "positions"},
+    "pool": {"clearing", "grid", "positions"},
     "offers": {"grid", "positions"},
     "auction": {"clearing", "grid", "positions", "offers"},
 }

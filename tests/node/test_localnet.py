@@ -252,11 +252,11 @@ def test_start_reads_what_was_edited(home: Path) -> None:
 
 def spoil_state(layout: Layout) -> None:
     for node in layout.nodes:
-        change(node.genesis, '"depth_wh": "50000"', '"depth_wh": "0"')
+        change(node.genesis, '"depth_max_wh": "50000"', '"depth_max_wh": "0"')
 
 
 def spoil_one(layout: Layout) -> None:
-    change(layout.nodes[1].genesis, '"depth_wh": "50000"', '"depth_wh": "1"')
+    change(layout.nodes[1].genesis, '"depth_max_wh": "50000"', '"depth_max_wh": "1"')
 
 
 def spoil_json(layout: Layout) -> None:
@@ -267,7 +267,7 @@ def spoil_json(layout: Layout) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (spoil_state, r"node0/config/genesis.json: .* market.params.depth_wh: 1 to"),
+        (spoil_state, r"node0/config/genesis.json: .* market.params.depth_max_wh: 1 to"),
         (spoil_one, r"node1/config/genesis.json differs from .*node0/config/genesis.json"),
         (spoil_json, r"node0/config/genesis.json is not a genesis document"),
     ],

@@ -98,9 +98,11 @@ class EventLedger:
             is_buy = event.side == market_pb2.SIDE_BUY
             entry = Entry(is_buy, event.quantity_wh, event.amount, event.grid_fee)
             self.slots[event.slot].trade(event.owner, entry)
-        elif isinstance(event, market_events_pb2.EventPositionCancelled):
-            entry = Entry(event.side == market_pb2.SIDE_BUY, event.quantity_wh, event.amount)
-            self.slots[event.slot].cancel(event.owner, entry, event.loss)
+        elif isinstance(event, market_events_pb2.EventPositionClosed):
+            bought = Entry(True, event.quantity_wh, event.cost)
+            sold = Entry(False, event.quantity_wh, event.revenue)
+            self.slots[event.slot].cancel(event.owner, bought, event.loss)
+            self.slots[event.slot].cancel(event.owner, sold, 0)
         elif isinstance(event, market_events_pb2.EventLimitOrderFilled):
             entry = Entry(event.side == market_pb2.SIDE_BUY, event.filled_wh, event.amount)
             self.slots[event.slot].trade(event.owner, entry)

@@ -240,9 +240,20 @@ def add_feeder(sim: Simulation) -> bytes:
     return by_registrar(sim, "AddFeeder", fields)
 
 
+def fund_purses(sim: Simulation) -> bytes:
+    """The treasury, and now and then somebody else, into some of the purses."""
+    random = sim.random
+    message = tx_pb2.MsgFundPurses(
+        amount_each=random.choice([0, 1, 20_000, 5_000_000]),
+        first_purse=random.randint(0, 6),
+        purses=random.choice([0, 1, 2, 9]),
+    )
+    return _sign(sim, random.choice(["treasury"] * 3 + [sim.anybody()]), message)
+
+
 def _sign(sim: Simulation, name: str, message: Any) -> bytes:
     """Signs a message, after naming its signer in it."""
-    for field in ("owner", "seller", "buyer", "distributor"):
+    for field in ("owner", "seller", "buyer", "distributor", "treasury"):
         if hasattr(message, field) and not getattr(message, field):
             setattr(message, field, people.address_text(name))
     assert isinstance(message, Message)
@@ -265,4 +276,5 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (1, remove_battery),
     (4, change_feeder),
     (1, add_feeder),
+    (1, fund_purses),
 ]

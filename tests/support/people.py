@@ -24,6 +24,7 @@ HOUSEHOLDS = ("anna", "ben", "clara", "dirk", "eva")
 UNREGISTERED = ("fred", "gina", "battery")
 MODULE_ACCOUNTS = {
     "pool": market.POOL,
+    "purses": market.PURSES_ACCOUNT,
     "fund": settlement.FUND,
     "default-fund": bank.DEFAULT_FUND,
 }

@@ -6,10 +6,10 @@ from chain.market import rules
 
 
 def compute_buy_cost(curve: rules.Curve, net_wh: int, quantity_wh: int) -> int:
-    price = rules.compute_average_price(curve, net_wh, quantity_wh)
+    price = rules.compute_average_price(curve, net_wh, quantity_wh).add(curve.margin)
     return rules.compute_payment(price, quantity_wh)
 
 
 def compute_sell_revenue(curve: rules.Curve, net_wh: int, quantity_wh: int) -> int:
-    price = rules.compute_average_price(curve, net_wh, -quantity_wh)
+    price = rules.compute_average_price(curve, net_wh, -quantity_wh).add(-curve.margin)
     return rules.compute_receipt(price, quantity_wh)

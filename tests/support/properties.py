@@ -22,11 +22,12 @@ def examples(count: int) -> settings:
 
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
-    """Price curves: from realistic ones to tiny depths and odd prices."""
+    """Price lines: from realistic ones to tiny depths, none, and odd prices; with margins."""
     low = draw(st.integers(0, 400_000))
     high = draw(st.integers(low + 1, 1_000_000))
-    depth = draw(st.one_of(st.integers(1, 20), st.integers(1, 1_000_000)))
-    return Curve(low, high, depth)
+    depth = draw(st.one_of(st.integers(0, 20), st.integers(1, 1_000_000)))
+    margin = draw(st.sampled_from([0, (high - low) // 40, (high - low) // 4]))
+    return Curve(low, high, depth, margin)
 
 
 # Net Wh sold by the pool; beyond the depth of most curves, in both directions.
@@ -40,7 +41,12 @@ def curves_with_orders(draw: st.DrawFn) -> tuple[Curve, int, list[MarketOrder]]:
     curve = draw(curves())
     limits = st.integers(curve.price_low, curve.price_high)
     order = st.builds(MarketOrder, st.booleans(), quantities, limits, st.just(()), st.just(False))
-    return curve, draw(net_energies), draw(st.lists(order, max_size=8))
+    return curve, draw(net_energies), _own(draw(st.lists(order, max_size=8)))
+
+
+def _own(orders: list[MarketOrder]) -> list[MarketOrder]:
+    """Each order is somebody else's."""
+    return [order._replace(owner=str(number)) for number, order in enumerate(orders)]
 
 
 Lines = tuple[Curve, int, list[MarketOrder], dict[str, FeederHeadroom]]
@@ -61,4 +67,4 @@ def lines_with_orders(draw: st.DrawFn) -> Lines:
     headroom = st.one_of(st.just(0), quantities)
     names = sorted({name for path in _PATHS for name in path})
     headrooms = {name: FeederHeadroom(draw(headroom), draw(headroom)) for name in names}
-    return curve, draw(net_energies), draw(st.lists(order, max_size=8)), headrooms
+    return curve, draw(net_energies), _own(draw(st.lists(order, max_size=8))), headrooms

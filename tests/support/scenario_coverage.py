@@ -48,6 +48,7 @@ class ScenarioCoverage:
             self._add("cancellation lapsed", placed.cancels)
             return
         self._add("linked order executed", placed.link)
+        self._add("position cancelled", placed.cancels)
         self._add("order executed in part", event.quantity_wh < placed.quantity_wh)
         self._add("grid fee for an order", event.grid_fee)
 
@@ -71,6 +72,8 @@ class ScenarioCoverage:
         self._add("pool lost", result.pool_loss)
         self._add("pool gained", result.pool_gain)
         self._add("fund credited", result.fund_credit)
+        self._add("surplus to the purse", result.surplus_to_purse)
+        self._add("treasury credited", result.treasury_credit)
         self._add("grid paid", result.grid_fees and result.congestion_rent)
 
     def _note_other(self, event: Event) -> None:
@@ -87,12 +90,12 @@ class ScenarioCoverage:
             self._add("feeder checked", event.check.measured)
         elif isinstance(event, market_pb2.EventLimitOrderCancelled):
             self._add("order evicted", event.evicted)
-        elif isinstance(event, market_pb2.EventSlotUnfunded):
-            self.counts["slot unfunded"] += 1
-        elif isinstance(event, market_pb2.EventPositionCancelled):
-            side = "purchase" if event.side == state_pb2.SIDE_BUY else "sale"
-            self.counts[f"{side} taken back"] += 1
-            self._add(f"{side} taken back at a loss", event.loss)
+        elif isinstance(event, market_pb2.EventPositionClosed):
+            self.counts["position closed"] += 1
+            self._add("position closed at a loss", event.loss)
+        elif isinstance(event, market_pb2.EventSlotOpened):
+            self._add("slot without depth", not event.depth_wh)
+            self._add("slot with depth", event.depth_wh)
         elif isinstance(event, market_pb2.EventOfferBought):
             self._add("grid fee for an offer", event.grid_fee)
         elif isinstance(event, market_pb2.EventCurtailed):

@@ -11,6 +11,12 @@ from blockenergy.settlement.v1 import query_pb2, state_pb2
 from tests.support import people
 from tests.support.world import World
 
+# Changes of a street whose purses are empty.
+NO_SEED: dict[str, Any] = {
+    **{f"market.purses[{number}]": None for number in range(12)},
+    "bank.balances[purses, ueur]": None,
+}
+
 
 def opened(changes: dict[str, Any] | None = None) -> tuple[World, int]:
     """A street whose first slots are open, and the number of the first."""

@@ -36,6 +36,7 @@ def book(ctx: Context) -> None:
     assert info is not None, "the slot that is being booked is gone"
     limit = PARAMS.get_shared(ctx).bookings_per_block_max
     done = _book_fills(ctx, booking, info, limit)
+    SLOTS.set(ctx, booking.slot, info)
     done += end_offers(ctx, booking.slot, limit - done)
     if done < limit:
         transition(ctx, booking.slot, info, SlotEvent.BOOKED)
@@ -80,7 +81,6 @@ def _book_fill(
     order.filled_wh = fill.filled_wh
     order.amount = fill.amount
     LIMIT_ORDERS.set(ctx, (slot, order_id), order)
-    limit_orders.change_resting(ctx, slot, owner, order, -1)
     ctx.emit(
         events_pb2.EventLimitOrderFilled(
             order_id=order_id,
@@ -91,6 +91,10 @@ def _book_fill(
             amount=fill.amount,
         )
     )
+    if fill.filled_wh:
+        positions.close_both_sides(ctx, slot, info, owner)
+        positions.remove_if_empty(ctx, slot, owner)
+    limit_orders.change_resting(ctx, slot, owner, order, -1)
 
 
 def _secure(

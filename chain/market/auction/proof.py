@@ -46,9 +46,10 @@ def verify_record(clearing: state_pb2.Clearing, curve: rules.Curve, orders: Orde
 
     orders: all limit orders of the slot, in the order of their ids.
     """
-    has_curve = curve.depth_wh and curve.price_low <= curve.price_high <= rules.PRICE_MAX
-    if not clearing.nodes or not has_curve:
-        return ["the record has no grid supply point, or the pool no price curve"]
+    low, high = curve.price_low, curve.price_high
+    has_line = 0 <= 4 * curve.margin <= high - low and high <= rules.PRICE_MAX
+    if not clearing.nodes or not has_line:
+        return ["the record has no grid supply point, or the pool no price line"]
     if len(clearing.fills_wh) != len(orders):
         return [f"there are {len(orders)} orders and {len(clearing.fills_wh)} fills"]
     try:

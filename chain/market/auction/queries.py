@@ -54,4 +54,5 @@ def clearing(
         price_low_per_kwh=info.price_low_per_kwh,
         price_high_per_kwh=info.price_high_per_kwh,
         depth_wh=info.depth_wh,
+        margin_per_kwh=info.margin_per_kwh,
     )

@@ -42,7 +42,7 @@ class Order(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The distribution network's side: its price curve and the net energy it has sold so far."""
+    """The distribution network's side: its price line and the net energy it has sold so far."""
 
     curve: Curve
     net_wh: int = 0
@@ -119,10 +119,14 @@ def require_valid(book: Book) -> None:
             plain = order.full_at is None and not order.minimum_acceptable_wh
             if not plain or order.quantity_wh < 0 or order.limit < 0:
                 _require_valid_order(order, side)
-    if book.pool and not 0 <= book.pool.curve.price_low <= book.pool.curve.price_high:
-        raise BookError("the pool's low price lies above its high price")
-    if book.pool and book.pool.curve.depth_wh <= 0:
-        raise BookError("the pool's depth is not above zero")
+    if book.pool:
+        curve = book.pool.curve
+        if not 0 <= curve.price_low <= curve.price_high:
+            raise BookError("the pool's low price lies above its high price")
+        if not 0 <= 4 * curve.margin <= curve.price_high - curve.price_low:
+            raise BookError("the pool's margin is below zero, or above a quarter of its prices")
+        if curve.depth_wh < 0:
+            raise BookError("the pool's depth is below zero")
 
 
 def require_valid_rule(rule: PriceRule) -> None:

@@ -58,11 +58,18 @@ def place(ctx: Context, slot: OpenSlot, msg: tx_pb2.MsgBuyOffer, price: int) -> 
     return order_id
 
 
-def execute(ctx: Context) -> None:
-    """Executes the purchases of this block."""
+def execute(ctx: Context) -> list[tuple[int, bytes]]:
+    """Executes the purchases of this block. Returns slots and accounts whose positions may be empty
+    now; they stay for the market orders of this block, which they secure as well.
+    """
+    touched: list[tuple[int, bytes]] = []
     pending = groupby(list(OFFER_PURCHASES.items(ctx)), key=lambda item: item[0][0])
     for slot, items in pending:
-        _execute_slot(ctx, slot, {order_id: purchase for (_, order_id), purchase in items})
+        purchases = {order_id: purchase for (_, order_id), purchase in items}
+        _execute_slot(ctx, slot, purchases)
+        owners = {name for one in purchases.values() for name in (one.buyer, one.seller)}
+        touched += [(slot, bech32.decode(name)) for name in sorted(owners)]
+    return touched
 
 
 def _execute_slot(ctx: Context, slot: int, purchases: _Purchases) -> None:
@@ -78,7 +85,6 @@ def _execute_slot(ctx: Context, slot: int, purchases: _Purchases) -> None:
             _lapse(ctx, slot, order_id, purchase)
         buyer = bech32.decode(purchase.buyer)
         positions.note_order(ctx, slot, buyer, True, -purchase.quantity_wh)
-        positions.remove_if_empty(ctx, slot, buyer)
     SLOTS.set(ctx, slot, info)
 
 
@@ -178,6 +184,11 @@ def _buy(
             grid_fee=bought.grid_fee,
         )
     )
+    late_fee = positions.get_late_fee(ctx, slot, info)
+    for owner, is_buyer in ((buyer, True), (seller, False)):
+        positions.close_both_sides(
+            ctx, slot, info, owner, late_fee=late_fee, closes_purchase=not is_buyer
+        )
 
 
 def _sell(

@@ -1,16 +1,19 @@
 """The frequent batch auction: the market orders of a slot in one block execute at one price.
 
-Promises that no order trades beyond its limit, that no feeder carries more than its headroom, and
-that the sequence of the orders is irrelevant. Nothing here reads state.
+Promises that no order trades beyond its limit, that nobody with a better limit than the price is
+left out while the price allows more, that no feeder carries more than its headroom, and that the
+sequence of the orders is irrelevant. Nothing here reads state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from chain.market.grid.feeders import FeederHeadroom
-from chain.market.rules import Curve, Price, compute_average_price
+from chain.market.pool.meeting import Wanted, meet
+from chain.market.rules import Curve, Price
 
 # Max recomputations of a batch; all-or-nothing orders that are cut after that lapse together.
 ROUNDS_MAX = 16
@@ -19,8 +22,9 @@ ROUNDS_MAX = 16
 class MarketOrder(NamedTuple):
     """An order to trade with the pool at no worse than a limit per kWh.
 
-    feeders: what the energy crosses up to the grid supply point, the lowest one first. whole: all
-    or nothing, even if a feeder is full.
+    limit: on the price line: without grid fee and margin. feeders: what the energy crosses up to
+    the grid supply point, the lowest one first. whole: all or nothing, even if the price or a
+    feeder allows a part. owner: whose orders share as one.
     """
 
     is_buy: bool
@@ -28,13 +32,25 @@ class MarketOrder(NamedTuple):
     limit: int
     feeders: tuple[str, ...] = ()
     whole: bool = False
+    owner: str = ""
+
+
+class Lapse(Enum):
+    """Why nothing of an order is executed."""
+
+    LIMIT = 1
+    WHOLE = 2
+    FEEDER_FULL = 3
 
 
 class Execution(NamedTuple):
-    """The result of a batch: one price, and the executed Wh of each order; 0: it lapses."""
+    """The result of a batch: one price on the line, the executed Wh of each order, and why of the
+    orders with none.
+    """
 
     price: Price
     quantities: list[int]
+    lapses: dict[int, Lapse]
 
 
 def execute_batch(
@@ -42,75 +58,86 @@ def execute_batch(
     net_wh: int,
     orders: Sequence[MarketOrder],
     headrooms: Mapping[str, FeederHeadroom] | None = None,
+    seed: bytes = b"",
 ) -> Execution:
     """Executes the orders of one block at one price, within the headroom of the feeders.
 
-    An all-or-nothing order that is cut lapses, and the batch is computed without it.
+    What a full feeder cuts is not wanted any more, an all-or-nothing order that is cut lapses, and
+    the batch is computed again. seed: decides who gets the odd Wh.
     """
     wanted = [order.quantity_wh for order in orders]
+    lapses: dict[int, Lapse] = {}
     for _ in range(ROUNDS_MAX):
-        price, accepted = _find_price(curve, net_wh, orders, wanted)
-        carried = _cut(orders, accepted, headrooms or {})
-        if carried == accepted:
-            return Execution(price, accepted)
-        broken = _find_broken(orders, accepted, carried)
-        if not broken:
-            break
-        wanted = [0 if index in broken else wh for index, wh in enumerate(wanted)]
-    else:
-        wanted = [0 if order.whole else order.quantity_wh for order in orders]
-        _, accepted = _find_price(curve, net_wh, orders, wanted)
-        carried = _cut(orders, accepted, headrooms or {})
-    return Execution(*_find_price(curve, net_wh, orders, carried))
+        price, executed = _meet(curve, net_wh, orders, wanted, seed)
+        carried = _cut(orders, executed, headrooms or {})
+        changes = _find_changes(orders, wanted, executed, carried, lapses)
+        if not changes:
+            return Execution(price, executed, _explain(executed, lapses))
+        for index, quantity_wh in changes.items():
+            wanted[index] = quantity_wh
+    wanted = list(carried)
+    for index, order in enumerate(orders):
+        if order.whole:
+            wanted[index] = 0
+            lapses.setdefault(index, Lapse.WHOLE)
+    price, executed = _meet(curve, net_wh, orders, wanted, seed)
+    return Execution(price, executed, _explain(executed, lapses))
 
 
-def _find_price(
-    curve: Curve, net_wh: int, orders: Sequence[MarketOrder], wanted: Sequence[int]
+def _meet(
+    curve: Curve,
+    net_wh: int,
+    orders: Sequence[MarketOrder],
+    wanted: Sequence[int],
+    seed: bytes,
 ) -> tuple[Price, list[int]]:
-    """The price at which all remaining orders are within their limits, and what they trade.
+    return meet(
+        curve,
+        net_wh,
+        [
+            Wanted(order.is_buy, wh, order.limit, order.owner)
+            for order, wh in zip(orders, wanted, strict=True)
+        ],
+        seed,
+    )
 
-    While the price of the remaining orders is beyond a limit, the least competitive ones leave: the
-    bids with the lowest limit, the asks with the highest. So no order leaves while a less
-    competitive one stays.
+
+def _find_changes(
+    orders: Sequence[MarketOrder],
+    wanted: Sequence[int],
+    executed: Sequence[int],
+    carried: Sequence[int],
+    lapses: dict[int, Lapse],
+) -> dict[int, int]:
+    """What is wanted less: nothing of what has to be whole and was cut; if there is no such order,
+    what full feeders can carry. Notes why orders lapse.
     """
-    buys = _sum_by_limit(orders, wanted, is_buy=True)
-    sells = _sum_by_limit(orders, wanted, is_buy=False)
-    net_change_wh = sum(wh for _, wh in buys) - sum(wh for _, wh in sells)
-    while True:
-        price = compute_average_price(curve, net_wh, net_change_wh)
-        if buys and buys[-1][0] * price.denominator < price.numerator:
-            net_change_wh -= buys.pop()[1]
-        elif sells and sells[-1][0] * price.denominator > price.numerator:
-            net_change_wh += sells.pop()[1]
-        else:
-            break
-    accepted = {True: {limit for limit, _ in buys}, False: {limit for limit, _ in sells}}
-    return price, [
-        wh if order.limit in accepted[order.is_buy] else 0
-        for order, wh in zip(orders, wanted, strict=True)
-    ]
+    broken: dict[int, int] = {}
+    for index, order in enumerate(orders):
+        if order.whole and executed[index] > 0 and carried[index] < wanted[index]:
+            by_feeder = carried[index] < executed[index]
+            lapses[index] = Lapse.FEEDER_FULL if by_feeder else Lapse.WHOLE
+            broken[index] = 0
+    if broken:
+        return broken
+    cut = {index: wh for index, wh in enumerate(carried) if wh < executed[index]}
+    lapses.update((index, Lapse.FEEDER_FULL) for index, wh in cut.items() if not wh)
+    return cut
 
 
-def _sum_by_limit(
-    orders: Sequence[MarketOrder], wanted: Sequence[int], is_buy: bool
-) -> list[tuple[int, int]]:
-    """Limits with their total quantities; the least competitive one is last."""
-    totals: dict[int, int] = {}
-    for order, wh in zip(orders, wanted, strict=True):
-        if wh and order.is_buy == is_buy:
-            totals[order.limit] = totals.get(order.limit, 0) + wh
-    return sorted(totals.items(), reverse=is_buy)
+def _explain(executed: Sequence[int], lapses: Mapping[int, Lapse]) -> dict[int, Lapse]:
+    return {index: lapses.get(index, Lapse.LIMIT) for index, wh in enumerate(executed) if not wh}
 
 
 def _cut(
-    orders: Sequence[MarketOrder], accepted: list[int], headrooms: Mapping[str, FeederHeadroom]
+    orders: Sequence[MarketOrder], executed: list[int], headrooms: Mapping[str, FeederHeadroom]
 ) -> list[int]:
     """Cuts what crosses each feeder to its headroom, pro rata, rounded down.
 
     The feeders furthest from the grid supply point come first. Import and export are not netted:
     each has to fit alone, so that no order depends on the execution of another one.
     """
-    carried = list(accepted)
+    carried = list(executed)
     for feeder, crossing in _group_by_feeder(orders):
         for is_buy, headroom_wh in (
             (True, headrooms[feeder].import_wh),
@@ -134,14 +161,3 @@ def _group_by_feeder(orders: Sequence[MarketOrder]) -> list[tuple[str, list[int]
             crossing.setdefault(feeder, []).append(index)
     furthest_first = sorted(crossing, key=lambda feeder: (-distances[feeder], feeder))
     return [(feeder, crossing[feeder]) for feeder in furthest_first]
-
-
-def _find_broken(
-    orders: Sequence[MarketOrder], accepted: list[int], carried: list[int]
-) -> set[int]:
-    """The indexes of all-or-nothing orders that were cut."""
-    return {
-        index
-        for index, order in enumerate(orders)
-        if order.whole and carried[index] != accepted[index]
-    }

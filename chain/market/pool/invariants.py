@@ -1,12 +1,14 @@
-"""Invariants of market orders and of the pool."""
+"""Invariants of market orders, of the pool and of its purses."""
 
 from __future__ import annotations
 
 from blockenergy.market.v1 import state_pb2
 
+from chain import bank
 from chain.market import rules
-from chain.market.keeper import get_curve, get_net_wh
-from chain.market.state import ORDERS, POSITIONS, SLOTS
+from chain.market.keeper import get_curve, get_net_wh, iter_slots
+from chain.market.pool.purses import PURSES_ACCOUNT
+from chain.market.state import ORDERS, PARAMS, POSITIONS, PURSES, RESTORED, SLOTS
 from chain.runtime.state.collections import HasStore
 
 
@@ -28,26 +30,61 @@ def no_orders_left(state: HasStore) -> list[str]:
 
 
 def solvency(state: HasStore) -> list[str]:
-    """The pool has earned at least the area of its curve in every slot (INV-5)."""
+    """The pool has earned at least the area of its line, and its margin on what it has sold or
+    bought net, in every slot (INV-5).
+    """
     problems = []
     for slot, info in SLOTS.items(state):
-        curve = get_curve(info)
-        area = rules.compute_potential(curve, get_net_wh(info)) - rules.compute_potential(curve, 0)
+        curve, net_wh = get_curve(info), get_net_wh(info)
+        area = rules.compute_potential(curve, net_wh) - rules.compute_potential(curve, 0)
+        least = area + curve.margin * abs(net_wh) * rules.compute_scale(curve) // 1000
         earned = info.cost + info.cancellation_income - info.revenue
         earned -= info.grid_fees + info.congestion_rent
-        if earned * 4000 * info.depth_wh < area:
-            problems.append(f"slot {slot}: the pool has earned less than its curve")
+        if earned * rules.compute_scale(curve) < least:
+            problems.append(f"slot {slot}: the pool has earned less than its line")
     return problems
 
 
 def funded(state: HasStore) -> list[str]:
-    """The funding of a slot follows from its prices and depth; an unfunded slot has none."""
+    """The funding of a slot follows from its prices and depth."""
+    return [
+        f"slot {slot}: the funding is not that of its prices"
+        for slot, info in SLOTS.items(state)
+        if info.funding != rules.compute_funding(get_curve(info))
+    ]
+
+
+def purse_sums(state: HasStore) -> list[str]:
+    """A purse has what was put in, what its slots have earned, less what they lost, what is in
+    open slots and what was paid out (INV-14). As nothing of that is below zero, all slots together
+    never lose more than the seed.
+    """
+    in_slots: dict[int, int] = {}
+    count = PARAMS.get_shared(state).purses
+    for slot, info in iter_slots(state):
+        if info.status != state_pb2.SLOT_STATUS_SETTLED:
+            in_slots[slot % count] = in_slots.get(slot % count, 0) + info.funding
     problems = []
-    for slot, info in SLOTS.items(state):
-        has_traded = info.bought_wh or info.sold_wh
-        is_funded = info.status == state_pb2.SLOT_STATUS_OPEN or info.funding or has_traded
-        expected = rules.compute_funding(get_curve(info)) if is_funded else 0
-        wrongly = info.status == state_pb2.SLOT_STATUS_UNFUNDED and is_funded
-        if info.funding != expected or wrongly:
-            problems.append(f"slot {slot}: the funding is not that of its prices")
+    for number, purse in PURSES.items(state):
+        came = purse.seed + purse.gained + purse.surplus
+        has = purse.money + purse.owed + in_slots.pop(number, 0) + purse.lost + purse.paid_out
+        if came != has:
+            problems.append(f"purse {number}: {came} came in, it accounts for {has}")
+    problems += [
+        f"purse {number} funds slots and has no record" for number in in_slots if in_slots[number]
+    ]
+    expected = add_up_purses(state).money + RESTORED.get(state)
+    denom = PARAMS.get_shared(state).settlement_denom
+    actual = bank.get_balance(state, PURSES_ACCOUNT, denom)
+    if actual != expected:
+        problems.append(f"the purses have {actual}, their records {expected}")
     return problems
+
+
+def add_up_purses(state: HasStore) -> state_pb2.Purse:
+    """All purses together."""
+    total = state_pb2.Purse()
+    for _, purse in PURSES.items(state):
+        for field in state_pb2.Purse.DESCRIPTOR.fields:
+            setattr(total, field.name, getattr(total, field.name) + getattr(purse, field.name))
+    return total

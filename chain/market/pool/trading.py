@@ -1,13 +1,14 @@
 """Trading: the market orders of a block, executed at its end, slot by slot, each at one price.
 
-Promises that the pool earns in every slot at least the area of its curve, whatever is bought,
-sold and cancelled; that linked orders are executed all or none; and that what an order reserved is
-either released or collateral of its owner's position.
+Promises that the pool earns in every slot at least the area of its line, whatever is bought, sold
+and cancelled; that linked orders are executed all or none; that a position has one side when its
+order is booked; and that what an order reserved is either released or secures that position.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -25,6 +26,11 @@ from chain.runtime.encoding import bech32
 
 # Max recomputations of the batches because a link broke; the links left after that break as well.
 _ROUNDS_MAX = 16
+_REASONS = {
+    batch.Lapse.LIMIT: events_pb2.LAPSE_REASON_LIMIT,
+    batch.Lapse.WHOLE: events_pb2.LAPSE_REASON_WHOLE,
+    batch.Lapse.FEEDER_FULL: events_pb2.LAPSE_REASON_FEEDER_FULL,
+}
 
 
 @dataclass
@@ -44,10 +50,13 @@ class _Book:
     orders: dict[int, state_pb2.Order]
     nodes: dict[str, _Node]
     headrooms: dict[str, feeders.FeederHeadroom]
-    # Orders that cannot be executed, whatever the price.
-    dropped: set[int]
+    # Orders that cannot be executed, whatever the price, and why.
+    dropped: dict[int, events_pb2.LapseReason]
+    seed: bytes
+    # On the line, before the margin.
     price: rules.Price = field(init=False)
     executed_wh: dict[int, int] = field(init=False)
+    lapses: dict[int, events_pb2.LapseReason] = field(init=False)
     # By feeder: the change of its flow by the executed orders.
     changes_wh: dict[str, int] = field(default_factory=dict)
 
@@ -77,7 +86,17 @@ def _open_book(
         for name, feeder_info in path:
             headrooms[name] = feeders.get_feeder_headroom(ctx, slot, name, feeder_info)
     uncovered = cancelling.find_uncovered(ctx, slot, orders)
-    return _Book(slot, info, orders, nodes, headrooms, uncovered)
+    dropped = dict.fromkeys(uncovered, events_pb2.LAPSE_REASON_POSITION_CHANGED)
+    return _Book(slot, info, orders, nodes, headrooms, dropped, _compute_seed(orders))
+
+
+def _compute_seed(orders: Mapping[int, state_pb2.Order]) -> bytes:
+    """What decides about odd Wh: the hash of all orders, whatever their sequence."""
+    contents = [
+        f"{order.owner},{order.side},{order.quantity_wh},{order.price_limit_per_kwh},{order.cancels}"
+        for order in orders.values()
+    ]
+    return hashlib.sha256("\n".join(sorted(contents)).encode()).digest()
 
 
 def _compute_batch(book: _Book) -> None:
@@ -85,21 +104,34 @@ def _compute_batch(book: _Book) -> None:
     tried = {i: order for i, order in book.orders.items() if i not in book.dropped}
     market_orders = [_to_market_order(book, order) for order in tried.values()]
     curve, net_wh = get_curve(book.info), get_net_wh(book.info)
-    execution = batch.execute_batch(curve, net_wh, market_orders, book.headrooms)
+    execution = batch.execute_batch(curve, net_wh, market_orders, book.headrooms, book.seed)
     book.price = execution.price
     book.executed_wh = dict(zip(tried, execution.quantities, strict=True))
+    numbers = list(tried)
+    book.lapses = {numbers[i]: _REASONS[lapse] for i, lapse in execution.lapses.items()}
 
 
 def _to_market_order(book: _Book, order: state_pb2.Order) -> batch.MarketOrder:
-    """The order as the pool sees it: with the limit before fees.
+    """The order as the pool sees it: with the limit before grid fee and margin."""
+    extra = _get_extra(book, order)
+    return batch.MarketOrder(
+        order.side == state_pb2.SIDE_BUY,
+        order.quantity_wh,
+        order.price_limit_per_kwh - extra,
+        book.nodes[order.feeder].feeders,
+        order.cancels or bool(order.link),
+        order.owner,
+    )
+
+
+def _get_extra(book: _Book, order: state_pb2.Order) -> int:
+    """What a buyer pays above the price on the line, per kWh; negative: what a seller gets less.
 
     A cancellation crosses the feeders the other way, and pays no fee for that.
     """
-    node, is_buy = book.nodes[order.feeder], order.side == state_pb2.SIDE_BUY
-    fee = 0 if order.cancels else node.grid_fee_per_kwh
-    limit = order.price_limit_per_kwh - fee if is_buy else order.price_limit_per_kwh + fee
-    whole = order.cancels or bool(order.link)
-    return batch.MarketOrder(is_buy, order.quantity_wh, limit, node.feeders, whole)
+    fee = 0 if order.cancels else book.nodes[order.feeder].grid_fee_per_kwh
+    extra = book.info.margin_per_kwh + fee
+    return extra if order.side == state_pb2.SIDE_BUY else -extra
 
 
 def _break_links(books: list[_Book]) -> None:
@@ -122,7 +154,9 @@ def _break_links(books: list[_Book]) -> None:
             return
         legs = [leg for link in broken for leg in linked.pop(link)]
         for book, order_id in legs:
-            book.dropped.add(order_id)
+            # A leg that lapses by itself keeps its reason.
+            own = book.lapses.get(order_id, events_pb2.LAPSE_REASON_LINK)
+            book.dropped[order_id] = own
         for book in books:
             if any(leg[0] is book for leg in legs):
                 _compute_batch(book)
@@ -133,14 +167,10 @@ def _close_book(ctx: Context, book: _Book) -> None:
     cancellations_first = sorted(book.orders, key=lambda i: (not book.orders[i].cancels, i))
     for order_id in cancellations_first:
         order, quantity_wh = book.orders[order_id], book.executed_wh.get(order_id, 0)
-        if not quantity_wh:
-            _lapse(ctx, book.slot, order_id, order)
-        elif order.cancels:
-            _end(ctx, book.slot, order_id, MarketOrderEvent.EXECUTE)
-            cancelling.cancel(ctx, book.slot, book.info, book.price, order_id, order)
-            _note_flow(book, order, quantity_wh)
-        else:
+        if quantity_wh:
             _execute(ctx, book, order_id, order, quantity_wh)
+        else:
+            _lapse(ctx, book, order_id, order)
     for order in book.orders.values():
         if not order.cancels:
             is_buy, owner = order.side == state_pb2.SIDE_BUY, bech32.decode(order.owner)
@@ -154,11 +184,14 @@ def _close_book(ctx: Context, book: _Book) -> None:
     _announce(ctx, book)
 
 
-def _lapse(ctx: Context, slot: int, order_id: int, order: state_pb2.Order) -> None:
+def _lapse(ctx: Context, book: _Book, order_id: int, order: state_pb2.Order) -> None:
     """Ends an order that is not executed and releases what it reserved."""
+    slot, reason = book.slot, book.dropped.get(order_id) or book.lapses[order_id]
     _end(ctx, slot, order_id, MarketOrderEvent.LAPSE)
     positions.unlock_collateral(ctx, slot, bech32.decode(order.owner), order.reserved)
-    ctx.emit(events_pb2.EventOrderLapsed(order_id=order_id, slot=slot, owner=order.owner))
+    ctx.emit(
+        events_pb2.EventOrderLapsed(order_id=order_id, slot=slot, owner=order.owner, reason=reason)
+    )
 
 
 def _end(ctx: Context, slot: int, order_id: int, event: MarketOrderEvent) -> None:
@@ -170,12 +203,16 @@ def _end(ctx: Context, slot: int, order_id: int, event: MarketOrderEvent) -> Non
 def _execute(
     ctx: Context, book: _Book, order_id: int, order: state_pb2.Order, quantity_wh: int
 ) -> None:
-    """Books an order in its owner's position; the hold shrinks to what the position needs."""
+    """Books an order in its owner's position, whose hold shrinks to what it needs, and closes what
+    is then on both sides.
+    """
     _end(ctx, book.slot, order_id, MarketOrderEvent.EXECUTE)
     owner, is_buy = bech32.decode(order.owner), order.side == state_pb2.SIDE_BUY
     trade = _compute_trade(ctx, book, order, quantity_wh)
     kept = trade.collateral + trade.amount if is_buy else trade.collateral
-    positions.unlock_collateral(ctx, book.slot, owner, order.reserved - kept)
+    # Of a cancellation only the loss is on hold.
+    unsecured = max(0, kept - order.reserved) if order.cancels else 0
+    positions.unlock_collateral(ctx, book.slot, owner, order.reserved - kept + unsecured)
     positions.add_to_position(ctx, book.slot, owner, trade)
     positions.add_to_slot(book.info, trade)
     _note_flow(book, order, quantity_wh)
@@ -190,6 +227,11 @@ def _execute(
             grid_fee=trade.grid_fee,
         )
     )
+    # The trade of a cancellation has the fee in it.
+    late_fee = None if order.cancels else positions.get_late_fee(ctx, book.slot, book.info)
+    positions.close_both_sides(
+        ctx, book.slot, book.info, owner, unsecured, late_fee, closes_purchase=not is_buy
+    )
 
 
 def _compute_trade(
@@ -201,10 +243,10 @@ def _compute_trade(
     the pool gets its price, and the trader's limit holds to the millionth.
     """
     is_buy = order.side == state_pb2.SIDE_BUY
+    price = book.price.add(_get_extra(book, order))
+    if order.cancels:
+        return cancelling.compute_trade(ctx, book.slot, book.info, order, price)
     grid_fee_per_kwh = book.nodes[order.feeder].grid_fee_per_kwh
-    fee = grid_fee_per_kwh if is_buy else -grid_fee_per_kwh
-    numerator, denominator = book.price
-    price = rules.Price(numerator + fee * denominator, denominator)
     compute_amount = rules.compute_payment if is_buy else rules.compute_receipt
     collateral_permille = PARAMS.at(ctx, book.slot).imbalance_collateral_permille
     high, limit = book.info.price_high_per_kwh, order.price_limit_per_kwh
@@ -239,13 +281,14 @@ def _announce(ctx: Context, book: _Book) -> None:
         else:
             sold_wh += quantity_wh
     if bought_wh or sold_wh:
-        next_price = rules.compute_marginal_price(get_curve(book.info), get_net_wh(book.info))
+        curve, net_wh = get_curve(book.info), get_net_wh(book.info)
         ctx.emit(
             events_pb2.EventSlotTraded(
                 slot=book.slot,
                 bought_wh=bought_wh,
                 sold_wh=sold_wh,
                 price_per_kwh=book.price.ceil(),
-                next_price_per_kwh=next_price.ceil(),
+                bid_per_kwh=rules.compute_bid(curve, net_wh),
+                ask_per_kwh=rules.compute_ask(curve, net_wh),
             )
         )

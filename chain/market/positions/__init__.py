@@ -1,9 +1,11 @@
 """Positions: what an account has bought and sold for a slot, and the one hold that secures it.
 
-Promises that between blocks the hold has exactly the cost of what the account bought and its
-collateral; while orders wait for the end of the block, it has what they reserve as well.
+Promises that an account has either bought or sold, and that between blocks the hold has exactly
+the cost and the collateral; while orders wait for the end of the block, it has what they reserve as
+well.
 """
 
+from chain.market.positions.closing import close_both_sides
 from chain.market.positions.keeper import (
     Share,
     Trade,
@@ -21,15 +23,19 @@ from chain.market.positions.keeper import (
     take_share,
     unlock_collateral,
 )
+from chain.market.positions.late_fee import LateFee, get_late_fee
 
 __all__ = [
+    "LateFee",
     "Share",
     "Trade",
     "add_to_position",
     "add_to_slot",
     "book_trade",
+    "close_both_sides",
     "compute_share",
     "get_grid_node",
+    "get_late_fee",
     "is_empty",
     "lock_collateral",
     "lock_from_hold",

@@ -64,6 +64,9 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
         _take_away(ctx, msg.slot, number, part)
         bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
     _take_over(ctx, msg.slot, parts)
+    positions.close_both_sides(ctx, msg.slot, info, ctx.signer)
+    positions.remove_if_empty(ctx, msg.slot, ctx.signer)
+    SLOTS.set(ctx, msg.slot, info)
     record = state_pb2.Curtailment(
         distributor=msg.distributor,
         feeder=msg.feeder,
@@ -101,10 +104,10 @@ def _validate_basic(msg: tx_pb2.MsgCurtail) -> None:
 
 
 def _require_curtailable(ctx: Context, msg: tx_pb2.MsgCurtail) -> state_pb2.Slot:
-    """The slot, to be read only; rejects one whose trades are not final or that has ended, an
+    """The slot; rejects one whose trades are not final or that has ended, an
     unknown feeder, and one that another runs.
     """
-    info = SLOTS.get_shared(ctx, msg.slot)
+    info = SLOTS.get(ctx, msg.slot)
     if info is None:
         raise ChainError(MarketError.SLOT_UNKNOWN)
     end_s = slots.end_s(msg.slot, metering.get_params(ctx).slot_length_s)

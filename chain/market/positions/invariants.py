@@ -46,6 +46,15 @@ def secured(state: HasStore) -> list[str]:
     return problems
 
 
+def one_side(state: HasStore) -> list[str]:
+    """No account has both bought and sold in a slot: the smaller quantity is closed at once."""
+    return [
+        f"slot {slot}: a position has two sides"
+        for (slot, _), position in POSITIONS.items(state)
+        if position.bought_wh and position.sold_wh
+    ]
+
+
 def own_holds(state: HasStore) -> list[str]:
     """No two positions, offers and limit orders have the same hold."""
     used = [position.hold_id for _, position in POSITIONS.items(state)]

@@ -169,9 +169,9 @@ def is_empty(position: state_pb2.Position) -> bool:
 
 
 def remove_if_empty(ctx: Context, slot: int, owner: bytes) -> None:
-    """Removes a position, and voids its hold, if nothing is bought or sold in it."""
-    position = require_position(ctx, slot, owner)
-    if is_empty(position):
+    """Removes a position, and voids its hold, if there is one with nothing bought or sold in it."""
+    position = POSITIONS.get_shared(ctx, (slot, owner))
+    if position is not None and is_empty(position):
         bank.void(ctx, owner, position.hold_id)
         POSITIONS.delete(ctx, (slot, owner))
 

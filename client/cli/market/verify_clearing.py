@@ -65,7 +65,12 @@ def run(rpc: Rpc, args: argparse.Namespace, request: Message) -> int:
         for page in query_pages(rpc, pages, QueryLimitOrdersResponse, height=args.height)
         for entry in page.orders
     ]
-    curve = market.Curve(response.price_low_per_kwh, response.price_high_per_kwh, response.depth_wh)
+    curve = market.Curve(
+        response.price_low_per_kwh,
+        response.price_high_per_kwh,
+        response.depth_wh,
+        response.margin_per_kwh,
+    )
     problems = market.verify_record(response.clearing, curve, orders)
     if args.output == "json":
         content = {

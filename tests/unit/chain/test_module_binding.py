@@ -102,6 +102,7 @@ def test_state_keys_never_move() -> None:
         "0607": "settlement.feeder_checks",
         "0700": "storage.params", "0701": "storage.batteries",
         "0405": "metering.superseded_params", "0510": "market.superseded_params",
+        "0513": "market.purses", "0514": "market.restored",
         "0606": "settlement.superseded_params", "0800": "params.params",
             "0900": "peers.params", "0901": "peers.peers",
     }  # fmt: skip

@@ -51,7 +51,8 @@ def make_random_orders(
 
 def make_random_pool(rng: random.Random) -> Pool:
     low = rng.randint(0, 10)
-    curve = Curve(low, low + rng.randint(1, 15), rng.choice((1, 2, 5, 30)))
+    width = rng.randint(1, 15)
+    curve = Curve(low, low + width, rng.choice((0, 1, 2, 5, 30)), rng.randint(0, width // 4))
     return Pool(curve, rng.randint(-10, 10))
 
 
@@ -116,12 +117,16 @@ def take_pool_apart(pool: Pool | None, most_wh: int) -> tuple[Steps, Steps]:
     """What the pool bids and asks, Wh by Wh, from the area of its price line."""
     if pool is None:
         return [], []
-    (low, high, depth), net = pool.curve, pool.net_wh
+    (low, high, depth, margin), net = pool.curve, pool.net_wh
+    low, high = low + margin, high - margin
 
     def price(place: int) -> Fraction:
+        """The average price of the Wh after a place, on the line."""
+        if not depth:
+            return Fraction(high if place >= 0 else low)
         middle = low + Fraction(high - low) * (2 * place + 1 + 2 * depth) / (4 * depth)
         return min(max(middle, Fraction(low)), Fraction(high))
 
-    bids = [(floor(price(net - number)), 1) for number in range(1, most_wh + 1)]
-    asks = [(ceil(price(net + number)), 1) for number in range(most_wh)]
+    bids = [(floor(price(net - number) - margin), 1) for number in range(1, most_wh + 1)]
+    asks = [(ceil(price(net + number) + margin), 1) for number in range(most_wh)]
     return bids, asks

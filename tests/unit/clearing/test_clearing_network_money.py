@@ -30,7 +30,7 @@ from chain.market.clearing import (
     clear_network,
     verify_network_clearing,
 )
-from chain.market.rules import compute_potential
+from chain.market.rules import compute_potential, compute_scale
 from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
 from tests.support.properties import examples
 
@@ -76,7 +76,9 @@ def draw_network(draw: st.DrawFn) -> Network:
         ends = draw(st.permutations([place, draw(st.integers(0, place - 1))]))
         lines.append(Branch(*ends, draw(QUANTITIES), draw(QUANTITIES), draw(FEES)))
     net_wh = draw(st.integers(-60_000, 60_000))
-    pool = draw(st.sampled_from([None, Pool(STREET, net_wh)]))
+    step = STREET._replace(depth_wh=0, margin=5_500)
+    curve = draw(st.sampled_from([STREET, STREET._replace(margin=5_500), step]))
+    pool = draw(st.sampled_from([None, Pool(curve, net_wh)]))
     return Network(nodes, draw(st.permutations(lines)), pool)
 
 
@@ -96,7 +98,7 @@ def compute_pool_area(pool: Pool, sold_wh: int) -> Fraction:
     """What the price line asks for moving the pool so far, in millionths."""
     curve, net_wh = pool
     area = compute_potential(curve, net_wh + sold_wh) - compute_potential(curve, net_wh)
-    return Fraction(area, 4 * curve.depth_wh * WH_PER_KWH)
+    return Fraction(area, compute_scale(curve)) + Fraction(curve.margin * abs(sold_wh), WH_PER_KWH)
 
 
 @examples(EXAMPLES)

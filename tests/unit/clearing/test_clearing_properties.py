@@ -106,7 +106,8 @@ class TestEveryBook:
                 continue
             (curve, net_wh), sold_wh = book.pool, outcome.pool_wh
             area = compute_potential(curve, net_wh + sold_wh) - compute_potential(curve, net_wh)
-            assert outcome.price * sold_wh * 4 * curve.depth_wh >= area
+            paid = outcome.price * sold_wh - curve.margin * abs(sold_wh)
+            assert paid * 4 * max(1, curve.depth_wh) >= area
 
 
 def get_fills(book: Book, outcome: Outcome) -> tuple[object, ...]:

@@ -51,10 +51,14 @@ def actions(draw: st.DrawFn) -> Action:
 blocks_of_actions = st.lists(st.lists(actions(), min_size=2, max_size=8), min_size=2, max_size=6)
 
 
-def street(lines_by_name: dict[str, Line], depth_wh: int, collateral_permille: int) -> World:
+def street(
+    lines_by_name: dict[str, Line], depth_wh: int, collateral_permille: int, margin: int = 0
+) -> World:
+    """The purses are full: half of the largest margin is left."""
     changes: dict[str, Any] = {
         "market.params": {
-            "depth_wh": depth_wh,
+            "depth_max_wh": depth_wh,
+            "margin_max_per_kwh": 2 * margin,
             "imbalance_collateral_permille": collateral_permille,
         },
         "registry.feeder_count": len(lines_by_name),
@@ -117,6 +121,7 @@ def slot_of(world: World, slot: int) -> state_pb2.Slot:
     lines,
     st.sampled_from([700, 3_000, 50_000]),
     st.sampled_from([0, 1, 100]),
+    st.sampled_from([0, 1, 5_500]),
     blocks_of_actions,
 )
 @examples(200)
@@ -124,11 +129,12 @@ def test_every_block_leads_to_the_entries_of_the_model(
     lines_by_name: dict[str, Line],
     depth_wh: int,
     collateral_permille: int,
+    margin: int,
     blocks: list[list[Action]],
 ) -> None:
-    world = street(lines_by_name, depth_wh, collateral_permille)
+    world = street(lines_by_name, depth_wh, collateral_permille, margin)
     slot = world.slot_ahead(1)
-    model = MarketModel(depth_wh, collateral_permille, lines_by_name, FEEDERS)
+    model = MarketModel(depth_wh, collateral_permille, lines_by_name, FEEDERS, margin)
     for block in blocks:
         world.block(*(sign(world, slot, action) for action in block))
         taken = [result.code == 0 for result in world.results]

@@ -285,12 +285,6 @@ class TestGates:
         world.block(bid(world, "ben", slot + 1, 1, 300_000), at=gate_s(slot + 1))
         assert "gate" in world.results[0].log
 
-    def test_an_unfunded_slot_is_passed_over(self) -> None:
-        world, slot = opened({"bank.balances[treasury, ueur]": 3_000_000})
-        world.block(at=gate_s(slot + 2))
-        assert slot_of(world, slot + 1).status == state_pb2.SLOT_STATUS_UNFUNDED
-        assert world.short()["market.last_cleared"] == str(slot + 2)
-
     def test_fills_are_booked_piece_by_piece(self) -> None:
         world, slot = opened({"market.params": {"bookings_per_block_max": 2}})
         world.block(*[bid(world, name, slot, 100, 300_000) for name in ("ben", "clara", "eva")])

@@ -25,11 +25,11 @@ def position_of(world: World, slot: int, name: str) -> dict[str, Any]:
 
 
 def cancelled(result: Any) -> list[tuple[int, int, int]]:
-    """Quantity, amount and loss of what was taken back in a block."""
+    """Quantity, cost and loss of what was bought and taken back in a block."""
     return [
-        (event.quantity_wh, event.amount, event.loss)
+        (event.quantity_wh, event.cost, event.loss)
         for event in result.events
-        if isinstance(event, events_pb2.EventPositionCancelled)
+        if isinstance(event, events_pb2.EventPositionClosed)
     ]
 
 
@@ -58,13 +58,16 @@ def test_a_smaller_one_behind_one_that_is_too_large_is_executed() -> None:
     assert [wh for wh, _, _ in cancelled(result)] == [600, 400]
 
 
-def test_bought_and_sold_are_taken_back_apart() -> None:
+def test_who_buys_and_sells_has_one_side() -> None:
     world, slot = opened()
-    world.block(world.buy("eva", slot, 2_000, HIGH), world.sell("eva", slot, 1_000, LOW))
-    world.block(world.cancel("eva", slot, False, 1_000, HIGH))
+    result = world.block(world.buy("eva", slot, 2_000, HIGH), world.sell("eva", slot, 1_000, LOW))
+    # Both at the price of the block: closing costs nothing.
+    assert cancelled(result) == [(1_000, 191_100, 0)]
     position = position_of(world, slot, "eva")
-    assert (position["bought_wh"], position.get("sold_wh", "0")) == ("2000", "0")
+    assert (position["bought_wh"], position.get("sold_wh", "0")) == ("1000", "0")
     assert position.get("sell_collateral", "0") == "0"
+    world.block(world.cancel("eva", slot, False, 1_000, HIGH))
+    assert world.results[0].code == Error.POSITION_TOO_SMALL
 
 
 def nearly_full(bought_wh: int) -> World:
@@ -78,6 +81,8 @@ def nearly_full(bought_wh: int) -> World:
             "funding": 2_750_000,
         },
         "bank.balances[pool, ueur]": 2_750_000,
+        "market.purses[1]": {"money": 0},
+        "bank.balances[purses, ueur]": 30_250_000,
         "market.positions[30000001, ben]": {
             "bought_wh": bought_wh, "cost": 15_000_000, "hold_id": 1,
         },

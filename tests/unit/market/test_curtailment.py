@@ -76,18 +76,25 @@ class TestTakingOver:
         assert grid.flow(slot, "north") == 2_501
         assert grid.flow(slot, "south") == -3_003
 
-    def test_only_net_sellers_are_curtailed_in_production(self) -> None:
+    def test_only_sellers_are_curtailed_in_production(self) -> None:
         grid, slot = agreed()
         names = ("clara", "dirk", "eva", "distributor")
         before = everything(grid, slot, names)
         bond = grid.position(slot, "dirk").sell_collateral
         grid.world.block(grid.curtail(slot, "south", SIDE_SELL, 300))
-        # Eva sells 2000 Wh net.
         wh = {name: grid.position(slot, name).sold_wh for name in names}
-        assert wh == {"clara": 0, "dirk": 3_503, "eva": 2_400, "distributor": 2_100}
+        assert wh == {"clara": 0, "dirk": 3_503, "eva": 1_400, "distributor": 2_100}
         assert everything(grid, slot, names) == before
         assert grid.position(slot, "dirk").sell_collateral == bond - bond * 1_500 // 5_003
         assert grid.flow(slot, "south") == -903
+
+    def test_what_is_taken_over_on_both_sides_is_closed(self) -> None:
+        """Else a distributor could buy early and take over sales to sell what it has bought."""
+        grid, slot = agreed()
+        grid.world.block(grid.curtail(slot, "yard", SIDE_BUY, 1_000))
+        grid.world.block(grid.curtail(slot, "south", SIDE_SELL, 300))
+        taken = grid.position(slot, "distributor")
+        assert (taken.bought_wh, taken.sold_wh) == (0, 100)
 
     def test_a_whole_position_ends_and_its_hold_with_it(self) -> None:
         grid, slot = agreed()

@@ -102,7 +102,7 @@ def test_all_or_none_each_whole_and_in_any_sequence(
 ) -> None:
     changes = {
         "registry.feeders[north]": {"capacity_w": capacity_w},
-        "market.params": {"depth_wh": 3_000},
+        "market.params": {"depth_max_wh": 3_000},
     }
     world, slot = opened(changes)
     groups = [

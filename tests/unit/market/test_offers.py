@@ -134,7 +134,10 @@ class TestThePurchase:
         assert bought_wh == [360, 540, 1_000]
         assert grid.flow(slot, "south") == -900
 
-    def test_a_seller_who_buys_from_another_keeps_both_apart(self) -> None:
+    def test_a_seller_who_buys_from_another_is_left_with_the_difference(self) -> None:
+        """What she bought is closed against as much of what she sold; dear as that was, she does
+        not gain from passing it on.
+        """
         grid = GridMarket()
         world, slot = grid.world, grid.world.slot_ahead(1)
         world.block(
@@ -146,8 +149,22 @@ class TestThePurchase:
             grid.buy_offer("clara", "eva", slot, 1_000),
         )
         eva = grid.position(slot, "eva")
-        assert (eva.bought_wh, eva.cost, eva.sold_wh, eva.revenue) == (500, 50_000, 1_000, 150_000)
-        assert grid.held("eva") == 50_000 + cover(500) + bond(1_000)
+        assert (eva.bought_wh, eva.cost, eva.sold_wh, eva.revenue) == (0, 0, 500, 75_000)
+        assert grid.held("eva") == bond(500)
+        assert grid.slot_info(slot).cancellation_income == 0
+
+    def test_who_sells_cheaper_than_bought_pays_at_once(self) -> None:
+        grid = GridMarket()
+        world, slot = grid.world, grid.world.slot_ahead(1)
+        world.block(
+            grid.offer("eva", slot, 100_000, 1_000), grid.offer("dirk", slot, 150_000, 1_000)
+        )
+        world.block(
+            grid.buy_offer("eva", "dirk", slot, 1_000), grid.buy_offer("clara", "eva", slot, 1_000)
+        )
+        assert grid.held("eva") == 0
+        assert world.balance("eva") == 100_000_000 - 50_000
+        assert grid.slot_info(slot).cancellation_income == 50_000
 
     @pytest.mark.parametrize("quantity_wh", [1, 3, 999, 1_001])
     def test_uneven_amounts_are_the_pools_never_the_limits(self, quantity_wh: int) -> None:

@@ -21,13 +21,21 @@ SEED = Curve(0, 50, 2_500)
 
 def marginal_price(curve: Curve, net_wh: int) -> Fraction:
     """The price line as it is drawn, with fractions."""
-    rise = Fraction(curve.price_high - curve.price_low, 2 * curve.depth_wh)
-    price = curve.price_low + rise * (net_wh + curve.depth_wh)
-    return min(max(price, Fraction(curve.price_low)), Fraction(curve.price_high))
+    low, high = curve.price_low + curve.margin, curve.price_high - curve.margin
+    if not curve.depth_wh:
+        return Fraction(low + high, 2) if not net_wh else Fraction(high if net_wh > 0 else low)
+    rise = Fraction(high - low, 2 * curve.depth_wh)
+    return min(max(low + rise * (net_wh + curve.depth_wh), Fraction(low)), Fraction(high))
 
 
 def cost_by_area(curve: Curve, net_wh: int, quantity_wh: int) -> Fraction:
-    """The area under the price line, by trapezoids between its corners."""
+    """The area under the price line, by trapezoids between its corners; of a step, by its two
+    parts.
+    """
+    if not curve.depth_wh:
+        sold = max(0, net_wh + quantity_wh) - max(0, net_wh)
+        parts = sold * marginal_price(curve, 1) + (quantity_wh - sold) * marginal_price(curve, -1)
+        return parts / 1000
     corners = {net_wh, net_wh + quantity_wh}
     inside = (net_wh, net_wh + quantity_wh)
     corners |= {x for x in (-curve.depth_wh, curve.depth_wh) if inside[0] < x < inside[1]}
@@ -94,9 +102,10 @@ def test_the_cost_is_the_area_under_the_price_line(
     curve: Curve, net_wh: int, quantity_wh: int
 ) -> None:
     exact = cost_by_area(curve, net_wh, quantity_wh)
-    assert compute_buy_cost(curve, net_wh, quantity_wh) == -(-exact // 1)
+    margin = Fraction(curve.margin * quantity_wh, 1000)
+    assert compute_buy_cost(curve, net_wh, quantity_wh) == -(-(exact + margin) // 1)
     sold_back = compute_sell_revenue(curve, net_wh + quantity_wh, quantity_wh)
-    assert sold_back == exact // 1
+    assert sold_back == (exact - margin) // 1
 
 
 @given(curves(), net_energies, quantities)
@@ -123,10 +132,11 @@ def test_inv_2_the_price_never_falls_as_more_is_sold(
 
 @given(curves(), net_energies, quantities)
 @examples(250)
-def test_inv_3_a_round_trip_never_gains(curve: Curve, net_wh: int, quantity_wh: int) -> None:
+def test_inv_3_a_round_trip_costs_two_margins(curve: Curve, net_wh: int, quantity_wh: int) -> None:
     paid = compute_buy_cost(curve, net_wh, quantity_wh)
     received = compute_sell_revenue(curve, net_wh + quantity_wh, quantity_wh)
-    assert paid - 1 <= received <= paid
+    margins = Fraction(2 * curve.margin * quantity_wh, 1000)
+    assert margins <= paid - received < margins + 2
 
 
 @given(curves(), net_energies, st.lists(quantities, min_size=1, max_size=6))
@@ -147,9 +157,11 @@ def test_inv_4_splitting_never_helps(curve: Curve, net_wh: int, parts: list[int]
 @examples(250)
 def test_inv_6_the_funding_covers_the_worst_case(curve: Curve, net_wh: int) -> None:
     """From balance to any net energy, closed outside at the bound, no more is lost."""
+    scale = rules.compute_scale(curve)
     earned = rules.compute_potential(curve, net_wh) - rules.compute_potential(curve, 0)
-    # The scale of the potential is 4000 D, and what is paid is in whole millionths.
-    least_paid = -(-earned // (4000 * curve.depth_wh))
+    earned += curve.margin * abs(net_wh) * scale // 1000
+    # What is paid is in whole millionths.
+    least_paid = -(-earned // scale)
     equity = least_paid - rules.compute_close_cost(curve, net_wh)
     assert equity >= -rules.compute_funding(curve)
 

@@ -84,6 +84,10 @@ def trade_with_nobody(results: Results) -> None:
     results.slots[0].info.cost += 1
 
 
+def earn_from_nobody(results: Results) -> None:
+    results.slots[0].result.pool_loss += 1_000_000
+
+
 def count_wrong(results: Results) -> None:
     results.slots[0].result.import_wh += 1
 
@@ -97,6 +101,7 @@ def count_wrong(results: Results) -> None:
         (lose_money, "home01 has -550007 more, its settlements and fees say -550006"),
         (estimate, "1 slots of home01 were estimated"),
         (trade_with_nobody, "cost: slots have 400001, homes have 400000"),
+        (earn_from_nobody, "all gained -1000000, of 0 that there were to gain"),
         (count_wrong, "the meters say 2501 Wh, the homes used another amount"),
     ],
 )
@@ -114,8 +119,9 @@ def test_summary_shows_energy_money_and_proof() -> None:
         *["home01", "3.00", "2.0", "0.0", "2.5", "0.0", "0.5"],
         *["0.40", "0.00", "-0.15", "-0.55", "-0.75"],
     ]
-    assert "Homes together are 0.20 EUR better off than alone" in shown
-    assert "Pool: lost 0.20 EUR" in shown
+    who_paid = [line.split()[:2] for line in shown.splitlines() if line.startswith("  ")]
+    assert ["homes", "0.20"] in who_paid and ["pool", "-0.20"] in who_paid
+    assert ["together", "0.00"] in who_paid
     assert "Fees of the homes' transactions: 0.000006 EUR" in shown
     assert "Supply: 100.000000 EUR before, 100.000000 after: equal" in shown
     assert "on 4 validators: equal" in shown

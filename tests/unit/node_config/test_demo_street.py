@@ -129,9 +129,9 @@ def make_block(height: int, *events: Message) -> WatchedBlock:
 
 def test_progress_follows_a_slot_from_its_opening_to_its_settlement() -> None:
     progress = Progress()
-    opened = QuerySlotResponse(slot=7, price_per_kwh=190_000)
+    opened = QuerySlotResponse(slot=7, bid_per_kwh=187_000, ask_per_kwh=193_000)
     progress.apply(make_block(1, market.EventSlotOpened(slot=7)), {7: opened})
-    traded = QuerySlotResponse(slot=7, price_per_kwh=200_000, info=Slot(cost=100))
+    traded = QuerySlotResponse(slot=7, ask_per_kwh=200_000, info=Slot(cost=100))
     executed = market.EventOrderExecuted(order_id=8, slot=7)
     lapsed = market.EventOrderLapsed(order_id=9, slot=7)
     progress.apply(make_block(2, executed, lapsed), {7: traded})
@@ -143,7 +143,7 @@ def test_progress_follows_a_slot_from_its_opening_to_its_settlement() -> None:
     progress.apply(make_block(3, recorded, rejected, settled), {})
     assert (progress.height, progress.txs, progress.orders) == (3, 6, 2)
     assert progress.fees == {"anna": 6, "ben": 9}
-    assert progress.slots[7].price_per_kwh == 200_000
+    assert progress.slots[7].ask_per_kwh == 200_000
     assert (progress.readings[7], progress.readings_rejected) == (1, 1)
     assert progress.results[7] == result
     assert progress.get_money_settled(7) == 103

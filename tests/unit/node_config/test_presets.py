@@ -39,14 +39,14 @@ def test_demo_is_an_hour_per_slot() -> None:
 def test_a_preset_on_top_of_another_one(tmp_path: Path) -> None:
     base, street = load_preset("localnet"), load_preset("street")
     assert street.params["metering"]["slot_length_s"] == 20
-    untouched = {"horizon_slots", "price_low_per_kwh", "depth_wh"}
+    untouched = {"horizon_slots", "price_low_per_kwh", "depth_max_wh"}
     assert all(street.params["market"][name] == base.params["market"][name] for name in untouched)
     # Feeders are not mixed: those of localnet are gone.
     assert sorted(street.feeders) == ["mill-lane", "north", "south"]
     path = tmp_path / "mine.toml"
-    path.write_text('base = "street"\n[params.market]\ndepth_wh = 7\n')
+    path.write_text('base = "street"\n[params.market]\ndepth_max_wh = 7\n')
     mine = load_preset(str(path))
-    assert (mine.params["market"]["depth_wh"], mine.participants) == (7, street.participants)
+    assert (mine.params["market"]["depth_max_wh"], mine.participants) == (7, street.participants)
     path.write_text('base = "huge"\n')
     with pytest.raises(MissingError, match=r"huge\.toml cannot be read"):
         load_preset(str(path))
@@ -72,8 +72,8 @@ def test_faults_of_a_participant(tmp_path: Path, text: str, sentence: str) -> No
 def test_a_copy_can_be_used_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     text = (FOLDER / "localnet.toml").read_text()
-    path.write_text(text.replace("depth_wh = 50_000", "depth_wh = 7"))
-    assert load_preset(str(path)).params["market"]["depth_wh"] == 7
+    path.write_text(text.replace("depth_max_wh = 50_000", "depth_max_wh = 7"))
+    assert load_preset(str(path)).params["market"]["depth_max_wh"] == 7
 
 
 @pytest.mark.parametrize(

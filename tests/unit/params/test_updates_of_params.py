@@ -49,7 +49,7 @@ _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
                 "horizon_slots": st.sampled_from([4, 5]),
                 "price_low_per_kwh": st.sampled_from([0, 80_000]),
                 "price_high_per_kwh": st.integers(90_000, 400_000),
-                "depth_wh": st.integers(1_000, 60_000),
+                "depth_max_wh": st.integers(1_000, 60_000),
                 "order_max_wh": st.integers(500, 100_000),
                 "imbalance_collateral_permille": st.integers(0, 500),
                 "price_rule_permille": st.integers(0, 1_000),
@@ -109,7 +109,7 @@ def test_a_change_in_the_block_that_opens_a_slot_and_closes_a_gate() -> None:
     world.block(bid(world, "clara", slot, 2_000, 290_000), ask(world, "dirk", slot, 2_500, 90_000))
     new_depth_wh, before = 7_000, world.short()["market.last_slot"]
     world.run_until(slot * SLOT_LENGTH_S - 21, step_s=10)
-    changes = {"gate_closure_s": 59, "depth_wh": new_depth_wh, "price_rule_permille": 0}
+    changes = {"gate_closure_s": 59, "depth_max_wh": new_depth_wh, "price_rule_permille": 0}
     # Slots open at whole minutes, and gates close 20 s before: this block does both, after a halt.
     world.block(parameters.update(world, "market", **changes), at=slot * SLOT_LENGTH_S)
     assert world.results[0].code == 0

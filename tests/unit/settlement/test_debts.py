@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.support import people
 from tests.support.properties import examples
 from tests.support.settling import (
+    NO_SEED,
     arrears_of,
     has_line,
     line_of,
@@ -144,20 +145,32 @@ class TestWhoCannotPay:
         statuses = {value.get("status") for value in _slots(world)}
         assert statuses <= {"SLOT_STATUS_OPEN", "SLOT_STATUS_CLOSED", "SLOT_STATUS_SETTLED"}
 
-    def test_a_slot_without_funding_is_settled_at_the_imbalance_prices(self) -> None:
-        world, slot = opened({"bank.balances[treasury, ueur]": 2_750_000})
-        unfunded = slot + 1
-        readings = [
-            reading("meter-ben", unfunded, 2_000),
-            reading("meter-dirk", unfunded, 0, 1_000),
-        ]
-        world.block(at=world.end_s(slot))
-        world.block(world.submit(*readings), at=world.end_s(unfunded))
-        settle(world, unfunded)
-        assert line_of(world, unfunded, "ben").imbalance_charge == 600_000
-        assert line_of(world, unfunded, "dirk").imbalance_credit == 80_000
-        # 1 kWh came from outside for 0.30 EUR; the fund has the rest.
-        assert result_of(world, unfunded).fund_credit == 220_000
+    def test_a_slot_without_trades_is_settled_at_the_imbalance_prices(self) -> None:
+        world, slot = opened({**NO_SEED, "market.params": {"surplus_share_permille": 600}})
+        readings = [reading("meter-ben", slot, 2_000), reading("meter-dirk", slot, 0, 1_000)]
+        world.block(world.submit(*readings), at=world.end_s(slot))
+        settle(world, slot)
+        assert line_of(world, slot, "ben").imbalance_charge == 600_000
+        assert line_of(world, slot, "dirk").imbalance_credit == 80_000
+        # 1 kWh came from outside for 0.30 EUR; purse and fund share the rest.
+        assert result_of(world, slot).surplus_to_purse == 132_000
+        assert result_of(world, slot).fund_credit == 88_000
+
+    def test_what_the_default_fund_owes_a_purse_comes_back_to_it(self) -> None:
+        """The purse's next slot is funded from what is there; what was paid since comes with it."""
+        changes = {
+            "bank.balances[ben, ueur]": 1,
+            "market.params": {"purses": 2},
+            **{f"market.purses[{number}]": None for number in range(2, 12)},
+            "market.purses[0]": {"money": 0, "seed": 0},
+            "bank.balances[purses, ueur]": 2_750_000,
+        }
+        world, slot = opened(changes)
+        assert slot % 2 == 1
+        world.block(world.submit(reading("meter-ben", slot, 5_000)), at=world.end_s(slot))
+        settle(world, slot)
+        # Nobody has the 1.50 EUR for 5 kWh: the backstop waits for them, not the purse.
+        assert result_of(world, slot).purse_credit == 2_750_000
 
 
 actions = st.tuples(

@@ -47,6 +47,8 @@ TRADED: dict[str, Any] = {
     "bank.holds[ben, 1]": {"denom": "ueur", "amount": 2_800_000},
     "bank.holds[dirk, 2]": {"denom": "ueur", "amount": 120_000},
     "bank.balances[pool, ueur]": FUNDING + CANCELLED,
+    f"market.purses[{SLOT % 12}]": {"money": 0},
+    "bank.balances[purses, ueur]": 11 * FUNDING,
 }  # fmt: skip
 NOBODY_HAS_ANYTHING = {
     "bank.balances[treasury, ueur]": None,
@@ -67,13 +69,18 @@ def settled(clara_wh: int = 0, **changes: Any) -> World:
     return world
 
 
-def test_the_grid_is_paid_and_the_treasury_has_the_rest() -> None:
+def test_the_grid_is_paid_the_purse_has_the_rest_and_the_treasury_what_that_cannot_hold() -> None:
     world = settled()
     result = result_of(world, SLOT)
     assert (result.grid_fees, result.congestion_rent) == (FEES, RENT)
     assert world.balance("distributor") == 100_000_000 + FEES + RENT
     assert (result.pool_gain, result.pool_loss) == (GAIN, 0)
-    assert result.treasury_credit == FUNDING + GAIN
+    assert result.purse_credit == FUNDING + GAIN
+    assert result.treasury_credit == GAIN
+    assert world.short()[f"market.purses[{SLOT % 12}]"] == {
+        "money": str(FUNDING), "seed": str(FUNDING), "gained": str(GAIN), "paid_out": str(GAIN),
+        "settled_slots": "1",
+    }  # fmt: skip
     assert arrears_of(world) == {}
 
 
@@ -175,9 +182,12 @@ def _curtail(world: World) -> bytes:
 def test_inv_5_bounds_what_the_pool_can_lose_whatever_belongs_to_the_grid(
     curve: Curve, net_wh: int, fees: int, rent: int, cancelled: int
 ) -> None:
-    """A pool that earned just the area of its curve never loses more than its funding."""
+    """A pool that earned just the area of its line, and the margin on its net energy, never loses
+    more than its funding.
+    """
     area = market_rules.compute_potential(curve, net_wh) - market_rules.compute_potential(curve, 0)
-    earned = ceil_div(area, 4000 * curve.depth_wh) + fees + rent - cancelled
+    area += curve.margin * abs(net_wh) * market_rules.compute_scale(curve) // 1000
+    earned = ceil_div(area, market_rules.compute_scale(curve)) + fees + rent - cancelled
     slot = market_pb2.Slot(
         bought_wh=max(0, net_wh),
         sold_wh=max(0, -net_wh),
@@ -187,6 +197,7 @@ def test_inv_5_bounds_what_the_pool_can_lose_whatever_belongs_to_the_grid(
         price_low_per_kwh=curve.price_low,
         price_high_per_kwh=curve.price_high,
         depth_wh=curve.depth_wh,
+        margin_per_kwh=curve.margin,
         cancellation_income=cancelled,
         grid_fees=fees,
         congestion_rent=rent,
