@@ -38,6 +38,7 @@ STATE_KINDS = [
     market_pb2.LimitOrder, market_pb2.Clearing, market_pb2.Booking, market_pb2.Offer,
     market_pb2.FeederFlow, market_pb2.Curtailment, market_pb2.RestingOrders,
     market_pb2.Purse,
+    market_pb2.OfferPurchase, settlement_pb2.FeederCheck,
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
     peers_pb2.Peer, peers_pb2.Params,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,

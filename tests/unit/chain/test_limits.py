@@ -145,7 +145,7 @@ class TestBank:
 class TestMarketAndMetering:
     @pytest.mark.parametrize(("quantity_wh", "code"), [(1, 0), (100_000, 0), (100_001, 3)])
     def test_order(self, quantity_wh: int, code: int) -> None:
-        world = World()
+        world = World({"registry.meters[meter-ben]": {"capacity_w": 1_000_000}})
         world.block()
         world.block(world.buy("ben", world.slot_ahead(1), quantity_wh, 300_000))
         assert world.results[0].code == code
