@@ -39,7 +39,7 @@ BID, ASK, PRICE, PALE = "#3969ac", "#a66f00", "#7f1d5a", "#9a9a9a"
 DPI = 130
 MICRO_PER_CENT = 10_000
 
-CURVE = Curve(80_000, 300_000, 50_000)
+CURVE = Curve(80_000, 300_000, 50_000, 2_750)
 # Cents per kWh and kWh, as in the worked example.
 BIDS = ((30, 4), (26, 3), (22, 5), (16, 4))
 ASKS = ((9, 3), (12, 4), (18, 5), (24, 5))
@@ -68,15 +68,16 @@ def draw_pool(path: Path) -> None:
     panel.fill_between(
         [wh / 1000 for wh in area], [get_cents(wh) for wh in area], color=BID, alpha=0.35
     )
-    cost = compute_payment(compute_average_price(CURVE, 0, bought_wh), bought_wh) / 1e6
+    price = compute_average_price(CURVE, 0, bought_wh).add(CURVE.margin)
+    cost = compute_payment(price, bought_wh) / 1e6
     panel.annotate(
-        f"buying 10 kWh from balance\ncosts the area: {cost:.2f} EUR",
+        f"buying 10 kWh from balance costs\nthe area and the margin: {cost:.2f} EUR",
         (5, 10),
         (13, 3),
         arrowprops={"arrowstyle": "-", "color": BID},
         color=BID,
     )
-    high = CURVE.price_high / MICRO_PER_CENT
+    high = CURVE.get_ends()[1] / MICRO_PER_CENT
     right = [place / 1000 for place in range(0, depth + 1, 500)]
     panel.fill_between(
         right, [get_cents(round(e * 1000)) for e in right], high, color=PALE, alpha=0.35
@@ -90,8 +91,13 @@ def draw_pool(path: Path) -> None:
         color="#555555",
     )
     panel.plot(energies, prices, color=PRICE, linewidth=2.2)
+    margin = CURVE.margin / MICRO_PER_CENT
+    for sign, name in ((1, "ask"), (-1, "bid")):
+        moved = [price + sign * margin for price in prices]
+        panel.plot(energies, moved, color=PRICE, linewidth=0.9, linestyle="--")
+        panel.text(-74, moved[0] + sign * 0.9 - 0.4, name, color=PRICE, fontsize=8)
     panel.set_xlabel("net energy that the pool has sold in the slot, in kWh")
-    panel.set_ylabel("price of the next Wh, in ct/kWh")
+    panel.set_ylabel("price line, ask and bid, in ct/kWh")
     panel.set_ylim(0, 34)
     panel.axvline(0, color=PALE, linewidth=0.8)
     panel.text(-74, 30.8, "more production than consumption", color=PALE)

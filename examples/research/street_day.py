@@ -104,7 +104,9 @@ def make_state(homes: Sequence[Home], depth_wh: int) -> tuple[dict[str, Any], Ac
     # Fees of transactions would only blur the bills.
     auth = {**preset.params["auth"], "min_gas_price_micro": 0}
     market = {**preset.params["market"], "depth_max_wh": depth_wh}
-    preset = replace(preset, params={**preset.params, "auth": auth, "market": market})
+    params = {**preset.params, "auth": auth, "market": market}
+    # About what the purses of such a street keep after some weeks.
+    preset = replace(preset, params=params, purse_seed=45 * EUR // 100)
     keys = {name: AccountKey(hashlib.sha256(name.encode()).digest()) for name in OPERATORS}
     state = make_app_state(
         preset,
@@ -195,13 +197,13 @@ def make_row(chain: Chain, first: int, hour: int) -> dict[str, float]:
     settled = chain.query(path, QueryResultRequest(slot=slot), QueryResultResponse).result
     return {
         "hour": hour,
-        "price_ct_per_kwh": traded.price_per_kwh / 10_000,
+        "price_ct_per_kwh": (traded.bid_per_kwh + traded.ask_per_kwh) / 20_000,
         "bought_kwh": traded.info.bought_wh / 1000,
         "sold_kwh": traded.info.sold_wh / 1000,
         "import_kwh": settled.import_wh / 1000,
         "export_kwh": settled.export_wh / 1000,
         "pool_eur": (settled.pool_gain - settled.pool_loss) / EUR,
-        "fund_eur": settled.fund_credit / EUR,
+        "surplus_eur": (settled.surplus_to_purse + settled.fund_credit) / EUR,
     }
 
 
@@ -227,13 +229,13 @@ def show(rows: Sequence[Mapping[str, float]]) -> None:
 def show_bill(day: Day) -> None:
     """Who paid for what the homes gained."""
     pool = sum(row["pool_eur"] for row in day.rows)
-    fund = sum(row["fund_eur"] for row in day.rows)
+    surplus = sum(row["surplus_eur"] for row in day.rows)
     print(f"\nwithout a market the homes pay  {day.alone_eur:8.2f} EUR")
     print(f"with it they paid               {day.paid_eur:8.2f} EUR")
     print(f"so they gained                  {day.alone_eur - day.paid_eur:8.2f} EUR")
     print(f"  energy of neighbours is worth {day.neighbours_eur:8.2f} EUR")
-    print(f"  the pool paid                 {-pool:8.2f} EUR")
-    print(f"  less what the fund received   {-fund:8.2f} EUR")
+    print(f"  the pool lost                 {-pool:8.2f} EUR")
+    print(f"  its purses got of imbalances  {-surplus:8.2f} EUR")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def test_one_record() -> None:
     slot = QuerySlotResponse(
         slot=4711,
         info=Slot(status=SLOT_STATUS_OPEN, bought_wh=5_250),
-        price_per_kwh=240_000,
+        ask_per_kwh=240_000,
         delivery_start_s=1_790_856_000,
         takes_orders=True,
     )
@@ -38,7 +38,7 @@ def test_one_record() -> None:
     assert rows["slot"] == "4711"
     assert rows["status"] == "open"
     assert rows["bought"] == "5.25 kWh"
-    assert rows["price"] == "0.24/kWh"
+    assert rows["ask"] == "0.24/kWh"
     assert rows["delivery start"] == "2026-10-01T12:00:00Z"
     assert rows["takes orders"] == "yes"
 
@@ -100,7 +100,9 @@ def test_a_time_that_is_not_set_is_no_date() -> None:
 
 def test_a_line_names_the_message_and_all_of_its_fields() -> None:
     line = display.to_line(EventOrderLapsed(order_id=5, slot=4711, owner="energy1a\u202e"))
-    assert line == "market EventOrderLapsed: order id 5, slot 4711, owner energy1a\\u202e"
+    assert line == (
+        "market EventOrderLapsed: order id 5, slot 4711, owner energy1a\\u202e, reason unspecified"
+    )
 
 
 def test_an_empty_list() -> None:
@@ -128,5 +130,5 @@ def test_a_packed_message_is_shown_unpacked() -> None:
 def test_json_has_proto_names_and_every_field() -> None:
     content = display.to_dict(QuerySlotResponse(slot=4711))
     assert content["slot"] == "4711"
-    assert content["price_per_kwh"] == "0"
+    assert content["ask_per_kwh"] == "0"
     assert content["takes_orders"] is False

@@ -43,7 +43,8 @@ def streets(draw: st.DrawFn) -> dict[str, Any]:
             "minimum_quantity_orders_max": 5,
             "bookings_per_block_max": draw(st.integers(1, 6)),
             "price_rule_permille": draw(st.sampled_from([0, 500, 1_000])),
-            "depth_wh": draw(st.sampled_from([300, 50_000])),
+            "depth_max_wh": draw(st.sampled_from([300, 50_000])),
+            "margin_max_per_kwh": draw(st.sampled_from([0, 11_000])),
         },
     }
 
