@@ -27,17 +27,12 @@ LastCommit = abci.CommitInfo | abci.ExtendedCommitInfo
 _EVIDENCE_TYPES = {member.value: member for member in EvidenceType}
 
 
-def make_block_info(
-    chain_id: str, last_time_s: int, request: BlockRequest, last_commit: LastCommit
-) -> BlockInfo:
-    """The block of a request: the same before and after it is decided. last_time_s: the time of
-    the committed one.
-    """
+def make_block_info(chain_id: str, request: BlockRequest, last_commit: LastCommit) -> BlockInfo:
+    """The block of a request: the same before and after it is decided."""
     return BlockInfo(
         chain_id=chain_id,
         height=request.height,
         time_s=request.time.seconds,
-        last_time_s=last_time_s,
         proposer=request.proposer_address,
         last_commit=tuple(_make_vote(vote) for vote in last_commit.votes),
         evidence=tuple(_make_evidence(found) for found in request.misbehavior),

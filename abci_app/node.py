@@ -15,12 +15,7 @@ from typing import TypeVar
 from tendermint.abci import types_pb2 as abci
 from tendermint.crypto.proof_pb2 import ProofOp, ProofOps
 
-from abci_app.blocks import (
-    BlockRequest,
-    LastCommit,
-    make_block_info,
-    make_validator_updates,
-)
+from abci_app.blocks import make_block_info, make_validator_updates
 from abci_app.genesis import load_genesis
 from abci_app.optimistic import OptimisticExecution
 from abci_app.prefetch import SignaturePrefetcher
@@ -152,7 +147,7 @@ class EnergyApplication(Application):
     def prepare_proposal(
         self, request: abci.RequestPrepareProposal
     ) -> abci.ResponsePrepareProposal:
-        block = self._make_block_info(request, request.local_last_commit)
+        block = make_block_info(self._state.chain_id, request, request.local_last_commit)
         self._began = block.height, time.monotonic()
         txs = list(request.txs)
         # CheckTx has let them pass one after the other from the same state: checking the same list
@@ -169,7 +164,7 @@ class EnergyApplication(Application):
     def process_proposal(
         self, request: abci.RequestProcessProposal
     ) -> abci.ResponseProcessProposal:
-        block = self._make_block_info(request, request.proposed_last_commit)
+        block = make_block_info(self._state.chain_id, request, request.proposed_last_commit)
         txs = list(request.txs)
         # A proposer has to vote on its own proposal as well, which it has just checked.
         good = (request.height, txs) == self._prepared
@@ -184,7 +179,7 @@ class EnergyApplication(Application):
 
     @_before_queries
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> EncodedReply:
-        block = self._make_block_info(request, request.decided_last_commit)
+        block = make_block_info(self._state.chain_id, request, request.decided_last_commit)
         txs = list(request.txs)
         result = self._optimistic.take(self._state.reader, block, txs)
         if result is None:
@@ -239,10 +234,6 @@ class EnergyApplication(Application):
         response = self._sync.restore.apply(request.index, request.chunk, request.sender)
         self._reset_mempool()
         return response
-
-    def _make_block_info(self, request: BlockRequest, last_commit: LastCommit) -> BlockInfo:
-        committed = self._state.committed
-        return make_block_info(committed.chain_id, committed.time_s, request, last_commit)
 
     def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         if request.path.startswith(app.PEER_FILTER_PATH):

@@ -1,26 +1,30 @@
 """Halts of the chain: while it makes no blocks nobody can be late.
 
-The deadline for the readings of a slot counts the time in which there are blocks. A gap between
-two blocks that is longer than a parameter is recorded as a halt, and moves the deadlines that it
-overlaps. Nothing is written in other blocks, so that an idle chain keeps its app hash.
+The deadline for the readings of a slot counts the time in which there are blocks. So that a gap can
+be seen, the time of a block is noted twice in the length of a halt, and not more often: an idle
+chain changes its app hash no more than that. A gap of that length is a halt, and moves the
+deadlines that it overlaps.
 """
 
 from __future__ import annotations
 
 from blockenergy.metering.v1 import events_pb2, state_pb2
 
-from chain.metering.state import HALTS, PARAMS
+from chain.metering.state import HALTS, LAST_NOTED_S, PARAMS
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.state.collections import HasStore
 
 
 def begin_block(ctx: Context) -> None:
-    """Records a halt that this block has ended."""
-    before_s, now_s = ctx.block.last_time_s, ctx.block.time_s
-    if before_s and now_s - before_s >= PARAMS.get_shared(ctx).halt_min_s:
-        HALTS.set(ctx, before_s, state_pb2.Halt(until_s=now_s))
-        ctx.emit(events_pb2.EventChainHalted(from_s=before_s, until_s=now_s))
+    """Notes the time of the block if it is time to, and a halt that the block has ended."""
+    noted_s, now_s = LAST_NOTED_S.last(ctx), ctx.block.time_s
+    halt_min_s = PARAMS.get_shared(ctx).halt_min_s
+    if noted_s and now_s - noted_s >= halt_min_s:
+        HALTS.set(ctx, noted_s, state_pb2.Halt(until_s=now_s))
+        ctx.emit(events_pb2.EventChainHalted(from_s=noted_s, until_s=now_s))
+    if 2 * (now_s - noted_s) >= halt_min_s:
+        LAST_NOTED_S.set(ctx, now_s)
 
 
 def get_deadline_s(state: HasStore, slot: int) -> int:

@@ -28,7 +28,9 @@ BARRED = Index(
 )
 # By meter id; only of meters that were exchanged.
 OFFSETS = Map(SCHEMA, 6, "offsets", TEXT, Record(state_pb2.Offset))
-# By the time of the last block before it.
+# When there was a block, as of half the length of a halt ago; 0 before the first.
+LAST_NOTED_S = Sequence(SCHEMA, 9, "last_noted_s")
+# By the time that was noted before it.
 HALTS = Map(SCHEMA, 8, "halts", U64, Record(state_pb2.Halt))
 # 0 before the first.
 LAST_SETTLED = Sequence(SCHEMA, 4, "last_settled")

@@ -28,15 +28,13 @@ Event = Message | CosmosEvent
 class BlockInfo:
     """The block in which a rule runs. Its time is the only time there is.
 
-    last_time_s: the time of the block before it, of the genesis for the first; 0 where it does not
-    matter. proposer: its consensus address. last_commit: who signed the previous block. evidence:
+    proposer: its consensus address. last_commit: who signed the previous block. evidence:
     misbehaviour that the block records.
     """
 
     chain_id: str
     height: int
     time_s: int
-    last_time_s: int = 0
     proposer: bytes = b""
     last_commit: tuple[Vote, ...] = ()
     evidence: tuple[Evidence, ...] = ()

@@ -22,8 +22,8 @@ from tests.support import people
 Short = dict[str, Any]
 
 _SEQUENCES = (
-    "bank.last_hold_id", "metering.last_settled", "market.last_order_id", "market.last_slot",
-    "market.last_cleared", "market.restored",
+    "bank.last_hold_id", "metering.last_settled", "metering.last_noted_s",
+    "market.last_order_id", "market.last_slot", "market.last_cleared", "market.restored",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")

@@ -75,7 +75,7 @@ class World:
         self.store = SortedStore()
         self.store.apply(app.init_chain(self.genesis))
         self.height = 0
-        self.time_s = self.last_time_s = START_S
+        self.time_s = START_S
         self.results: list[TxResult] = []
         self._pending: Counter[str] = Counter()
 
@@ -96,7 +96,6 @@ class World:
         self.store.apply(result.changes)
         self.results = result.tx_results
         self._pending.clear()
-        self.last_time_s = self.time_s
         return result
 
     def run_until(self, time_s: int, step_s: int = SLOT_LENGTH_S) -> None:
@@ -106,7 +105,7 @@ class World:
 
     @property
     def block_info(self) -> BlockInfo:
-        return BlockInfo(CHAIN_ID, self.height, self.time_s, self.last_time_s)
+        return BlockInfo(CHAIN_ID, self.height, self.time_s)
 
     @property
     def state(self) -> State:

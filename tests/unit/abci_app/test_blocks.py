@@ -35,14 +35,13 @@ def test_a_block_is_the_same_before_and_after_it_is_decided() -> None:
         "c-1",
         7,
         100,
-        90,
         b"a" * 20,
         (Vote(b"a" * 20, 10, True), Vote(b"b" * 20, 20, False)),
         (Evidence(EvidenceType.DUPLICATE_VOTE, b"b" * 20, 20, 6, 90, 30),),
     )
-    decided = make_block_info("c-1", 90, abci.RequestFinalizeBlock(**PARTS), commit)
-    offered = make_block_info("c-1", 90, abci.RequestProcessProposal(**PARTS), commit)
-    own = make_block_info("c-1", 90, abci.RequestPrepareProposal(**PARTS), extended)
+    decided = make_block_info("c-1", abci.RequestFinalizeBlock(**PARTS), commit)
+    offered = make_block_info("c-1", abci.RequestProcessProposal(**PARTS), commit)
+    own = make_block_info("c-1", abci.RequestPrepareProposal(**PARTS), extended)
     assert decided == offered == own == expected
 
 

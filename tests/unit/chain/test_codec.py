@@ -33,7 +33,7 @@ STATE_KINDS = [
     bank_pb2.Denom, bank_pb2.Hold, bank_pb2.Params,
     registry_pb2.Participant, registry_pb2.Meter, registry_pb2.Feeder, registry_pb2.Params,
     metering_pb2.Registers, metering_pb2.Baseline, metering_pb2.Conflict, metering_pb2.Offset,
-    metering_pb2.Params,
+    metering_pb2.Params, metering_pb2.Halt,
     market_pb2.Slot, market_pb2.Order, market_pb2.Position, market_pb2.Params,
     market_pb2.LimitOrder, market_pb2.Clearing, market_pb2.Booking, market_pb2.Offer,
     market_pb2.FeederFlow, market_pb2.Curtailment, market_pb2.RestingOrders,

@@ -90,7 +90,7 @@ def test_state_keys_never_move() -> None:
         "0307": "bank.arrears",
         "0400": "metering.params", "0401": "metering.readings", "0402": "metering.conflicts",
         "0403": "metering.baselines", "0404": "metering.last_settled",
-        "0406": "metering.offsets",
+        "0406": "metering.offsets", "0408": "metering.halts", "0409": "metering.last_noted_s",
         "0500": "market.params", "0501": "market.slots", "0502": "market.orders",
         "0503": "market.positions", "0504": "market.last_order_id", "0505": "market.last_slot",
         "0506": "market.limit_orders", "0507": "market.clearings", "0508": "market.booking",
