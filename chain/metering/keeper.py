@@ -126,7 +126,7 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
         if (meter := registry.get_meter(state, meter_id)) is not None:
             baseline = _get_settled(state, meter_id, meter)
             import_wh, export_wh = _measure(meter, baseline, registers)
-            yield slot, import_wh + export_wh + baseline.estimated_wh
+            yield slot, max(0, import_wh) + max(0, export_wh) + baseline.estimated_wh
 
 
 def list_estimates(state: HasStore) -> Iterator[tuple[str, int, int]]:

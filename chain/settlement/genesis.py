@@ -23,11 +23,8 @@ def validate_params(state: HasStore) -> None:
     """
     for params in PARAMS.list_all(state):
         _validate(state, params)
-    largest_w = registry.get_capacity_max_w(state)
-    tolerated = PERMILLE + metering.get_tolerance_max_permille(state)
-    largest_wh = ceil_div(largest_w * metering.SILENT_HOURS_MAX * tolerated, PERMILLE)
     # Even if all meters of an owner were silent for a century, its line has 64 bits.
-    if largest_wh * market.get_price_max(state) > _VALUE_MAX * WH_PER_KWH:
+    if _compute_largest_wh(state) * market.get_price_max(state) > _VALUE_MAX * WH_PER_KWH:
         raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
 
 
@@ -50,6 +47,13 @@ def _validate(state: HasStore, params: state_pb2.Params) -> None:
         raise GenesisError("settlement.params.history_slots: 1 to 1000000 is expected")
 
 
+def _compute_largest_wh(state: HasStore) -> int:
+    """The most that the meters of an owner can measure in a century of silence."""
+    largest_w = registry.get_capacity_max_w(state)
+    tolerated = PERMILLE + metering.get_tolerance_max_permille(state)
+    return ceil_div(largest_w * metering.SILENT_HOURS_MAX * tolerated, PERMILLE)
+
+
 def _validate_amounts(state: HasStore) -> None:
     """Metered energy can be settled, and what the default fund owes can grow, in 64 bits."""
     metered_wh: dict[int, int] = {}
@@ -61,8 +65,9 @@ def _validate_amounts(state: HasStore) -> None:
     for (slot, _), amount in OWED_BY_FUND.items(state):
         if not 0 < amount <= _BEGUN_MAX:
             raise GenesisError(f"settlement.owed_by_fund {slot}: nothing, or more than can be owed")
+    largest_wh = _compute_largest_wh(state)
     for meter_id, estimated_wh, price in metering.list_estimates(state):
-        if estimated_wh * price > _BEGUN_MAX * WH_PER_KWH:
+        if max(estimated_wh * price, largest_wh * price // 2) > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.baselines {meter_id}: more than can be settled")
 
 

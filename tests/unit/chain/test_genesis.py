@@ -141,6 +141,23 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"metering.params": {"reading_deadline_s": 0}}, "metering.params.reading_deadline_s"),
     ({"metering.params": {"readings_per_message_max": 0}}, "readings_per_message_max"),
     ({"metering.params": {"capacity_tolerance_permille": 1_001}}, "capacity_tolerance_permille"),
+    ({"metering.params": {"silent_slots_max": 0}}, "silent_slots_max"),
+    ({"metering.params": {"estimate_permille": 1_001}}, "estimate_permille"),
+    ({"metering.params": {"halt_min_s": 0}}, "halt_min_s"),
+    ({"metering.halts[5]": {"until_s": 5}}, "metering.halts 5"),
+    ({"metering.baselines[meter-ben]": {"slot": 5}}, "no number of silent slots"),
+    (
+        {"metering.baselines[meter-ben]": {"silent_slots": 1, "price_low_per_kwh": 1}},
+        "the prices are in the wrong order",
+    ),
+    (
+        {"metering.baselines[meter-ben]": {"silent_slots": 1, "price_high_per_kwh": 10**15}},
+        "metering.baselines meter-ben: more than can be settled",
+    ),
+    (
+        {"metering.baselines[meter-ben]": {"silent_slots": 1, "barred": "eva"}},
+        "bars an account that is not its owner",
+    ),
     ({"metering.readings[5, meter-fred]": {}}, "metering.known_meters: no meter meter-fred"),
     ({"metering.conflicts[5, meter-ben]": {"count": 1}}, "metering.conflicts"),
     (
