@@ -93,12 +93,12 @@ def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy
     if meter.status == registry_pb2.STATUS_REMOVED:
         last = slots.slot_at(meter.removed_at_s, PARAMS.get_shared(ctx).slot_length_s)
         if last <= slot:
-            settled = _settle_reading(
-                ctx, slot, meter_id, READINGS.get(ctx, (last, meter_id)), prices
-            )
+            final = READINGS.get(ctx, (last, meter_id))
+            settled = _settle_reading(ctx, slot, meter_id, meter, final, prices)
             _close(ctx, meter_id)
             return settled or SlotEnergy(meter_id, 0, 0)
-    settled = _settle_reading(ctx, slot, meter_id, READINGS.get(ctx, (slot, meter_id)), prices)
+    registers = READINGS.get(ctx, (slot, meter_id))
+    settled = _settle_reading(ctx, slot, meter_id, meter, registers, prices)
     if settled is not None:
         return settled
     baseline = _get_settled(ctx, meter_id, meter)
@@ -219,14 +219,18 @@ def prune(ctx: Context, before: int, limit: int) -> int:
 
 
 def _settle_reading(
-    ctx: Context, slot: int, meter_id: str, registers: state_pb2.Registers | None, prices: Prices
+    ctx: Context,
+    slot: int,
+    meter_id: str,
+    meter: registry_pb2.Meter,
+    registers: state_pb2.Registers | None,
+    prices: Prices,
 ) -> SlotEnergy | None:
     """Settles a meter up to a reading; None if there is none, or if its registers run backwards
     from the last settled one, which readings that come in the wrong order can hide.
     """
     if registers is None:
         return None
-    meter = _require_meter(ctx, meter_id)
     baseline = _get_settled(ctx, meter_id, meter)
     energy = _measure(meter, baseline, registers)
     if min(energy) < 0:

@@ -35,14 +35,7 @@ Listener = Callable[[Context, int, Sequence[SettledAccount]], None]
 
 
 def _track_batteries(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
-    storage.track(
-        ctx,
-        slot,
-        [
-            (owner, sum([m.import_wh for m in meters]), sum([m.export_wh for m in meters]))
-            for owner, _, _, meters in settled
-        ],
-    )
+    storage.track(ctx, slot, [(owner, meters) for owner, _, _, meters in settled])
 
 
 def _add_up_feeders(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:

@@ -86,14 +86,17 @@ def require_fits(
         require(slow, StorageError.POWER_TOO_LARGE, f"slot {new.slot}, at most {limit_wh} Wh")
 
 
-def track(ctx: Context, slot: int, flows: Iterable[tuple[bytes, int, int]]) -> None:
+def track(
+    ctx: Context, slot: int, metered: Iterable[tuple[bytes, Sequence[metering.SlotEnergy]]]
+) -> None:
     """Takes over what the meters of accounts measured in a slot, for those that have a battery.
-
-    flows: (owner, import Wh, export Wh).
+    What is estimated for a silent meter is not measured.
     """
-    for owner, import_wh, export_wh in flows:
+    for owner, meters in metered:
         battery = BATTERIES.get(ctx, owner)
         if battery is not None and slot > battery.settled_slot:
+            import_wh = sum([meter.import_wh for meter in meters])
+            export_wh = sum([meter.export_wh for meter in meters])
             _track_battery(ctx, owner, battery, slot, import_wh, export_wh)
 
 
