@@ -147,10 +147,6 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"metering.halts[5]": {"until_s": 5}}, "metering.halts 5"),
     ({"metering.baselines[meter-ben]": {"slot": 5}}, "no number of silent slots"),
     (
-        {"metering.baselines[meter-ben]": {"silent_slots": 1, "price_low_per_kwh": 1}},
-        "the prices are in the wrong order",
-    ),
-    (
         {"metering.baselines[meter-ben]": {"silent_slots": 1, "price_high_per_kwh": 10**15}},
         "metering.baselines meter-ben: more than can be settled",
     ),
