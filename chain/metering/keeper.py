@@ -22,12 +22,15 @@ _SLOTS_LOOKED_BACK = 200
 
 
 class SlotEnergy(NamedTuple):
-    """What a meter measured in a slot; `estimated` if its reading was missing."""
+    """What a meter measured in a slot; `estimated` if its reading was missing. feeder: where the
+    meter is connected.
+    """
 
     meter_id: str
     import_wh: int
     export_wh: int
     estimated: bool
+    feeder: str
 
 
 def record(ctx: Context, reading: state_pb2.Reading, bridge: str) -> state_pb2.ReadingResult:
@@ -105,16 +108,30 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
         BASELINES.set(ctx, meter_id, ahead)
     elif kept is not None:
         BASELINES.delete(ctx, meter_id)
-    return SlotEnergy(meter_id, import_wh, export_wh, False)
+    return SlotEnergy(meter_id, import_wh, export_wh, False, meter.feeder)
 
 
 def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
     """Settles an estimate of use; the next reading corrects it."""
+    meter = _require_meter(ctx, meter_id)
     if import_wh:
-        baseline = _get_settled(ctx, meter_id, _require_meter(ctx, meter_id))
+        baseline = _get_settled(ctx, meter_id, meter)
         baseline.import_ahead_wh += import_wh
         BASELINES.set(ctx, meter_id, baseline)
-    return SlotEnergy(meter_id, import_wh, 0, True)
+    return SlotEnergy(meter_id, import_wh, 0, True, meter.feeder)
+
+
+def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) -> int | None:
+    """Import and export of a meter from the end of one slot to the end of another, in sum; None if
+    it has no reading in one of them.
+    """
+    meter = _require_meter(state, meter_id)
+    before, after = (READINGS.get(state, (one, meter_id)) for one in (after_slot, slot))
+    if before is None or after is None:
+        return None
+    size_wh = registry.get_register_size_wh(meter)
+    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
+    return import_wh + rules.compute_step(before.export_wh, after.export_wh, size_wh)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
