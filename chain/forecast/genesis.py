@@ -113,7 +113,9 @@ def _validate_forecasts(state: HasStore) -> None:
 
 def _validate_outcomes(state: HasStore) -> None:
     for (slot, target_id), outcome in OUTCOMES.items(state):
-        if abs(outcome.value) >= rules.VALUE_LIMIT or slot > metering.get_last_settled(state):
+        # A chain may begin with a history from before its first slot.
+        last = metering.get_last_settled(state)
+        if abs(outcome.value) >= rules.VALUE_LIMIT or (last and slot > last):
             raise GenesisError(f"forecast.outcomes {slot}, {target_id}: not valid")
     for (slot, target_id), frozen in FROZEN.items(state):
         if len(frozen.quantiles) != rules.QUANTILES:
