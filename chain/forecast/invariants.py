@@ -67,7 +67,7 @@ def rounds(state: HasStore) -> list[str]:
         f"slot {slot}, target {target_id}: forecasts {sorted(found)} of {counted.get(key, 0)}"
         for key, found in numbers.items()
         for slot, target_id in [key]
-        if sorted(found) != list(range(1, counted.get(key, 0) + 1))
+        if len(found) != counted.get(key) or sorted(found) != list(range(1, len(found) + 1))
     ]
     problems += [f"{key}: a round without forecasts" for key in counted if key not in numbers]
     return problems + [

@@ -42,7 +42,7 @@ LIMIT = 2_000_000
 # Hours in which cars and boilers wait for the sun, and what share of the energy they take in each.
 NOON = range(10, 15)
 # From one quantile to the next, as a share of all that is used and produced.
-SPREAD_PERMILLE = 15
+SPREAD_PERMILLE = 25
 # Yesterday was cloudier.
 CLOUDY = (0.4, 0.8)
 _START_AFTER_S = 1.0
