@@ -129,8 +129,8 @@ def choose_bounds(outlook: Outlook, day: Day) -> list[int]:
     hour = day.get_hour(get_market_slot(day))
     low, high = sorted((outlook.expected_wh[hour], outlook.yesterday_wh[hour]))
     middle = (low + high) // 2
-    quarter = max(500, (high - low) // 2)
-    return [middle - quarter, middle, middle + quarter]
+    width = max(500, (high - low) // 2, outlook.turnover_wh[hour] // 6)
+    return [middle - width, middle, middle + width]
 
 
 class Forecasters:

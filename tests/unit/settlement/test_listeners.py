@@ -67,8 +67,8 @@ def test_listeners_see_position_and_meters(recorder: Recorder) -> None:
     accounts = recorder.accounts(slot)
     anna = next(account for account in accounts if account.line.export_wh)
     assert anna.position is None
-    assert list(anna.meters) == [SlotEnergy("meter-anna", 30, 2_500, False)]
+    assert list(anna.meters) == [SlotEnergy("meter-anna", 30, 2_500, False, "north")]
     ben = next(account for account in accounts if account.position)
     assert ben.position is not None and ben.position.bought_wh == 5_000
     # A missing reading is estimated, and says so.
-    assert list(ben.meters) == [SlotEnergy("meter-ben", 5_000, 0, True)]
+    assert list(ben.meters) == [SlotEnergy("meter-ben", 5_000, 0, True, "north")]
