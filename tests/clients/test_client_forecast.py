@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from client.cli.__main__ import main
-from client.cli.forecast.forecast_file import HEADER, make_salts, read_forecast, read_salts
+from client.cli.forecast.forecast_file import (
+    HEADER,
+    drop_salts,
+    make_salts,
+    read_forecast,
+    read_salts,
+)
 from client.errors import MissingError, UsageError
 
 QUANTILES = list(range(900, 1101, 25))
@@ -89,6 +95,8 @@ def test_a_forecast_file_is_read(tmp_path: Path) -> None:
         make_salts(path, 2)
     with pytest.raises(UsageError, match="2 salts for 3 slots"):
         read_salts(path, 3)
+    drop_salts(path)
+    assert make_salts(path, 2) != salts
 
 
 @pytest.mark.parametrize(

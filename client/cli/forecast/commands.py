@@ -32,12 +32,13 @@ from client.cli.forecast import calculation_file
 from client.cli.forecast.forecast_file import (
     HEADER,
     ForecastFile,
+    drop_salts,
     make_salts,
     read_forecast,
     read_salts,
 )
 from client.cli.table import format_table
-from client.errors import UsageError
+from client.errors import RejectedError, UsageError
 from client.keyring import Keyring
 from client.queries import query, query_pages
 from client.rpc import Rpc
@@ -143,7 +144,12 @@ def _submit(args: argparse.Namespace) -> int:
     commitment = tx_pb2.MsgCommitForecast(
         target_id=target_id, first_slot=content.first_slot, hashes=hashes, stake_per_slot=stake
     )
-    return tx.send(args, lambda _: commitment)
+    try:
+        return tx.send(args, lambda _: commitment)
+    except RejectedError:
+        # Nothing was fixed, so that the same file may be tried again.
+        drop_salts(args.file)
+        raise
 
 
 def _make_hashes(args: argparse.Namespace, content: ForecastFile, target_id: int) -> list[bytes]:

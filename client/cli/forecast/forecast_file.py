@@ -58,6 +58,11 @@ def make_salts(path: Path, count: int) -> list[bytes]:
     return salts
 
 
+def drop_salts(path: Path) -> None:
+    """Removes the salts of a forecast that the chain has rejected."""
+    _get_salts_path(path).unlink(missing_ok=True)
+
+
 def read_salts(path: Path, count: int) -> list[bytes]:
     """The salts of a forecast that was committed."""
     name = _get_salts_path(path)
