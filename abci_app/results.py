@@ -26,7 +26,7 @@ _Writer = tuple[str, Callable[[Any], str]]
 _Listed = tuple[str, tuple[tuple[str, str], ...]]
 
 # Nobody looks for a transaction by these, and every entry of the index costs CometBFT time.
-_NOT_INDEXED = frozenset({"acc_seq", "amount", "fee", "msg_index"})
+_NOT_INDEXED = frozenset({"acc_seq", "amount", "fee", "msg_index", "prices_micro", "quantiles"})
 _CACHED_OUTCOMES = 1 << 12
 _NUMBERS = frozenset({FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64})
 _TX_RESULT_TAG = make_tag(abci.ResponseFinalizeBlock, "tx_results")
