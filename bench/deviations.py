@@ -124,7 +124,7 @@ def play(
 def earn(position: Position, used_wh: int, curve: Curve) -> int:
     """What an account receives in all, less what it pays; what it paid at once included."""
     agreed = Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
-    metered = Metered(max(0, used_wh), max(0, -used_wh), False)
+    metered = Metered(max(0, used_wh), max(0, -used_wh))
     line = compute_line(agreed, metered, curve)
     return line.credited - line.charged - position.grid_fees
 

@@ -221,7 +221,7 @@ def settle(slot: Slot, net_wh: Sequence[int], year: Year) -> tuple[int, int]:
     charges = 0
     for position, wh in zip(slot.positions, net_wh, strict=True):
         agreed = Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
-        line = compute_line(agreed, Metered(max(0, wh), max(0, -wh), False), slot.curve)
+        line = compute_line(agreed, Metered(max(0, wh), max(0, -wh)), slot.curve)
         charges += line.imbalance_charge - line.imbalance_credit
         alone = wh * (HIGH if wh > 0 else LOW) // 1000
         year.gain += alone + line.credited - line.charged - position.grid_fees

@@ -18,6 +18,7 @@ from chain import (
     ante,
     auth,
     bank,
+    forecast,
     genesis,
     market,
     metering,
@@ -52,6 +53,7 @@ _MODULES: tuple[Module, ...] = (
     market.MODULE,
     storage.MODULE,
     settlement.MODULE,
+    forecast.MODULE,
 )
 MODULES: tuple[Module, ...] = (*_MODULES, params.make_module(_MODULES))
 RULES = Ruleset(MODULES)

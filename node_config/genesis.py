@@ -99,8 +99,10 @@ def make_app_state(
     genesis_time_s: int,
     peers: Sequence[GenesisPeer] = (),
     batteries: Mapping[str, Mapping[str, int]] | None = None,
+    forecasts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The chain's initial state; `batteries` are by their owners' addresses.
+    """The chain's initial state; `batteries` are by their owners' addresses, `forecasts` what the
+    module of that name begins with.
 
     Raises UsageError if the chain rejects it.
     """
@@ -113,6 +115,7 @@ def make_app_state(
         "market": _make_purses(preset),
         "peers": _make_peers(peers),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
+        "forecast": dict(forecasts or {}),
     }
     names = _name_operators(preset.denom.name, operators)
     state = {}

@@ -24,12 +24,14 @@ _SLOTS_LOOKED_BACK = 200
 
 class SlotEnergy(NamedTuple):
     """What the registers of a meter have measured since its last reading, in Wh; nothing if it is
-    silent. apart: what is settled instead if that is not the energy of the slot alone.
+    silent. feeder: where it is connected. apart: what is settled instead if that is not the energy
+    of the slot alone.
     """
 
     meter_id: str
     import_wh: int
     export_wh: int
+    feeder: str
     quality: state_pb2.Quality = state_pb2.QUALITY_MEASURED
     apart: Apart | None = None
 
@@ -96,14 +98,14 @@ def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy
             final = READINGS.get(ctx, (last, meter_id))
             settled = _settle_reading(ctx, slot, meter_id, meter, final, prices)
             _close(ctx, meter_id)
-            return settled or SlotEnergy(meter_id, 0, 0)
+            return settled or SlotEnergy(meter_id, 0, 0, meter.feeder)
     registers = READINGS.get(ctx, (slot, meter_id))
     settled = _settle_reading(ctx, slot, meter_id, meter, registers, prices)
     if settled is not None:
         return settled
     baseline = _get_settled(ctx, meter_id, meter)
     apart, quality = settle_silence(ctx, slot, meter_id, meter, baseline, prices)
-    return SlotEnergy(meter_id, 0, 0, quality, apart)
+    return SlotEnergy(meter_id, 0, 0, meter.feeder, quality, apart)
 
 
 def measure_check_meter(state: HasStore, slot: int, meter_id: str) -> SlotEnergy | None:
@@ -112,10 +114,24 @@ def measure_check_meter(state: HasStore, slot: int, meter_id: str) -> SlotEnergy
     after = READINGS.get(state, (slot, meter_id))
     if before is None or after is None:
         return None
-    size_wh = registry.get_register_size_wh(_require_meter(state, meter_id))
+    meter = _require_meter(state, meter_id)
+    size_wh = registry.get_register_size_wh(meter)
     import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
     export_wh = rules.compute_step(before.export_wh, after.export_wh, size_wh)
-    return SlotEnergy(meter_id, import_wh, export_wh)
+    return SlotEnergy(meter_id, import_wh, export_wh, meter.feeder)
+
+
+def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) -> int | None:
+    """Import and export of a meter from the end of one slot to the end of another, in sum; None if
+    it has no reading in one of them.
+    """
+    meter = _require_meter(state, meter_id)
+    before, after = (READINGS.get(state, (one, meter_id)) for one in (after_slot, slot))
+    if before is None or after is None:
+        return None
+    size_wh = registry.get_register_size_wh(meter)
+    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
+    return import_wh + rules.compute_step(before.export_wh, after.export_wh, size_wh)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
@@ -236,9 +252,9 @@ def _settle_reading(
     if min(energy) < 0:
         return None
     if not baseline.silent_slots:
-        return SlotEnergy(meter_id, *energy)
+        return SlotEnergy(meter_id, *energy, meter.feeder)
     apart = settle_correction(ctx, slot, meter_id, baseline, energy, prices)
-    return SlotEnergy(meter_id, *energy, state_pb2.QUALITY_CORRECTED, apart)
+    return SlotEnergy(meter_id, *energy, meter.feeder, state_pb2.QUALITY_CORRECTED, apart)
 
 
 def _close(ctx: Context, meter_id: str) -> None:

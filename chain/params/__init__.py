@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from blockenergy.params.v1 import query_pb2, tx_pb2
 
 from chain.params.genesis import validate_genesis, validate_params
-from chain.params.keeper import Changeable, ParamsError, is_change_by_authority
+from chain.params.keeper import (
+    Changeable,
+    ParamsError,
+    is_authority,
+    is_change_by_authority,
+    require_authority,
+)
 from chain.params.msgs import Msgs
 from chain.params.queries import Queries
 from chain.params.state import PARAMS, SCHEMA
@@ -40,4 +46,10 @@ def make_module(modules: Sequence[Module]) -> Module:
     )
 
 
-__all__ = ["ParamsError", "is_change_by_authority", "make_module"]
+__all__ = [
+    "ParamsError",
+    "is_authority",
+    "is_change_by_authority",
+    "make_module",
+    "require_authority",
+]

@@ -9,7 +9,7 @@ from blockenergy.params.v1 import errors_pb2, tx_pb2
 
 from chain.params.state import PARAMS
 from chain.runtime.encoding import bech32
-from chain.runtime.errors import ChainError, ErrorCodes
+from chain.runtime.errors import ChainError, ErrorCodes, require
 from chain.runtime.params import Params
 from chain.runtime.state.collections import GenesisError, HasStore
 
@@ -30,6 +30,16 @@ def is_change_by_authority(state: HasStore, type_url: str, signer: bytes) -> boo
     return (
         type_url == _UPDATE_PARAMS and bech32.encode(signer) == PARAMS.get_shared(state).authority
     )
+
+
+def require_authority(state: HasStore, address: str) -> None:
+    """Rejects every address but the authority."""
+    require(address == PARAMS.get_shared(state).authority, ParamsError.NOT_AUTHORITY)
+
+
+def is_authority(state: HasStore, address: bytes) -> bool:
+    """Whether an address is that of the authority."""
+    return bech32.encode(address) == PARAMS.get_shared(state).authority
 
 
 def require_valid(state: HasStore, modules: Sequence[Changeable]) -> None:

@@ -9,8 +9,7 @@ from blockenergy.params.v1 import events_pb2, tx_pb2
 from google.protobuf.message import Message
 
 from chain import market
-from chain.params.keeper import Changeable, ParamsError, require_valid
-from chain.params.state import PARAMS
+from chain.params.keeper import Changeable, ParamsError, require_authority, require_valid
 from chain.runtime.context import Context
 from chain.runtime.encoding import strict
 from chain.runtime.errors import ChainError, require
@@ -31,8 +30,7 @@ class Msgs:
         self, ctx: Context, msg: tx_pb2.MsgUpdateParams
     ) -> tx_pb2.MsgUpdateParamsResponse:
         """Replaces the parameters of one module."""
-        authority = PARAMS.get_shared(ctx).authority
-        require(msg.authority == authority, ParamsError.NOT_AUTHORITY)
+        require_authority(ctx, msg.authority)
         module = self._by_type_url.get(msg.params.type_url)
         if module is None:
             detail = msg.params.type_url[:_TYPE_URL_CHARACTERS_MAX]

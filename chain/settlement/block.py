@@ -103,6 +103,7 @@ def _finish(ctx: Context, slot_ctx: SlotContext, progress: state_pb2.Progress) -
     feeder_checks.close(ctx, slot_ctx)
     market.mark_settled(ctx, slot_ctx.slot, slot_ctx.info)
     metering.end_slot(ctx, slot_ctx.slot)
+    listeners.announce_slot(ctx, slot_ctx.slot, slot_ctx.info)
     ctx.emit(events_pb2.EventSlotSettled(slot=slot_ctx.slot, result=slot_ctx.result))
     move(progress, Event.CREDITS_PAID)
     progress.slot += 1

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import metering, storage
+from chain import forecast, metering, storage
 from chain.runtime.context import Context
 from chain.settlement import feeder_checks
 
@@ -42,10 +42,19 @@ def _add_up_feeders(ctx: Context, slot: int, settled: Sequence[SettledAccount]) 
     feeder_checks.add_up(ctx, slot, (energy for account in settled for energy in account.meters))
 
 
-LISTENERS: tuple[Listener, ...] = (_track_batteries, _add_up_feeders)
+def _count_energy(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
+    forecast.count_energy(ctx, slot, (energy for account in settled for energy in account.meters))
+
+
+LISTENERS: tuple[Listener, ...] = (_track_batteries, _add_up_feeders, _count_energy)
 
 
 def announce(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
     """Tells every listener of the accounts that were settled."""
     for listener in LISTENERS:
         listener(ctx, slot, settled)
+
+
+def announce_slot(ctx: Context, slot: int, info: market_pb2.Slot) -> None:
+    """Tells who waits for a whole slot that it is settled; after all of its accounts."""
+    forecast.note_settled(ctx, slot, info)

@@ -130,6 +130,14 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         _fill_from("node_config.service.commands"),
     ),
     "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
+    "forecast": (
+        "submit forecasts and show how they came off",
+        _fill_from("client.cli.forecast.commands"),
+    ),
+    "predict": (
+        "trade shares in what comes true",
+        _fill_from("client.cli.forecast.predict"),
+    ),
     "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
     "completion": ("print a script that completes commands in a shell", completion.fill),
 }

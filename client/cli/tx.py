@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.registry.v1.role_pb2 import Role
@@ -104,6 +105,12 @@ def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentPars
 
 def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None:
     add_options(parser, operation.request, required=True)
+    add_sending_options(parser)
+    parser.set_defaults(run=partial(_run, operation))
+
+
+def add_sending_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `send` needs."""
     group = parser.add_argument_group("signing and sending")
     group.add_argument(
         "--from", dest="key", metavar="KEY", required=True, help="name of the signing key"
@@ -135,21 +142,26 @@ def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)
-    parser.set_defaults(run=partial(_run, operation))
 
 
 def _run(operation: Operation, args: argparse.Namespace) -> int:
+    return send(args, lambda lookups: build_message(operation.request, args, lookups))
+
+
+def send(args: argparse.Namespace, make_message: Callable[[Lookups], Message]) -> int:
+    """Signs and sends a message, whose signer field is set here; returns the exit code."""
     rpc, keyring = Rpc(args.node), Keyring(args.keyring)
     lookups = make_lookups(rpc, keyring)
-    address = _get_signer_address(keyring, args.key)
+    address = get_signer_address(keyring, args.key)
     chain_id = chain_pin.choose(keyring.folder, args.chain_id)
-    message = build_message(operation.request, args, lookups)
-    setattr(message, get_signer(operation.request), address)
+    message = make_message(lookups)
+    descriptor: Any = message.DESCRIPTOR
+    setattr(message, get_signer(descriptor), address)
     wish = _parse_cost(args, lookups)
     if not args.yes:
         confirm(message)
     key = keyring.load(args.key, ask_passphrase)
-    assert isinstance(key, AccountKey), "checked by _get_signer_address"
+    assert isinstance(key, AccountKey), "checked by get_signer_address"
     _require_chain(rpc, keyring, chain_id)
     signer = Signer(
         rpc,
@@ -175,8 +187,8 @@ def _require_chain(rpc: Rpc, keyring: Keyring, chain_id: str) -> None:
         chain_pin.pin(keyring.folder, chain_id)
 
 
-def _get_signer_address(keyring: Keyring, name: str) -> str:
-    """The address of the signing key, which must be in the keyring."""
+def get_signer_address(keyring: Keyring, name: str) -> str:
+    """The address of a signing key, which must be in the keyring."""
     info = keyring.get(name)
     if info.key_type != AccountKey.key_type:
         raise UsageError(

@@ -1,8 +1,9 @@
 """`make demo`: a street of twenty homes trades and settles one sunny day on four validators.
 
 A slot lasts ten seconds and counts as an hour. It ends by itself after the last slot is settled,
-writes demo.png and demo.csv, and proves what it shows: exit status 0 only if every slot was
-settled, no reading was rejected, the supply is what it was, and all validators have the same state.
+writes demo.png, forecasts.png and demo.csv, and proves what it shows: exit status 0 only if every
+slot was settled, no reading was rejected, the supply is what it was, and all validators have the
+same state.
 """
 
 from __future__ import annotations
@@ -94,17 +95,20 @@ def run(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace, results: object, took_s: float) -> None:
     """Prints the summary and writes picture and table."""
+    from node_config.demo.forecast_results import draw_forecasts
+    from node_config.demo.forecasters import COPYCAT, GOOD
     from node_config.demo.picture import draw
     from node_config.demo.results import Results
     from node_config.demo.summary import format_summary, write_csv
 
     assert isinstance(results, Results)
     picture, table = args.out / "demo.png", args.out / "demo.csv"
+    forecasts = args.out / "forecasts.png"
     draw(picture, results)
+    draw_forecasts(forecasts, results.forecasts, GOOD, COPYCAT)
     write_csv(table, results)
-    text_output.say(
-        f"\n{format_summary(results)}\n\nWrote {picture} and {table} after {took_s:.0f} s."
-    )
+    wrote = f"Wrote {picture}, {forecasts} and {table} after {took_s:.0f} s."
+    text_output.say(f"\n{format_summary(results)}\n\n{wrote}")
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -110,8 +110,8 @@ def _make_home(
 
     return Home(
         name=name,
-        key=AccountKey(_derive_secret(seed, name, "account")),
-        meter_key=MeterKey(_derive_secret(seed, name, "meter")),
+        key=AccountKey(derive_secret(seed, name, "account")),
+        meter_key=MeterKey(derive_secret(seed, name, "meter")),
         meter_id=f"E{seed % 10_000:04d}{number:012d}",
         annual_kwh=annual_kwh,
         pv_peak_w=peak_w,
@@ -143,6 +143,6 @@ def _split(quarters: Sequence[int]) -> tuple[PerHour, ...]:
     return tuple(tuple(quarters[hour * step : (hour + 1) * step]) for hour in range(HOURS))
 
 
-def _derive_secret(seed: int, name: str, purpose: str) -> bytes:
-    """A guessable key, for the demonstration only."""
+def derive_secret(seed: int, name: str, purpose: str) -> bytes:
+    """The secret of a guessable key, for the demonstration only."""
     return hashlib.sha256(f"blockenergy demo {seed} {name} {purpose}".encode()).digest()

@@ -24,6 +24,7 @@ from blockenergy.settlement.v1.query_pb2 import (
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
+from chain import forecast
 from chain.market import POOL, PURSES_ACCOUNT
 from chain.runtime.encoding import bech32
 from chain.settlement import FUND
@@ -32,6 +33,7 @@ from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
 from client.watch import get_block
 from node_config.demo.day import Day, get_price
+from node_config.demo.forecast_results import ForecastResults, sort_events
 from node_config.demo.resident import Resident
 from node_config.demo.watcher import Progress
 
@@ -39,6 +41,7 @@ MODULE_ACCOUNTS = {
     "pool": bech32.encode(POOL),
     "purses": bech32.encode(PURSES_ACCOUNT),
     "imbalance fund": bech32.encode(FUND),
+    "forecasts": bech32.encode(forecast.ACCOUNT),
 }
 NEXT_BLOCK_DEADLINE_S = 20.0
 _PAGE = PageRequest(limit=100)
@@ -103,6 +106,7 @@ class Results:
     txs: int
     orders: int
     readings: int
+    forecasts: ForecastResults = field(default_factory=lambda: ForecastResults({}))
     # Guarantees that do not hold; must be empty.
     broken: list[str] = field(default_factory=list)
 
@@ -153,6 +157,9 @@ def collect(
         txs=progress.txs,
         orders=progress.orders,
         readings=sum(progress.readings[slot] for slot in day.slots),
+        forecasts=sort_events(
+            progress.forecasts, {address: name for name, address in operators.items()}
+        ),
     )
 
 

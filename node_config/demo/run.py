@@ -18,6 +18,15 @@ from client.keyring import Keyring
 from client.rpc import Rpc
 from node_config.accounts import GenesisAccount
 from node_config.demo.day import Day, plan_day
+from node_config.demo.forecast_results import find_broken_forecasts
+from node_config.demo.forecasters import (
+    REWARD_PER_SLOT,
+    Forecasters,
+    Outlook,
+    make_accounts,
+    make_history,
+    make_outlook,
+)
 from node_config.demo.homes import CAPACITY_W, FEEDER, Home, make_street
 from node_config.demo.promises import find_broken
 from node_config.demo.results import Results, collect
@@ -61,6 +70,7 @@ class Plan:
     # Balances at genesis by address, and the operators' addresses by name.
     balances: dict[str, int]
     operators: dict[str, str]
+    outlook: Outlook
 
 
 def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
@@ -68,6 +78,7 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
     preset = scenario.apply(load_preset(PRESET))
     homes = make_street(seed, *scenario.get_profiles(), scenario.homes)
     day = plan_day(preset, hours, time.time() + START_S)
+    outlook = make_outlook(seed, homes)
     chain_id = init_network(
         home,
         VALIDATORS,
@@ -80,7 +91,8 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
                 POCKET_MONEY,
             )
             for one in homes
-        ],
+        ]
+        + make_accounts(outlook),
         meters=[
             GenesisMeter(
                 one.meter_id,
@@ -95,6 +107,7 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
             for one in homes
         ],
         genesis_time_s=day.genesis_time_s,
+        forecasts=make_history(outlook, day),
     )
     document = json.loads((home / "node0" / "config" / "genesis.json").read_text())
     entries = document["app_state"]["bank"]["balances"]
@@ -105,7 +118,9 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
         day=day,
         denom=preset.denom.name,
         balances={entry["key"][0]: int(entry["value"]) for entry in entries},
-        operators={info.name: info.address for info in Keyring(home / "keys").list_keys()},
+        outlook=outlook,
+        operators={info.name: info.address for info in Keyring(home / "keys").list_keys()}
+        | {name: key.address for name, key in outlook.keys.items()},
     )
 
 
@@ -116,11 +131,15 @@ def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Res
         watcher = Watcher(network.rpc_urls[0])
         urls = network.rpc_urls
         street = Street(plan.homes, plan.day, plan.chain_id, urls, network.bridge_address)
-        with _Background([watcher.run, street.run], stop) as background, view:
+        forecasters = Forecasters(plan.outlook, plan.day, plan.chain_id, urls[0])
+        tasks = [watcher.run, street.run, forecasters.run]
+        with _Background(tasks, stop) as background, view:
             _show_until_settled(plan.day, watcher, view, background, stop)
         if stop.is_set():
             return None
-        return _conclude(plan, street, watcher, [Rpc(url) for url in urls])
+        results = _conclude(plan, street, watcher, [Rpc(url) for url in urls])
+        results.broken += forecasters.rejections
+        return results
     finally:
         network.stop()
 
@@ -148,6 +167,7 @@ def _conclude(plan: Plan, street: Street, watcher: Watcher, rpcs: Sequence[Rpc])
     results.broken += find_broken(results)
     results.broken += street.rejections
     results.broken += street.rejected_telegrams
+    results.broken += find_broken_forecasts(results.forecasts, plan.day.hours, REWARD_PER_SLOT)
     if progress.readings_rejected:
         results.broken.append(f"the chain rejected {progress.readings_rejected} readings")
     return results

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from node_config.demo.forecast_results import format_forecasts
 from node_config.demo.results import Results
 from node_config.demo.text import eur, kwh
 from node_config.demo.who_paid import format_who_paid
@@ -31,7 +32,8 @@ def format_summary(results: Results) -> str:
     """Energy and money per home, then the sums, then the checks."""
     lines = ["Energy and money per home", "", PARTY_HEADER, UNITS]
     lines += [_format_party(results, number) for number in range(len(results.parties))]
-    lines += [_format_totals(results), "", *_format_money(results), "", *_format_chain(results)]
+    lines += [_format_totals(results), "", *_format_money(results), ""]
+    lines += [*format_forecasts(results.forecasts), "", *_format_chain(results)]
     return "\n".join(lines)
 
 

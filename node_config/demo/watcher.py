@@ -16,7 +16,9 @@ from blockenergy.metering.v1 import events_pb2 as metering
 from blockenergy.settlement.v1 import events_pb2 as settlement
 from blockenergy.settlement.v1.state_pb2 import SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+from google.protobuf.message import Message
 
+from client.catalog import get_module
 from client.errors import RpcError
 from client.queries import query_pages
 from client.rpc import Rpc
@@ -35,6 +37,8 @@ class Progress:
     txs: int = 0
     orders: int = 0
     readings_rejected: int = 0
+    # All events of forecasts and prediction markets.
+    forecasts: list[Message] = field(default_factory=list)
     # By address, in smallest units.
     fees: Counter[str] = field(default_factory=Counter)
     # By slot.
@@ -59,12 +63,15 @@ class Progress:
                 self.readings_rejected += 1
             elif isinstance(event, settlement.EventSlotSettled):
                 self.results[event.slot] = event.result
+            elif get_module(event.DESCRIPTOR.full_name) == "forecast":
+                self.forecasts.append(event)
 
     def copy(self) -> Progress:
         """A snapshot: it does not change with this one."""
         return replace(
             self,
             fees=self.fees.copy(),
+            forecasts=list(self.forecasts),
             readings=self.readings.copy(),
             slots=dict(self.slots),
             results=dict(self.results),

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from client.chain_pin import pin, require_chain_id
 from client.errors import MissingError, UsageError
@@ -41,6 +42,7 @@ def init_network(
     accounts: Sequence[GenesisAccount] = (),
     meters: Sequence[GenesisMeter] = (),
     genesis_time_s: int = 0,
+    forecasts: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes every file of a new network into `home`, which must not exist; returns its chain id.
 
@@ -75,6 +77,7 @@ def init_network(
         genesis_time_s,
         peers,
         crowd.batteries,
+        forecasts,
     )
     nodes = [plan.validator for plan in plans]
     document = make_document(preset, chain_id, genesis_time_s, nodes, state)

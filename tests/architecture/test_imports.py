@@ -31,7 +31,8 @@ USES: dict[str, set[str]] = {
     "metering": {"registry"},
     "market": {"bank", "metering", "registry"},
     "storage": {"market", "metering", "registry"},
-    "settlement": {"bank", "market", "metering", "registry", "storage"},
+    "forecast": {"bank", "market", "metering", "params", "registry"},
+    "settlement": {"bank", "forecast", "market", "metering", "registry", "storage"},
     "params": {"market", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),

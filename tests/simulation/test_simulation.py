@@ -38,6 +38,11 @@ MUST_HAPPEN = {
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",
     "halt", "meter reported as silent", "estimate too low", "estimate too high",
+    "forecast rewarded", "stake burned", "forecast without a gain", "forecast not revealed",
+    "forecast not scored", "forecast frozen", "forecast revealed", "target closed",
+    "prediction market closed", "prediction market reported", "prediction market appealed",
+    "prediction market resolved", "prediction market void", "shares paid", "bond lost",
+    "bond of another won",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

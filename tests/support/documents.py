@@ -6,7 +6,8 @@ The short form has one line per entry, with names for addresses and for keys of 
     "bank.balances[anna, ueur]": 100000000
     "registry.meters[meter-anna]": {"owner": "anna", "pub_key": "meter-anna", …}
 
-Numbers may stand without quotes, and fields with their defaults are left out.
+A pair within a pair is joined by &: "forecast.scores[1 & frida, 30000001]". Numbers may stand
+without quotes, and fields with their defaults are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Short = dict[str, Any]
 _SEQUENCES = (
     "bank.last_hold_id", "metering.last_settled", "metering.last_noted_s",
     "market.last_order_id", "market.last_slot", "market.last_cleared", "market.restored",
+    "forecast.last_target_id", "forecast.last_frozen", "forecast.last_market_id",
+    "forecast.market_count",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")
@@ -184,14 +187,16 @@ def _values_of(short: Mapping[str, Any], collection: str) -> list[Any]:
     return [value for path, value in short.items() if path.startswith(f"{collection}[")]
 
 
-def _key_to_json(text: str) -> Any:
-    parts = [people.address_text(part) for part in text.split(", ")]
-    return parts[0] if len(parts) == 1 else parts
+def _key_to_json(text: str, separators: tuple[str, ...] = (", ", " & ")) -> Any:
+    if not separators or separators[0] not in text:
+        return _key_to_json(text, separators[1:]) if separators else people.address_text(text)
+    return [_key_to_json(part, separators[1:]) for part in text.split(separators[0])]
 
 
-def _key_to_text(key: Any) -> str:
-    parts = key if isinstance(key, list) else [key]
-    return ", ".join(people.name_of(part) for part in parts)
+def _key_to_text(key: Any, separators: tuple[str, ...] = (", ", " & ")) -> str:
+    if isinstance(key, list):
+        return separators[0].join(_key_to_text(part, separators[1:]) for part in key)
+    return people.name_of(key)
 
 
 def _map_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -14,19 +14,20 @@ from functools import cache
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain import bank, market, settlement
+from chain import bank, forecast, market, settlement
 from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 
 GRID = ("registrar", "treasury", "backstop", "distributor", "issuer", "bridge", "auditor")
 HOUSEHOLDS = ("anna", "ben", "clara", "dirk", "eva")
 # Known by name, but not registered at genesis.
-UNREGISTERED = ("fred", "gina", "battery")
+UNREGISTERED = ("fred", "gina", "battery", "frida", "franz", "reporter")
 MODULE_ACCOUNTS = {
     "pool": market.POOL,
     "purses": market.PURSES_ACCOUNT,
     "fund": settlement.FUND,
     "default-fund": bank.DEFAULT_FUND,
+    "forecasts": forecast.ACCOUNT,
 }
 METER_PREFIX = "meter-"
 

@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any
 
 from blockenergy.bank.v1 import events_pb2 as bank_pb2
+from blockenergy.forecast.v1 import events_pb2 as forecast_pb2
+from blockenergy.forecast.v1 import state_pb2 as forecast_state_pb2
 from blockenergy.market.v1 import events_pb2 as market_pb2
 from blockenergy.market.v1 import state_pb2
 from blockenergy.metering.v1 import events_pb2 as metering_pb2
@@ -113,6 +115,32 @@ class ScenarioCoverage:
             self._add("battery charged", event.charged_wh)
             self._add("battery discharged", event.discharged_wh)
             self._add("flow of a battery rejected", event.rejected_wh)
+
+        else:
+            self._note_forecast(event)
+
+    def _note_forecast(self, event: Event) -> None:
+        if isinstance(event, forecast_pb2.EventForecastScored):
+            self._add("forecast rewarded", event.score.reward)
+            self._add("stake burned", event.score.burned)
+            self._add("forecast without a gain", not event.score.gain)
+        elif isinstance(event, forecast_pb2.EventForecastNotScored):
+            self._add("forecast not revealed", event.burned)
+            self._add("forecast not scored", not event.burned)
+        elif isinstance(event, forecast_pb2.EventForecastFrozen):
+            self._add("forecast frozen", event.forecast.forecasters)
+        elif isinstance(event, forecast_pb2.EventForecastRevealed):
+            self.counts["forecast revealed"] += 1
+        elif isinstance(event, forecast_pb2.EventTargetClosed):
+            self.counts["target closed"] += 1
+        elif isinstance(event, forecast_pb2.EventMarketMoved):
+            name = forecast_state_pb2.MarketStatus.Name(event.status)
+            self.counts[f"prediction market {name[14:].lower()}"] += 1
+        elif isinstance(event, forecast_pb2.EventSharesPaid):
+            self._add("shares paid", event.amount)
+        elif isinstance(event, forecast_pb2.EventBondPaid):
+            self._add("bond lost", not event.amount)
+            self._add("bond of another won", event.amount > event.bond)
 
     def _add(self, name: str, happened: Any) -> None:
         self.counts[name] += bool(happened)

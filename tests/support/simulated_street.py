@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from tests.support import documents, people
+from tests.support.forecast_actions import FORECASTERS, REPORTER
 from tests.support.market_actions import BATTERIES, FEEDERS
 from tests.support.world import FIRST_SLOT
 
@@ -15,6 +16,12 @@ PLACES = ["north"] * 3 + ["branch"] * 3 + ["south"] * 2 + ["thin"] * 4
 # The registers of the homes start again at zero after a few slots.
 INITIAL_IMPORT_WH = 10**9 - 20_000
 _ROLES = ["ROLE_PROSUMER", "ROLE_PROSUMER", "ROLE_CONSUMER", "ROLE_PRODUCER"]
+# Registered beside the grid's own accounts.
+OTHERS = {
+    "bridge-2": "ROLE_BRIDGE",
+    REPORTER: "ROLE_REPORTER",
+    **dict.fromkeys(FORECASTERS, "ROLE_FORECASTER"),
+}
 # Half of them are renewable, one on each feeder at least.
 _ENERGY_SOURCES = [
     *["ENERGY_SOURCE_SOLAR", "ENERGY_SOURCE_UNSPECIFIED"],
@@ -35,7 +42,7 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
     """Changes of the street, the same for each seed."""
     changes: dict[str, Any] = {
         f"bank.balances[{name}, ueur]": 20_000_000
-        for name in ("registrar", "issuer", "bridge", "bridge-2")
+        for name in ("registrar", "issuer", "bridge", *OTHERS)
     }
     for number, name in enumerate(homes):
         changes |= _draw_home(random, number, name)
@@ -49,6 +56,8 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
     changes["registry.participants[bridge-2]"] = {
         "roles": ["ROLE_BRIDGE"], "status": "STATUS_ACTIVE",
     }  # fmt: skip
+    for name, role in OTHERS.items():
+        changes[f"registry.participants[{name}]"] = {"roles": [role], "status": "STATUS_ACTIVE"}
     changes["bank.balances[treasury, ueur]"] = random.choice([3_000_000, 60_000_000])
     changes["bank.balances[default-fund, ueur]"] = random.choice([1, 2_000_000])
     changes["bank.balances[backstop, ueur]"] = random.choice([1_000_000, 60_000_000])
@@ -139,6 +148,13 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
             "pruned_per_block_max": random.choice([5, 100]),
             "default_fund_share_permille": random.choice([0, 300]),
             "default_fund_target": random.choice([100, 10_000_000]),
+        },
+        "forecast.params": {
+            "steps_per_block_max": (2, 8, 100)[seed % 3],
+            "estimated_permille": random.choice([300, 1_000]),
+            "owner_share_permille": random.choice([50, 1_000]),
+            "skill_slots": random.choice([3, 50]), "report_bond": 10_000,
+            "report_window_s": 600, "dispute_window_s": 180, "decision_window_s": 600,
         },
         "auth.params": {"min_gas_price_micro": random.choice([0, 50, 5_000])},
     }  # fmt: skip

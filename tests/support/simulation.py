@@ -28,13 +28,21 @@ from chain.runtime.context import Event
 from chain.runtime.encoding import bech32
 from chain.settlement.state import OWED_BY_FUND
 from chain.transactions import TxResult
-from tests.support import actions, market_actions, parameters, people, simulated_street
+from tests.support import (
+    actions,
+    forecast_actions,
+    market_actions,
+    parameters,
+    people,
+    simulated_street,
+)
 from tests.support.event_ledger import EventLedger
 from tests.support.scenario_coverage import ScenarioCoverage
 from tests.support.world import FIRST_SLOT, World, response
 
 HOMES = 12
-ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS, *parameters.ACTIONS]
+ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS, *forecast_actions.ACTIONS]
+ACTIONS += parameters.ACTIONS
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
 _ENDS_OF_LIMIT_ORDERS = (
@@ -86,7 +94,7 @@ class Simulation:
         self.watch = watch
         self.random = Random(seed)
         self.homes = [f"home-{number}" for number in range(HOMES)]
-        for name in (*self.homes, *market_actions.BATTERIES, "bridge-2"):
+        for name in (*self.homes, *market_actions.BATTERIES, *simulated_street.OTHERS):
             people.wallet(name)
         full_wh = simulated_street.INITIAL_IMPORT_WH
         self.meters = {f"meter-{number}": PhysicalMeter(full_wh) for number in range(HOMES)}

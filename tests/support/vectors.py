@@ -31,6 +31,7 @@ from typing import Any
 import pytest
 from blockenergy.auth.v1 import errors_pb2 as auth_errors_pb2
 from blockenergy.bank.v1 import errors_pb2 as bank_errors_pb2
+from blockenergy.forecast.v1 import errors_pb2 as forecast_errors_pb2
 from blockenergy.market.v1 import errors_pb2 as market_errors_pb2
 from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
@@ -59,6 +60,7 @@ ERRORS = {
     "market": market_errors_pb2.Error,
     "settlement": settlement_errors_pb2.Error,
     "storage": storage_errors_pb2.Error,
+    "forecast": forecast_errors_pb2.Error,
     "params": params_errors_pb2.Error,
     "peers": peers_errors_pb2.Error,
 }

@@ -31,7 +31,12 @@ _VARINT_TYPES = {
     FieldDescriptor.TYPE_BOOL,
     FieldDescriptor.TYPE_ENUM,
 }
-_SIGNED_OR_SHORT = {FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_UINT32}
+# Of the largest number of a field, where it is not 64.
+_BITS = {
+    FieldDescriptor.TYPE_INT32: 31,
+    FieldDescriptor.TYPE_UINT32: 31,
+    FieldDescriptor.TYPE_INT64: 63,
+}
 _VARINT, _LENGTH_DELIMITED = 0, 2
 _ONE_BYTE = [bytes([number]) for number in range(128)]
 
@@ -137,8 +142,10 @@ def _make_values(field: Any) -> list[Any]:
     elif field.enum_type is not None:
         options = sorted({value.number for value in field.enum_type.values})
     else:
-        bits = 31 if field.type in _SIGNED_OR_SHORT else 64
+        bits = _BITS.get(field.type, 64)
         options = [0, 1, 127, 128, 16_384, (1 << bits) - 1]
+        if field.type == FieldDescriptor.TYPE_INT64:
+            options = [-1, -(1 << bits), *options]
     return [[], options, [options[-1]] * 3] if field.is_repeated else options
 
 

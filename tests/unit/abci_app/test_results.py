@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from blockenergy.registry.v1 import events_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,12 @@ from abci_app.results import (
 from chain.app import BlockResult
 from chain.runtime.consensus import BlockLimits, ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import CosmosEvent
+from chain.runtime.encoding import codec
 from chain.transactions import TxResult
+from client.catalog import get_events
+from client.definitions import get_message_class
+from client.rpc_types import Event
+from client.watch import decode_event
 
 SEEN = CosmosEvent("misbehavior", ())
 SENT = CosmosEvent("transfer", (("recipient", "ben"), ("sender", "anna"), ("amount", "5ueur")))
@@ -50,6 +56,21 @@ def test_a_typed_event_has_all_of_its_fields() -> None:
     found = {attribute.key: attribute.value for attribute in written.attributes}
     assert found == {"feeder": "north", "info": "{}"}
     assert all(attribute.index for attribute in written.attributes)
+
+
+@pytest.mark.parametrize("name", get_events())
+def test_every_event_that_is_declared_travels_there_and_back(name: str) -> None:
+    kind = get_message_class(name)
+    assert kind is not None
+    records = [field.name for field in kind.DESCRIPTOR.fields if field.message_type is not None]
+    # A record that is not there arrives as an empty one.
+    whole = [one for one in codec.make_samples(kind) if all(map(one.HasField, records))]
+    assert whole
+    for event in whole:
+        content = encode_exec_result(TxResult(events=[event]))
+        (written,) = abci.ExecTxResult.FromString(content).events
+        pairs = tuple((attribute.key, attribute.value) for attribute in written.attributes)
+        assert decode_event(Event(written.type, pairs)) == event
 
 
 @given(st.lists(st.tuples(TEXTS, PAIRS), max_size=3))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from blockenergy.auth.v1 import state_pb2 as auth_pb2
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
+from blockenergy.forecast.v1 import state_pb2 as forecast_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.params.v1 import state_pb2 as params_pb2
@@ -42,6 +43,10 @@ STATE_KINDS = [
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
     peers_pb2.Peer, peers_pb2.Params,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
+    forecast_pb2.Target, forecast_pb2.Tally, forecast_pb2.Outcome, forecast_pb2.Round,
+    forecast_pb2.SlotForecast, forecast_pb2.FrozenForecast, forecast_pb2.Score,
+    forecast_pb2.Skill, forecast_pb2.Model, forecast_pb2.PredictionMarket,
+    forecast_pb2.Holding, forecast_pb2.Params,
 ]  # fmt: skip
 
 GOLDEN = [
@@ -110,6 +115,8 @@ def _values(field: Any) -> st.SearchStrategy[Any]:
         return st.booleans()
     if field.type == FieldDescriptor.TYPE_ENUM:
         return st.sampled_from([value.number for value in field.enum_type.values])
+    if field.type == FieldDescriptor.TYPE_INT64:
+        return st.one_of(st.integers(-300, 300), st.integers(-(2**63), 2**63 - 1))
     most = 2**32 - 1 if field.type == FieldDescriptor.TYPE_UINT32 else 2**64 - 1
     return st.one_of(st.integers(0, 300), st.integers(0, most))
 

@@ -104,7 +104,13 @@ def test_state_keys_never_move() -> None:
         "0405": "metering.superseded_params", "0510": "market.superseded_params",
         "0513": "market.purses", "0514": "market.restored",
         "0606": "settlement.superseded_params", "0800": "params.params",
-            "0900": "peers.params", "0901": "peers.peers",
+        "0900": "peers.params", "0901": "peers.peers",
+        "0d00": "forecast.params", "0d01": "forecast.targets", "0d02": "forecast.last_target_id",
+        "0d03": "forecast.tallies", "0d04": "forecast.outcomes", "0d05": "forecast.rounds",
+        "0d06": "forecast.forecasts", "0d07": "forecast.frozen", "0d08": "forecast.last_frozen",
+        "0d09": "forecast.scores", "0d0a": "forecast.skills", "0d0b": "forecast.models",
+        "0d0c": "forecast.markets", "0d0d": "forecast.last_market_id",
+        "0d0e": "forecast.holdings", "0d0f": "forecast.market_count",
     }  # fmt: skip
 
 

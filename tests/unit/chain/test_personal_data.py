@@ -12,12 +12,14 @@ from client.definitions import get_unit
 
 # Names of things, in a form that the rules check.
 IDENTIFIERS = {
-    *{"amount", "denom", "feeder", "meter_id", "networks", "node_id", "parent", "symbol"},
+    *{"amount", "denom", "feeder", "meter_id", "name", "networks", "node_id", "parent", "symbol"},
     "type_url",
 }
 # Free text, about the grid and its machines: what a distributor tells the owners of curtailed
-# positions, and the name of a node.
+# positions, the name of a node, and what a distributor or issuer asks in a prediction market.
 ABOUT_THINGS = {
+    "blockenergy.forecast.v1.MsgCreateMarket.names",
+    "blockenergy.forecast.v1.MsgCreateMarket.question",
     "blockenergy.market.v1.MsgCurtail.reason",
     "blockenergy.peers.v1.MsgSetPeer.moniker",
 }

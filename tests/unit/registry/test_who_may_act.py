@@ -143,6 +143,13 @@ class TestRoles:
             "Charge": ["STORAGE"],
             "Discharge": ["STORAGE"],
             "Shift": ["STORAGE"],
+            "OrderForecasts": ["DISTRIBUTOR"],
+            "CommitForecast": ["FORECASTER"],
+            "RevealForecast": ["FORECASTER"],
+            "SubmitForecast": ["FORECASTER"],
+            "RegisterModel": ["FORECASTER"],
+            "CreateMarket": ["DISTRIBUTOR", "ISSUER"],
+            "ReportOutcome": ["REPORTER"],
         }
 
 

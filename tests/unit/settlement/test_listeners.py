@@ -68,9 +68,9 @@ def test_listeners_see_position_and_meters(recorder: Recorder) -> None:
     accounts = recorder.accounts(slot)
     anna = next(account for account in accounts if account.line.export_wh)
     assert anna.position is None
-    assert list(anna.meters) == [SlotEnergy("meter-anna", 30, 2_500)]
+    assert list(anna.meters) == [SlotEnergy("meter-anna", 30, 2_500, "north")]
     ben = next(account for account in accounts if account.position)
     assert ben.position is not None and ben.position.bought_wh == 5_000
     # A missing reading is estimated apart, and says so; nothing is measured.
     apart = Apart(0, 0, Prices(300_000, 80_000))
-    assert list(ben.meters) == [SlotEnergy("meter-ben", 0, 0, QUALITY_CONNECTION, apart)]
+    assert list(ben.meters) == [SlotEnergy("meter-ben", 0, 0, "north", QUALITY_CONNECTION, apart)]

@@ -1,0 +1,1 @@
+"""Prediction markets: shares in what comes true, their market maker, and disputes."""

@@ -1,0 +1,1 @@
+"""Forecasts and prediction markets: files of them, and what the chain says of them."""
