@@ -33,6 +33,7 @@ USES: dict[str, set[str]] = {
     "storage": {"market", "metering", "registry"},
     "settlement": {"bank", "market", "metering", "registry", "storage"},
     "params": {"market", "registry"},
+    "validators": {"params", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),
 }

@@ -23,7 +23,7 @@ Short = dict[str, Any]
 
 _SEQUENCES = (
     "bank.last_hold_id", "metering.last_settled", "market.last_order_id", "market.last_slot",
-    "market.last_cleared",
+    "market.last_cleared", "validators.last_proposal_id", "validators.changed_at_height",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")
