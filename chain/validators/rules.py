@@ -44,7 +44,7 @@ def plan_step(
     of theirs at once, unless nobody else has any.
     """
     staying = {address: power for address, power in powers.items() if address not in expelled}
-    leaving = sorted(expelled & powers.keys())
+    leaving = sorted([address for address in powers if address in expelled])
     # With nobody else, one of them stays until there is.
     last = leaving.pop() if leaving and not staying else ""
     changed = dict.fromkeys(leaving, 0)
@@ -62,7 +62,7 @@ def _plan_shift(
     # One remains, whatever the room.
     taken_room, added_room = min(room, total - 1), room
     changed = {}
-    for address in sorted(targets.keys() - expelled):
+    for address in sorted([address for address in targets if address not in expelled]):
         power, target = powers.get(address, 0), targets[address]
         if target < power:
             step = min(power - target, taken_room)
