@@ -29,6 +29,7 @@ from chain import (
     settlement,
     storage,
     transactions,
+    validators,
 )
 from chain.keyspace import Changes
 from chain.mempool import Mempool
@@ -38,7 +39,7 @@ from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import BlockInfo, Context, Event
 from chain.runtime.encoding import codec
 from chain.runtime.errors import ChainError, SdkError, require
-from chain.runtime.module import Module
+from chain.runtime.module import Handler, Module
 from chain.runtime.state.store import CacheStore, Reader
 from chain.runtime.tx import DecodedTx, SignerData, decode
 from chain.transactions import TxResult, reject
@@ -55,7 +56,13 @@ _MODULES: tuple[Module, ...] = (
     settlement.MODULE,
     forecast.MODULE,
 )
-MODULES: tuple[Module, ...] = (*_MODULES, params.make_module(_MODULES))
+# What a vote of validators can hold: the messages of all other modules.
+_VOTED: dict[str, Handler] = {}
+_VALIDATORS = validators.make_module(_VOTED)
+_PARAMS = params.make_module((*_MODULES, _VALIDATORS))
+MODULES: tuple[Module, ...] = (*_MODULES, _VALIDATORS, _PARAMS)
+for _module in (*_MODULES, _PARAMS):
+    _VOTED.update(_module.handlers)
 RULES = Ruleset(MODULES)
 KEYSPACE = RULES.keyspace
 SIMULATE_PATH = "/cosmos.tx.v1beta1.Service/Simulate"
@@ -81,18 +88,19 @@ class BlockResult:
 def init_chain(
     document: Any,
     block: BlockInfo | None = None,
-    validators: Sequence[ValidatorUpdate] = (),
+    initial_validators: Sequence[ValidatorUpdate] = (),
     ruleset: Ruleset = RULES,
 ) -> Changes:
     """The state of a genesis document; raises GenesisError where it does not fit.
 
-    block: chain id, initial height and genesis time. validators: those that consensus begins with.
+    block: chain id, initial height and genesis time. initial_validators: those that consensus
+    begins with.
     """
     store = genesis.load(ruleset.modules, document)
     ctx = Context(store, block or BlockInfo("", 0, 0))
     for module in ruleset.modules:
         if module.init_validators:
-            module.init_validators(ctx, validators)
+            module.init_validators(ctx, initial_validators)
     genesis.validate(ruleset.modules, store)
     return store.changes
 

@@ -31,6 +31,9 @@ class Ruleset:
             for module in modules
             if module.params is not None
         }
+        for module in modules:
+            for kind in module.packed_types:
+                self.packed_types[f"/{kind.DESCRIPTOR.full_name}"] = kind
         amino_json.require_names(self.packed_types)
         # What is remembered is a function of a transaction's bytes.
         self._txs = TxCache(self.handlers, packed_types=self.packed_types)

@@ -39,6 +39,8 @@ OPERATOR_ROLES: Mapping[str, Role] = {
 }
 # Grid fees and congestion rents are paid to the distributor with the first validator.
 GRID_ACCOUNT = "distributor0"
+# What each validator has at genesis.
+POWER = 10
 # It may change parameters until it transfers that right.
 AUTHORITY = "distributor0"
 
@@ -69,6 +71,8 @@ class GenesisValidator:
     address: str
     # Ed25519, 32 bytes.
     pub_key: bytes
+    # The account that votes with its power; empty: nobody does.
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,11 @@ def make_app_state(
     peers: Sequence[GenesisPeer] = (),
     batteries: Mapping[str, Mapping[str, int]] | None = None,
     forecasts: Mapping[str, Any] | None = None,
+    validators: Sequence[GenesisValidator] = (),
 ) -> dict[str, Any]:
     """The chain's initial state; `batteries` are by their owners' addresses, `forecasts` what the
-    module of that name begins with.
+    module of that name begins with. Validators that are not given are taken from the genesis file,
+    without operators.
 
     Raises UsageError if the chain rejects it.
     """
@@ -114,6 +120,7 @@ def make_app_state(
         "bank": _make_bank(preset, operators["issuer"], [*everybody, _make_default_fund(preset)]),
         "market": _make_purses(preset),
         "peers": _make_peers(peers),
+        "validators": _make_validators(validators),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
         "forecast": dict(forecasts or {}),
     }
@@ -148,7 +155,7 @@ def make_document(
                     "type": "tendermint/PubKeyEd25519",
                     "value": base64.b64encode(validator.pub_key).decode(),
                 },
-                "power": "10",
+                "power": str(POWER),
                 "name": validator.name,
             }
             for validator in validators
@@ -194,6 +201,25 @@ def _make_peers(peers: Sequence[GenesisPeer]) -> dict[str, Any]:
         "peers": [
             {"key": peer.node_id, "value": {"operator": peer.operator, "moniker": peer.name}}
             for peer in sorted(peers, key=lambda peer: peer.node_id)
+        ]
+    }
+
+
+def _make_validators(validators: Sequence[GenesisValidator]) -> dict[str, Any]:
+    return {
+        "validators": [
+            {
+                "key": validator.address.lower(),
+                "value": {
+                    "pub_key": base64.b64encode(validator.pub_key).decode(),
+                    "power": str(POWER),
+                    "target_power": str(POWER),
+                    "operator": validator.operator,
+                    "label": validator.name,
+                    "status": STATUS_ACTIVE,
+                },
+            }
+            for validator in sorted(validators, key=lambda one: one.address)
         ]
     }
 

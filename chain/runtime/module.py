@@ -79,6 +79,8 @@ class Module:
     validate_params: Callable[[HasStore], None] | None = None
     # Checks all other genesis content; raises GenesisError.
     validate_genesis: Callable[[HasStore], None] | None = None
+    # What its messages may hold, beside messages and parameters.
+    packed_types: Sequence[type[Message]] = ()
     handlers: dict[str, Handler] = field(default_factory=dict)
     query_table: dict[str, Query] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,10 @@ def init_network(
         GenesisPeer(plan.node_id, plan.name, addresses[f"distributor{number}"])
         for number, plan in enumerate(plans)
     ]
+    nodes = [
+        replace(plan.validator, operator=addresses[f"distributor{number}"])
+        for number, plan in enumerate(plans)
+    ]
     everybody = [*crowd.accounts, *accounts, *listed]
     state = make_app_state(
         preset,
@@ -78,8 +83,8 @@ def init_network(
         peers,
         crowd.batteries,
         forecasts,
+        nodes,
     )
-    nodes = [plan.validator for plan in plans]
     document = make_document(preset, chain_id, genesis_time_s, nodes, state)
     try:
         home.parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ USES: dict[str, set[str]] = {
     "forecast": {"bank", "market", "metering", "params", "registry"},
     "settlement": {"bank", "forecast", "market", "metering", "registry", "storage"},
     "params": {"market", "registry"},
+    "validators": {"params", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),
 }

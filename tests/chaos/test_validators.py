@@ -6,7 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
+from blockenergy.validators.v1.query_pb2 import QueryValidatorRequest, QueryValidatorResponse
+from blockenergy.validators.v1.state_pb2 import STATUS_TOMBSTONED
 
+from client.queries import query
 from client.rpc import Rpc
 from node_config.localnet.layout import load_layout
 from node_config.localnet.network import Network
@@ -52,7 +55,9 @@ def require_honest_blocks(rpc: Rpc, liar: bytes) -> None:
 
 
 def test_a_validator_key_used_twice(tmp_path: Path, chance: random.Random) -> None:
-    """Evidence is committed and can be searched for; the network goes on."""
+    """Evidence is committed and can be searched for, its validator loses its power for good, and
+    the network goes on.
+    """
     name = chance.choice([f"node{number}" for number in range(VALIDATORS)])
 
     def add(home: Path) -> None:
@@ -64,7 +69,8 @@ def test_a_validator_key_used_twice(tmp_path: Path, chance: random.Random) -> No
             address = Rpc(run.network.layout.get_node(name).rpc_url).status().validator_address
             wait_until(lambda: bool(find_evidence(rpc, address)), DEADLINE_S, "evidence")
             height = find_evidence(rpc, address)[0]
-        run.network.wait_for_height(height + 1, DEADLINE_S)
+        run.network.wait_for_height(height + 2, DEADLINE_S)
+        require_tombstoned(run.network, height, address)
         require_evidence_everywhere(run.network, height, address)
         note(f"the key of {name} used twice: evidence in block {height}")
         # Without the second node all is as it was; it is there at the end, to be checked as well.
@@ -78,6 +84,18 @@ def find_evidence(rpc: Rpc, validator: bytes) -> list[int]:
     search = f"misbehavior.validator='{validator.hex().upper()}'"
     found = rpc.call("block_search", {"query": search, "order_by": "asc"})
     return [int(one["block"]["header"]["height"]) for one in found["blocks"]]
+
+
+def require_tombstoned(network: Network, height: int, validator: bytes) -> None:
+    """Two blocks after the evidence it signs no more, on any node."""
+    for url in network.rpc_urls:
+        with connect(url) as rpc:
+            result = rpc.call("validators", {"height": str(height + 2)})
+            address = validator.hex()
+            assert address.upper() not in [one["address"] for one in result["validators"]]
+            request = QueryValidatorRequest(address=address)
+            found = query(rpc, request, QueryValidatorResponse).validator
+            assert (found.status, found.power) == (STATUS_TOMBSTONED, 0)
 
 
 def require_evidence_everywhere(network: Network, height: int, validator: bytes) -> None:

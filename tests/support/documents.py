@@ -27,6 +27,7 @@ _SEQUENCES = (
     "market.last_order_id", "market.last_slot", "market.last_cleared", "market.restored",
     "forecast.last_target_id", "forecast.last_frozen", "forecast.last_market_id",
     "forecast.market_count",
+    "validators.last_proposal_id", "validators.changed_at_height",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")

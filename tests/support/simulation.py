@@ -35,14 +35,20 @@ from tests.support import (
     parameters,
     people,
     simulated_street,
+    validator_actions,
 )
 from tests.support.event_ledger import EventLedger
 from tests.support.scenario_coverage import ScenarioCoverage
 from tests.support.world import FIRST_SLOT, World, response
 
 HOMES = 12
-ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS, *forecast_actions.ACTIONS]
-ACTIONS += parameters.ACTIONS
+ACTIONS = [
+    *actions.ACTIONS,
+    *market_actions.ACTIONS,
+    *forecast_actions.ACTIONS,
+    *parameters.ACTIONS,
+    *validator_actions.ACTIONS,
+]
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
 _ENDS_OF_LIMIT_ORDERS = (

@@ -15,6 +15,7 @@ from blockenergy.peers.v1 import state_pb2 as peers_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
 from blockenergy.storage.v1 import state_pb2 as storage_pb2
+from blockenergy.validators.v1 import state_pb2 as validators_pb2
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
@@ -42,6 +43,7 @@ STATE_KINDS = [
     market_pb2.OfferPurchase, settlement_pb2.FeederCheck,
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
     peers_pb2.Peer, peers_pb2.Params,
+    validators_pb2.Validator, validators_pb2.Proposal, validators_pb2.Params,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
     forecast_pb2.Target, forecast_pb2.Tally, forecast_pb2.Outcome, forecast_pb2.Round,
     forecast_pb2.SlotForecast, forecast_pb2.FrozenForecast, forecast_pb2.Score,
