@@ -58,6 +58,8 @@ class RunningGateway:
         self._stack.callback(self.store.close)
         kept = self.store.get_note(SLOT_LENGTH)
         self._slot_length_s = self._options.slot_length_s or int(kept or 0)
+        # Why the bridge is not ours, in one sentence.
+        self._mismatch = ""
         self.collectors = [
             Collector(
                 meter, key, secrets, self.store, self.get_terms, is_protected=source.is_protected
@@ -104,17 +106,22 @@ class RunningGateway:
             return None
         return Terms(self._chain_id, self._slot_length_s, self._options.tolerance_s)
 
-    def _take_health(self, health: HealthResponse) -> None:
-        """Learns the length of a slot, and whether the bridge serves our chain."""
-        if health.chain_id and health.chain_id != self._chain_id:
-            log.error("the bridge serves chain %s, not %s", health.chain_id, self._chain_id)
-            return
-        if health.slot_length_s and health.slot_length_s != self._slot_length_s:
-            if not self._options.slot_length_s:
-                self._slot_length_s = health.slot_length_s
-                self.store.keep_note(SLOT_LENGTH, str(health.slot_length_s))
-            else:
-                log.error("a slot lasts %d s, not slot_length_s", health.slot_length_s)
+    def _take_health(self, health: HealthResponse) -> bool:
+        """Learns the length of a slot; whether the bridge serves our chain and has reached it."""
+        if not health.slot_length_s:
+            return False
+        problem = ""
+        if health.chain_id != self._chain_id:
+            problem = f"The bridge serves chain {health.chain_id}, not {self._chain_id}."
+        elif self._options.slot_length_s not in (0, health.slot_length_s):
+            problem = f"A slot lasts {health.slot_length_s} s, not slot_length_s."
+        elif health.slot_length_s != self._slot_length_s:
+            self._slot_length_s = health.slot_length_s
+            self.store.keep_note(SLOT_LENGTH, str(health.slot_length_s))
+        if problem and problem != self._mismatch:
+            log.error("readings are not sent: %s", problem)
+        self._mismatch = problem
+        return not problem
 
     def _tick(self) -> None:
         pruned_s = 0.0
