@@ -61,6 +61,9 @@ bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make be
 bench-market: $(VENV)/.project proto ## Measure time and memory of clearing order books of up to a million orders
 	$(python) -m bench.clearing
 
+bench-bridge: $(VENV)/.dev proto ## Measure how fast telegrams are read, by format, and readings reach a bridge's disk
+	$(python) -m bench.bridge
+
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	@rm -rf build dist
 	@$(python) -m node_config.compiled --check
@@ -147,7 +150,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
