@@ -5,8 +5,8 @@
 
 End to end a bridge in a process of its own takes one reading of each meter over gRPC, is killed
 with SIGKILL when half of them are acknowledged, and started again; what was not acknowledged is
-pushed again. Then every reading has to be in its spool. The chain it has makes no blocks: how fast a
-chain takes readings is measured by `python -m bench settlement`.
+pushed again. Then every reading has to be in its spool. The chain it has makes no blocks: how fast
+a chain takes readings is measured by `python -m bench settlement`.
 """
 
 from __future__ import annotations
