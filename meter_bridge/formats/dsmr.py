@@ -90,8 +90,8 @@ def read(raw: bytes, context: Context) -> list[Content]:
         Content(
             meter_id=read_meter_id(objects),
             time_s=read_time_s(objects, context.local_time) if is_protected else None,
-            import_register_wh=read_register_wh(objects, IMPORT, required=True),
-            export_register_wh=read_register_wh(objects, EXPORT, required=False),
+            import_register_wh=find_register_wh(objects, IMPORT),
+            export_register_wh=find_register_wh(objects, EXPORT),
             values=read_values(content.decode("ascii")),
             checks=(CHECK,) if is_protected else (),
         )
@@ -113,7 +113,8 @@ def read_objects(content: bytes) -> dict[str, str]:
 
     A history of the meter repeats clock and registers, in the lines of its brackets or behind it.
     """
-    if not PRINTABLE.fullmatch(content):
+    # The first line names the maker; some write a control character into it.
+    if not PRINTABLE.fullmatch(content.partition(b"\n")[2]):
         raise TelegramError("The telegram contains characters that are not printable ASCII.")
     objects: dict[str, str] = {}
     has_history, open_brackets = False, 0
@@ -164,6 +165,12 @@ def read_time_s(objects: dict[str, str], local_time: LocalTime) -> int:
     except ValueError as error:
         raise TelegramError(f"The telegram's time {digits} does not exist.") from error
     return local_time.to_unix_s(shown, is_summer=found[2] == "S")
+
+
+def find_register_wh(objects: dict[str, str], code: str) -> int | None:
+    """The register, or None if the telegram has none, as of a meter of heat."""
+    has_any = any(name.startswith(f"{code}.") for name in objects)
+    return read_register_wh(objects, code, required=True) if has_any else None
 
 
 def read_register_wh(objects: dict[str, str], code: str, *, required: bool) -> int:

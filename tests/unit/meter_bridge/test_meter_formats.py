@@ -68,8 +68,7 @@ def test_a_format_is_recognised(name: str) -> None:
     format_id, write = WRITERS[name]
     raw = write(SHOWN)
     assert find_format(raw) == (format_id, raw)
-    if FORMATS[format_id].is_binary:
-        assert find_format(f"{raw.hex(' ')}\n".encode()) == (format_id, raw)
+    assert find_format(f"{raw.hex(' ')}\n".encode()) == (format_id, raw)
 
 
 @pytest.mark.parametrize("name", PROTECTED)
