@@ -87,9 +87,9 @@ def read_list(body: Data) -> PushedList:
 
     Errors: TelegramError.
     """
-    if not isinstance(body, list):
-        raise TelegramError("The telegram's data is no list.")
-    first = body[0] if body else None
+    if not isinstance(body, list) or not body:
+        raise TelegramError("The telegram's data is no list, or an empty one.")
+    first = body[0]
     if is_description(first):
         entries = list(read_described(body))
     elif as_text(first).startswith(KAIFA) or (len(body) == 1 and isinstance(first, int)):

@@ -214,6 +214,11 @@ def test_a_length_that_lies_costs_nothing() -> None:
         read_one("dlms", bytes.fromhex("0f00000000000184ffffffff"))
 
 
+def test_a_push_of_nothing() -> None:
+    with pytest.raises(TelegramError, match="an empty one"):
+        read_one("dlms", bytes.fromhex("0f40000000000200"))
+
+
 def test_intervals_that_do_not_sum_to_the_register() -> None:
     altered = WRITERS["cmep"][1](SHOWN).replace(b"R0,0.250", b"R0,0.950", 1)
     with pytest.raises(
