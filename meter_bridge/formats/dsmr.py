@@ -49,6 +49,7 @@ TARIFFS_MAX = 9
 CURRENT = "*255"
 # Load profiles and billing history.
 HISTORY = re.compile(r"[0-9]{1,3}-[0-9]{1,3}:9[89]\.")
+FIRST_LINE = re.compile(rb"\A[^\r\n]*")
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
 REGISTER = re.compile(r"\(([0-9]{1,9}(?:\.[0-9]{1,6})?)\*([kM]?Wh)\)", re.IGNORECASE)
 TIME = re.compile(r"\(([0-9]{12})([WS])\)")
@@ -92,10 +93,21 @@ def read(raw: bytes, context: Context) -> list[Content]:
             time_s=read_time_s(objects, context.local_time) if is_protected else None,
             import_register_wh=find_register_wh(objects, IMPORT),
             export_register_wh=find_register_wh(objects, EXPORT),
-            values=read_values(content.decode("ascii")),
+            values=read_values(decode_objects(content)),
             checks=(CHECK,) if is_protected else (),
         )
     ]
+
+
+def decode_objects(content: bytes) -> str:
+    """The lines behind the first one, which names the maker; some write any bytes into it.
+
+    Errors: TelegramError.
+    """
+    objects = FIRST_LINE.sub(b"", content, count=1)
+    if not PRINTABLE.fullmatch(objects):
+        raise TelegramError("The telegram contains characters that are not printable ASCII.")
+    return objects.decode("ascii")
 
 
 def read_values(content: str) -> dict[str, Quantity]:
@@ -113,12 +125,9 @@ def read_objects(content: bytes) -> dict[str, str]:
 
     A history of the meter repeats clock and registers, in the lines of its brackets or behind it.
     """
-    # The first line names the maker; some write a control character into it.
-    if not PRINTABLE.fullmatch(content.partition(b"\n")[2]):
-        raise TelegramError("The telegram contains characters that are not printable ASCII.")
     objects: dict[str, str] = {}
     has_history, open_brackets = False, 0
-    for line in content.decode("ascii").splitlines():
+    for line in decode_objects(content).splitlines():
         code, bracket, rest = line.partition("(")
         code = code.removesuffix(CURRENT)
         if open_brackets or HISTORY.match(code):

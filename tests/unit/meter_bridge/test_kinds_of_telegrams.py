@@ -155,6 +155,14 @@ def test_a_checksum_of_dsmr_without_zeros_in_front() -> None:
     raise AssertionError("no checksum starts with zero")
 
 
+@pytest.mark.parametrize("maker", [b"/ISk5\x02MIE5T-200", b"/BEN\xec\xff5"])
+def test_any_bytes_in_the_first_line_of_dsmr(maker: bytes) -> None:
+    raw = written.make_dsmr(SHOWN, lambda one: maker + one[one.index(b"\r\n") :])
+    assert read(raw).import_register_wh == SHOWN.import_wh
+    with pytest.raises(TelegramError, match="not printable"):
+        read(written.make_dsmr(SHOWN, lambda one: one.replace(b"kWh", b"k\xffh", 1)))
+
+
 def test_a_telegram_of_dsmr_without_a_register() -> None:
     """A meter of heat or gas that speaks for itself."""
     raw = written.make_dsmr(SHOWN, lambda one: b"\r\n".join(
