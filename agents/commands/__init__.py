@@ -2,5 +2,7 @@
 
 group          the commands, and what they need installed
 options        options that commands share
+forecast       what forecasts of the last weeks were worth
+detect         which weeks of which meters look wrong
 data           what a folder holds, and what is wrong with it
 """

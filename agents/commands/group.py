@@ -15,6 +15,8 @@ from client.errors import MissingError
 LIBRARIES = ("numpy", "scipy", "lightgbm", "highspy", "sklearn")
 
 _COMMANDS: dict[str, tuple[str, str]] = {
+    "forecast": ("say what forecasts of load or net use are worth", "forecast"),
+    "detect": ("score the weeks of meters: theft, faults, and why", "detect"),
     "data": ("show what a folder of meters holds, and what is wrong with it", "data"),
 }
 

@@ -17,9 +17,12 @@ NET_SHARE_MIN = 0.01
 
 
 def clean(
-    import_wh: np.ndarray, export_wh: np.ndarray, grid: Grid
+    import_wh: np.ndarray, export_wh: np.ndarray, grid: Grid, *, is_raw: bool = False
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Import and export without what cannot be true, and the sentences about it."""
+    """Import and export without what cannot be true, and the sentences about it.
+
+    With `is_raw` values that are stuck stay.
+    """
     marks: list[str] = []
     import_wh, export_wh = _from_registers(import_wh, export_wh, grid, marks)
     import_wh, export_wh = _split_net(import_wh, export_wh, marks)
@@ -27,6 +30,7 @@ def clean(
         _remove(values, values < 0, f"negative {name}", grid, marks)
         _remove(values, find_spikes(values), f"{name} far beyond all others", grid, marks)
         stuck = find_runs(values, STUCK_HOURS * grid.slots_per_hour) & (values != 0)
+        stuck &= not is_raw
         _remove(values, stuck, f"{name} stuck at one value for a day or more", grid, marks)
     export_wh[np.isnan(export_wh) & ~np.isnan(import_wh)] = 0.0
     empty = find_runs(import_wh, EMPTY_DAYS * grid.slots_per_day) & (import_wh == 0)

@@ -28,10 +28,11 @@ class Source:
     xml: list[Path]
 
 
-def read_street(path: Path, zone_name: str = "") -> Street:
+def read_street(path: Path, zone_name: str = "", *, is_raw: bool = False) -> Street:
     """All homes of a folder, or of one file; raises MissingError with one sentence.
 
-    The file `feeder.csv` becomes the home `feeder`; `labels.csv` is not read.
+    The file `feeder.csv` becomes the home `feeder`; `labels.csv` is not read. With `is_raw` a
+    register that is stuck stays as it is, for whoever looks for faults.
     """
     zone = _get_zone(zone_name)
     source = find_files(path)
@@ -42,7 +43,7 @@ def read_street(path: Path, zone_name: str = "") -> Street:
     readings += [one for file in source.xml for one in greenbutton.read(file, zone)]
     if not readings:
         raise MissingError(f"{path} holds no meters: neither CSV, CityLearn 2022 nor Green Button")
-    return make_street(_merge(readings))
+    return make_street(_merge(readings), is_raw=is_raw)
 
 
 def find_files(path: Path) -> Source:
@@ -58,7 +59,7 @@ def find_files(path: Path) -> Source:
     )
 
 
-def make_street(readings: list[Readings]) -> Street:
+def make_street(readings: list[Readings], *, is_raw: bool = False) -> Street:
     """Homes on one grid; a meter that cannot be used is left out with a sentence."""
     left_out = {one.name: "has fewer than two readings" for one in readings if _is_alone(one)}
     usable = [one for one in readings if one.name not in left_out]
@@ -68,7 +69,7 @@ def make_street(readings: list[Readings]) -> Street:
     homes = []
     for one in usable:
         placed = place(one, grid)
-        import_wh, export_wh, marks = clean(placed[0], placed[1], grid)
+        import_wh, export_wh, marks = clean(placed[0], placed[1], grid, is_raw=is_raw)
         if np.isnan(import_wh).all():
             left_out[one.name] = "has no usable reading"
             continue
