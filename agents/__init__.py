@@ -3,7 +3,9 @@
 observation           what is known of homes: frozen values on one grid of slots
 input/                files of meters to observations: CityLearn 2022, our CSV, Green Button
 forecast/             features, quantile models, simple forecasts, their combination, backtests
+planning/             batteries as a linear program over quantiles, and the scores of CityLearn 2022
 detection/            a score per meter and week, with reasons
+insight/              what a home's meter says about it, in sentences with money
 pictures/             what people would look at
 commands/             the command line `blockenergy agent`
 

@@ -3,6 +3,8 @@
 group          the commands, and what they need installed
 options        options that commands share
 forecast       what forecasts of the last weeks were worth
+plan           batteries planned slot by slot, and what came of it
 detect         which weeks of which meters look wrong
+insight        what a home's meter says about it
 data           what a folder holds, and what is wrong with it
 """

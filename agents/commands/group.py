@@ -16,7 +16,9 @@ LIBRARIES = ("numpy", "scipy", "lightgbm", "highspy", "sklearn")
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "forecast": ("say what forecasts of load or net use are worth", "forecast"),
+    "plan": ("plan batteries slot by slot and score what came of it", "plan"),
     "detect": ("score the weeks of meters: theft, faults, and why", "detect"),
+    "insight": ("say what a home's meter shows about it, in sentences with money", "insight"),
     "data": ("show what a folder of meters holds, and what is wrong with it", "data"),
 }
 
