@@ -6,6 +6,7 @@ forecast/             features, quantile models, simple forecasts, their combina
 planning/             batteries as a linear program over quantiles, and the scores of CityLearn 2022
 detection/            a score per meter and week, with reasons
 insight/              what a home's meter says about it, in sentences with money
+lifecycle/            models on disk: trained, tested, promoted, watched, rolled back
 pictures/             what people would look at
 commands/             the command line `blockenergy agent`
 

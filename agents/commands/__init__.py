@@ -6,5 +6,6 @@ forecast       what forecasts of the last weeks were worth
 plan           batteries planned slot by slot, and what came of it
 detect         which weeks of which meters look wrong
 insight        what a home's meter says about it
+model          the life of forecast models
 data           what a folder holds, and what is wrong with it
 """

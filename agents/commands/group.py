@@ -19,6 +19,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan batteries slot by slot and score what came of it", "plan"),
     "detect": ("score the weeks of meters: theft, faults, and why", "detect"),
     "insight": ("say what a home's meter shows about it, in sentences with money", "insight"),
+    "model": ("train, test, promote, watch and roll back forecast models", "model"),
     "data": ("show what a folder of meters holds, and what is wrong with it", "data"),
 }
 
