@@ -7,6 +7,7 @@ planning/             batteries as a linear program over quantiles, and the scor
 detection/            a score per meter and week, with reasons
 insight/              what a home's meter says about it, in sentences with money
 lifecycle/            models on disk: trained, tested, promoted, watched, rolled back
+fleet/                forecasts of all meters of a distributor, block by block
 pictures/             what people would look at
 commands/             the command line `blockenergy agent`
 

@@ -7,5 +7,6 @@ plan           batteries planned slot by slot, and what came of it
 detect         which weeks of which meters look wrong
 insight        what a home's meter says about it
 model          the life of forecast models
+fleet          forecasts of all meters of a distributor
 data           what a folder holds, and what is wrong with it
 """

@@ -20,6 +20,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "detect": ("score the weeks of meters: theft, faults, and why", "detect"),
     "insight": ("say what a home's meter shows about it, in sentences with money", "insight"),
     "model": ("train, test, promote, watch and roll back forecast models", "model"),
+    "fleet": ("forecast all meters of a distributor, on one machine or a cluster", "fleet"),
     "data": ("show what a folder of meters holds, and what is wrong with it", "data"),
 }
 

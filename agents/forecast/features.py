@@ -24,22 +24,25 @@ NAMES = (
 )  # fmt: skip
 
 
-def make_features(cube: Cube, lead: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def make_features(
+    cube: Cube, lead: int = 1, keep: slice = slice(None)
+) -> tuple[np.ndarray, np.ndarray]:
     """Features (series, days + lead, slots, features) in float32, and the scale of each day.
 
-    Day `cube.days + lead - 1` is the one after the data that is forecast from all of it.
+    Day `cube.days + lead - 1` is the one after the data that is forecast from all of it. `keep`
+    says of which days there are to be features; the scale is that of all.
     """
     filled = cube.filled
     scale = compute_scale(filled, lead)
-    days, slots = scale.shape[1], filled.shape[2]
-    shape = (len(filled), days, slots)
-    relative = divide(np.ones_like(scale), scale)[:, :, None]
+    chosen = np.arange(scale.shape[1])[keep]
+    shape = (len(filled), chosen.size, filled.shape[2])
+    relative = divide(np.ones_like(scale), scale)[:, keep, None]
     yesterday = lag(filled, lead, lead)
     mean_7d = trailing_mean(filled, DAYS_PER_WEEK, lead)
     mean_28d = trailing_mean(filled, 28, lead)
     square_7d = trailing_mean(filled**2, DAYS_PER_WEEK, lead)
     daily = filled.mean(axis=2, keepdims=True)
-    per_hour = max(1, slots // 24) * LAST_HOURS
+    per_hour = max(1, shape[2] // 24) * LAST_HOURS
     energies = [
         *(lag(filled, lead + days_back, lead) for days_back in LAGS),
         np.roll(yesterday, 1, axis=2),
@@ -56,9 +59,10 @@ def make_features(cube: Cube, lead: int = 1) -> tuple[np.ndarray, np.ndarray]:
             np.maximum(trailing_mean(daily**2, 28, lead) - trailing_mean(daily, 28, lead) ** 2, 0)
         ),
     ]
-    columns = [np.broadcast_to(one * relative, shape) for one in energies]
-    columns += _make_fleet(yesterday, mean_7d, lag(daily, lead, lead), relative, shape)
-    columns += _make_calendar(cube, yesterday, shape)
+    columns = [np.broadcast_to(one[:, keep] * relative, shape) for one in energies]
+    moves = [one[:, keep] for one in (yesterday, mean_7d, lag(daily, lead, lead))]
+    columns += _make_fleet(moves, relative, shape)
+    columns += _make_calendar(cube.weekdays[chosen], yesterday[:, keep], shape)
     return np.stack([one.astype(np.float32) for one in columns], axis=-1), scale
 
 
@@ -69,22 +73,17 @@ def divide(values: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def _make_fleet(
-    yesterday: np.ndarray,
-    mean_7d: np.ndarray,
-    day: np.ndarray,
-    relative: np.ndarray,
-    shape: tuple[int, ...],
+    moves: list[np.ndarray], relative: np.ndarray, shape: tuple[int, ...]
 ) -> list[np.ndarray]:
     """What all series did, each by its own level: a common move is more than noise."""
-    return [
-        np.broadcast_to(_mean_of(list(one * relative))[None], shape)
-        for one in (yesterday, mean_7d, day)
-    ]
+    return [np.broadcast_to(_mean_of(list(one * relative))[None], shape) for one in moves]
 
 
-def _make_calendar(cube: Cube, yesterday: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+def _make_calendar(
+    weekdays: np.ndarray, yesterday: np.ndarray, shape: tuple[int, ...]
+) -> list[np.ndarray]:
     slots = np.arange(shape[2], dtype=np.float64)
-    weekday = np.resize(cube.weekdays, shape[1])[:, None].astype(np.float64)
+    weekday = weekdays[:, None].astype(np.float64)
     peak = np.nan_to_num(yesterday, nan=-1.0).argmax(axis=2)[:, :, None].astype(np.float64)
     return [
         np.broadcast_to(one, shape)
