@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -39,7 +39,11 @@ def read_street(path: Path, zone_name: str = "", *, is_raw: bool = False) -> Str
     meters = {name: one for name, one in source.csv.items() if name != LABELS}
     if _is_citylearn(meters):
         return citylearn.read(path, meters)
-    readings = [one for file in meters.values() for one in meter_csv.read(file, zone)]
+    readings = [
+        replace(one, name=FEEDER) if name.lower() == FEEDER else one
+        for name, file in meters.items()
+        for one in meter_csv.read(file, zone)
+    ]
     readings += [one for file in source.xml for one in greenbutton.read(file, zone)]
     if not readings:
         raise MissingError(f"{path} holds no meters: neither CSV, CityLearn 2022 nor Green Button")

@@ -58,6 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = write_street(tmp_path_factory.mktemp("feeder"), make_attacked())
     rows = [f"{meter},{week},1,{kind}" for (meter, week), kind in STOLEN.items()]
     rows.append("home_2,19,0,")
+    # Whatever the check meter is called, its file says what it is.
+    check_meter = made / "feeder.csv"
+    check_meter.write_text(check_meter.read_text().replace(",feeder,", ",check-7,"))
     (made / "labels.csv").write_text("meter,week,label,kind\n" + "\n".join(rows) + "\n")
     return made
 
