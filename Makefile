@@ -81,7 +81,7 @@ agents: $(VENV)/.agents proto ## Install what forecasts, plans and detects: bloc
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -m "not crash and not docker and not simulation_long and not docs" $(PYTEST_ARGS)
+	$(python) -m pytest -m "not crash and not docker and not simulation_long and not docs and not agent_bars" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
@@ -105,6 +105,9 @@ test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers
 
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
+
+test-agents: $(VENV)/.dev proto ## What forecasts, plans and detection reach on a year of real homes; 15 minutes
+	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),1200) $(FUZZ_ARGS)
@@ -150,7 +153,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
