@@ -78,6 +78,7 @@ AROUND = [
     file
     for folder in (
         "abci_app",
+        "agents",
         "meter_bridge",
         "client",
         "gateway",
