@@ -66,27 +66,6 @@ def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
     return state_pb2.READING_RECORDED
 
 
-def get_params(state: HasStore) -> state_pb2.Params:
-    """Slot length, deadlines and limits; to be read only."""
-    return PARAMS.get_shared(state)
-
-
-def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
-    """What is in force for a slot; to be read only."""
-    return PARAMS.at(state, slot)
-
-
-def compute_slot_energy_wh(state: HasStore, power_w: int) -> int:
-    """What a power comes to in one slot; rounded down."""
-    duration_s = PARAMS.get_shared(state).represented_duration_s
-    return power_w * duration_s // rules.SECONDS_PER_HOUR
-
-
-def get_tolerance_max_permille(state: HasStore) -> int:
-    """The largest tolerance above connection capacities that any slot is metered with."""
-    return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))
-
-
 def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy:
     """Settles the energy of a meter in a slot with these prices, and returns it. A meter that was
     removed before the end of the slot is settled up to its final reading, and closed.
@@ -106,32 +85,6 @@ def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy
     baseline = _get_settled(ctx, meter_id, meter)
     apart, quality = settle_silence(ctx, slot, meter_id, meter, baseline, prices)
     return SlotEnergy(meter_id, 0, 0, meter.feeder, quality, apart)
-
-
-def measure_check_meter(state: HasStore, slot: int, meter_id: str) -> SlotEnergy | None:
-    """What a check meter measured in a slot; None without a reading at its beginning or end."""
-    before = READINGS.get(state, (slot - 1, meter_id))
-    after = READINGS.get(state, (slot, meter_id))
-    if before is None or after is None:
-        return None
-    meter = _require_meter(state, meter_id)
-    size_wh = registry.get_register_size_wh(meter)
-    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
-    export_wh = rules.compute_step(before.export_wh, after.export_wh, size_wh)
-    return SlotEnergy(meter_id, import_wh, export_wh, meter.feeder)
-
-
-def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) -> int | None:
-    """Import and export of a meter from the end of one slot to the end of another, in sum; None if
-    it has no reading in one of them.
-    """
-    meter = _require_meter(state, meter_id)
-    before, after = (READINGS.get(state, (one, meter_id)) for one in (after_slot, slot))
-    if before is None or after is None:
-        return None
-    size_wh = registry.get_register_size_wh(meter)
-    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
-    return import_wh + rules.compute_step(before.export_wh, after.export_wh, size_wh)
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:

@@ -110,6 +110,9 @@ def test_state_keys_never_move() -> None:
         "0d06": "forecast.forecasts", "0d07": "forecast.frozen", "0d08": "forecast.last_frozen",
         "0d09": "forecast.scores", "0d0a": "forecast.skills", "0d0b": "forecast.models",
         "0d0c": "forecast.markets", "0d0d": "forecast.last_market_id",
+        "0f00": "validators.params", "0f01": "validators.validators",
+        "0f02": "validators.proposals", "0f03": "validators.last_proposal_id",
+        "0f04": "validators.changed_at_height",
         "0d0e": "forecast.holdings", "0d0f": "forecast.market_count",
     }  # fmt: skip
 
