@@ -18,6 +18,8 @@ from chain import (
     ante,
     auth,
     bank,
+    carbon,
+    certificates,
     genesis,
     market,
     metering,
@@ -51,7 +53,9 @@ _MODULES: tuple[Module, ...] = (
     metering.MODULE,
     market.MODULE,
     storage.MODULE,
+    carbon.MODULE,
     settlement.MODULE,
+    certificates.MODULE,
 )
 MODULES: tuple[Module, ...] = (*_MODULES, params.make_module(_MODULES))
 RULES = Ruleset(MODULES)

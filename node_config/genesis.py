@@ -111,6 +111,7 @@ def make_app_state(
         | _make_feeders(preset),
         "bank": _make_bank(preset, operators["issuer"], everybody),
         "peers": _make_peers(peers),
+        "carbon": _make_carbon(preset, operators[AUTHORITY]),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
     }
     names = _name_operators(preset.denom.name, operators)
@@ -174,6 +175,8 @@ def _name_operators(denom: str, operators: Mapping[str, str]) -> dict[str, dict[
         },
         "settlement": {"backstop": operators["backstop"]},
         "params": {"authority": operators[AUTHORITY]},
+        "carbon": {"authority": operators[AUTHORITY]},
+        "certificates": {"beneficiary": operators["treasury"]},
     }
 
 
@@ -279,6 +282,19 @@ def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) 
             for account in _by_address(accounts)
             if account.amount
         ],
+    }
+
+
+def _make_carbon(preset: Preset, publisher: str) -> dict[str, Any]:
+    """One zone, whose factors the distributor with the first validator publishes."""
+    zone = {
+        "name": "grid",
+        "publisher": publisher,
+        "default_g_per_mwh": str(preset.default_g_per_mwh),
+    }
+    return {
+        "zones": [{"key": "0", "value": zone}],
+        "prices": [{"key": "0", "value": {"price_per_tonne": str(preset.carbon_price_per_tonne)}}],
     }
 
 

@@ -20,9 +20,10 @@ from node_config.toml import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "presets"
 BALANCES = ("treasury", "backstop", "distributor", "registrar", "issuer", "bridge")
+CARBON = ("default_g_per_mwh", "price_per_tonne")
 _TABLES = (
-    "chain", "settlement_denom", "balances", "feeders", "params", "consensus_params", "cometbft",
-    "participants",
+    "chain", "settlement_denom", "balances", "feeders", "params", "carbon", "consensus_params",
+    "cometbft", "participants",
 )  # fmt: skip
 
 
@@ -42,6 +43,9 @@ class Preset:
     # Per module, without the addresses and denominations, which genesis puts in. The chain checks
     # that none is missing.
     params: Mapping[str, Mapping[str, Any]]
+    # Of energy whose factor nobody publishes, and what a tonne costs, in smallest units.
+    default_g_per_mwh: int
+    carbon_price_per_tonne: int
     consensus_params: Mapping[str, Any]
     # Per section of config.toml; `base` precedes the first section.
     cometbft: Mapping[str, Mapping[str, Any]]
@@ -62,6 +66,7 @@ def load_preset(name: str) -> Preset:
     _require_names(path, "", content, _TABLES)
     _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])
     _require_names(path, "balances.", content["balances"], BALANCES)
+    _require_names(path, "carbon.", content["carbon"], CARBON)
     try:
         denom = Denom(**content["settlement_denom"])
         return Preset(
@@ -71,6 +76,8 @@ def load_preset(name: str) -> Preset:
             feeders=content["feeders"],
             participants=parse_participants(content["participants"], denom),
             params=content["params"],
+            default_g_per_mwh=content["carbon"]["default_g_per_mwh"],
+            carbon_price_per_tonne=denom.parse(content["carbon"]["price_per_tonne"]),
             consensus_params=content["consensus_params"],
             cometbft=content["cometbft"],
         )

@@ -49,6 +49,7 @@ from chain.market.pool.money import (
 from chain.market.pool.orders import Leg, place_linked, place_order
 from chain.market.positions.invariants import flows, one_grid_node, own_holds, secured, slot_sums
 from chain.market.positions.plan import get_plan
+from chain.market.renewable import compute_due_wh, get_due_wh
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -93,7 +94,9 @@ __all__ = [
     "clearing",
     "collect_into_pool",
     "compute_close_cost",
+    "compute_due_wh",
     "get_curve",
+    "get_due_wh",
     "get_last_opened",
     "get_net_wh",
     "get_params",

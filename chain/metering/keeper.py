@@ -22,12 +22,16 @@ _SLOTS_LOOKED_BACK = 200
 
 
 class SlotEnergy(NamedTuple):
-    """What a meter measured in a slot; `estimated` if its reading was missing."""
+    """What a meter measured in a slot; `estimated` if its reading was missing.
+
+    exact: all of it was measured in this slot, and nothing of it before.
+    """
 
     meter_id: str
     import_wh: int
     export_wh: int
     estimated: bool
+    exact: bool = False
 
 
 def record(ctx: Context, reading: state_pb2.Reading, bridge: str) -> state_pb2.ReadingResult:
@@ -95,7 +99,8 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
         if kept is None and (shown := _show_baseline(ctx, meter_id, meter)) is not None:
             BASELINES.set(ctx, meter_id, shown)
         return None
-    baseline = kept or _show_baseline(ctx, meter_id, meter) or _make_baseline(meter)
+    read = None if kept else _show_baseline(ctx, meter_id, meter)
+    baseline = kept or read or _make_baseline(meter)
     (import_wh, import_ahead_wh), (export_wh, export_ahead_wh) = _measure(
         meter, baseline, registers
     )
@@ -105,7 +110,8 @@ def settle_reading(ctx: Context, slot: int, meter_id: str) -> SlotEnergy | None:
         BASELINES.set(ctx, meter_id, ahead)
     elif kept is not None:
         BASELINES.delete(ctx, meter_id)
-    return SlotEnergy(meter_id, import_wh, export_wh, False)
+    exact = read.slot == slot - 1 if read else not kept and _is_added_in(ctx, meter, slot)
+    return SlotEnergy(meter_id, import_wh, export_wh, False, exact)
 
 
 def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
@@ -115,6 +121,13 @@ def settle_estimate(ctx: Context, meter_id: str, import_wh: int) -> SlotEnergy:
         baseline.import_ahead_wh += import_wh
         BASELINES.set(ctx, meter_id, baseline)
     return SlotEnergy(meter_id, import_wh, 0, True)
+
+
+def get_import_register(state: HasStore, slot: int, meter_id: str) -> tuple[int, int]:
+    """The import register of a recorded reading, in Wh, and what registers are counted modulo."""
+    registers = READINGS.get_shared(state, (slot, meter_id))
+    assert registers is not None, "there is no such reading"
+    return registers.import_wh, registry.get_register_size_wh(_require_meter(state, meter_id))
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
@@ -329,6 +342,11 @@ def _show_baseline(
         return None
     registers = READINGS.get(state, (slot, meter_id)) if slot else None
     return None if registers is None else _make_read(slot, registers)
+
+
+def _is_added_in(state: HasStore, meter: registry_pb2.Meter, slot: int) -> bool:
+    """Whether a meter was added in a slot, so that its initial registers are of this slot."""
+    return slots.slot_at(meter.added_at_s, PARAMS.get_shared(state).slot_length_s) == slot
 
 
 def _make_read(slot: int, registers: state_pb2.Registers) -> state_pb2.Baseline:

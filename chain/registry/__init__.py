@@ -21,6 +21,7 @@ from chain.registry.keeper import (
     get_feeder_of,
     get_feeders,
     get_meter,
+    get_meters,
     get_meters_after,
     get_path,
     get_register_size_wh,
@@ -32,6 +33,7 @@ from chain.registry.keeper import (
     require_registrar,
     require_role,
 )
+from chain.registry.rules import is_renewable
 from chain.registry.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
@@ -60,11 +62,13 @@ __all__ = [
     "get_feeder_of",
     "get_feeders",
     "get_meter",
+    "get_meters",
     "get_meters_after",
     "get_path",
     "get_register_size_wh",
     "has_renewable_meter",
     "is_participant",
+    "is_renewable",
     "require_active",
     "require_exchangeable",
     "require_permission",

@@ -113,6 +113,11 @@ def get_meters_after(state: HasStore, owner: bytes) -> Iterator[tuple[bytes, str
     return METERS_BY_OWNER.items(state, after=owner or None)
 
 
+def get_meters(state: HasStore, owner: bytes) -> Iterator[str]:
+    """The ids of an account's meters that are not closed."""
+    return METERS_BY_OWNER.keys(state, under=owner)
+
+
 def get_feeder_of(state: HasStore, address: bytes) -> str:
     """The feeder of an account's meters; empty: it trades at the grid supply point."""
     participant = PARTICIPANTS.get_shared(state, address)

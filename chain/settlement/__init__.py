@@ -12,7 +12,9 @@ from chain.settlement import lifecycle, msgs, queries
 from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
+    carbon_fund,
     deferred_sums,
+    emissions_charged,
     in_hand,
     line_sums,
     lines_in_hand,
@@ -20,6 +22,18 @@ from chain.settlement.invariants import (
     traded,
 )
 from chain.settlement.keeper import FUND
+from chain.settlement.reading import (
+    SettlementError,
+    close_window,
+    get_claimable,
+    get_history_from,
+    get_history_slots,
+    get_line,
+    get_matched_claim_wh,
+    get_next_slot,
+    pay_refund,
+    require_line,
+)
 from chain.settlement.state import PARAMS, SCHEMA
 
 MODULE = Module(
@@ -30,11 +44,27 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     end_block=end_block,
-    invariants=(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
+    invariants=(
+        *(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
+        *(carbon_fund, emissions_charged),
+    ),
     lifecycles=(lifecycle.STAGE,),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 
-__all__ = ["FUND", "MODULE"]
+__all__ = [
+    "FUND",
+    "MODULE",
+    "SettlementError",
+    "close_window",
+    "get_claimable",
+    "get_history_from",
+    "get_history_slots",
+    "get_line",
+    "get_matched_claim_wh",
+    "get_next_slot",
+    "pay_refund",
+    "require_line",
+]

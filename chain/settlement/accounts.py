@@ -10,7 +10,7 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import bank, market, metering, registry, storage
 from chain.runtime.context import Context
-from chain.settlement import keeper, rules
+from chain.settlement import emissions, keeper, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.listeners import SettledAccount
 from chain.settlement.state import ARREARS, LINES
@@ -54,7 +54,9 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     owner, position, meter_ids = party
     agreed = _get_agreed(position)
     meters, metered = _meter(ctx, slot_ctx, meter_ids, agreed)
-    line = rules.compute_line(agreed, metered, slot_ctx.curve)
+    booked = emissions.book(ctx, slot_ctx, owner, position, meters)
+    line = rules.compute_line(agreed, metered, slot_ctx.curve, booked.part.charge)
+    emissions.write(line, booked)
     collected = keeper.collect_charge(ctx, slot_ctx, owner, position, line.charged)
     line.uncovered = line.charged - collected
     if line.credited:
@@ -67,7 +69,7 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     if position is not None or line.estimated or line.import_wh or line.export_wh:
         LINES.set(ctx, (slot_ctx.slot, owner), line)
         slot_ctx.result.parties += 1
-    return SettledAccount(owner, position, line, meters)
+    return SettledAccount(owner, position, line, meters, booked)
 
 
 def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> None:
@@ -78,6 +80,7 @@ def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> Non
     result.imbalance_charge += sum([line.imbalance_charge for line in lines])
     result.imbalance_credit += sum([line.imbalance_credit for line in lines])
     result.uncovered += sum([line.uncovered for line in lines])
+    result.carbon_charge += sum([line.carbon_charge for line in lines])
 
 
 def _get_agreed(position: market_pb2.Position | None) -> rules.Agreed:

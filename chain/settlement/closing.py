@@ -1,10 +1,10 @@
-"""Closing the books of a slot: backstop, deferred credits, fund, grid and treasury."""
+"""Closing the books of a slot: backstop, deferred credits, funds, grid and treasury."""
 
 from __future__ import annotations
 
 from itertools import islice
 
-from chain import market
+from chain import carbon, market
 from chain.runtime.context import Context
 from chain.settlement import keeper, rules
 from chain.settlement.keeper import SlotContext
@@ -45,7 +45,9 @@ def pay_deferred(ctx: Context, slot_ctx: SlotContext, limit: int) -> int:
 
 
 def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
-    """Pays the backstop, then the imbalance fund, then the grid; the treasury takes the rest."""
+    """Pays the backstop, then the imbalance fund, the grid and the carbon fund; the treasury takes
+    the rest.
+    """
     result = slot_ctx.result
     bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill >= 0:
@@ -53,6 +55,7 @@ def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
     _book_pool_result(slot_ctx)
     _pay_fund(ctx, slot_ctx, bill)
     _pay_grid(ctx, slot_ctx)
+    _pay_carbon_fund(ctx, slot_ctx)
     result.treasury_credit = result.cash
     keeper.pay_out(ctx, slot_ctx, slot_ctx.treasury, result.treasury_credit)
 
@@ -91,3 +94,12 @@ def _pay_grid(ctx: Context, slot_ctx: SlotContext) -> None:
     paid = result.grid_fees + result.congestion_rent
     keeper.pay_out(ctx, slot_ctx, grid, paid)
     keeper.owe(ctx, slot_ctx.treasury, grid, info.grid_fees + info.congestion_rent - paid)
+
+
+def _pay_carbon_fund(ctx: Context, slot_ctx: SlotContext) -> None:
+    """Pays the carbon charges of all lines; what is missing the treasury will owe."""
+    result = slot_ctx.result
+    result.carbon_paid = min(result.cash, result.carbon_charge)
+    keeper.pay_out(ctx, slot_ctx, carbon.FUND, result.carbon_paid)
+    missing = result.carbon_charge - result.carbon_paid
+    carbon.fill(ctx, slot_ctx.slot, result.carbon_paid, missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import market, metering, registry
+from chain import carbon, market, metering, registry
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
@@ -27,7 +27,8 @@ def validate_params(state: HasStore) -> None:
     tolerated = PERMILLE + metering.get_tolerance_max_permille(state)
     largest_wh = ceil_div(largest_w * metering.SILENT_HOURS_MAX * tolerated, PERMILLE)
     # Even if all meters of an owner were silent for a century, its line has 64 bits.
-    if largest_wh * market.get_price_max(state) > _VALUE_MAX * WH_PER_KWH:
+    highest = market.get_price_max(state) + carbon.get_charge_max_per_kwh(state)
+    if largest_wh * highest > _VALUE_MAX * WH_PER_KWH:
         raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
 
 
@@ -54,7 +55,8 @@ def _validate_amounts(state: HasStore) -> None:
     for slot, energy_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
         metered_wh[slot] = metered_wh.get(slot, 0) + energy_wh
     for slot, energy_wh in metered_wh.items():
-        if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
+        highest = _get_price_high(state, slot) + carbon.get_charge_max_per_kwh(state)
+        if energy_wh * highest > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.readings {slot}: more than can be settled")
     for (debtor, _), amount in ARREARS.items(state):
         if amount > _BEGUN_MAX:

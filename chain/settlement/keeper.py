@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import bank, market, metering
+from chain import bank, carbon, market, metering
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
@@ -29,8 +29,8 @@ class SlotContext:
     end_s: the end of its delivery. denom: of all payments. treasury: the account that funds the
     pool, advances uncovered charges and takes the remainder. backstop: supplies shortages and takes
     surpluses. grid_account: receives grid fees and congestion rents. These three are those that the
-    slot was opened with. result: the running sums, updated in place and stored at the end of the
-    block.
+    slot was opened with. books: what carbon charges are computed with. result: the running sums,
+    updated in place and stored at the end of the block.
     """
 
     slot: int
@@ -41,6 +41,7 @@ class SlotContext:
     treasury: bytes
     backstop: bytes
     grid_account: bytes
+    books: carbon.Books
     result: state_pb2.SlotResult
 
 
@@ -59,6 +60,7 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
         treasury=bech32.decode(params.treasury),
         backstop=bech32.decode(PARAMS.at(ctx, slot).backstop),
         grid_account=bech32.decode(params.grid_account),
+        books=carbon.read_books(ctx, slot),
         result=result,
     )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import metering, storage
+from chain import carbon, metering
 from chain.runtime.context import Context
 
 
@@ -20,26 +20,26 @@ class SettledAccount(NamedTuple):
     """An account and how its slot was settled.
 
     position: what it had traded; None if nothing. line: its sums, also if the account did nothing
-    and the line is therefore not stored. meters: those that the line is made of.
+    and the line is therefore not stored. meters: those that the line is made of. booked: its
+    carbon part.
     """
 
     owner: bytes
     position: market_pb2.Position | None
     line: state_pb2.Line
     meters: Sequence[metering.SlotEnergy]
+    booked: carbon.BookedLine
 
 
 # Called with the slot and its accounts, which are in the order of their addresses.
 Listener = Callable[[Context, int, Sequence[SettledAccount]], None]
 
 
-def _track_batteries(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
-    storage.track(
-        ctx, slot, [(owner, line.import_wh, line.export_wh) for owner, _, line, _ in settled]
-    )
+def _book_carbon(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
+    carbon.book_lines(ctx, slot, [account.booked for account in settled])
 
 
-LISTENERS: tuple[Listener, ...] = (_track_batteries,)
+LISTENERS: tuple[Listener, ...] = (_book_carbon,)
 
 
 def announce(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:

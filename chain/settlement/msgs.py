@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from blockenergy.settlement.v1 import errors_pb2, events_pb2, tx_pb2
+from blockenergy.settlement.v1 import events_pb2, tx_pb2
 
 from chain import bank, market
 from chain.runtime.context import Context
-from chain.runtime.errors import ErrorCodes, require
+from chain.runtime.errors import require
 from chain.runtime.tx import decode_address
 from chain.settlement import keeper
+from chain.settlement.reading import SettlementError
 from chain.settlement.state import ARREARS
-
-SettlementError = ErrorCodes("settlement", errors_pb2.Error.DESCRIPTOR)
 
 
 def pay_arrears(ctx: Context, msg: tx_pb2.MsgPayArrears) -> tx_pb2.MsgPayArrearsResponse:

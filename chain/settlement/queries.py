@@ -9,7 +9,7 @@ from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
 from chain.runtime.state.paging import get_page
 from chain.runtime.tx import decode_address
-from chain.settlement.msgs import SettlementError
+from chain.settlement.reading import SettlementError
 from chain.settlement.state import ARREARS, LINES, PARAMS, PROGRESS, RESULTS
 
 

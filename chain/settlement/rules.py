@@ -34,10 +34,12 @@ class Metered(NamedTuple):
     estimated: bool
 
 
-def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Line:
+def compute_line(
+    agreed: Agreed, metered: Metered, curve: Curve, carbon_charge: int = 0
+) -> state_pb2.Line:
     """Settles one account's slot: charges rounded up, credits rounded down."""
     charge, credit = compute_imbalance(agreed, metered, curve)
-    net = agreed.revenue + credit - agreed.cost - charge
+    net = agreed.revenue + credit - agreed.cost - charge - carbon_charge
     return state_pb2.Line(
         bought_wh=agreed.bought_wh,
         sold_wh=agreed.sold_wh,
@@ -50,6 +52,7 @@ def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Li
         charged=max(0, -net),
         credited=max(0, net),
         estimated=metered.estimated,
+        carbon_charge=carbon_charge,
     )
 
 

@@ -31,7 +31,11 @@ USES: dict[str, set[str]] = {
     "metering": {"registry"},
     "market": {"bank", "metering", "registry"},
     "storage": {"market", "metering", "registry"},
-    "settlement": {"bank", "market", "metering", "registry", "storage"},
+    "carbon": {"bank", "metering", "registry"},
+    "settlement": {"bank", "carbon", "market", "metering", "registry", "storage"},
+    "certificates": {
+        *("bank", "carbon", "market", "metering", "registry", "settlement", "storage"),
+    },
     "params": {"market", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),

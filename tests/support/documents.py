@@ -23,7 +23,8 @@ Short = dict[str, Any]
 
 _SEQUENCES = (
     "bank.last_hold_id", "metering.last_settled", "market.last_order_id", "market.last_slot",
-    "market.last_cleared",
+    "market.last_cleared", "carbon.last_begun",
+    "certificates.last_closed",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")
@@ -157,11 +158,15 @@ def _values_of(short: Mapping[str, Any], collection: str) -> list[Any]:
 
 def _key_to_json(text: str) -> Any:
     parts = [people.address_text(part) for part in text.split(", ")]
+    if len(parts) == 3:
+        return [parts[0], parts[1:]]
     return parts[0] if len(parts) == 1 else parts
 
 
 def _key_to_text(key: Any) -> str:
     parts = key if isinstance(key, list) else [key]
+    if isinstance(parts[-1], list):
+        parts = [*parts[:-1], *parts[-1]]
     return ", ".join(people.name_of(part) for part in parts)
 
 

@@ -19,7 +19,8 @@ class Trade(NamedTuple):
 
     amount: to pay or to receive on delivery, grid fee included. feeder: where the energy is used
     or produced; empty: the grid supply point. collateral: the part of the hold that secures it,
-    beside the amount to pay.
+    beside the amount to pay. renewable: by a renewable order. due_wh: renewable energy that is due
+    with a sale that was curtailed.
     """
 
     is_buy: bool
@@ -28,6 +29,8 @@ class Trade(NamedTuple):
     grid_fee: int = 0
     feeder: str = ""
     collateral: int = 0
+    renewable: bool = False
+    due_wh: int = 0
 
 
 class Share(NamedTuple):
@@ -90,11 +93,14 @@ def add_to_position(ctx: Context, slot: int, owner: bytes, trade: Trade) -> None
         position.cost += trade.amount
         position.grid_fees += trade.grid_fee
         position.buy_collateral += trade.collateral
+        position.renewable_bid_wh += trade.quantity_wh if trade.renewable else 0
     else:
         position.sold_wh += trade.quantity_wh
         position.revenue += trade.amount
         position.sold_grid_fees += trade.grid_fee
         position.sell_collateral += trade.collateral
+        position.renewable_ask_wh += trade.quantity_wh if trade.renewable else 0
+        position.renewable_due_wh += trade.due_wh
     POSITIONS.set(ctx, (slot, owner), position)
 
 

@@ -101,6 +101,14 @@ def test_state_keys_never_move() -> None:
         "0405": "metering.superseded_params", "0510": "market.superseded_params",
         "0606": "settlement.superseded_params", "0800": "params.params",
             "0900": "peers.params", "0901": "peers.peers",
+        "0511": "market.renewable_trades",
+        "0a00": "carbon.params", "0a01": "carbon.zones", "0a02": "carbon.feeder_zones",
+        "0a03": "carbon.deliveries", "0a04": "carbon.factors", "0a05": "carbon.prices",
+        "0a06": "carbon.devices", "0a07": "carbon.carbon_slots", "0a08": "carbon.funds",
+        "0a09": "carbon.feeder_books", "0a0a": "carbon.last_begun",
+        "0c00": "certificates.params", "0c01": "certificates.series",
+        "0c02": "certificates.holdings", "0c04": "certificates.claims",
+        "0c05": "certificates.prices", "0c06": "certificates.last_closed",
     }  # fmt: skip
 
 

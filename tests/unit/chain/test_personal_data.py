@@ -14,12 +14,16 @@ from client.definitions import get_unit
 IDENTIFIERS = {
     *{"amount", "denom", "feeder", "meter_id", "networks", "node_id", "parent", "symbol"},
     "type_url",
+    *("backing_registry", "foreign_id", "name"),
 }
 # Free text, about the grid and its machines: what a distributor tells the owners of curtailed
-# positions, and the name of a node.
+# positions, the name of a node, what a device is, and why it was suspended.
 ABOUT_THINGS = {
     "blockenergy.market.v1.MsgCurtail.reason",
     "blockenergy.peers.v1.MsgSetPeer.moniker",
+    "blockenergy.carbon.v1.MsgCertifyDevice.technology",
+    "blockenergy.carbon.v1.MsgSuspendDevice.reason",
+    "blockenergy.carbon.v1.MsgReinstateDevice.reason",
 }
 
 

@@ -105,6 +105,10 @@ class TestRoles:
             "Charge": ["STORAGE"],
             "Discharge": ["STORAGE"],
             "Shift": ["STORAGE"],
+            "CertifyDevice": ["CERTIFIER"],
+            "SuspendDevice": ["CERTIFIER"],
+            "ReinstateDevice": ["CERTIFIER"],
+            "WithdrawCertificates": ["CERTIFIER"],
         }
 
 
