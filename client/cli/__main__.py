@@ -130,6 +130,10 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         _fill_from("node_config.service.commands"),
     ),
     "market": ("clear an order book from a file", _fill_from("client.cli.market.clear_book")),
+    "carbon": (
+        "compute carbon charges, print statements, publish factors",
+        _fill_from("client.cli.carbon.commands"),
+    ),
     "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
     "completion": ("print a script that completes commands in a shell", completion.fill),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from blockenergy.options.v1 import options_pb2 as options
@@ -104,6 +104,12 @@ def _fill_module(operations: dict[str, Operation], parser: argparse.ArgumentPars
 
 def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None:
     add_options(parser, operation.request, required=True)
+    add_sending_options(parser)
+    parser.set_defaults(run=partial(_run, operation))
+
+
+def add_sending_options(parser: argparse.ArgumentParser) -> None:
+    """The options of signing and sending, of the node, and of the output."""
     group = parser.add_argument_group("signing and sending")
     group.add_argument(
         "--from", dest="key", metavar="KEY", required=True, help="name of the signing key"
@@ -135,16 +141,23 @@ def _fill_message(operation: Operation, parser: argparse.ArgumentParser) -> None
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)
-    parser.set_defaults(run=partial(_run, operation))
 
 
 def _run(operation: Operation, args: argparse.Namespace) -> int:
+    signer = get_signer(operation.request)
+    return send(args, signer, lambda lookups: build_message(operation.request, args, lookups))
+
+
+def send(args: argparse.Namespace, signer_field: str, make: Callable[[Lookups], Message]) -> int:
+    """Signs and sends a message as the options say, and prints what came of it; returns the exit
+    code. The address of the signing key is filled into the signer's field.
+    """
     rpc, keyring = Rpc(args.node), Keyring(args.keyring)
     lookups = make_lookups(rpc, keyring)
     address = _get_signer_address(keyring, args.key)
     chain_id = chain_pin.choose(keyring.folder, args.chain_id)
-    message = build_message(operation.request, args, lookups)
-    setattr(message, get_signer(operation.request), address)
+    message = make(lookups)
+    setattr(message, signer_field, address)
     wish = _parse_cost(args, lookups)
     if not args.yes:
         confirm(message)

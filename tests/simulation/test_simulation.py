@@ -35,6 +35,9 @@ MUST_HAPPEN = {
     "pool in an auction", "order killed", "thin market", "local energy",
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",
+    "carbon charged", "own renewable energy used", "carbon charge refunded",
+    "certificates lapsed", "carbon fund paid out", "certificates expired",
+    "renewable energy sold and not made",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

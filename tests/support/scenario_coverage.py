@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any
 
 from blockenergy.bank.v1 import events_pb2 as bank_pb2
+from blockenergy.carbon.v1 import events_pb2 as carbon_pb2
+from blockenergy.certificates.v1 import events_pb2 as certificates_pb2
 from blockenergy.market.v1 import events_pb2 as market_pb2
 from blockenergy.market.v1 import state_pb2
 from blockenergy.settlement.v1 import events_pb2 as settlement_pb2
@@ -89,10 +91,26 @@ class ScenarioCoverage:
         elif isinstance(event, market_pb2.EventCurtailed):
             is_use = event.side == state_pb2.SIDE_BUY
             self.counts["use curtailed" if is_use else "production curtailed"] += 1
+        elif isinstance(event, carbon_pb2.EventCarbonSlotSettled):
+            self._note_carbon(event.sums)
+        elif isinstance(event, certificates_pb2.EventCertificatesRetired):
+            self._add("carbon charge refunded", event.refund)
+        elif isinstance(event, certificates_pb2.EventClaimWindowClosed):
+            self._add("certificates lapsed", event.lapsed_wh)
+            self._add("carbon fund paid out", event.paid)
+        elif isinstance(event, certificates_pb2.EventCertificatesExpired):
+            self.counts["certificates expired"] += 1
         elif isinstance(event, storage_pb2.EventBatteryTracked):
             self._add("battery charged", event.charged_wh)
             self._add("battery discharged", event.discharged_wh)
             self._add("flow of a battery rejected", event.rejected_wh)
+
+    def _note_carbon(self, sums: Any) -> None:
+        self._add("carbon charged", sums.charge)
+        self._add("own renewable energy used", sums.self_wh)
+        self._add("renewable energy claimed with a purchase", sums.claim_wh)
+        self._add("renewable energy given with a sale", sums.given_wh)
+        self._add("renewable energy sold and not made", sums.short_wh)
 
     def _add(self, name: str, happened: Any) -> None:
         self.counts[name] += bool(happened)

@@ -26,13 +26,25 @@ from chain.market.state import BOOKING
 from chain.runtime.context import Event
 from chain.runtime.encoding import bech32
 from chain.transactions import TxResult
-from tests.support import actions, market_actions, parameters, people, simulated_street
+from tests.support import (
+    actions,
+    carbon_actions,
+    market_actions,
+    parameters,
+    people,
+    simulated_street,
+)
 from tests.support.event_ledger import EventLedger
 from tests.support.scenario_coverage import ScenarioCoverage
 from tests.support.world import FIRST_SLOT, World, response
 
 HOMES = 12
-ACTIONS = [*actions.ACTIONS, *market_actions.ACTIONS, *parameters.ACTIONS]
+ACTIONS = [
+    *actions.ACTIONS,
+    *market_actions.ACTIONS,
+    *carbon_actions.ACTIONS,
+    *parameters.ACTIONS,
+]
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
 _ENDS_OF_LIMIT_ORDERS = (
