@@ -20,6 +20,7 @@ from chain import (
     bank,
     carbon,
     certificates,
+    credits,
     genesis,
     market,
     metering,
@@ -54,6 +55,7 @@ _MODULES: tuple[Module, ...] = (
     market.MODULE,
     storage.MODULE,
     carbon.MODULE,
+    credits.MODULE,
     settlement.MODULE,
     certificates.MODULE,
 )

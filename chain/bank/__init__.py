@@ -13,12 +13,16 @@ from chain.bank.block import end_block
 from chain.bank.genesis import validate_genesis, validate_params
 from chain.bank.invariants import denom_count, hold_ids, no_zero_balances, supply
 from chain.bank.keeper import (
+    CREDIT_PREFIX,
     BankError,
+    burn,
+    create_denom,
     extend,
     get_balance,
     get_denom,
     get_deposit,
     get_hold,
+    mint,
     module_account,
     post,
     read_balances_ahead,
@@ -54,13 +58,17 @@ MODULE = Module(
 )
 
 __all__ = [
+    "CREDIT_PREFIX",
     "MODULE",
     "BankError",
+    "burn",
+    "create_denom",
     "extend",
     "get_balance",
     "get_denom",
     "get_deposit",
     "get_hold",
+    "mint",
     "module_account",
     "post",
     "read_balances_ahead",

@@ -26,6 +26,7 @@ from chain.carbon.keeper import (
     issue,
     list_devices_of,
     read_books,
+    require_authority,
 )
 from chain.carbon.reading import (
     add_debt,
@@ -97,5 +98,6 @@ __all__ = [
     "prune",
     "read_books",
     "refund",
+    "require_authority",
     "require_device",
 ]

@@ -13,7 +13,7 @@ from chain import metering, registry
 from chain.carbon import factors, rules
 from chain.carbon.state import CARBON_SLOTS, DEVICES, FEEDER_BOOKS, FEEDER_ZONES, PARAMS
 from chain.runtime.context import Context
-from chain.runtime.errors import ErrorCodes
+from chain.runtime.errors import ErrorCodes, require
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import PERMILLE, ceil_div
 
@@ -117,6 +117,13 @@ def announce_slot(ctx: Context, slot: int) -> None:
     """Announces the sums of a slot whose lines are all written."""
     for zone, sums in CARBON_SLOTS.under(slot).items(ctx):
         ctx.emit(events_pb2.EventCarbonSlotSettled(slot=slot, zone=zone, sums=sums))
+
+
+def require_authority(state: HasStore, address: str) -> state_pb2.Params:
+    """The parameters; rejects every address but the authority of carbon."""
+    params = PARAMS.get_shared(state)
+    require(address == params.authority, CarbonError.NOT_AUTHORITY)
+    return params
 
 
 def get_charge_max_per_kwh(state: HasStore) -> int:

@@ -8,7 +8,7 @@ from blockenergy.carbon.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import metering, registry
 from chain.carbon.devices import certify_device, reinstate_device, suspend_device
-from chain.carbon.keeper import CarbonError
+from chain.carbon.keeper import CarbonError, require_authority
 from chain.carbon.rules import find_factor_error, is_identifier
 from chain.carbon.state import (
     DELIVERIES,
@@ -22,7 +22,6 @@ from chain.carbon.state import (
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
-from chain.runtime.state.collections import HasStore
 from chain.runtime.tx import decode_address
 from chain.runtime.units import PERMILLE
 
@@ -35,7 +34,7 @@ _PRICES_MAX = 16
 
 def set_zone(ctx: Context, msg: tx_pb2.MsgSetZone) -> tx_pb2.MsgSetZoneResponse:
     """Adds a zone, or changes one."""
-    params = _require_authority(ctx, msg.authority)
+    params = require_authority(ctx, msg.authority)
     known = ZONES.has(ctx, msg.zone)
     count = sum(1 for _ in islice(ZONES.items(ctx), params.zones_max))
     require(known or count < params.zones_max, CarbonError.TOO_MANY_ZONES)
@@ -54,7 +53,7 @@ def set_zone(ctx: Context, msg: tx_pb2.MsgSetZone) -> tx_pb2.MsgSetZoneResponse:
 
 def place_feeder(ctx: Context, msg: tx_pb2.MsgPlaceFeeder) -> tx_pb2.MsgPlaceFeederResponse:
     """Puts a feeder into a zone, from a slot on."""
-    _require_authority(ctx, msg.authority)
+    require_authority(ctx, msg.authority)
     known = registry.get_feeder(ctx, msg.feeder) is not None
     require(known, registry.RegistryError.FEEDER_UNKNOWN)
     require(ZONES.has(ctx, msg.zone), CarbonError.ZONE_UNKNOWN)
@@ -74,7 +73,7 @@ def place_feeder(ctx: Context, msg: tx_pb2.MsgPlaceFeeder) -> tx_pb2.MsgPlaceFee
 
 def set_delivery(ctx: Context, msg: tx_pb2.MsgSetDelivery) -> tx_pb2.MsgSetDeliveryResponse:
     """Lets certificates of one zone be claimed in another, or ends that."""
-    _require_authority(ctx, msg.authority)
+    require_authority(ctx, msg.authority)
     for zone in (msg.from_zone, msg.to_zone):
         require(ZONES.has(ctx, zone), CarbonError.ZONE_UNKNOWN, f"zone {zone}")
     valid = msg.from_zone != msg.to_zone and msg.loss_permille <= PERMILLE
@@ -121,7 +120,7 @@ def publish_factors(
 
 def set_price(ctx: Context, msg: tx_pb2.MsgSetPrice) -> tx_pb2.MsgSetPriceResponse:
     """Sets the carbon price from a slot on."""
-    params = _require_authority(ctx, msg.authority)
+    params = require_authority(ctx, msg.authority)
     first = _get_slot_now(ctx) + params.price_notice_slots
     require(msg.from_slot >= first, CarbonError.PRICE_TOO_EARLY, f"slot {first} at the earliest")
     most = params.price_max_per_tonne
@@ -134,13 +133,6 @@ def set_price(ctx: Context, msg: tx_pb2.MsgSetPrice) -> tx_pb2.MsgSetPriceRespon
         events_pb2.EventCarbonPriceSet(from_slot=msg.from_slot, price_per_tonne=msg.price_per_tonne)
     )
     return tx_pb2.MsgSetPriceResponse()
-
-
-def _require_authority(state: HasStore, address: str) -> state_pb2.Params:
-    """The parameters; rejects every address but the authority of carbon."""
-    params = PARAMS.get_shared(state)
-    require(address == params.authority, CarbonError.NOT_AUTHORITY)
-    return params
 
 
 def _get_slot_now(ctx: Context) -> int:

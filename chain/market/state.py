@@ -35,7 +35,7 @@ CURTAILMENTS = Map(SCHEMA, 11, "curtailments", Pair(U64, U64), Record(state_pb2.
 LAST_CLEARED = Sequence(SCHEMA, 12, "last_cleared")
 # (slot, feeder); only where renewable orders were filled.
 RENEWABLE_TRADES = Map(
-    SCHEMA, 17, "renewable_trades", Pair(U64, TEXT), Record(state_pb2.RenewableTrades)
+    SCHEMA, 31, "renewable_trades", Pair(U64, TEXT), Record(state_pb2.RenewableTrades)
 )
 # (slot, owner): while the account has limit orders that are not booked.
 RESTING = Map(SCHEMA, 15, "resting", Pair(U64, ADDRESS), Record(state_pb2.RestingOrders))

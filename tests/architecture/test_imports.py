@@ -33,8 +33,9 @@ USES: dict[str, set[str]] = {
     "storage": {"market", "metering", "registry"},
     "carbon": {"bank", "metering", "registry"},
     "settlement": {"bank", "carbon", "market", "metering", "registry", "storage"},
+    "credits": {"bank", "carbon", "market", "registry"},
     "certificates": {
-        *("bank", "carbon", "market", "metering", "registry", "settlement", "storage"),
+        *("bank", "carbon", "credits", "market", "metering", "registry", "settlement", "storage"),
     },
     "params": {"market", "registry"},
     # No module of the state: what light clients verify.

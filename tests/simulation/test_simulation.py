@@ -36,6 +36,7 @@ MUST_HAPPEN = {
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",
     "carbon charged", "own renewable energy used", "carbon charge refunded",
+    "carbon charge offset",
     "certificates lapsed", "carbon fund paid out", "certificates expired",
     "renewable energy sold and not made",
     "battery charged", "battery discharged", "flow of a battery rejected",

@@ -24,7 +24,7 @@ Short = dict[str, Any]
 _SEQUENCES = (
     "bank.last_hold_id", "metering.last_settled", "market.last_order_id", "market.last_slot",
     "market.last_cleared", "carbon.last_begun",
-    "certificates.last_closed",
+    "certificates.last_closed", "credits.last_retirement", "credits.last_lock",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")

@@ -44,6 +44,8 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("carbon", "stale_slots_max", [1, 10]),
     ("carbon", "peak_slots", [1, 10]),
     ("carbon", "zones_max", [2, 4]),
+    ("credits", "classes_max", [0, 3, 10]),
+    ("certificates", "offset_share_permille", [300, 1_000, 1_001]),
     ("certificates", "beneficiary", ["auditor", "treasury", "fred"]),
     ("certificates", "claim_slots", [1, 2, 7]),
     ("certificates", "certificate_life_s", [180, 600]),

@@ -14,7 +14,7 @@ from functools import cache
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain import carbon, market, settlement
+from chain import carbon, credits, market, settlement
 from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 
@@ -22,7 +22,12 @@ GRID = ("registrar", "treasury", "backstop", "distributor", "issuer", "bridge", 
 HOUSEHOLDS = ("anna", "ben", "clara", "dirk", "eva")
 # Known by name, but not registered at genesis.
 UNREGISTERED = ("fred", "gina", "battery")
-MODULE_ACCOUNTS = {"pool": market.POOL, "fund": settlement.FUND, "carbon-fund": carbon.FUND}
+MODULE_ACCOUNTS = {
+    "pool": market.POOL,
+    "fund": settlement.FUND,
+    "carbon-fund": carbon.FUND,
+    "locked-credits": credits.LOCKED,
+}
 METER_PREFIX = "meter-"
 
 

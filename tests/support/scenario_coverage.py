@@ -98,6 +98,8 @@ class ScenarioCoverage:
         elif isinstance(event, certificates_pb2.EventClaimWindowClosed):
             self._add("certificates lapsed", event.lapsed_wh)
             self._add("carbon fund paid out", event.paid)
+        elif isinstance(event, certificates_pb2.EventChargeOffset):
+            self._add("carbon charge offset", event.refund)
         elif isinstance(event, certificates_pb2.EventCertificatesExpired):
             self.counts["certificates expired"] += 1
         elif isinstance(event, storage_pb2.EventBatteryTracked):

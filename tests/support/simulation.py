@@ -29,6 +29,7 @@ from chain.transactions import TxResult
 from tests.support import (
     actions,
     carbon_actions,
+    credit_actions,
     market_actions,
     parameters,
     people,
@@ -43,6 +44,7 @@ ACTIONS = [
     *actions.ACTIONS,
     *market_actions.ACTIONS,
     *carbon_actions.ACTIONS,
+    *credit_actions.ACTIONS,
     *parameters.ACTIONS,
 ]
 # What the roles of the homes allow.

@@ -15,6 +15,8 @@ IDENTIFIERS = {
     *{"amount", "denom", "feeder", "meter_id", "networks", "node_id", "parent", "symbol"},
     "type_url",
     *("backing_registry", "foreign_id", "name"),
+    *("batch", "class_id", "foreign_account", "jurisdiction", "methodology", "origin", "project"),
+    *("purpose", "receipt"),
 }
 # Free text, about the grid and its machines: what a distributor tells the owners of curtailed
 # positions, the name of a node, what a device is, and why it was suspended.

@@ -105,6 +105,7 @@ class TestRoles:
             "Charge": ["STORAGE"],
             "Discharge": ["STORAGE"],
             "Shift": ["STORAGE"],
+            "CreateClass": ["ISSUER"],
             "CertifyDevice": ["CERTIFIER"],
             "SuspendDevice": ["CERTIFIER"],
             "ReinstateDevice": ["CERTIFIER"],
