@@ -23,6 +23,7 @@ from blockenergy.settlement.v1.query_pb2 import (
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
+from chain.carbon import FUND as CARBON_FUND
 from chain.market import POOL
 from chain.runtime.encoding import bech32
 from chain.settlement import FUND
@@ -34,7 +35,11 @@ from node_config.demo.day import Day
 from node_config.demo.resident import Resident
 from node_config.demo.watcher import Progress
 
-MODULE_ACCOUNTS = {"pool": bech32.encode(POOL), "imbalance fund": bech32.encode(FUND)}
+MODULE_ACCOUNTS = {
+    "pool": bech32.encode(POOL),
+    "imbalance fund": bech32.encode(FUND),
+    "carbon fund": bech32.encode(CARBON_FUND),
+}
 NEXT_BLOCK_DEADLINE_S = 20.0
 _PAGE = PageRequest(limit=100)
 
@@ -102,7 +107,9 @@ class Results:
     broken: list[str] = field(default_factory=list)
 
 
-LINE_FIELDS = [name for name, spec in Line.DESCRIPTOR.fields_by_name.items() if name != "estimated"]
+# What of a line is no sum.
+_NO_SUMS = ("estimated", "inexact", "zone", "claim_feeder")
+LINE_FIELDS = [field.name for field in Line.DESCRIPTOR.fields if field.name not in _NO_SUMS]
 
 
 def collect(

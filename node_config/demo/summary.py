@@ -96,11 +96,13 @@ def _format_money(results: Results) -> list[str]:
     fees = sum(party.fees for party in results.parties)
     at_risk = max(slot.info.funding for slot in results.slots)
     alone = compute_alone(results)
-    saved = sum(party.net_money for party in results.parties) - alone
+    charged, own_wh, free_wh = _add_up_carbon(results)
+    # Without a market the homes would have emitted more.
+    saved = sum(party.net_money for party in results.parties) + charged - alone
     low, high = day.price_low_per_kwh, day.price_high_per_kwh
     lines = [
         f"alone: the same day without a market, {eur(high)} EUR per kWh used, {eur(low)} fed in",
-        f"Homes together are {eur(saved)} EUR better off than alone",
+        f"Homes together are {eur(saved)} EUR better off than alone, carbon charges aside",
         (
             f"Imbalance: {eur(total('imbalance_charge'))} EUR charged, "
             f"{eur(total('imbalance_credit'))} credited, {eur(total('fund_credit'))} to the fund"
@@ -108,6 +110,10 @@ def _format_money(results: Results) -> list[str]:
         (
             f"Pool: {'earned' if pool > 0 else 'lost'} {eur(abs(pool))} EUR on trades, "
             f"with at most {eur(at_risk)} at risk in each slot"
+        ),
+        (
+            f"Carbon: {eur(charged)} EUR charged for what was used and not matched; "
+            f"{kwh(own_wh)} kWh matched by own solar energy, {kwh(free_wh)} kWh free"
         ),
         f"Fees of the homes' transactions: {eur(fees, 6)} EUR",
         (
@@ -121,6 +127,14 @@ def _format_money(results: Results) -> list[str]:
         if before != after
     ]
     return lines
+
+
+def _add_up_carbon(results: Results) -> tuple[int, int, int]:
+    """Charges of all homes, use matched by what they made themselves, and free certificates."""
+    sums = [party.sums for party in results.parties]
+    made_wh = sum(one["renewable_wh"] - one["given_wh"] for one in sums)
+    own_wh = sum(one["self_wh"] for one in sums)
+    return sum(one["carbon_charge"] for one in sums), own_wh, made_wh - own_wh
 
 
 def _format_chain(results: Results) -> list[str]:

@@ -96,8 +96,9 @@ CSV = "slot,location_g_per_mwh,residual_g_per_mwh,cfe_permille,quality\n"
 
 
 def test_a_factor_file() -> None:
-    message = make_message(CSV + "7,300,420,380,measured\n8,150,200,500,forecast\n", 1, int)
-    assert (message.zone, message.first_slot, len(message.factors)) == (1, 7, 2)
+    rows = "7,300,420,380,measured\n,150,200,500,forecast\n9,150,200,500,forecast\n"
+    message = make_message(CSV + rows, 1, int)
+    assert (message.zone, message.first_slot, len(message.factors)) == (1, 7, 3)
     first = message.factors[0]
     assert (first.location_g_per_mwh, first.residual_g_per_mwh) == (300, 420)
     assert (first.cfe_permille, first.solar_ceiling_permille, first.quality) == (380, 1_000, 1)

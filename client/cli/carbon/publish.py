@@ -22,7 +22,7 @@ Publishes the factors of a zone from a CSV file, in one transaction of at most 2
 row names the columns: slot (a number, or a time such as 2026-10-01T12:00:00Z), location_g_per_mwh,
 residual_g_per_mwh, and if wanted cfe_permille, solar_ceiling_permille (1000 if left out) and
 quality (measured, estimated or forecast; forecast if left out). Each row is the slot after the one
-before.
+before, so only the first has to name its slot, which may be +3 after the one in delivery.
 """
 FILE_BYTES_MAX = 1 << 20
 _REQUIRED = ("slot", "location_g_per_mwh", "residual_g_per_mwh")
@@ -63,13 +63,16 @@ def make_message(
     message = tx_pb2.MsgPublishFactors(zone=zone)
     for number, row in enumerate(_read_rows(text), start=2):
         try:
-            slot = parse_slot(row["slot"])
+            expected = message.first_slot + len(message.factors)
+            # Only the first row has to say it.
+            has_slot = row["slot"].strip() or not message.factors
+            slot = parse_slot(row["slot"]) if has_slot else expected
             factor = _make_factor(row)
         except UsageError as error:
             raise UsageError(f"row {number}: {error}") from None
         if not message.factors:
             message.first_slot = slot
-        elif slot != message.first_slot + len(message.factors):
+        elif slot != expected:
             raise UsageError(f"row {number}: slot {slot} does not follow the one before")
         message.factors.append(factor)
     if not message.factors:

@@ -114,7 +114,7 @@ def test_summary_shows_energy_money_and_proof() -> None:
         *["home01", "3.00", "2.0", "0.0", "2.5", "0.0", "0.5"],
         *["0.40", "0.00", "-0.15", "-0.55", "-0.75"],
     ]
-    assert "Homes together are 0.20 EUR better off than alone" in shown
+    assert "Homes together are 0.20 EUR better off than alone, carbon" in shown
     assert "Pool: lost 0.20 EUR" in shown
     assert "Fees of the homes' transactions: 0.000006 EUR" in shown
     assert "Supply: 100.000000 EUR before, 100.000000 after: equal" in shown
