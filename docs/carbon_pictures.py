@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blockenergy.certificates.v1 import query_pb2
-
 from chain import carbon, certificates
 from client.cli.carbon.page import make_picture
 
@@ -35,7 +33,9 @@ RESIDUAL_MORE = 90_000
 
 def main() -> None:
     """Prints the table and writes the picture."""
-    day = compute_day()
+    slots = [compute_slot(hour) for hour in range(24)]
+    sums = certificates.add_up(slots)
+    shown = certificates.compute_shown(sums)
     print("| hour | use | made | own | free | unmatched | residual | charge |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for hour in range(0, 24, 3):
@@ -45,12 +45,11 @@ def main() -> None:
             f"{(LOCATION[hour] + RESIDUAL_MORE) // 1000} g/kWh", f"{part.charge} u",
         )  # fmt: skip
         print(f"| {hour} | " + " | ".join(map(str, cells)) + " |")
-    sums = day.sums
     print(
-        f"use {sums.use_wh} Wh, matched {sums.matched_wh} Wh ({day.matched_ppm} ppm), location "
-        f"{day.location_g} g, market {day.market_g} g, charge {sums.charge} u"
+        f"use {sums.use_wh} Wh, matched {sums.matched_wh} Wh ({shown.matched_ppm} ppm), location "
+        f"{shown.location_g} g, market {shown.market_g} g, charge {sums.charge} u"
     )
-    (FOLDER / "carbon-day.svg").write_text(make_svg(day), encoding="utf-8")
+    (FOLDER / "carbon-day.svg").write_text(make_svg(slots), encoding="utf-8")
 
 
 def compute_hour(hour: int) -> carbon.Part:
@@ -60,31 +59,24 @@ def compute_hour(hour: int) -> carbon.Part:
     return carbon.compute_part(carbon.Flows(USE_WH[hour], SUN_WH[hour]), rate)
 
 
-def compute_day() -> query_pb2.QueryStatementResponse:
-    """The statement of the day, as the chain would answer."""
-    day = query_pb2.QueryStatementResponse()
-    for hour in range(24):
-        part = compute_hour(hour)
-        sums = query_pb2.StatementSums(
-            slots=1,
-            use_wh=part.use_wh,
-            matched_wh=part.self_wh,
-            exact_use_wh=part.use_wh,
-            location_ug=part.use_wh * LOCATION[hour],
-            market_ug=part.unmatched_wh * (LOCATION[hour] + RESIDUAL_MORE),
-            carbon_free_permille_wh=part.self_wh * 1000,
-            charge=part.charge,
-        )
-        certificates.add_to(day.sums, sums)
-        day.slots.append(query_pb2.StatementSlot(slot=hour, sums=sums))
-    shown = certificates.compute_shown(day.sums)
-    day.location_g, day.market_g, day.carbon_free_ppm, day.matched_ppm = shown
-    return day
+def compute_slot(hour: int) -> certificates.Sums:
+    """What the statement of the day has of one hour."""
+    part = compute_hour(hour)
+    return certificates.Sums(
+        slots=1,
+        use_wh=part.use_wh,
+        matched_wh=part.self_wh,
+        exact_use_wh=part.use_wh,
+        location_ug=part.use_wh * LOCATION[hour],
+        market_ug=part.unmatched_wh * (LOCATION[hour] + RESIDUAL_MORE),
+        carbon_free_permille_wh=part.self_wh * 1000,
+        charge=part.charge,
+    )
 
 
-def make_svg(day: query_pb2.QueryStatementResponse) -> str:
+def make_svg(slots: list[certificates.Sums]) -> str:
     """The picture of a statement, as a file of its own."""
-    picture = make_picture(day)
+    picture = make_picture(slots)
     return picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 
 

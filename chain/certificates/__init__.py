@@ -13,7 +13,7 @@ from chain.certificates.genesis import validate_genesis, validate_params
 from chain.certificates.invariants import claims_covered, conserved, held, refunds
 from chain.certificates.keeper import CertificatesError
 from chain.certificates.state import PARAMS, SCHEMA
-from chain.certificates.statement import add_to, compute_shown
+from chain.certificates.statement import Shown, Sums, add_up, compute_shown
 from chain.runtime.module import Module
 
 MODULE = Module(
@@ -30,4 +30,4 @@ MODULE = Module(
     validate_genesis=validate_genesis,
 )
 
-__all__ = ["MODULE", "CertificatesError", "add_to", "compute_shown"]
+__all__ = ["MODULE", "CertificatesError", "Shown", "Sums", "add_up", "compute_shown"]

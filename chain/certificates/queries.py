@@ -17,6 +17,8 @@ from chain.runtime.state.paging import get_index_page
 from chain.runtime.tx import decode_address
 
 _SLOTS_MAX = 1_000
+# Fields have 64 bits.
+_SUM_LIMIT = 1 << 63
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
@@ -95,14 +97,20 @@ def statement(
     in_range = first <= last < first + _SLOTS_MAX
     require(in_range, CertificatesError.TOO_MANY_SLOTS)
     account = decode_address(request.account)
-    answer = query_pb2.QueryStatementResponse()
-    for slot in range(first, last + 1):
-        sums = statements.make_slot_sums(ctx, slot, account)
-        if sums is None:
-            continue
-        statements.add_to(answer.sums, sums)
-        if request.with_slots:
-            answer.slots.append(query_pb2.StatementSlot(slot=slot, sums=sums))
-    shown = statements.compute_shown(answer.sums)
-    answer.location_g, answer.market_g, answer.carbon_free_ppm, answer.matched_ppm = shown
-    return answer
+    found = [
+        (slot, sums)
+        for slot in range(first, last + 1)
+        if (sums := statements.compute_slot_sums(ctx, slot, account)) is not None
+    ]
+    total = statements.add_up([statements.Sums(), *(sums for _, sums in found)])
+    require(max(total) < _SUM_LIMIT, CertificatesError.TOO_MANY_SLOTS, "the sums are too large")
+    slots_shown = [
+        query_pb2.StatementSlot(slot=slot, sums=query_pb2.StatementSums(**sums._asdict()))
+        for slot, sums in found
+        if request.with_slots
+    ]
+    return query_pb2.QueryStatementResponse(
+        sums=query_pb2.StatementSums(**total._asdict()),
+        slots=slots_shown,
+        **statements.compute_shown(total)._asdict(),
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
-from blockenergy.certificates.v1 import query_pb2
+from chain import certificates
 
 _WIDTH, _HEIGHT, _TOP = 960, 260, 20
 _BARS_MAX = 800
@@ -15,9 +16,14 @@ _STYLE = (
 )
 
 
-def make_page(heading: str, found: query_pb2.QueryStatementResponse, slot_length_s: int) -> str:
+def make_page(
+    heading: str,
+    sums: certificates.Sums,
+    slots: Sequence[tuple[int, certificates.Sums]],
+    slot_length_s: int,
+) -> str:
     """The page of a statement with its slots."""
-    sums = found.sums
+    found = certificates.compute_shown(sums)
     rows = [
         ("Use", f"{_kwh(sums.use_wh)} kWh"),
         ("Matched in the same slot", f"{_kwh(sums.matched_wh)} kWh, {_percent(found.matched_ppm)}"),
@@ -36,20 +42,19 @@ def make_page(heading: str, found: query_pb2.QueryStatementResponse, slot_length
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Carbon statement</title>'
         f"<style>{_STYLE}</style><h1>Carbon statement</h1><p>{escape(heading)}; "
         f"{sums.slots} slots of {slot_length_s} s with a line.</p><table>{table}</table>"
-        f"<h2>Use by the slot</h2>{make_picture(found)}"
+        f"<h2>Use by the slot</h2>{make_picture([one for _, one in slots])}"
         f'<p><span style="color:{_MATCHED}">&#9632;</span> matched by renewable energy of the same '
         f'slot, <span style="color:{_UNMATCHED}">&#9632;</span> not matched.</p></html>\n'
     )
 
 
-def make_picture(found: query_pb2.QueryStatementResponse) -> str:
+def make_picture(slots: Sequence[certificates.Sums]) -> str:
     """Use as bars, matched and not matched, as SVG; neighbours share a bar where there are many."""
-    slots = list(found.slots)
     each = max(1, -(-len(slots) // _BARS_MAX))
     bars = [
         (
-            sum(one.sums.matched_wh for one in slots[start : start + each]),
-            sum(one.sums.use_wh for one in slots[start : start + each]),
+            sum(one.matched_wh for one in slots[start : start + each]),
+            sum(one.use_wh for one in slots[start : start + each]),
         )
         for start in range(0, len(slots), each)
     ]

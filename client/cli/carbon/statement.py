@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -63,22 +64,22 @@ def run(args: argparse.Namespace) -> int:
     first, last = (_require_slot(rpc, name, args) for name in ("first", "last"))
     if not first <= last < first + _SLOTS_MAX:
         raise UsageError(f"--from and --to: 1 to {_SLOTS_MAX} slots")
-    found = fetch(rpc, account, first, last, with_slots=bool(args.csv or args.html))
+    total, slots = fetch(rpc, account, first, last, with_slots=bool(args.csv or args.html))
     if args.csv:
-        _write(args.csv, make_csv(found))
+        _write(args.csv, make_csv(slots))
     if args.html:
         heading = f"{account}, slots {first} to {last}"
-        _write(args.html, page.make_page(heading, found, get_slot_length_s(rpc)))
-    shown = make_values(found)
+        _write(args.html, page.make_page(heading, total, slots, get_slot_length_s(rpc)))
+    shown = make_values(total)
     show_values(args, shown if args.output == "json" else _format(shown))
     return 0
 
 
 def fetch(
     rpc: Rpc, account: str, first: int, last: int, *, with_slots: bool
-) -> query_pb2.QueryStatementResponse:
-    """The statement of any number of slots, in several queries."""
-    total = query_pb2.QueryStatementResponse()
+) -> tuple[certificates.Sums, list[tuple[int, certificates.Sums]]]:
+    """The statement of any number of slots, in several queries; if wanted with each slot."""
+    parts, slots = [certificates.Sums()], []
     for start in range(first, last + 1, _SLOTS_PER_QUERY):
         request = query_pb2.QueryStatementRequest(
             account=account,
@@ -86,43 +87,44 @@ def fetch(
             last_slot=min(last, start + _SLOTS_PER_QUERY - 1),
             with_slots=with_slots,
         )
-        part = query(rpc, request, query_pb2.QueryStatementResponse)
-        certificates.add_to(total.sums, part.sums)
-        total.slots.extend(part.slots)
-    shown = certificates.compute_shown(total.sums)
-    total.location_g, total.market_g, total.carbon_free_ppm, total.matched_ppm = shown
-    return total
+        answer = query(rpc, request, query_pb2.QueryStatementResponse)
+        parts.append(_read_sums(answer.sums))
+        slots += [(one.slot, _read_sums(one.sums)) for one in answer.slots]
+    return certificates.add_up(parts), slots
 
 
-def make_values(found: query_pb2.QueryStatementResponse) -> dict[str, int]:
+def make_values(total: certificates.Sums) -> dict[str, int]:
     """The figures of a statement, by name."""
-    sums = found.sums
+    shown = certificates.compute_shown(total)
     return {
-        "slots": sums.slots,
-        "use_wh": sums.use_wh,
-        "exact_use_wh": sums.exact_use_wh,
-        "matched_wh": sums.matched_wh,
-        "retired_wh": sums.retired_wh,
-        "location_g": found.location_g,
-        "market_g": found.market_g,
-        "matched_ppm": found.matched_ppm,
-        "carbon_free_ppm": found.carbon_free_ppm,
-        "charge": sums.charge,
-        "refunded": sums.refunded,
-        "offset_g": sums.offset_g,
-        "estimated_factor_wh": sums.estimated_factor_wh,
+        "slots": total.slots,
+        "use_wh": total.use_wh,
+        "exact_use_wh": total.exact_use_wh,
+        "matched_wh": total.matched_wh,
+        "retired_wh": total.retired_wh,
+        "location_g": shown.location_g,
+        "market_g": shown.market_g,
+        "matched_ppm": shown.matched_ppm,
+        "carbon_free_ppm": shown.carbon_free_ppm,
+        "charge": total.charge,
+        "refunded": total.refunded,
+        "offset_g": total.offset_g,
+        "estimated_factor_wh": total.estimated_factor_wh,
     }
 
 
-def make_csv(found: query_pb2.QueryStatementResponse) -> str:
+def make_csv(slots: Sequence[tuple[int, certificates.Sums]]) -> str:
     """A row for each slot; emissions in millionths of a gram, so that nothing is rounded."""
-    fields = [field.name for field in query_pb2.StatementSums.DESCRIPTOR.fields][1:]
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["slot", *fields])
-    for one in found.slots:
-        rows.writerow([one.slot, *(getattr(one.sums, name) for name in fields)])
+    rows.writerow(["slot", *certificates.Sums._fields[1:]])
+    for slot, sums in slots:
+        rows.writerow([slot, *sums[1:]])
     return text.getvalue()
+
+
+def _read_sums(found: query_pb2.StatementSums) -> certificates.Sums:
+    return certificates.Sums(*(getattr(found, name) for name in certificates.Sums._fields))
 
 
 def _format(values: dict[str, int]) -> dict[str, object]:
