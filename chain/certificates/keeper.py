@@ -20,6 +20,8 @@ from chain.runtime.errors import ChainError, ErrorCodes, require
 from chain.runtime.state.collections import HasStore
 from chain.runtime.tx import decode_address
 
+# Sums of statements are below it: fields have 64 bits.
+SUM_LIMIT = 1 << 63
 CertificatesError = ErrorCodes("certificates", errors_pb2.Error.DESCRIPTOR)
 
 

@@ -1,4 +1,6 @@
-"""Messages of holders and buyers of certificates; the others are in offset.py and withdrawal.py."""
+"""Messages of holders and buyers of certificates; the others are in offset.py,
+recording.py and withdrawal.py.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from chain import bank, market, registry
 from chain.certificates.claims import plan_retirement, retire
 from chain.certificates.keeper import CertificatesError, Taken, give, require_entries, take
 from chain.certificates.offset import offset
+from chain.certificates.recording import record_statement
 from chain.certificates.state import PRICES
 from chain.certificates.withdrawal import withdraw_certificates
 from chain.runtime.context import Context
@@ -18,7 +21,7 @@ from chain.runtime.errors import ChainError, require
 from chain.runtime.tx import decode_address
 from chain.runtime.units import WH_PER_KWH, ceil_div
 
-__all__ = ["offset", "withdraw_certificates"]
+__all__ = ["offset", "record_statement", "withdraw_certificates"]
 
 _PRICE_MAX_PER_KWH = 10**9
 

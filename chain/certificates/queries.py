@@ -7,18 +7,21 @@ from blockenergy.certificates.v1 import query_pb2, state_pb2
 from chain import carbon, metering
 from chain.certificates import statement as statements
 from chain.certificates.claims import require_claimable
-from chain.certificates.keeper import CertificatesError, find_series, list_holdings
-from chain.certificates.state import HOLDINGS_BY_HOLDER, PARAMS, PRICES, SERIES
+from chain.certificates.keeper import (
+    SUM_LIMIT,
+    CertificatesError,
+    find_series,
+    list_holdings,
+)
+from chain.certificates.state import HOLDINGS_BY_HOLDER, PARAMS, PRICES, SERIES, STATEMENTS
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
-from chain.runtime.state.paging import get_index_page
+from chain.runtime.state.paging import get_index_page, get_page
 from chain.runtime.tx import decode_address
 
 _SLOTS_MAX = 1_000
-# Fields have 64 bits.
-_SUM_LIMIT = 1 << 63
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
@@ -103,14 +106,26 @@ def statement(
         if (sums := statements.compute_slot_sums(ctx, slot, account)) is not None
     ]
     total = statements.add_up([statements.Sums(), *(sums for _, sums in found)])
-    require(max(total) < _SUM_LIMIT, CertificatesError.TOO_MANY_SLOTS, "the sums are too large")
+    require(max(total) < SUM_LIMIT, CertificatesError.TOO_MANY_SLOTS, "the sums are too large")
     slots_shown = [
-        query_pb2.StatementSlot(slot=slot, sums=query_pb2.StatementSums(**sums._asdict()))
+        query_pb2.StatementSlot(slot=slot, sums=state_pb2.StatementSums(**sums._asdict()))
         for slot, sums in found
         if request.with_slots
     ]
     return query_pb2.QueryStatementResponse(
-        sums=query_pb2.StatementSums(**total._asdict()),
+        sums=state_pb2.StatementSums(**total._asdict()),
         slots=slots_shown,
         **statements.compute_shown(total)._asdict(),
     )
+
+
+def recorded_statements(
+    ctx: Context, request: query_pb2.QueryRecordedStatementsRequest
+) -> query_pb2.QueryRecordedStatementsResponse:
+    """The months that an account has recorded."""
+    account = decode_address(request.account)
+    page, pagination = get_page(ctx, STATEMENTS.under(account), request.pagination)
+    entries = [
+        query_pb2.QueryRecordedStatement(month=month, statement=found) for month, found in page
+    ]
+    return query_pb2.QueryRecordedStatementsResponse(statements=entries, pagination=pagination)

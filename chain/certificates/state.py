@@ -19,6 +19,10 @@ HOLDINGS = Map(SCHEMA, 2, "holdings", Pair(U64, Pair(ADDRESS, ADDRESS)), Record(
 CLAIMS = Map(SCHEMA, 4, "claims", Pair(U64, ADDRESS), Record(state_pb2.Claim))
 # By holder.
 PRICES = Map(SCHEMA, 5, "prices", ADDRESS, Record(state_pb2.Asked))
+# (account, month as YYYYMM).
+STATEMENTS = Map(SCHEMA, 7, "statements", Pair(ADDRESS, U64), Record(state_pb2.RecordedStatement))
+# By account.
+RECORDED = Map(SCHEMA, 8, "recorded", ADDRESS, Record(state_pb2.Recorded))
 # The last slot in which nothing can be claimed any more.
 LAST_CLOSED = Sequence(SCHEMA, 6, "last_closed")
 

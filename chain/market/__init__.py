@@ -49,7 +49,7 @@ from chain.market.pool.money import (
 from chain.market.pool.orders import Leg, place_linked, place_order
 from chain.market.positions.invariants import flows, one_grid_node, own_holds, secured, slot_sums
 from chain.market.positions.plan import get_plan
-from chain.market.renewable import compute_due_wh, get_due_wh
+from chain.market.renewable import compute_due_wh, get_due_wh, renewable_trades
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -78,6 +78,7 @@ MODULE: Module = Module(
         resting_accounts,
         clearings,
         bookings,
+        renewable_trades,
     ),
     lifecycles=(lifecycle.SLOT, lifecycle.MARKET_ORDER, lifecycle.LIMIT_ORDER),
     params=PARAMS,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from blockenergy.market.v1 import state_pb2
 
-from chain.market.state import RENEWABLE_TRADES
+from chain.market.state import POSITIONS, RENEWABLE_TRADES
 from chain.runtime.context import Context
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import ceil_div, floor_div
@@ -79,3 +79,23 @@ def _find_due_wh(state: HasStore, slot: int, feeder: str, ask_wh: int) -> int:
     if trades is None:
         return 0
     return compute_due_wh(ask_wh, trades.bids_filled_wh, trades.asks_filled_wh)
+
+
+def renewable_trades(state: HasStore) -> list[str]:
+    """Renewable bids of a feeder are filled by its renewable asks, and no position has more of
+    either than was filled there.
+    """
+    sums: dict[tuple[int, str], list[int]] = {}
+    for (slot, _), position in POSITIONS.items(state):
+        total = sums.setdefault((slot, position.feeder), [0, 0])
+        total[0] += position.renewable_bid_wh
+        total[1] += position.renewable_ask_wh
+    problems = []
+    for key, trades in RENEWABLE_TRADES.items(state):
+        bids_wh, asks_wh = sums.pop(key, [0, 0])
+        if bids_wh > trades.bids_filled_wh or asks_wh > trades.asks_filled_wh:
+            problems.append(f"slot {key[0]}: positions on {key[1]} have more renewable energy")
+    left = [key for key, total in sums.items() if any(total)]
+    return problems + [
+        f"slot {slot}: renewable energy on {name} was never filled" for slot, name in left
+    ]

@@ -14,7 +14,7 @@ from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 
 from chain.carbon.state import DEVICES
-from chain.certificates.state import HOLDINGS, PRICES
+from chain.certificates.state import HOLDINGS, LAST_CLOSED, PRICES, RECORDED
 from chain.registry import is_renewable
 from chain.registry.state import METERS
 from chain.runtime.encoding import bech32
@@ -276,6 +276,20 @@ def withdraw_certificates(sim: Simulation) -> bytes:
     return sim.world.sign(signer, message)
 
 
+def record_statement(sim: Simulation) -> bytes:
+    """Mostly where the last one has stopped, as far as windows have closed."""
+    state, account = sim.world.state, sim.random.choice(sim.homes[:3])
+    recorded = RECORDED.get(state, people.wallet(account).address)
+    kept = max(0, PROGRESS.get(state).history_from)
+    first = recorded.next_slot if recorded and sim.random.random() < 0.9 else kept
+    message = tx_pb2.MsgRecordStatement(
+        account=people.address_text(account),
+        first_slot=first,
+        last_slot=max(first, LAST_CLOSED.last(state) - sim.random.choice([0, 0, -1])),
+    )
+    return sim.world.sign(account, message)
+
+
 def draw_entries(sim: Simulation) -> tuple[str, list[state_pb2.Entry]]:
     """A holder and what it has: mostly of the last slots and untouched, or held already; now and
     then too much, twice, or of somebody else.
@@ -329,4 +343,5 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (2, set_certificate_price),
     (5, buy_certificates),
     (1, withdraw_certificates),
+    (4, record_statement),
 ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
-from blockenergy.certificates.v1 import query_pb2
+from blockenergy.certificates.v1 import query_pb2, state_pb2
 from blockenergy.options.v1 import options_pb2 as options
 
 import text_output
@@ -123,7 +123,7 @@ def make_csv(slots: Sequence[tuple[int, certificates.Sums]]) -> str:
     return text.getvalue()
 
 
-def _read_sums(found: query_pb2.StatementSums) -> certificates.Sums:
+def _read_sums(found: state_pb2.StatementSums) -> certificates.Sums:
     return certificates.Sums(*(getattr(found, name) for name in certificates.Sums._fields))
 
 

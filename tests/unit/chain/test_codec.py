@@ -51,6 +51,7 @@ STATE_KINDS = [
     credits_pb2.CreditOffer,
     certificates_pb2.Params, certificates_pb2.Series, certificates_pb2.Holding,
     certificates_pb2.Claim, certificates_pb2.Asked,
+    certificates_pb2.RecordedStatement, certificates_pb2.Recorded,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
 ]  # fmt: skip
 

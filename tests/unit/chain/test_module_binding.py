@@ -113,6 +113,7 @@ def test_state_keys_never_move() -> None:
         "0c00": "certificates.params", "0c01": "certificates.series",
         "0c02": "certificates.holdings", "0c04": "certificates.claims",
         "0c05": "certificates.prices", "0c06": "certificates.last_closed",
+        "0c07": "certificates.statements", "0c08": "certificates.recorded",
     }  # fmt: skip
 
 
