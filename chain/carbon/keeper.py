@@ -57,6 +57,12 @@ def read_books(state: HasStore, slot: int) -> Books:
     )
 
 
+def has_rates(state: HasStore, slot: int) -> bool:
+    """Whether every zone with feeders has the factors that a slot is settled with."""
+    known = factors.get_rates(state, slot)
+    return all(zone in known for zone in (0, *get_zones(state, slot).values()))
+
+
 def get_zones(state: HasStore, slot: int) -> dict[str, int]:
     """The zone of each feeder that is not in zone 0 in a slot."""
     found = {
