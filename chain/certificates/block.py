@@ -8,7 +8,7 @@ from blockenergy.certificates.v1 import events_pb2
 
 from chain import carbon, settlement
 from chain.certificates.keeper import get_expiry_s, list_holdings
-from chain.certificates.state import CLAIMS, HOLDINGS, LAST_CLOSED, PARAMS, SERIES
+from chain.certificates.state import CLAIMS, HOLDINGS, LAST_CLOSED, PARAMS, SERIES, TOUCHED
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 
@@ -34,7 +34,8 @@ def _close(ctx: Context, slot: int, beneficiary: bytes) -> None:
     is not issued any more.
     """
     free_wh = carbon.get_free_wh(ctx, slot)
-    touched_wh = sum(series.issued_wh for _, series in SERIES.under(slot).items(ctx))
+    touched_wh = TOUCHED.get(ctx, slot) or 0
+    TOUCHED.delete(ctx, slot)
     paid = settlement.close_window(ctx, slot, beneficiary)
     LAST_CLOSED.set(ctx, slot)
     ctx.emit(
@@ -45,23 +46,28 @@ def _close(ctx: Context, slot: int, beneficiary: bytes) -> None:
 def _expire(ctx: Context, limit: int) -> int:
     """Ends series whose life is over, the oldest first; returns how many entries it removed."""
     removed = 0
-    for (slot, producer), _ in list(islice(SERIES.items(ctx), limit)):
-        if removed >= limit or ctx.block.time_s < get_expiry_s(ctx, slot):
+    while removed < limit:
+        found = next(SERIES.items(ctx), None)
+        if found is None or ctx.block.time_s < get_expiry_s(ctx, found[0][0]):
             break
-        held = list(islice(list_holdings(ctx, slot, producer), limit - removed))
-        wh = sum(holding.wh for _, holding in held)
-        for holder, _ in held:
-            HOLDINGS.delete(ctx, (slot, (producer, holder)))
-        removed += len(held)
-        if wh:
-            producer_text = bech32.encode(producer)
-            ctx.emit(events_pb2.EventCertificatesExpired(slot=slot, producer=producer_text, wh=wh))
-        if removed < limit:
-            SERIES.delete(ctx, (slot, producer))
-            removed += 1
-        else:
-            _note_expired(ctx, slot, producer, wh)
+        removed += _expire_series(ctx, *found[0], limit - removed)
     return removed
+
+
+def _expire_series(ctx: Context, slot: int, producer: bytes, limit: int) -> int:
+    """Removes what is held of a series, and then the series; returns how many entries."""
+    held = list(islice(list_holdings(ctx, slot, producer), limit))
+    wh = sum(holding.wh for _, holding in held)
+    for holder, _ in held:
+        HOLDINGS.delete(ctx, (slot, (producer, holder)))
+    if wh:
+        producer_text = bech32.encode(producer)
+        ctx.emit(events_pb2.EventCertificatesExpired(slot=slot, producer=producer_text, wh=wh))
+    if len(held) < limit:
+        SERIES.delete(ctx, (slot, producer))
+        return len(held) + 1
+    _note_expired(ctx, slot, producer, wh)
+    return len(held)
 
 
 def _note_expired(ctx: Context, slot: int, producer: bytes, wh: int) -> None:

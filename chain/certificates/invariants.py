@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chain import carbon, settlement
-from chain.certificates.state import CLAIMS, HOLDINGS, LAST_CLOSED, SERIES
+from chain.certificates.state import CLAIMS, HOLDINGS, LAST_CLOSED, SERIES, TOUCHED
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 
@@ -26,12 +26,14 @@ def held(state: HasStore) -> list[str]:
     sums: dict[int, int] = {}
     for (slot, _), series in SERIES.items(state):
         sums[slot] = sums.get(slot, 0) + series.issued_wh
-    last = LAST_CLOSED.last(state)
-    return [
-        f"slot {slot}: {wh} Wh are issued, more than were free"
-        for slot, wh in sums.items()
-        if slot > last and wh > carbon.get_free_wh(state, slot)
-    ]
+    last, problems = LAST_CLOSED.last(state), []
+    for slot, wh in sums.items():
+        if slot > last and wh > carbon.get_free_wh(state, slot):
+            problems.append(f"slot {slot}: {wh} Wh are issued, more than were free")
+        if slot > last and wh != (TOUCHED.get(state, slot) or 0):
+            problems.append(f"slot {slot}: {wh} Wh are touched, another amount is on record")
+    wrong = [slot for slot, _ in TOUCHED.items(state) if slot <= last or slot not in sums]
+    return problems + [f"slot {slot} has touched series, and none is on record" for slot in wrong]
 
 
 def claims_covered(state: HasStore) -> list[str]:

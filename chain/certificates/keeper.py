@@ -13,7 +13,7 @@ from typing import NamedTuple
 from blockenergy.certificates.v1 import errors_pb2, state_pb2
 
 from chain import metering, settlement, storage
-from chain.certificates.state import HOLDINGS, LAST_CLOSED, PARAMS, SERIES
+from chain.certificates.state import HOLDINGS, LAST_CLOSED, PARAMS, SERIES, TOUCHED
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, require
@@ -92,11 +92,17 @@ def require_entries(ctx: Context, holder: bytes, entries: Sequence[state_pb2.Ent
 
 def take(ctx: Context, taken: Taken) -> None:
     """Writes a series as the caller has changed it, and what its holder has left."""
-    if taken.holder != taken.producer and not SERIES.has(ctx, (taken.slot, taken.producer)):
-        raise AssertionError("a series that nobody has touched is its producer's")
-    SERIES.set(ctx, (taken.slot, taken.producer), taken.series)
+    set_series(ctx, taken.slot, taken.producer, taken.series)
     key = (taken.slot, (taken.producer, taken.holder))
     set_holding(ctx, key, taken.held_wh - taken.wh)
+
+
+def set_series(ctx: Context, slot: int, producer: bytes, series: state_pb2.Series) -> None:
+    """Writes a series; the first time it counts as touched."""
+    key = (slot, producer)
+    if not SERIES.has(ctx, key):
+        TOUCHED.set(ctx, slot, (TOUCHED.get(ctx, slot) or 0) + series.issued_wh)
+    SERIES.set(ctx, key, series)
 
 
 def give(ctx: Context, taken: Taken, recipient: bytes) -> None:

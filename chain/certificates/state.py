@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.certificates.v1 import state_pb2
 
 from chain.runtime.encoding.keys import ADDRESS, U64, Pair
-from chain.runtime.encoding.values import Record
+from chain.runtime.encoding.values import Amount, Record
 from chain.runtime.params import Params
 from chain.runtime.state.collections import Index, Map, Schema, Sequence
 
@@ -21,6 +21,8 @@ CLAIMS = Map(SCHEMA, 4, "claims", Pair(U64, ADDRESS), Record(state_pb2.Claim))
 PRICES = Map(SCHEMA, 5, "prices", ADDRESS, Record(state_pb2.Asked))
 # (account, month as YYYYMM).
 STATEMENTS = Map(SCHEMA, 7, "statements", Pair(ADDRESS, U64), Record(state_pb2.RecordedStatement))
+# By slot, until its window closes: Wh of all series that somebody has touched.
+TOUCHED = Map(SCHEMA, 9, "touched", U64, Amount())
 # By account.
 RECORDED = Map(SCHEMA, 8, "recorded", ADDRESS, Record(state_pb2.Recorded))
 # The last slot in which nothing can be claimed any more.

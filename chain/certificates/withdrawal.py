@@ -13,11 +13,15 @@ from chain.certificates.keeper import (
     get_held_wh,
     list_holdings,
     set_holding,
+    set_series,
 )
-from chain.certificates.state import PARAMS, SERIES
+from chain.certificates.state import SERIES
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
+
+# The gas of the message stands for that many.
+_HOLDERS_MAX = 100
 
 
 def withdraw_certificates(
@@ -35,8 +39,7 @@ def withdraw_certificates(
     left_wh = series.made_wh - series.withdrawn_wh - series.debt_wh
     fits = 0 < msg.wh <= left_wh
     require(fits, CertificatesError.NOTHING_TO_WITHDRAW, f"1 to {left_wh} Wh")
-    key = (msg.slot, producer)
-    is_new = not SERIES.has(ctx, key)
+    is_new = not SERIES.has(ctx, (msg.slot, producer))
     own_wh = get_held_wh(ctx, msg.slot, producer, producer, series)
     taken_wh = min(own_wh, msg.wh)
     if is_new or taken_wh:
@@ -46,7 +49,7 @@ def withdraw_certificates(
     debt_wh = msg.wh - taken_wh if seen_all else 0
     series.withdrawn_wh += taken_wh
     series.debt_wh += debt_wh
-    SERIES.set(ctx, key, series)
+    set_series(ctx, msg.slot, producer, series)
     carbon.add_debt(ctx, msg.meter_id, debt_wh)
     ctx.emit(
         events_pb2.EventCertificatesWithdrawn(
@@ -60,12 +63,12 @@ def _take_from_others(ctx: Context, slot: int, producer: bytes, wh: int) -> tupl
     """Takes from holders in the order of their addresses; says whether it saw all of them, and
     what it took.
     """
-    most, left_wh = PARAMS.get_shared(ctx).entries_per_message_max, wh
-    found = list(islice(list_holdings(ctx, slot, producer), most + 1))
-    for holder, holding in found[:most]:
+    left_wh = wh
+    found = list(islice(list_holdings(ctx, slot, producer), _HOLDERS_MAX + 1))
+    for holder, holding in found[:_HOLDERS_MAX]:
         if holder == producer:
             continue
         taken_wh = min(holding.wh, left_wh)
         left_wh -= taken_wh
         set_holding(ctx, (slot, (producer, holder)), holding.wh - taken_wh)
-    return len(found) <= most or not left_wh, wh - left_wh
+    return len(found) <= _HOLDERS_MAX or not left_wh, wh - left_wh

@@ -9,7 +9,7 @@ from blockenergy.credits.v1 import query_pb2, tx_pb2
 
 from chain.credits import msgs, queries
 from chain.credits.genesis import validate_genesis, validate_params
-from chain.credits.invariants import conserved, offers_secured, retired, serials_once
+from chain.credits.invariants import conserved, counted, offers_secured, retired, serials_once
 from chain.credits.keeper import (
     LOCKED,
     CreditsError,
@@ -27,7 +27,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(conserved, retired, serials_once, offers_secured),
+    invariants=(conserved, counted, retired, serials_once, offers_secured),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,

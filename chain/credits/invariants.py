@@ -5,7 +5,17 @@ from __future__ import annotations
 from chain import bank
 from chain.credits import keeper
 from chain.credits.keeper import LOCKED
-from chain.credits.state import BATCHES, LAST_RETIREMENT, LOCKS, OFFERS, RETIREMENTS, SERIALS
+from chain.credits.state import (
+    BATCHES,
+    CLASS_COUNT,
+    CLASSES,
+    LAST_RETIREMENT,
+    LOCKS,
+    OFFERS,
+    PROJECTS,
+    RETIREMENTS,
+    SERIALS,
+)
 from chain.runtime.state.collections import HasStore
 
 
@@ -27,6 +37,22 @@ def conserved(state: HasStore) -> list[str]:
         if not locked.pop(batch_id, 0) == batch.locked_g == held_g:
             problems.append(f"batch {batch_id} has other credits locked than its locks say")
     return problems + [f"credits of batch {batch_id} are locked, unknown" for batch_id in locked]
+
+
+def counted(state: HasStore) -> list[str]:
+    """Classes, and the projects of each, are as many as are counted."""
+    sums: dict[str, int] = {}
+    for (class_id, _), _ in PROJECTS.items(state):
+        sums[class_id] = sums.get(class_id, 0) + 1
+    classes = dict(CLASSES.items(state))
+    problems = [
+        f"class {class_id} has {sums.get(class_id, 0)} projects, it counts {entry.projects}"
+        for class_id, entry in classes.items()
+        if entry.projects != sums.get(class_id, 0)
+    ]
+    if len(classes) != CLASS_COUNT.last(state):
+        problems.append(f"there are {len(classes)} classes, {CLASS_COUNT.last(state)} are counted")
+    return problems
 
 
 def retired(state: HasStore) -> list[str]:

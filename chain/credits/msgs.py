@@ -4,8 +4,6 @@ exporting.py.
 
 from __future__ import annotations
 
-from itertools import islice
-
 from blockenergy.credits.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank, carbon, registry
@@ -13,7 +11,7 @@ from chain.credits import keeper, rules
 from chain.credits.exporting import confirm_export, lock_credits, reject_export
 from chain.credits.issuing import create_batch, mint_credits, seal_batch
 from chain.credits.keeper import CreditsError
-from chain.credits.state import BATCHES, CLASSES, PARAMS, PROJECTS
+from chain.credits.state import BATCHES, CLASS_COUNT, CLASSES, PARAMS, PROJECTS
 from chain.credits.trading import buy_credits, offer_credits
 from chain.runtime.context import Context
 from chain.runtime.errors import require
@@ -40,11 +38,11 @@ def create_class(ctx: Context, msg: tx_pb2.MsgCreateClass) -> tx_pb2.MsgCreateCl
     require(named, CreditsError.NAME_INVALID)
     require(not CLASSES.has(ctx, msg.class_id), CreditsError.CLASS_EXISTS)
     most = PARAMS.get_shared(ctx).classes_max
-    count = sum(1 for _ in islice(CLASSES.items(ctx), most))
-    require(count < most, CreditsError.TOO_MANY, f"max {most} classes")
+    require(CLASS_COUNT.last(ctx) < most, CreditsError.TOO_MANY, f"max {most} classes")
     entry = state_pb2.Class(
         admin=msg.admin, issuers=[msg.admin], methodology=msg.methodology, origin=msg.origin
     )
+    CLASS_COUNT.next(ctx)
     _set_class(ctx, msg.class_id, entry)
     return tx_pb2.MsgCreateClassResponse()
 
@@ -74,14 +72,15 @@ def set_eligible(ctx: Context, msg: tx_pb2.MsgSetEligible) -> tx_pb2.MsgSetEligi
 
 def create_project(ctx: Context, msg: tx_pb2.MsgCreateProject) -> tx_pb2.MsgCreateProjectResponse:
     """Creates a project of a class."""
-    keeper.require_issuer(ctx, msg.class_id, msg.issuer)
+    entry = keeper.require_issuer(ctx, msg.class_id, msg.issuer)
     require(rules.is_name(msg.project), CreditsError.NAME_INVALID, "the project")
     require(rules.is_jurisdiction(msg.jurisdiction), CreditsError.JURISDICTION_INVALID)
     key = (msg.class_id, msg.project)
     require(not PROJECTS.has(ctx, key), CreditsError.REFERENCE_USED)
     most = PARAMS.get_shared(ctx).projects_per_class_max
-    count = sum(1 for _ in islice(PROJECTS.under(msg.class_id).items(ctx), most))
-    require(count < most, CreditsError.TOO_MANY, f"max {most} projects")
+    require(entry.projects < most, CreditsError.TOO_MANY, f"max {most} projects")
+    entry.projects += 1
+    CLASSES.set(ctx, msg.class_id, entry)
     PROJECTS.set(ctx, key, state_pb2.Project(jurisdiction=msg.jurisdiction))
     ctx.emit(
         events_pb2.EventProjectCreated(

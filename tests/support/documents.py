@@ -76,6 +76,14 @@ def complete(short: Mapping[str, Any]) -> Short:
     result.setdefault("bank.denom_count", str(denom_count))
     feeder_count = len(_keys_of(short, "registry.feeders"))
     result.setdefault("registry.feeder_count", str(feeder_count))
+    classes = _keys_of(short, "credits.classes")
+    result.setdefault("credits.class_count", str(len(classes)))
+    for name in classes:
+        path = f"credits.classes[{name}]"
+        projects = [
+            key for key in _keys_of(short, "credits.projects") if key.startswith(f"{name}, ")
+        ]
+        result[path] = normalize({"projects": str(len(projects)), **result[path]})
     for path in _SEQUENCES:
         result.setdefault(path, "0")
     for path in ("market.booking", "settlement.progress"):
