@@ -69,11 +69,13 @@ def retire(ctx: Context, consumer: bytes, taken: Sequence[Taken], plan: Sequence
         take(ctx, one)
     for one_slot in plan:
         refund = one_slot.compute_refund()
+        before_wh = one_slot.claim.retired_wh
         one_slot.claim.retired_wh += one_slot.more_wh
         one_slot.claim.refunded += refund
         CLAIMS.set(ctx, (one_slot.slot, consumer), one_slot.claim)
         if one_slot.claimable.battery_import_wh:
-            storage.add_green(ctx, consumer, one_slot.more_wh)
+            line, after_wh = one_slot.line, one_slot.claim.retired_wh
+            storage.add_green(ctx, consumer, line.exempt_wh, line.import_wh, before_wh, after_wh)
         settlement.pay_refund(ctx, one_slot.slot, consumer, refund)
         total += refund
     return total

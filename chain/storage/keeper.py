@@ -111,11 +111,18 @@ def track(
     return _track_battery(ctx, owner, battery, slot, import_wh, export_wh, exact)
 
 
-def add_green(ctx: Context, owner: bytes, charged_wh: int) -> None:
-    """Notes that certificates were retired for energy that charged a battery."""
+def add_green(
+    ctx: Context, owner: bytes, exempt_wh: int, import_wh: int, before_wh: int, after_wh: int
+) -> None:
+    """Notes that certificates were retired for a slot that charged a battery: for so much of its
+    import before, and so much now.
+    """
     battery = require_battery(ctx, owner)
-    stored_wh = rules.compute_stored_wh(get_model(battery), charged_wh)
-    battery.green_wh += min(stored_wh, battery.state_of_charge_wh - battery.green_wh)
+    before, after = (
+        rules.compute_green_wh(get_model(battery), exempt_wh, import_wh, retired_wh)
+        for retired_wh in (before_wh, after_wh)
+    )
+    battery.green_wh += min(after - before, battery.state_of_charge_wh - battery.green_wh)
     BATTERIES.set(ctx, owner, battery)
 
 

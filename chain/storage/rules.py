@@ -100,6 +100,18 @@ def compute_exempt_wh(model: StateOfChargeModel, stored_wh: int) -> int:
     return floor_div(stored_wh * model.discharge_efficiency_permille, PERMILLE)
 
 
+def compute_green_wh(
+    model: StateOfChargeModel, exempt_wh: int, import_wh: int, retired_wh: int
+) -> int:
+    """The part of what charging added that certificates for part of the import make green.
+
+    Of the import that a line exempts because it will come back, their share; the rest of them is
+    for what was used of it. So what they match and what comes back is never more than they are.
+    """
+    stored_wh = floor_div(exempt_wh * PERMILLE, model.discharge_efficiency_permille)
+    return floor_div(stored_wh * retired_wh, import_wh)
+
+
 def compute_green_drawn_wh(green_wh: int, drawn_wh: int, energy_wh: int) -> int:
     """The green part of what is drawn from a battery with this energy: its share, rounded up."""
     if not drawn_wh:

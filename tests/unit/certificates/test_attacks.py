@@ -111,6 +111,21 @@ class TestBatteries:
         assert exempt_wh <= 13_500 * 95 // 100
         assert lines[-1]["carbon_charge"] == 9_000 * 420_000 * 80_000_000 // 10**12
 
+    def test_certificates_for_a_load_behind_a_battery_make_nothing_green(self) -> None:
+        """It is full after the first slot, so that the second is a load: matched, and not green."""
+        street = GreenStreet(BATTERY)
+        street.run_slot(0, anna=(0, 9_000), battery=(9_000, 0))
+        full = street.run_slot(1, anna=(0, 9_000), battery=(9_000, 0))
+        exempt_wh = street.line(full, "battery")["exempt_wh"]
+        assert not street.retire("anna", full, 9_000, "battery")
+        battery = street.world.short()["storage.batteries[battery]"]
+        assert int(battery["green_wh"]) * 95 // 100 <= exempt_wh < 6_000
+        claimed = street.world.short()[f"certificates.claims[{full}, battery]"]
+        assert int(claimed["refunded"]) == street.line(full, "battery")["carbon_charge"]
+        last = street.run_slot(2, battery=(0, 9_000))
+        used_wh = 9_000 - exempt_wh
+        assert street.line(last, "battery")["renewable_wh"] + used_wh <= 9_000
+
     def test_what_charged_a_battery_is_no_use_to_claim_twice(self) -> None:
         street = GreenStreet(BATTERY)
         slot = street.run_slot(0, anna=(0, 9_000), battery=(3_000, 0))
