@@ -38,6 +38,7 @@ from chain.carbon.reading import (
     get_fund_sum,
     get_matched_claim_wh,
     list_refunded,
+    list_slots,
     prune,
     require_device,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "issue",
     "list_devices_of",
     "list_refunded",
+    "list_slots",
     "make_rate",
     "prune",
     "read_books",

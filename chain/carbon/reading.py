@@ -80,3 +80,8 @@ def add_debt(ctx: Context, meter_id: str, wh: int) -> None:
 def list_refunded(state: HasStore) -> list[tuple[int, int]]:
     """(slot, amount) of what was refunded from the fund, of slots that have one."""
     return [(slot, fund.refunded) for slot, fund in FUNDS.items(state)]
+
+
+def list_slots(state: HasStore) -> list[tuple[tuple[int, int], state_pb2.CarbonSlot]]:
+    """Factors and sums of all slots on record, by slot and zone."""
+    return list(CARBON_SLOTS.items(state))

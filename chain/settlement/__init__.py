@@ -13,6 +13,7 @@ from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
     carbon_fund,
+    carbon_sums,
     deferred_sums,
     emissions_charged,
     in_hand,
@@ -46,7 +47,7 @@ MODULE = Module(
     end_block=end_block,
     invariants=(
         *(pool_cash, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
-        *(carbon_fund, emissions_charged),
+        *(carbon_fund, carbon_sums, emissions_charged),
     ),
     lifecycles=(lifecycle.STAGE,),
     params=PARAMS,

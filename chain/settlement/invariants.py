@@ -11,6 +11,11 @@ from chain.runtime.state.collections import HasStore
 from chain.settlement import emissions, rules
 from chain.settlement.state import DEFERRED, LINES, PROGRESS, RESULTS
 
+# Fields of a line of which a zone has the sums.
+_SUMMED_BY_ZONE = (
+    *("renewable_wh", "self_wh", "claim_wh", "given_wh", "short_wh"),
+    "carbon_charge",
+)
 # Fields of which a result has the sums.
 _SUMMED = (
     *("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered"),
@@ -132,6 +137,23 @@ def carbon_fund(state: HasStore) -> list[str]:
     denom = market.get_params(state).settlement_denom
     actual, expected = bank.get_balance(state, carbon.FUND, denom), carbon.get_fund_sum(state)
     return [] if actual == expected else [f"the carbon fund has {actual}, its slots {expected}"]
+
+
+def carbon_sums(state: HasStore) -> list[str]:
+    """The lines of a zone in a slot add up to its sums."""
+    sums: dict[tuple[int, int], list[int]] = {}
+    for (slot, _), line in LINES.items(state):
+        total = sums.setdefault((slot, line.zone), [0] * len(_SUMMED_BY_ZONE))
+        for index, name in enumerate(_SUMMED_BY_ZONE):
+            total[index] += getattr(line, name)
+    history_from = PROGRESS.get(state).history_from
+    problems = []
+    for (slot, zone), carbon_slot in carbon.list_slots(state):
+        total = sums.get((slot, zone), [0] * len(_SUMMED_BY_ZONE))
+        names = ("issued_wh", "self_wh", "claim_wh", "given_wh", "short_wh", "charge")
+        if slot >= history_from and total != [getattr(carbon_slot, name) for name in names]:
+            problems.append(f"the lines of slot {slot}, zone {zone} do not add up to its carbon")
+    return problems
 
 
 def emissions_charged(state: HasStore) -> list[str]:
