@@ -25,7 +25,8 @@ _SLOTS_LOOKED_BACK = 200
 class SlotEnergy(NamedTuple):
     """What the registers of a meter have measured since its last reading, in Wh; nothing if it is
     silent. feeder: where it is connected. apart: what is settled instead if that is not the energy
-    of the slot alone.
+    of the slot alone. exact: it is the energy of this slot and no other; not after a slot that was
+    not settled either.
     """
 
     meter_id: str
@@ -34,6 +35,7 @@ class SlotEnergy(NamedTuple):
     feeder: str
     quality: state_pb2.Quality = state_pb2.QUALITY_MEASURED
     apart: Apart | None = None
+    exact: bool = False
 
 
 def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
@@ -132,6 +134,13 @@ def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) ->
     size_wh = registry.get_register_size_wh(meter)
     import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
     return import_wh + rules.compute_step(before.export_wh, after.export_wh, size_wh)
+
+
+def get_import_register(state: HasStore, slot: int, meter_id: str) -> tuple[int, int]:
+    """The import register of a recorded reading, in Wh, and what registers are counted modulo."""
+    registers = READINGS.get_shared(state, (slot, meter_id))
+    assert registers is not None, "there is no such reading"
+    return registers.import_wh, registry.get_register_size_wh(_require_meter(state, meter_id))
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
@@ -252,7 +261,8 @@ def _settle_reading(
     if min(energy) < 0:
         return None
     if not baseline.silent_slots:
-        return SlotEnergy(meter_id, *energy, meter.feeder)
+        read_in = baseline.slot or _get_slot_before(ctx, meter)
+        return SlotEnergy(meter_id, *energy, meter.feeder, exact=read_in == slot - 1)
     apart = settle_correction(ctx, slot, meter_id, baseline, energy, prices)
     return SlotEnergy(meter_id, *energy, meter.feeder, state_pb2.QUALITY_CORRECTED, apart)
 
@@ -399,7 +409,12 @@ def _get_last_read(
     """
     baseline = _get_settled(state, meter_id, meter)
     registers = state_pb2.Registers(import_wh=baseline.import_wh, export_wh=baseline.export_wh)
-    return registers, baseline.slot or slots.slot_at(meter.added_at_s, slot_length_s) - 1
+    return registers, baseline.slot or _get_slot_before(state, meter)
+
+
+def _get_slot_before(state: HasStore, meter: registry_pb2.Meter) -> int:
+    """The slot before a meter was added, as if its initial registers had been read there."""
+    return slots.slot_at(meter.added_at_s, PARAMS.get_shared(state).slot_length_s) - 1
 
 
 def _get_settled(state: HasStore, meter_id: str, meter: registry_pb2.Meter) -> state_pb2.Baseline:
