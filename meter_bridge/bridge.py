@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from blockenergy.bridge.v1.bridge_pb2 import HealthResponse
 from meter_bridge.chain import Chain, ChainView
 from meter_bridge.chain.submit import POLL_S, Submitter
 from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime
+from meter_bridge.insights import Insights
 from meter_bridge.intake import Intake
 from meter_bridge.server import ServerLimits, Service, make_server
 from meter_bridge.spool import Spool, SpoolLimits
@@ -44,6 +45,8 @@ class Settings:
     poll_s: float = POLL_S
     spool_limits: SpoolLimits = field(default_factory=SpoolLimits)
     server_limits: ServerLimits = field(default_factory=ServerLimits)
+    # Ed25519 public keys of those who may push insights, by name.
+    analysts: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Bridge:
@@ -76,7 +79,8 @@ class Bridge:
                 self._view, self._spool, clock, settings.local_time, settings.tolerance_s
             )
             limits = settings.server_limits
-            self._service = Service(intake, self._spool, self.get_health, limits)
+            self._insights = Insights(settings.home, self._view, settings.analysts)
+            self._service = Service(intake, self._spool, self._insights, self.get_health, limits)
             self._server, self.port = make_server(
                 self._service, settings.listen, credentials, limits
             )
@@ -95,6 +99,7 @@ class Bridge:
         self._submitter.ask_to_stop()
         self._server.stop(GRACE_S).wait(GRACE_S + STOP_S)
         self._service.close()
+        self._insights.close()
         if not self._submitter.stop(STOP_S):
             log.warning("a submission has no result yet; it is submitted again at the next start")
         self._spool.close()

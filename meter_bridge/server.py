@@ -23,6 +23,10 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     PUSH_SPOOL_FULL,
     HealthRequest,
     HealthResponse,
+    InsightsRequest,
+    InsightsResponse,
+    PushInsightRequest,
+    PushInsightResponse,
     PushReadingRequest,
     PushRequest,
     PushResponse,
@@ -34,6 +38,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from grpc_calls import OpenCalls, Watchdog
+from meter_bridge.chain import ChainUnreachableError
+from meter_bridge.insights import Insights
 from meter_bridge.intake import NUMBER_MAX, Intake, Pending
 from meter_bridge.spool import Spool, SpoolBrokenError
 
@@ -88,11 +94,13 @@ class Service(bridge_pb2_grpc.MeterBridgeServicer):
         self,
         intake: Intake,
         spool: Spool,
+        insights: Insights,
         get_health: Callable[[], HealthResponse],
         limits: ServerLimits,
     ) -> None:
         self._intake = intake
         self._spool = spool
+        self._insights = insights
         self._get_health = get_health
         self._streams = OpenCalls(
             "streams",
@@ -151,6 +159,19 @@ class Service(bridge_pb2_grpc.MeterBridgeServicer):
                 "The bridge has no reading of this meter for this slot, or has already pruned it.",
             )
         return status
+
+    def PushInsight(
+        self, request: PushInsightRequest, context: grpc.ServicerContext
+    ) -> PushInsightResponse:
+        """Keeps what an analyst says."""
+        try:
+            return self._insights.push(request.insight)
+        except ChainUnreachableError as error:
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"{error} Push again later.")
+
+    def Insights(self, request: InsightsRequest, context: grpc.ServicerContext) -> InsightsResponse:
+        """What analysts have said of a meter."""
+        return self._insights.list_kept(request.meter_id, request.after)
 
     def Health(self, request: HealthRequest, context: grpc.ServicerContext) -> HealthResponse:
         """Whether the bridge works, and its backlog."""

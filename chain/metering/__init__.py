@@ -13,19 +13,19 @@ from chain.metering.halts import begin_block, get_deadline_s
 from chain.metering.invariants import conflicts, known_meters, offsets, silence
 from chain.metering.keeper import (
     SlotEnergy,
-    compute_slot_energy_wh,
     end_slot,
-    get_energy_wh,
-    get_import_register,
     get_last_settled,
+    list_estimates,
+    list_unsettled_energy,
+    prune,
+    settle,
+)
+from chain.metering.measuring import get_energy_wh, get_import_register, measure_check_meter
+from chain.metering.params import (
+    compute_slot_energy_wh,
     get_params,
     get_slot_params,
     get_tolerance_max_permille,
-    list_estimates,
-    list_unsettled_energy,
-    measure_check_meter,
-    prune,
-    settle,
 )
 from chain.metering.rules import SILENT_HOURS_MAX, reading_sign_bytes
 from chain.metering.silence import Apart, Prices, require_speaking

@@ -24,9 +24,8 @@ _SLOTS_LOOKED_BACK = 200
 
 class SlotEnergy(NamedTuple):
     """What the registers of a meter have measured since its last reading, in Wh; nothing if it is
-    silent. feeder: where it is connected. apart: what is settled instead if that is not the energy
-    of the slot alone. exact: it is the energy of this slot and no other; not after a slot that was
-    not settled either.
+    silent. feeder: where it is connected. apart: what is settled instead if a reading was missing.
+    exact: it is the energy of this slot alone; not after a slot that was not settled, either.
     """
 
     meter_id: str
@@ -68,27 +67,6 @@ def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
     return state_pb2.READING_RECORDED
 
 
-def get_params(state: HasStore) -> state_pb2.Params:
-    """Slot length, deadlines and limits; to be read only."""
-    return PARAMS.get_shared(state)
-
-
-def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
-    """What is in force for a slot; to be read only."""
-    return PARAMS.at(state, slot)
-
-
-def compute_slot_energy_wh(state: HasStore, power_w: int) -> int:
-    """What a power comes to in one slot; rounded down."""
-    duration_s = PARAMS.get_shared(state).represented_duration_s
-    return power_w * duration_s // rules.SECONDS_PER_HOUR
-
-
-def get_tolerance_max_permille(state: HasStore) -> int:
-    """The largest tolerance above connection capacities that any slot is metered with."""
-    return max(params.capacity_tolerance_permille for params in PARAMS.list_all(state))
-
-
 def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy:
     """Settles the energy of a meter in a slot with these prices, and returns it. A meter that was
     removed before the end of the slot is settled up to its final reading, and closed.
@@ -108,39 +86,6 @@ def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy
     baseline = _get_settled(ctx, meter_id, meter)
     apart, quality = settle_silence(ctx, slot, meter_id, meter, baseline, prices)
     return SlotEnergy(meter_id, 0, 0, meter.feeder, quality, apart)
-
-
-def measure_check_meter(state: HasStore, slot: int, meter_id: str) -> SlotEnergy | None:
-    """What a check meter measured in a slot; None without a reading at its beginning or end."""
-    before = READINGS.get(state, (slot - 1, meter_id))
-    after = READINGS.get(state, (slot, meter_id))
-    if before is None or after is None:
-        return None
-    meter = _require_meter(state, meter_id)
-    size_wh = registry.get_register_size_wh(meter)
-    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
-    export_wh = rules.compute_step(before.export_wh, after.export_wh, size_wh)
-    return SlotEnergy(meter_id, import_wh, export_wh, meter.feeder)
-
-
-def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) -> int | None:
-    """Import and export of a meter from the end of one slot to the end of another, in sum; None if
-    it has no reading in one of them.
-    """
-    meter = _require_meter(state, meter_id)
-    before, after = (READINGS.get(state, (one, meter_id)) for one in (after_slot, slot))
-    if before is None or after is None:
-        return None
-    size_wh = registry.get_register_size_wh(meter)
-    import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
-    return import_wh + rules.compute_step(before.export_wh, after.export_wh, size_wh)
-
-
-def get_import_register(state: HasStore, slot: int, meter_id: str) -> tuple[int, int]:
-    """The import register of a recorded reading, in Wh, and what registers are counted modulo."""
-    registers = READINGS.get_shared(state, (slot, meter_id))
-    assert registers is not None, "there is no such reading"
-    return registers.import_wh, registry.get_register_size_wh(_require_meter(state, meter_id))
 
 
 def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[int, int]]:
@@ -165,10 +110,9 @@ def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) ->
     delivery; empty if they can.
     """
     meter = _require_meter(ctx, meter_id)
-    slot_length_s = PARAMS.get_shared(ctx).slot_length_s
-    slot = slots.slot_at(ctx.block.time_s, slot_length_s)
+    slot = slots.slot_at(ctx.block.time_s, PARAMS.get_shared(ctx).slot_length_s)
     final = _continue_final(ctx, meter_id, meter, final)
-    before, slot_before = _get_last_read(ctx, meter_id, meter, slot_length_s)
+    before, slot_before = _get_last_read(ctx, meter_id, meter)
     for unsettled in range(slot - 1, max(slot_before, slot - _SLOTS_LOOKED_BACK), -1):
         if (registers := READINGS.get(ctx, (unsettled, meter_id))) is not None:
             before, slot_before = registers, unsettled
@@ -321,7 +265,7 @@ def _is_in_range(
     limits_wh = _compute_limits_wh(meter, params, 1)
     if after is not None and not rules.is_step_in_range(registers, after, size_wh, *limits_wh):
         return False
-    before, slot_before = _get_reading_before(ctx, reading, meter, params.slot_length_s)
+    before, slot_before = _get_reading_before(ctx, reading, meter)
     steps = reading.slot - slot_before
     limits_wh = _compute_limits_wh(meter, params, steps)
     return steps > 0 and rules.is_step_in_range(before, registers, size_wh, *limits_wh)
@@ -391,18 +335,18 @@ def _measure(
 
 
 def _get_reading_before(
-    ctx: Context, reading: state_pb2.Reading, meter: registry_pb2.Meter, slot_length_s: int
+    ctx: Context, reading: state_pb2.Reading, meter: registry_pb2.Meter
 ) -> tuple[state_pb2.Registers, int]:
     """The nearest known registers before a reading, and the slot at whose end they were read."""
     if reading.slot:
         previous = READINGS.get(ctx, (reading.slot - 1, reading.meter_id))
         if previous is not None:
             return previous, reading.slot - 1
-    return _get_last_read(ctx, reading.meter_id, meter, slot_length_s)
+    return _get_last_read(ctx, reading.meter_id, meter)
 
 
 def _get_last_read(
-    state: HasStore, meter_id: str, meter: registry_pb2.Meter, slot_length_s: int
+    state: HasStore, meter_id: str, meter: registry_pb2.Meter
 ) -> tuple[state_pb2.Registers, int]:
     """The last settled registers of a meter and the slot at whose end they were read; if none are,
     the initial ones and the slot before it was added.

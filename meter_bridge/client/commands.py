@@ -44,6 +44,7 @@ from meter_bridge.client.connection import (
     BridgeUnreachableError,
     MeterClient,
 )
+from meter_bridge.client.export import fill_export
 from meter_bridge.client.gateway import fill_gateway
 from meter_bridge.client.parse import FORMAT_NAMES, fill_parse
 from meter_bridge.client.telegrams import Source, prepare, read_telegrams
@@ -85,6 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Reads meters from serial ports, TCP, MQTT, HTTP, websockets and files, signs the "
                 "readings of their slots and sends them to a bridge, as one TOML file says.",
                 fill_gateway,
+            ),
+            "export": Command(
+                "write the intervals of a meter for others to read",
+                "Writes the energy of a meter's slots as a Green Button or CMEP file, from the "
+                "readings on the chain, with a quality code each; gaps are filled so that the sum "
+                "is that of the registers.",
+                fill_export,
             ),
             "telegram": Command(
                 "write a telegram for trials",

@@ -13,6 +13,11 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     TELEGRAM_FORMAT_DSMR_P1,
     HealthRequest,
     HealthResponse,
+    Insight,
+    InsightsRequest,
+    InsightsResponse,
+    PushInsightRequest,
+    PushInsightResponse,
     PushReadingRequest,
     PushRequest,
     PushResponse,
@@ -146,6 +151,16 @@ class MeterClient:
             if error.code is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
+
+    def push_insight(self, insight: Insight) -> PushInsightResponse:
+        """Pushes what an analyst says of a meter, signed by the analyst."""
+        request = PushInsightRequest(insight=insight)
+        return self._call(self._stub.PushInsight, request, PushInsightResponse)
+
+    def list_insights(self, meter_id: str, after: int = 0) -> InsightsResponse:
+        """What analysts have said of a meter, at most 100 behind a number."""
+        request = InsightsRequest(meter_id=meter_id, after=after)
+        return self._call(self._stub.Insights, request, InsightsResponse)
 
     def health(self) -> HealthResponse:
         """Whether the bridge works, and what a gateway needs for signing."""

@@ -80,7 +80,7 @@ def split_telegrams(name: str, content: bytes, telegram_format: TelegramFormat) 
     Errors: UsageError if there is none.
     """
     known = FORMATS[telegram_format]
-    if known.is_binary and (decoded := decode_hexadecimal(content)) is not None:
+    if (decoded := decode_hexadecimal(content)) is not None:
         content = decoded
     telegrams = list(known.split(content))
     if not telegrams:

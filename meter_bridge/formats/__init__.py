@@ -53,8 +53,6 @@ class Format:
     # For error messages.
     framing: str
     split: Callable[[bytes], Sequence[bytes]] = take_whole
-    # Such files often come as hexadecimal text.
-    is_binary: bool = False
 
 
 # What only P1 telegrams have. One changed bit leaves several of them.
@@ -62,7 +60,7 @@ _DSMR = re.compile(
     rb"\A\s*/.*^(?:1-3:0\.2\.8\(|0-0:1\.0\.0\(|0-0:96\.1\.1\(|0-0:42\.0\.0\(|![^\s])",
     re.DOTALL | re.MULTILINE,
 )
-_IEC_62056_21 = re.compile(rb"\A\s*(?:/[A-Za-z]{3}|\x02|[0-9A-Z.:*-]{3,24}\()")
+_IEC_62056_21 = re.compile(rb"\A[\x00\x7f\xff\s]*(?:/\?|/[A-Za-z]{3}|\x02|[0-9A-Z.:*-]{3,24}\()")
 _XML, _JSON = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<"), re.compile(rb"\A\s*\{")
 _DLMS = re.compile(
     rb"\A(?:\x7e|\x68..\x68|\xe6[\xe6\xe7]\x00|\x0f....[\x00\x09\x0c]|[\xdb\xdc\xdd\xdf\xe0]|\x00\x01)",
@@ -82,20 +80,18 @@ FORMATS: dict[TelegramFormat, Format] = {
     ),
     bridge_pb2.TELEGRAM_FORMAT_SML: Format(
         sml.read,
-        lambda content: sml.START in content[:4096],
+        lambda content: sml.START in content[:4096] or sml.BARE.match(content),
         "a telegram starts with 1B1B1B1B01010101",
         sml.split,
-        is_binary=True,
     ),
     bridge_pb2.TELEGRAM_FORMAT_DLMS: Format(
-        dlms.read, _DLMS.match, "a telegram starts with 7E, 68 or 0F", dlms.split, is_binary=True
+        dlms.read, _DLMS.match, "a telegram starts with 7E, 68 or 0F", dlms.split
     ),
     bridge_pb2.TELEGRAM_FORMAT_WMBUS: Format(
         wmbus.read,
         _WMBUS.match,
         "a telegram starts with its length and 44",
         wmbus.split,
-        is_binary=True,
     ),
     bridge_pb2.TELEGRAM_FORMAT_OCMF: Format(
         ocmf.read,
@@ -136,7 +132,7 @@ def find_format(content: bytes) -> tuple[TelegramFormat, bytes] | None:
     """The format of a file, and its content as bytes if it came as hexadecimal text."""
     decoded = decode_hexadecimal(content)
     for format_id, known in FORMATS.items():
-        if known.is_binary and decoded is not None and known.recognise(decoded):
+        if decoded is not None and known.recognise(decoded):
             return format_id, decoded
         if known.recognise(content):
             return format_id, content

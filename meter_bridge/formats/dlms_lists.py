@@ -44,8 +44,11 @@ KAIFA_HOURLY = ("0-0:1.0.0", "1-0:1.8.0", "1-0:2.8.0", "1-0:3.8.0", "1-0:4.8.0")
 SCALERS = {
     "Kamstrup": {"A": -2, "Wh": 1, "varh": 1},
     "KFM": {"A": -3, "V": -1},
-    "LGZ": {"A": -2},
+    "LGZ": {"A": -2, "": -3},
+    "ISK": {"A": -2, "": -3},
 }
+# Some send whole volts and some tenths; no meter at a house has a thousand volts.
+VOLTS_MAX = 1_000
 # A Kamstrup meter of this type measures through transformers.
 KAMSTRUP_TRANSFORMER, KAMSTRUP_TYPE = "685", "1-1:96.1.1"
 
@@ -84,9 +87,9 @@ def read_list(body: Data) -> PushedList:
 
     Errors: TelegramError.
     """
-    if not isinstance(body, list):
-        raise TelegramError("The telegram's data is no list.")
-    first = body[0] if body else None
+    if not isinstance(body, list) or not body:
+        raise TelegramError("The telegram's data is no list, or an empty one.")
+    first = body[0]
     if is_description(first):
         entries = list(read_described(body))
     elif as_text(first).startswith(KAIFA) or (len(body) == 1 and isinstance(first, int)):
@@ -167,6 +170,8 @@ def collect(entries: list[Entry], maker: str) -> PushedList:
             found.date_time = value
         elif isinstance(value, int) and not isinstance(value, bool):
             exponent, unit = given or guess_unit(code, maker)
+            if unit == "V" and not given and value > VOLTS_MAX and exponent == 0:
+                exponent = -1
             if code in found.values and found.values[code] != Quantity(
                 scale(value, exponent), unit
             ):
@@ -189,6 +194,8 @@ def guess_unit(code: str, maker: str) -> tuple[int, str]:
         unit = "V"
     elif c == "14":
         unit = "Hz"
+    elif c in {"13", "33", "53", "73"}:
+        unit = ""
     elif kind == "7":
         unit = "var" if int(c) % 20 in {3, 4} else "W"
     return SCALERS.get(maker, {}).get(unit, 0), unit

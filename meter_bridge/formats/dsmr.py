@@ -49,6 +49,7 @@ TARIFFS_MAX = 9
 CURRENT = "*255"
 # Load profiles and billing history.
 HISTORY = re.compile(r"[0-9]{1,3}-[0-9]{1,3}:9[89]\.")
+FIRST_LINE = re.compile(rb"\A[^\r\n]*")
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
 REGISTER = re.compile(r"\(([0-9]{1,9}(?:\.[0-9]{1,6})?)\*([kM]?Wh)\)", re.IGNORECASE)
 TIME = re.compile(r"\(([0-9]{12})([WS])\)")
@@ -90,12 +91,23 @@ def read(raw: bytes, context: Context) -> list[Content]:
         Content(
             meter_id=read_meter_id(objects),
             time_s=read_time_s(objects, context.local_time) if is_protected else None,
-            import_register_wh=read_register_wh(objects, IMPORT, required=True),
-            export_register_wh=read_register_wh(objects, EXPORT, required=False),
-            values=read_values(content.decode("ascii")),
+            import_register_wh=find_register_wh(objects, IMPORT),
+            export_register_wh=find_register_wh(objects, EXPORT),
+            values=read_values(decode_objects(content)),
             checks=(CHECK,) if is_protected else (),
         )
     ]
+
+
+def decode_objects(content: bytes) -> str:
+    """The lines behind the first one, which names the maker; some write any bytes into it.
+
+    Errors: TelegramError.
+    """
+    objects = FIRST_LINE.sub(b"", content, count=1)
+    if not PRINTABLE.fullmatch(objects):
+        raise TelegramError("The telegram contains characters that are not printable ASCII.")
+    return objects.decode("ascii")
 
 
 def read_values(content: str) -> dict[str, Quantity]:
@@ -113,11 +125,9 @@ def read_objects(content: bytes) -> dict[str, str]:
 
     A history of the meter repeats clock and registers, in the lines of its brackets or behind it.
     """
-    if not PRINTABLE.fullmatch(content):
-        raise TelegramError("The telegram contains characters that are not printable ASCII.")
     objects: dict[str, str] = {}
     has_history, open_brackets = False, 0
-    for line in content.decode("ascii").splitlines():
+    for line in decode_objects(content).splitlines():
         code, bracket, rest = line.partition("(")
         code = code.removesuffix(CURRENT)
         if open_brackets or HISTORY.match(code):
@@ -164,6 +174,12 @@ def read_time_s(objects: dict[str, str], local_time: LocalTime) -> int:
     except ValueError as error:
         raise TelegramError(f"The telegram's time {digits} does not exist.") from error
     return local_time.to_unix_s(shown, is_summer=found[2] == "S")
+
+
+def find_register_wh(objects: dict[str, str], code: str) -> int | None:
+    """The register, or None if the telegram has none, as of a meter of heat."""
+    has_any = any(name.startswith(f"{code}.") for name in objects)
+    return read_register_wh(objects, code, required=True) if has_any else None
 
 
 def read_register_wh(objects: dict[str, str], code: str, *, required: bool) -> int:

@@ -13,9 +13,10 @@ from meter_bridge.formats.telegram import TELEGRAM_BYTES_MAX, TelegramError
 
 # Lines are matched one by one, so that no input takes more than linear time.
 _LINES = rb"/[^\r\n]*[\r\n](?:(?![/!])[^\r\n]*[\r\n])*!"
+# Some meters leave out zeros at the front of the checksum.
 # In a file that may hold many.
 IN_FILE = re.compile(rb"(?<![^\r\n])" + _LINES + rb"[^\r\n]*(?:\r?\n|\r|\Z)")
-_FRAME = re.compile(rb"(" + _LINES + rb")([0-9A-F]{4})\r?\n?")
+_FRAME = re.compile(rb"(" + _LINES + rb")([0-9A-F]{1,4})\r?\n?")
 _FRAME_WITHOUT_CHECKSUM = re.compile(_LINES + rb"\r?\n?")
 _LINE_END = re.compile(rb"\r*\n|\r")
 
@@ -36,8 +37,7 @@ def require_checksum(raw: bytes) -> bytes:
                 "The telegram has no checksum; DSMR versions before 4 are not supported."
             )
         raise TelegramError(
-            "The telegram does not start with / and end with a line of ! and four hexadecimal "
-            "digits."
+            "The telegram does not start with / and end with a line of ! and hexadecimal digits."
         )
     content, stated = frame[1], int(frame[2], 16)
     sent = _LINE_END.sub(b"\r\n", content)

@@ -34,14 +34,28 @@ STX, ETX = b"\x02", b"\x03"
 BLOCK_CHECK = "block check character"
 # Manufacturer, baud rate character, escapes of mode E, identification.
 IDENTIFICATION = re.compile(rb"/([A-Za-z]{2}[A-Za-z])([0-9A-I]?)((?:\\[ -~])*)([ -~]{0,60})\r?\n")
+# What a line has before the first character, and the echo of the request.
+PREAMBLE = re.compile(rb"[\x00\x7f\xff\s]*(?:/\?[A-Za-z0-9]*!\r?\n)?")
 # Where meters say who they are, by precedence.
-IDENTIFIERS = ("0-0:96.1.0", "1-0:0.0.0", "1-0:96.1.0", "0.0.0", "C.1", "C.1.0", "0.0", "96.1.0")
+IDENTIFIERS = (
+    "0-0:96.1.255",
+    "0-0:96.1.0",
+    "1-0:0.0.0",
+    "1-0:96.1.0",
+    "0.0.0",
+    "C.1",
+    "C.1.0",
+    "0.0",
+    "96.1.0",
+)
 TIMES, DATES = ("0.9.1", "1-0:0.9.1"), ("0.9.2", "1-0:0.9.2")
 UNITS = frozenset(
     {"", "wh", "kwh", "mwh", "w", "kw", "v", "a", "var", "kvar", "varh", "kvarh", "hz", "va", "kva"}
 )
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
 _OBJECT = re.compile(r"([0-9A-Z:.*&#-]{1,24})\(([^()]*)\)(.*)", re.ASCII)
+# The mark behind the last object, in a line of its own or not.
+_LAST = re.compile(rb"[\n)]!")
 _HISTORY = re.compile(r".*[*&](?!255$)[0-9]{1,3}", re.ASCII)
 _SHOWN_DATE = re.compile(r"[0-9]?([0-9]{2})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
 _SHOWN_TIME = re.compile(r"[0-9]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})", re.ASCII)
@@ -53,14 +67,15 @@ def read(raw: bytes, context: Context) -> list[Content]:
     Errors: TelegramError.
     """
     require_bytes(raw, TELEGRAM_BYTES_MAX)
+    raw = raw[len(PREAMBLE.match(raw)[0]) :]  # type: ignore[index]
     found = IDENTIFICATION.match(raw)
     rest = raw[found.end() :].lstrip(b"\r\n") if found else raw
     block, checks = require_block_check(rest)
     objects = read_objects(block)
     values = {code: quantity for code, text in objects.items() if (quantity := as_quantity(text))}
     imported, exported = read_registers_wh(values)
-    if imported is None and exported is None:
-        raise TelegramError("The readout has no register 1.8.0 or 2.8.0 that it ends in full.")
+    if not values:
+        raise TelegramError("The readout has no value with a unit.")
     return [
         Content(
             meter_id=read_meter_id(objects),
@@ -98,23 +113,23 @@ def require_block_check(rest: bytes) -> tuple[bytes, tuple[str, ...]]:
                 f"The readout's block check is {stated[0]:02X} but its content gives "
                 f"{compute_block_check(checked):02X}; it was altered or damaged in transit."
             )
+    last = _LAST.search(block)
+    # Gateways add lines of their own to readouts that have no frame.
+    if last is None or (start and block[last.end() :].strip(b"\r\n")):
+        raise TelegramError("The readout does not end with a line of !, so a part may be missing.")
+    block = block[: last.start() + 1]
     if not PRINTABLE.fullmatch(block):
         raise TelegramError("The readout contains characters that are not printable ASCII.")
-    _, mark, behind = block.partition(b"\n!")
-    if not mark or behind.strip(b"\r\n"):
-        raise TelegramError("The readout does not end with a line of !, so a part may be missing.")
     return block, checks
 
 
 def read_objects(block: bytes) -> dict[str, str]:
-    """The present values by code, up to the line with the exclamation mark.
+    """The present values by code.
 
     Errors: TelegramError if a code has two values.
     """
     objects: dict[str, str] = {}
     for line in block.decode("ascii").splitlines():
-        if line.startswith("!"):
-            break
         found = _OBJECT.fullmatch(line.strip())
         if found is None or _HISTORY.fullmatch(found[1]):
             continue

@@ -3,12 +3,14 @@
     1B1B1B1B 01010101 ... 1B1B1B1B 1A, number of fill bytes, CRC-16/X-25 of all before it
 
 In between are messages: lists of transaction, group, abort on error, body, CRC, end. The body of a
-GetListResponse has the values. Both checksums are verified. The clock is mostly a count of seconds
+GetListResponse has the values. Messages may also come bare, as some readers hand them on; then the
+checksum of each is verified. The clock is mostly a count of seconds
 since the meter was switched on; then the telegram has no time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -32,12 +34,17 @@ Value: TypeAlias = "bool | int | bytes | list[Value] | None"
 
 ESCAPE, VERSION_1, END = b"\x1b" * 4, b"\x01" * 4, 0x1A
 START = ESCAPE + VERSION_1
-CHECK = "SML CRC-16/X-25"
+CHECK, MESSAGE_CHECK = "SML CRC-16/X-25", "SML CRC-16/X-25 of each message"
 TRAILER_BYTES = 8
 LIST_RESPONSE = 0x0701
 DEPTH_MAX = 8
 # Fields of a message, of its list of values, and of a value.
 MESSAGE_FIELDS, LIST_FIELDS, ENTRY_FIELDS = 6, 7, 7
+MESSAGE = bytes([0x70 | MESSAGE_FIELDS])
+# A message from its transaction to the number of its group.
+BARE = re.compile(rb"\x76[\x02-\x0f].{1,14}\x62.\x62[\x00\xff]\x72", re.DOTALL)
+# Three at most by the standard, but four are sent.
+FILL_MAX = 4
 UTC, LOCAL = 2, 3
 # Where meters say who they are; the last is a serial number in text.
 SERVER_IDS, SERIALS = ("1-0:96.1.0", "1-0:0.0.9"), ("1-0:0.0.0", "0-0:96.1.255*255", "1-0:96.1.255")
@@ -62,7 +69,8 @@ def read(raw: bytes, _: Context) -> list[Content]:
     """
     require_bytes(raw, TELEGRAM_BYTES_MAX)
     found = Found()
-    for body in read_messages(require_checksum(raw)):
+    is_bare = raw[:1] == MESSAGE
+    for body in read_messages(raw if is_bare else require_checksum(raw), is_bare=is_bare):
         take_body(body, found)
     if not found.values:
         raise TelegramError("The telegram has no list of values.")
@@ -74,7 +82,7 @@ def read(raw: bytes, _: Context) -> list[Content]:
             import_register_wh=imported,
             export_register_wh=exported,
             values=found.values,
-            checks=(CHECK,),
+            checks=(MESSAGE_CHECK if is_bare else CHECK,),
         )
     ]
 
@@ -88,7 +96,7 @@ def require_checksum(raw: bytes) -> bytes:
         raise TelegramError("The telegram does not start as an SML file does.")
     trailer = raw[-TRAILER_BYTES:]
     fill = trailer[5]
-    if trailer[:4] != ESCAPE or trailer[4] != END or fill > 3:
+    if trailer[:4] != ESCAPE or trailer[4] != END or fill > FILL_MAX:
         raise TelegramError("The telegram does not end as an SML file does.")
     stated = int.from_bytes(trailer[6:], "little")
     if stated not in {compute_x25(raw[:-2]), compute_kermit(raw[:-2])}:
@@ -101,8 +109,8 @@ def require_checksum(raw: bytes) -> bytes:
     return content.replace(ESCAPE * 2, ESCAPE)
 
 
-def read_messages(content: bytes) -> Iterator[list[Value]]:
-    """The body of each message, whose own checksum is verified.
+def read_messages(content: bytes, *, is_bare: bool) -> Iterator[list[Value]]:
+    """The body of each message; its own checksum is verified if nothing else protects it.
 
     Errors: TelegramError.
     """
@@ -121,7 +129,8 @@ def read_messages(content: bytes) -> Iterator[list[Value]]:
         checked = content[start:end]
         swapped = {int.from_bytes(compute(checked).to_bytes(2, "little"), "big")
                    for compute in (compute_x25, compute_kermit)}  # fmt: skip
-        if not isinstance(stated, int) or stated not in swapped or last != 0:
+        is_right = isinstance(stated, int) and stated in swapped
+        if last != 0 or (is_bare and not is_right):
             raise TelegramError("A message of the telegram does not match its checksum.")
         if isinstance(fields[3], list):
             yield fields[3]
@@ -221,7 +230,7 @@ def format_server_id(octets: bytes) -> str:
         if as_meter_id(text):
             return text
     text = octets.decode("ascii", "replace").strip()
-    return as_meter_id(text) or octets.hex().upper()
+    return as_meter_id(text) or (octets.hex().upper() if any(octets) else "")
 
 
 def split(content: bytes) -> list[bytes]:

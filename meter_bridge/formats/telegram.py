@@ -110,6 +110,8 @@ class Context:
     received_s: int | None = None
     # The OBIS code that a value without a name stands for.
     obis: str = ""
+    # The meter that is meant, where telegrams of others arrive too that only their keys open.
+    only: str = ""
 
 
 def complete(content: Content, received_s: int | None = None) -> Telegram:

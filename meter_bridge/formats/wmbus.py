@@ -61,17 +61,20 @@ class Link:
 
 
 def read(raw: bytes, context: Context) -> list[Content]:
-    """The content of one telegram.
+    """The content of one telegram; none if it is of another meter than the one that is meant.
 
     Errors: TelegramError.
     """
     require_bytes(raw, BYTES_MAX)
-    link = open_transport(open_link(read_link(raw), context.secrets), context.secrets)
+    link = read_link(raw)
+    if context.only not in ("", format_identification(link.address)):
+        return []
+    link = open_transport(open_link(link, context.secrets), context.secrets)
     values = read_records(link.content)
     imported, exported = read_registers_wh(values)
     return [
         Content(
-            meter_id=link.address[5:1:-1].hex().upper(),
+            meter_id=format_identification(link.address),
             import_register_wh=imported,
             export_register_wh=exported,
             values=values,
@@ -79,6 +82,11 @@ def read(raw: bytes, context: Context) -> list[Content]:
             counter=link.counter,
         )
     ]
+
+
+def format_identification(address: bytes) -> str:
+    """The eight digits on the meter."""
+    return address[5:1:-1].hex().upper()
 
 
 def read_link(raw: bytes) -> Link:

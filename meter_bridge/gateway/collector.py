@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from blockenergy.metering.v1.state_pb2 import Reading
@@ -60,7 +60,11 @@ class Candidate:
 
 
 class Collector:
-    """The `Delivery` of one meter; `get_terms` returns None until the chain is known."""
+    """The `Delivery` of one meter; `get_terms` returns None until the chain is known.
+
+    `is_protected` says that the source notices a bit that changes on the way; `is_shared`, that it
+    has telegrams of other meters too.
+    """
 
     def __init__(
         self,
@@ -71,8 +75,11 @@ class Collector:
         get_terms: Callable[[], Terms | None],
         *,
         is_protected: bool,
+        is_shared: bool = False,
     ) -> None:
         self.meter = meter
+        # What the meter calls itself, if telegrams of others come from its source.
+        self._wanted = meter.serial or (meter.id if is_shared else "")
         self._key = key
         self._secrets = secrets
         self._store = store
@@ -133,7 +140,9 @@ class Collector:
     def _take(self, raw: bytes, received_s: int, terms: Terms) -> None:
         """One telegram. Errors: TelegramError, NotAtSlotEndError, StoreError."""
         winter, summer = self.meter.utc_offsets
-        context = Context(LocalTime(winter, summer), self._secrets, received_s, self.meter.obis)
+        context = Context(
+            LocalTime(winter, summer), self._secrets, received_s, self.meter.obis, self._wanted
+        )
         content = self._choose(read_telegram(self.meter.format_id, raw, context))
         if content is None:
             return
@@ -155,9 +164,7 @@ class Collector:
 
     def _choose(self, contents: list[Content]) -> Content | None:
         """The meter's own content among those of a telegram or file."""
-        wanted = self.meter.serial
-        if not wanted and len(contents) > 1:
-            wanted = self.meter.id
+        wanted = self._wanted or (self.meter.id if len(contents) > 1 else "")
         return next((one for one in contents if not wanted or one.meter_id == wanted), None)
 
     def _require_rising(self, content: Content) -> dict[str, str]:
@@ -243,3 +250,28 @@ class Collector:
         if shown or content.time_s - self._kept_s >= KEEP_S:
             self._store.keep_note(name, self._power.dump())
             self._kept_s = content.time_s
+
+
+class Fan:
+    """The `Delivery` of a source that several meters share: each takes its own telegrams."""
+
+    def __init__(self, collectors: Sequence[Collector]) -> None:
+        self._collectors = list(collectors)
+
+    def deliver(self, raw: bytes, received_s: int) -> bool:
+        """Delivers to all; returns whether any of them understood all of it."""
+        understood = [one.deliver(raw, received_s) for one in self._collectors]
+        return any(understood)
+
+    def get_cursor(self, name: str) -> str:
+        """What the source has kept, under its first meter."""
+        return self._collectors[0].get_cursor(name)
+
+    def keep_cursor(self, name: str, value: str) -> None:
+        """Keeps it there."""
+        self._collectors[0].keep_cursor(name, value)
+
+    def report(self, problem: str) -> None:
+        """Reports it for all."""
+        for one in self._collectors:
+            one.report(problem)

@@ -31,6 +31,8 @@ from meter_bridge.sources import SOURCES, Source
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 METERS_MAX = 10_000
+# Each has a thread of its own.
+SOURCES_MAX = 500
 OFFSET_MAX_S = 14 * 3600
 T = TypeVar("T")
 
@@ -143,6 +145,10 @@ def check(document: Mapping[str, Any], folder: Path) -> Gateway:
     counts = Counter(meter.id for meter, _ in meters)
     if repeated := next((one for one, count in counts.items() if count > 1), ""):
         raise UsageError(f"meter {repeated} has several tables; a meter has one source")
+    if len({source for _, source in meters}) > SOURCES_MAX:
+        raise UsageError(
+            f"the meters have more than {SOURCES_MAX} different sources; run several gateways"
+        )
     own = options.bridge
     return Gateway(
         options,

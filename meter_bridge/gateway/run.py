@@ -6,6 +6,7 @@ import importlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,12 +23,12 @@ from meter_bridge.bridge import Bridge, Settings
 from meter_bridge.chain.node import NodeChain
 from meter_bridge.client.connection import MeterClient
 from meter_bridge.formats.telegram import Secrets
-from meter_bridge.gateway.collector import Collector, Terms
+from meter_bridge.gateway.collector import Collector, Fan, Terms
 from meter_bridge.gateway.config import Gateway, MeterConfig, OwnBridge
 from meter_bridge.gateway.sender import Sender
 from meter_bridge.gateway.store import Store
 from meter_bridge.keys import find_keyring, load_account_key, load_meter_key, load_telegram_key
-from meter_bridge.sources import LIBRARIES, run_again
+from meter_bridge.sources import LIBRARIES, Source, run_again
 from meter_bridge.tls import TlsFiles
 
 log = logging.getLogger(__name__)
@@ -58,13 +59,25 @@ class RunningGateway:
         self._stack.callback(self.store.close)
         kept = self.store.get_note(SLOT_LENGTH)
         self._slot_length_s = self._options.slot_length_s or int(kept or 0)
+        # Why the bridge is not ours, in one sentence.
+        self._mismatch = ""
+        # Meters with the same source share it.
+        counts = Counter(source for _, source, _ in loaded)
         self.collectors = [
             Collector(
-                meter, key, secrets, self.store, self.get_terms, is_protected=source.is_protected
+                meter,
+                key,
+                secrets,
+                self.store,
+                self.get_terms,
+                is_protected=source.is_protected,
+                is_shared=counts[source] > 1,
             )
             for meter, source, (key, secrets) in loaded
         ]
-        self._sources = [source for _, source, _ in loaded]
+        self._sources: dict[Source, list[Collector]] = {}
+        for (_, source, _), collector in zip(loaded, self.collectors, strict=True):
+            self._sources.setdefault(source, []).append(collector)
         connect = self._prepare_bridge(gateway, fail)
         self.sender = Sender(self.store, connect, self._take_health)
 
@@ -73,11 +86,11 @@ class RunningGateway:
         threads = [
             threading.Thread(
                 target=run_again,
-                args=(source, collector, self._stop),
-                name=f"source {collector.meter.id}",
+                args=(source, Fan(collectors), self._stop),
+                name=f"source {collectors[0].meter.id}",
                 daemon=True,
             )
-            for source, collector in zip(self._sources, self.collectors, strict=True)
+            for source, collectors in self._sources.items()
         ]
         threads.append(threading.Thread(target=self._tick, name="tick", daemon=True))
         for thread in threads:
@@ -104,17 +117,22 @@ class RunningGateway:
             return None
         return Terms(self._chain_id, self._slot_length_s, self._options.tolerance_s)
 
-    def _take_health(self, health: HealthResponse) -> None:
-        """Learns the length of a slot, and whether the bridge serves our chain."""
-        if health.chain_id and health.chain_id != self._chain_id:
-            log.error("the bridge serves chain %s, not %s", health.chain_id, self._chain_id)
-            return
-        if health.slot_length_s and health.slot_length_s != self._slot_length_s:
-            if not self._options.slot_length_s:
-                self._slot_length_s = health.slot_length_s
-                self.store.keep_note(SLOT_LENGTH, str(health.slot_length_s))
-            else:
-                log.error("a slot lasts %d s, not slot_length_s", health.slot_length_s)
+    def _take_health(self, health: HealthResponse) -> bool:
+        """Learns the length of a slot; whether the bridge serves our chain and has reached it."""
+        if not health.slot_length_s:
+            return False
+        problem = ""
+        if health.chain_id != self._chain_id:
+            problem = f"The bridge serves chain {health.chain_id}, not {self._chain_id}."
+        elif self._options.slot_length_s not in (0, health.slot_length_s):
+            problem = f"A slot lasts {health.slot_length_s} s, not slot_length_s."
+        elif health.slot_length_s != self._slot_length_s:
+            self._slot_length_s = health.slot_length_s
+            self.store.keep_note(SLOT_LENGTH, str(health.slot_length_s))
+        if problem and problem != self._mismatch:
+            log.error("readings are not sent: %s", problem)
+        self._mismatch = problem
+        return not problem
 
     def _tick(self) -> None:
         pruned_s = 0.0

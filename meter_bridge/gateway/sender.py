@@ -35,17 +35,19 @@ FINAL = {bridge_pb2.PUSH_TOO_LATE, bridge_pb2.PUSH_CONFLICT}
 
 
 class Sender:
-    """Sends on a thread of its own; `on_health` is told what the bridge says of itself."""
+    """Sends on a thread of its own. `take_health` is told what the bridge says of itself, again and
+    again until it returns True because it knows all that it needs.
+    """
 
     def __init__(
         self,
         store: Store,
         connect: Callable[[], MeterClient],
-        on_health: Callable[[HealthResponse], None],
+        take_health: Callable[[HealthResponse], bool],
     ) -> None:
         self._store = store
         self._connect = connect
-        self._on_health = on_health
+        self._take_health = take_health
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="send", daemon=True)
         # Why readings do not reach the bridge, in one sentence; empty while they do.
@@ -65,7 +67,8 @@ class Sender:
         while not self._stop.is_set():
             try:
                 with self._connect() as bridge:
-                    self._on_health(bridge.health())
+                    while not self._take_health(bridge.health()) and not self._stop.is_set():
+                        self._stop.wait(POLL_S)
                     self._set_problem("")
                     pause_s = RETRY_MIN_S
                     self._serve(bridge)

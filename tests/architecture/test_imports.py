@@ -83,6 +83,7 @@ AROUND = [
     file
     for folder in (
         "abci_app",
+        "agents",
         "meter_bridge",
         "client",
         "gateway",

@@ -11,6 +11,7 @@ from tests.support.source import ROOT, SourceFile, list_source
 FOLDERS = [
     "chain",
     "abci_app",
+    "agents",
     "meter_bridge",
     "client",
     "gateway",

@@ -127,6 +127,39 @@ def test_files_in_a_folder_are_read(tmp_path: Path, chain: FakeChain) -> None:
         wait_until(lambda: (METER, SLOT) in chain.recorded)
 
 
+def test_meters_that_share_a_source(tmp_path: Path, chain: FakeChain) -> None:
+    """Two meters in the files of one head-end, and a third that is nobody's."""
+    import hashlib
+
+    document = make_document(tmp_path, "", "cmep", serial="11111111")
+    (first,) = document["meter"]
+    Keyring(tmp_path / "keys").add("other", make_key("HOME-08"), None)
+    document["meter"].append({**first, "id": "HOME-08", "key": "other", "serial": "22222222"})
+    chain.add_meter("HOME-08")
+    numbers = (11_111_111, 22_222_222, 33_333_333)
+    raw = b"".join(
+        written.make_cmep(Shown(NOW_S, 5_000 + place, 700, number))
+        for place, number in enumerate(numbers)
+    )
+    with running(tmp_path, chain) as bridge:
+        document["bridge"] = f"127.0.0.1:{bridge.port}"
+        with RunningGateway(check(document, tmp_path), require_no_failure):
+            (tmp_path / "drop" / "day.csv").write_bytes(raw)
+            (tmp_path / "drop" / "day.csv.sha256").write_text(hashlib.sha256(raw).hexdigest())
+            wait_until(lambda: len(chain.recorded) == 2)
+    shown = {meter: one.import_register_wh for (meter, _), one in chain.recorded.items()}
+    assert shown == {METER: 5_000, "HOME-08": 5_001}
+
+
+def test_a_neighbour_on_the_radio_is_not_heard(tmp_path: Path) -> None:
+    """Whose telegrams are encrypted with another key."""
+    with collecting(tmp_path, "wmbus", serial="12345678") as (collector, store):
+        assert collector.deliver(written.make_wmbus(Shown(NOW_S, number=7)), NOW_S)
+        assert registers(store) == [] and collector.problem == ""
+        assert collector.deliver(written.make_wmbus(Shown(NOW_S)), NOW_S)
+        assert len(registers(store)) == 1
+
+
 def test_what_waits_outlives_a_restart_and_a_bridge_that_is_away(
     tmp_path: Path, chain: FakeChain
 ) -> None:
@@ -317,6 +350,19 @@ def test_the_hash_of_a_telegram_is_salted(tmp_path: Path) -> None:
     ((salt, digest, kept, quality),) = rows
     assert digest == hashlib.sha256(salt + raw).digest() and kept == raw
     assert quality == "measured" and len(salt) == 16
+
+
+def test_not_more_sources_than_threads(tmp_path: Path) -> None:
+    from client.errors import UsageError
+
+    document = make_document(tmp_path, "127.0.0.1:1")
+    (meter,) = document["meter"]
+    document["meter"] = [
+        {**meter, "id": f"M-{number}", "source": {**meter["source"], "folder": str(number)}}
+        for number in range(501)
+    ]
+    with pytest.raises(UsageError, match="run several gateways"):
+        check(document, tmp_path)
 
 
 Changes = Callable[[dict[str, Any]], object]

@@ -9,12 +9,17 @@ import pytest
 
 from client.cli.__main__ import main
 from client.keyring import Keyring
+from client.keys import MeterKey
 from tests.bridge.fakes import CHAIN_ID, NOW_S, SLOT, SLOT_LENGTH_S, FakeChain, make_key
 from tests.bridge.processes import child
 from tests.bridge.serving import running
 from tests.bridge.waiting import wait_until
+from tests.bridge.world_node import WorldNode, make_bridge_key
 from tests.support import meter_telegrams as written
+from tests.support import people
 from tests.support.meter_telegrams import Shown
+from tests.support.world import CHAIN_ID as WORLD_ID
+from tests.support.world import FIRST_SLOT, World
 
 METER = "HOME-07"
 
@@ -102,3 +107,49 @@ def test_check_finds_mistakes(
     config = write_config(tmp_path, 1, extra)
     assert main(["meter", "gateway", str(config), "--check"]) in (2, 4)
     assert problem in capsys.readouterr().err
+
+
+def test_gateway_and_bridge_are_one_small_process(tmp_path: Path) -> None:
+    """On the real rules; below 100 MB."""
+    keyring = Keyring(tmp_path / "keys")
+    keyring.add("bridge", make_bridge_key(), None)
+    keyring.add("anna", MeterKey(people.meter_key("meter-anna").private_bytes_raw()), None)
+    with WorldNode(World()).running() as node:
+        end_s = node.world.end_s(FIRST_SLOT)
+        node.make_block(end_s)
+        config = tmp_path / "gateway.toml"
+        config.write_text(
+            f"""
+home = "gateway"
+chain_id = "{WORLD_ID}"
+keyring = "keys"
+bridge = {{ home = "bridge", key = "bridge", node = "{node.url}" }}
+
+[[meter]]
+id = "meter-anna"
+key = "anna"
+format = "sml"
+source = {{ type = "files", folder = "drop", every_s = 1 }}
+"""
+        )
+        (tmp_path / "drop").mkdir()
+        raw = written.make_sml(Shown(end_s, 1_500, 30))
+        with child("-m", "client.cli", "meter", "gateway", str(config)) as gateway:
+            # The gateway learns from its bridge how long a slot is.
+            wait_until((tmp_path / "drop" / "done").exists)
+            wait_until(lambda: read_note(tmp_path / "gateway", "slot_length_s") != "")
+            (tmp_path / "drop" / "1").write_bytes(raw)
+            (tmp_path / "drop" / "1.sha256").write_text(hashlib.sha256(raw).hexdigest())
+            name = f"metering.readings[{FIRST_SLOT}, meter-anna]"
+            wait_until(lambda: name in node.world.short())
+            status = Path(f"/proc/{gateway.pid}/status").read_text()
+            gateway.terminate()
+            assert gateway.wait(20) == 0
+        assert node.world.short()[name] == {"import_wh": "1500", "export_wh": "30"}
+    peak_kb = next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
+    assert peak_kb < 100 * 1024
+
+
+def read_note(home: Path, name: str) -> str:
+    """A note as it lies on disk, while the gateway has the store to itself."""
+    return name if name.encode() in (home / "gateway.sqlite-wal").read_bytes() else ""

@@ -23,10 +23,19 @@ from google.protobuf.message import Message
 from meter_bridge.chain import ChainView
 from meter_bridge.formats.local_time import CENTRAL_EUROPE
 from meter_bridge.formats.telegram import METER_ID
+from meter_bridge.insights import Insights
 from meter_bridge.intake import Intake
 from meter_bridge.server import SERVICE, ServerLimits, Service, make_decoder, make_server
 from meter_bridge.spool import Spool
-from tests.bridge.fakes import BRIDGE, NOW_S, PATIENT_DEADLINE_S, PATIENT_PARAMS, Clock, FakeChain
+from tests.bridge.fakes import (
+    BRIDGE,
+    NOW_S,
+    PATIENT_DEADLINE_S,
+    PATIENT_PARAMS,
+    Clock,
+    FakeChain,
+    make_key,
+)
 from tests.fuzz.call_maker import METERS, UNREGISTERED, CallMaker
 from tests.fuzz.node import FaultCatcher, make_folder
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, Violation, require
@@ -103,7 +112,9 @@ class _RunningBridge:
         view.refresh(lambda _: None)
         intake = Intake(view, self.spool, clock, CENTRAL_EUROPE)
         limits = ServerLimits()
-        self.service = Service(intake, self.spool, bridge_pb2.HealthResponse, limits)
+        analysts = {METERS[0]: make_key(METERS[0]).pub_key}
+        self.insights = Insights(self.folder / "home", view, analysts)
+        self.service = Service(intake, self.spool, self.insights, bridge_pb2.HealthResponse, limits)
         self._server, port = make_server(self.service, "127.0.0.1:0", None, limits)
         self._server.start()
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
@@ -134,6 +145,7 @@ class _RunningBridge:
         stopped = self._server.stop(0).wait(CALL_TIMEOUT_S)
         assert stopped, "a call has never ended"
         self.service.close()
+        self.insights.close()
         self.spool.close()
         self._silence.close()
         shutil.rmtree(self.folder)

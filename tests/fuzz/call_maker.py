@@ -14,6 +14,7 @@ from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats import parse_telegram
 from meter_bridge.formats.dsmr import compute_crc16, format_telegram
 from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.insights import sign_insight
 from meter_bridge.readings import compute_reading
 from tests.bridge.fakes import CHAIN_ID, SLOT, SLOT_LENGTH_S, make_key
 from tests.fuzz import wire
@@ -97,6 +98,12 @@ class CallMaker:
         if method == "ReadingStatus":
             slot = _choose_slot(random)
             return bridge_pb2.ReadingStatusRequest(meter_id=random.choice(_IDS), slot=slot)
+        if method == "PushInsight":
+            return bridge_pb2.PushInsightRequest(insight=self._make_insight(random))
+        if method == "Insights":
+            return bridge_pb2.InsightsRequest(
+                meter_id=random.choice(_IDS), after=random.randrange(3)
+            )
         return self._kinds[self._methods.index(method)]()
 
     def _make_reading(self, random: Random) -> Reading:
@@ -108,6 +115,20 @@ class CallMaker:
         )
         chain_id = CHAIN_ID if random.random() < 0.95 else "street-2"
         return sign_reading(self._key(reading.meter_id), chain_id, reading)
+
+    def _make_insight(self, random: Random) -> bridge_pb2.Insight:
+        first = _choose_slot(random)
+        insight = bridge_pb2.Insight(
+            analyst=random.choice((METERS[0], METERS[0], METERS[0], "nobody")),
+            meter_id=random.choice(METERS if random.random() < 0.8 else _IDS),
+            kind=random.choice(bridge_pb2.InsightKind.values()),
+            first_slot=first,
+            last_slot=first + random.choice((0, 0, 1)) if first < 1 << 60 else first,
+            revision=random.randrange(3),
+        )
+        for name in random.sample(("cooking", "alwaysOn", "", "x" * 65, "é"), random.randrange(4)):
+            insight.parts.add(name=name, share_permille=random.choice((500, 1_000, 1 << 63)))
+        return sign_insight(self._key(METERS[0]), CHAIN_ID, insight)
 
     def _make_telegram(self, random: Random) -> bridge_pb2.PushTelegramRequest:
         meter_id = random.choice((*METERS, *UNREGISTERED))

@@ -153,7 +153,7 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
         },
         "forecast.params": {
             "steps_per_block_max": (2, 8, 100)[seed % 3],
-            "estimated_permille": random.choice([300, 1_000]),
+            "estimated_permille": (1_000, 1_000, 300)[seed % 3],
             "owner_share_permille": random.choice([50, 1_000]),
             "skill_slots": random.choice([3, 50]), "report_bond": 10_000,
             "report_window_s": 600, "dispute_window_s": 180, "decision_window_s": 600,

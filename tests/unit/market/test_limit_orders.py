@@ -195,9 +195,8 @@ class TestTooMany:
         assert [people.name_of(order.owner) for _, order in orders_of(world, slot)] == ["ben"]
 
     def test_all_orders_of_an_account_are_within_its_connection(self) -> None:
-        """Ten asks of 1 kWh and none more, whatever it has bought."""
+        """What it has sold and asks to sell; what it has bought would be closed first."""
         world, slot = opened()
-        world.block(world.buy("anna", slot, 5_000, HIGH))
         world.block(ask(world, "anna", slot, 6_000, LOW), world.sell("anna", slot, 3_000, LOW))
         assert not log_of(world)
         world.block(ask(world, "anna", slot, 1_001, LOW))

@@ -108,7 +108,8 @@ def test_buying_first_and_getting_out_before_the_gate_brings_nothing(way: str) -
     30 kWh after it.
     """
     terms = {"margin_max_per_kwh": 5_500, "purse_share_permille": 1_000}
-    grid = GridMarket({**FREE, "market.params": terms})
+    wide = {f"registry.meters[meter-{name}]": {"capacity_w": 100_000} for name in ("eva", "clara")}
+    grid = GridMarket({**FREE, **wide, "market.params": terms})
     world, slot = grid.world, grid.world.slot_ahead(1)
     world.block(world.buy("eva", slot, 50_000, HIGH))
     assert grid.position(slot, "eva").bought_wh > 40_000

@@ -68,8 +68,7 @@ def test_a_format_is_recognised(name: str) -> None:
     format_id, write = WRITERS[name]
     raw = write(SHOWN)
     assert find_format(raw) == (format_id, raw)
-    if FORMATS[format_id].is_binary:
-        assert find_format(f"{raw.hex(' ')}\n".encode()) == (format_id, raw)
+    assert find_format(f"{raw.hex(' ')}\n".encode()) == (format_id, raw)
 
 
 @pytest.mark.parametrize("name", PROTECTED)
@@ -213,6 +212,11 @@ def test_a_length_that_lies_costs_nothing() -> None:
     """An array of four thousand million items in six bytes; a library takes minutes for it."""
     with pytest.raises(TelegramError, match="ends in the middle"):
         read_one("dlms", bytes.fromhex("0f00000000000184ffffffff"))
+
+
+def test_a_push_of_nothing() -> None:
+    with pytest.raises(TelegramError, match="an empty one"):
+        read_one("dlms", bytes.fromhex("0f40000000000200"))
 
 
 def test_intervals_that_do_not_sum_to_the_register() -> None:

@@ -90,7 +90,7 @@ def test_what_nobody_has_the_default_fund_owes_and_the_pool_keeps_its_own() -> N
     result = result_of(world, SLOT)
     assert (result.uncovered, result.backstop_paid) == (3_300_000, FEES + RENT)
     assert (result.grid_fees, result.congestion_rent) == (0, 0)
-    assert result.treasury_credit == FUNDING + GAIN
+    assert result.purse_credit == FUNDING + GAIN
     assert arrears_of(world) == {"clara": 3_300_000}
     assert owed_by_fund(world) == {
         f"{SLOT}, backstop": 3_300_000 - FEES - RENT,

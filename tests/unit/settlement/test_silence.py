@@ -62,7 +62,7 @@ def play(
 
 # Longer deadlines and horizon, and a line of few Wh: what is bought costs little or much.
 LARGE: dict[str, Any] = {
-    "market.params": {"depth_wh": 5_000},
+    "market.params": {"depth_max_wh": 5_000},
     "registry.participants[ben]": {"roles": ["ROLE_PROSUMER"]},
 }
 
