@@ -10,6 +10,7 @@ from chain import carbon
 from chain.certificates.keeper import (
     CertificatesError,
     find_series,
+    get_expiry_s,
     get_held_wh,
     list_holdings,
     set_holding,
@@ -34,7 +35,8 @@ def withdraw_certificates(
     device = carbon.require_device(ctx, msg.meter_id)
     producer = bech32.decode(device.owner)
     series = find_series(ctx, msg.slot, producer)
-    if series is None:
+    # A series that has expired is not on record, and its line may still be there.
+    if series is None or ctx.block.time_s >= get_expiry_s(ctx, msg.slot):
         raise ChainError(CertificatesError.NOTHING_TO_WITHDRAW)
     left_wh = series.made_wh - series.withdrawn_wh - series.debt_wh
     fits = 0 < msg.wh <= left_wh

@@ -91,7 +91,7 @@ def _validate_progress(state: HasStore) -> None:
         info = market.get_slot(state, progress.slot)
         if info is None or not RESULTS.has(state, progress.slot):
             raise GenesisError("settlement.progress: the slot in settlement has no result")
-        if not carbon.has_rates(state, progress.slot):
-            raise GenesisError("settlement.progress: the slot in settlement has no carbon factors")
         if not rules.is_final(info):
             raise GenesisError("settlement.progress: the slot in settlement is not closed")
+        if not carbon.has_rates(state, progress.slot):
+            raise GenesisError("settlement.progress: the slot in settlement has no carbon factors")
