@@ -10,8 +10,6 @@ from blockenergy.carbon.v1 import tx_pb2 as carbon_tx_pb2
 from blockenergy.certificates.v1 import tx_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
-from cosmos.bank.v1beta1 import tx_pb2 as cosmos_tx_pb2
-from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from tests.support import people
 from tests.support.green_street import BATTERY, SOLAR, GreenStreet
@@ -260,12 +258,13 @@ class TestClaims:
         assert "smaller than the least quantity" in street.transfer(slot, 1, "ben")
 
     def test_a_refund_pays_arrears_first(self) -> None:
-        street = GreenStreet({"bank.balances[ben, ueur]": 10})
+        fund = {"bank.balances[default-fund, ueur]": 10_000_000}
+        street = GreenStreet({"bank.balances[ben, ueur]": 10, **fund})
         slot = street.run_slot(0, anna=(0, 9_000), ben=(9_000, 0))
-        owed = int(street.world.short()["settlement.arrears[ben, treasury]"])
+        owed = int(street.world.short()["bank.arrears[ben, ueur]"])
         assert not street.retire("anna", slot, 9_000, "ben")
         charge = street.line(slot, "ben")["carbon_charge"]
-        assert int(street.world.short()["settlement.arrears[ben, treasury]"]) == owed - charge
+        assert int(street.world.short()["bank.arrears[ben, ueur]"]) == owed - charge
         assert street.world.balance("ben") == 0
 
 
@@ -321,23 +320,22 @@ def test_a_factor_is_not_changed_after_the_fact() -> None:
 
 
 def test_what_the_pool_cannot_pay_is_owed_to_who_is_refunded() -> None:
-    """Household and treasury have nothing: the fund lacks the charge, and nothing is lost."""
+    """Household and default fund have nothing: the carbon fund lacks the charge, and nothing is
+    lost. What is not refunded is owed to the beneficiary.
+    """
     street = GreenStreet({"bank.balances[ben, ueur]": 10})
-    amount = street.world.balance("treasury")
-    message = cosmos_tx_pb2.MsgSend(
-        from_address=people.address_text("treasury"),
-        to_address=people.address_text("eva"),
-        amount=[Coin(denom="ueur", amount=str(amount))],
-    )
-    assert not street.send("treasury", message)
     slot = street.run_slot(0, anna=(0, 5_000), ben=(9_000, 0))
-    fund = street.world.short()[f"carbon.funds[{slot}]"]
-    paid, missing = int(fund.get("balance", 0)), int(fund.get("missing", 0))
-    assert missing > 0 and paid + missing == street.line(slot, "ben")["carbon_charge"]
+    charge = street.line(slot, "ben")["carbon_charge"]
+    assert street.world.short()[f"carbon.funds[{slot}]"] == {"missing": str(charge)}
     refund = 5_000 * 420_000 * 80_000_000 // 10**12
-    before = street.world.balance("ben")
     assert not street.retire("anna", slot, 5_000, "ben")
-    owed = int(street.world.short().get("settlement.arrears[treasury, ben]", 0))
     fund = street.world.short()[f"carbon.funds[{slot}]"]
-    assert int(fund["refunded"]) == refund
-    assert owed == refund - min(refund, paid) and street.world.balance("ben") == before
+    assert fund == {"missing": str(charge - refund), "refunded": str(refund)}
+    for number in range(1, 30):
+        if f"carbon.funds[{slot}]" in street.world.short():
+            street.run_slot(number)
+    owed = {
+        name: street.world.short().get(f"settlement.owed_by_fund[{slot}, {name}]")
+        for name in ("ben", "auditor")
+    }
+    assert owed == {"ben": str(refund), "auditor": str(charge - refund)}
