@@ -124,6 +124,20 @@ class TestBatteries:
         used_wh = 9_000 - exempt_wh
         assert street.line(last, "battery")["renewable_wh"] + used_wh <= 9_000
 
+    def test_a_battery_that_was_silent_is_exempt_of_no_more_than_its_line_shows(self) -> None:
+        """What was estimated has paid already, and stays paid: only the rest is exempt."""
+        street = GreenStreet(BATTERY, {"metering.params": {"estimate_permille": 500}})
+        street.run_slot(0, battery=(3_000, 0))
+        street.use("battery", 2_000, 0)
+        silent = street.line(street.run_slot(1, battery=None), "battery")
+        assert (silent["import_wh"], silent.get("exempt_wh", 0)) == (10_500, 0)
+        late = street.line(street.run_slot(2, battery=(9_500, 0)), "battery")
+        assert late["quality"] == "QUALITY_CORRECTED" and late["inexact"]
+        assert (late["import_wh"], late["exempt_wh"]) == (1_000, 1_000)
+        assert "carbon_charge" not in late
+        exact = street.line(street.run_slot(3, battery=(0, 1_000)), "battery")
+        assert "inexact" not in exact and "renewable_wh" not in exact
+
     def test_what_charged_a_battery_is_no_use_to_claim_twice(self) -> None:
         street = GreenStreet(BATTERY)
         slot = street.run_slot(0, anna=(0, 9_000), battery=(3_000, 0))
@@ -181,6 +195,24 @@ class TestSellingTwice:
             entries=[street.entry(slot, 10)],
         )
         assert "holder has fewer" in street.send("ben", message)
+
+    def test_other_energy_that_is_bought_sheds_no_renewable_sale(self) -> None:
+        """The position closes, and nothing is left in it but what is due."""
+        street = GreenStreet()
+        slot = self.trade(street)
+        message = market_tx_pb2.MsgBuy(
+            buyer=people.address_text("anna"),
+            slot=slot,
+            quantity_wh=600,
+            price_limit_per_kwh=300_000,
+        )
+        assert not street.send("anna", message)
+        street.run_slot(0, anna=(0, 100), ben=(100, 0))
+        assert street.world.short()[f"market.positions[{slot}, anna]"]["renewable_ask_wh"] == "600"
+        street.run_slot(1, anna=(0, 200), ben=(600, 0))
+        anna, ben = street.line(slot, "anna"), street.line(slot, "ben")
+        assert "sold_wh" not in anna and "bought_wh" not in anna
+        assert (anna["given_wh"], anna["short_wh"], ben["claim_wh"]) == (200, 400, 600)
 
     def test_being_curtailed_sheds_no_renewable_sale(self) -> None:
         street = GreenStreet()
