@@ -18,6 +18,9 @@ from chain import (
     ante,
     auth,
     bank,
+    carbon,
+    certificates,
+    credits,
     forecast,
     genesis,
     market,
@@ -53,8 +56,11 @@ _MODULES: tuple[Module, ...] = (
     metering.MODULE,
     market.MODULE,
     storage.MODULE,
+    carbon.MODULE,
+    credits.MODULE,
     settlement.MODULE,
     forecast.MODULE,
+    certificates.MODULE,
 )
 # What a vote of validators can hold: the messages of all other modules.
 _VOTED: dict[str, Handler] = {}

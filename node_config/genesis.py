@@ -60,6 +60,8 @@ class GenesisMeter:
     initial_export_wh: int = 0
     # What its export is made from.
     energy_source: EnergySource = ENERGY_SOURCE_UNSPECIFIED
+    # Max output of a device that is certified from the start; 0: none is.
+    device_power_w: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def make_app_state(
         "market": _make_purses(preset),
         "peers": _make_peers(peers),
         "validators": _make_validators(validators),
+        "carbon": _make_carbon(preset, operators[AUTHORITY], meters, genesis_time_s),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
         "forecast": dict(forecasts or {}),
     }
@@ -185,6 +188,8 @@ def _name_operators(denom: str, operators: Mapping[str, str]) -> dict[str, dict[
         },
         "settlement": {"backstop": operators["backstop"]},
         "params": {"authority": operators[AUTHORITY]},
+        "carbon": {"authority": operators[AUTHORITY]},
+        "certificates": {"beneficiary": operators["treasury"]},
     }
 
 
@@ -341,6 +346,36 @@ def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) 
 def _make_default_fund(preset: Preset) -> GenesisAccount:
     """What the default fund has; nobody signs for it."""
     return GenesisAccount(bech32.encode(bank.DEFAULT_FUND), (), preset.balances["default-fund"])
+
+
+def _make_carbon(
+    preset: Preset, publisher: str, meters: Sequence[GenesisMeter], genesis_time_s: int
+) -> dict[str, Any]:
+    """One zone, whose factors the distributor with the first validator publishes, and devices."""
+    zone = {
+        "name": "grid",
+        "publisher": publisher,
+        "default_g_per_mwh": str(preset.default_g_per_mwh),
+    }
+    return {
+        "zones": [{"key": "0", "value": zone}],
+        "devices": [
+            {"key": meter.meter_id, "value": _make_device(meter, genesis_time_s)}
+            for meter in sorted(meters, key=lambda meter: meter.meter_id)
+            if meter.device_power_w
+        ],
+        "prices": [{"key": "0", "value": {"price_per_tonne": str(preset.carbon_price_per_tonne)}}],
+    }
+
+
+def _make_device(meter: GenesisMeter, genesis_time_s: int) -> dict[str, Any]:
+    return {
+        "owner": meter.owner,
+        "energy_source": EnergySource.Name(meter.energy_source),
+        "power_w": str(meter.device_power_w),
+        "status": "DEVICE_STATUS_IN_FORCE",
+        "meter_added_at_s": str(genesis_time_s),
+    }
 
 
 def _make_storage(

@@ -22,8 +22,10 @@ FOLDER = Path(__file__).resolve().parent / "presets"
 BALANCES = (
     "treasury", "backstop", "distributor", "registrar", "issuer", "bridge", "default-fund",
 )  # fmt: skip
+CARBON = ("default_g_per_mwh", "price_per_tonne")
 _TABLES = (
-    "chain", "settlement_denom", "balances", "purses", "feeders", "params", "consensus_params",
+    "chain", "settlement_denom", "balances", "purses", "feeders", "params", "carbon",
+    "consensus_params",
     "cometbft", "participants",
 )  # fmt: skip
 
@@ -46,6 +48,9 @@ class Preset:
     # Per module, without the addresses and denominations, which genesis puts in. The chain checks
     # that none is missing.
     params: Mapping[str, Mapping[str, Any]]
+    # Of energy whose factor nobody publishes, and what a tonne costs, in smallest units.
+    default_g_per_mwh: int
+    carbon_price_per_tonne: int
     consensus_params: Mapping[str, Any]
     # Per section of config.toml; `base` precedes the first section.
     cometbft: Mapping[str, Mapping[str, Any]]
@@ -67,6 +72,7 @@ def load_preset(name: str) -> Preset:
     _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])
     _require_names(path, "balances.", content["balances"], BALANCES)
     _require_names(path, "purses.", content["purses"], ("seed_each",))
+    _require_names(path, "carbon.", content["carbon"], CARBON)
     try:
         denom = Denom(**content["settlement_denom"])
         return Preset(
@@ -77,6 +83,8 @@ def load_preset(name: str) -> Preset:
             feeders=content["feeders"],
             participants=parse_participants(content["participants"], denom),
             params=content["params"],
+            default_g_per_mwh=content["carbon"]["default_g_per_mwh"],
+            carbon_price_per_tonne=denom.parse(content["carbon"]["price_per_tonne"]),
             consensus_params=content["consensus_params"],
             cometbft=content["cometbft"],
         )

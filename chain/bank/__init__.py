@@ -20,14 +20,18 @@ from chain.bank.invariants import (
     supply,
 )
 from chain.bank.keeper import (
+    CREDIT_PREFIX,
     DEFAULT_FUND,
     BankError,
+    burn,
+    create_denom,
     extend,
     get_arrears,
     get_balance,
     get_denom,
     get_deposit,
     get_hold,
+    mint,
     module_account,
     move_hold,
     owe,
@@ -66,15 +70,19 @@ MODULE = Module(
 )
 
 __all__ = [
+    "CREDIT_PREFIX",
     "DEFAULT_FUND",
     "MODULE",
     "BankError",
+    "burn",
+    "create_denom",
     "extend",
     "get_arrears",
     "get_balance",
     "get_denom",
     "get_deposit",
     "get_hold",
+    "mint",
     "module_account",
     "move_hold",
     "owe",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from blockenergy.bank.v1 import errors_pb2, events_pb2, state_pb2
 
 from chain import auth
-from chain.bank.state import ARREARS, BALANCES, DENOMS, HOLD_IDS, HOLDS, PARAMS
+from chain.bank.state import ARREARS, BALANCES, DENOM_COUNT, DENOMS, HOLD_IDS, HOLDS, PARAMS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
@@ -20,6 +20,8 @@ from chain.runtime.state.collections import HasStore
 from chain.runtime.units import AMOUNT_MAX
 
 BankError = ErrorCodes("bank", errors_pb2.Error.DESCRIPTOR)
+# Denominations of carbon credits begin with it, and no others.
+CREDIT_PREFIX = "credit/"
 
 
 def module_account(name: str) -> bytes:
@@ -173,6 +175,18 @@ def post(ctx: Context, owner: bytes, hold_id: int, target: bytes, amount: int) -
 def void(ctx: Context, owner: bytes, hold_id: int) -> int:
     """Ends a hold and returns all of it to its owner; returns the amount."""
     return post(ctx, owner, hold_id, owner, 0)
+
+
+def create_denom(ctx: Context, denom: str, issuer: str, symbol: str, decimals: int) -> None:
+    """Creates a denomination; rejects one that exists, and too many. An empty issuer stands for a
+    module of the chain: no message mints or burns it.
+    """
+    require(not DENOMS.has(ctx, denom), BankError.DENOM_EXISTS)
+    most = PARAMS.get_shared(ctx).denoms_max
+    require(DENOM_COUNT.last(ctx) < most, BankError.TOO_MANY_DENOMS, f"{most} in all")
+    DENOM_COUNT.next(ctx)
+    DENOMS.set(ctx, denom, state_pb2.Denom(issuer=issuer, symbol=symbol, decimals=decimals))
+    ctx.emit(events_pb2.EventDenomCreated(denom=denom, issuer=issuer))
 
 
 def mint(ctx: Context, target: bytes, denom: str, amount: int) -> None:

@@ -11,7 +11,7 @@ from chain import registry
 from chain.bank import keeper
 from chain.bank.keeper import BankError
 from chain.bank.lifecycle import HOLD, HoldEvent, get_hold_status
-from chain.bank.state import DENOM_COUNT, DENOMS, PARAMS
+from chain.bank.state import PARAMS
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.tx import decode_address, decode_amount, decode_coins
@@ -49,13 +49,9 @@ def create_denom(ctx: Context, msg: tx_pb2.MsgCreateDenom) -> tx_pb2.MsgCreateDe
     """Creates a denomination; the signer becomes its one issuer."""
     good = _DENOM.fullmatch(msg.denom) and _SYMBOL.fullmatch(msg.symbol)
     require(good and msg.decimals <= _DECIMALS_MAX, BankError.DENOM_INVALID)
-    require(not DENOMS.has(ctx, msg.denom), BankError.DENOM_EXISTS)
-    most = PARAMS.get_shared(ctx).denoms_max
-    require(DENOM_COUNT.last(ctx) < most, BankError.TOO_MANY_DENOMS, f"{most} in all")
-    denom = state_pb2.Denom(issuer=msg.issuer, symbol=msg.symbol, decimals=msg.decimals)
-    DENOM_COUNT.next(ctx)
-    DENOMS.set(ctx, msg.denom, denom)
-    ctx.emit(events_pb2.EventDenomCreated(denom=msg.denom, issuer=msg.issuer))
+    is_credit = msg.denom.startswith(keeper.CREDIT_PREFIX)
+    require(not is_credit, BankError.DENOM_INVALID, "that is the name of a carbon credit")
+    keeper.create_denom(ctx, msg.denom, msg.issuer, msg.symbol, msg.decimals)
     return tx_pb2.MsgCreateDenomResponse()
 
 

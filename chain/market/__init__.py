@@ -64,6 +64,7 @@ from chain.market.positions.invariants import (
     slot_sums,
 )
 from chain.market.positions.plan import get_plan
+from chain.market.renewable import compute_due_wh, get_due_wh, renewable_trades
 from chain.market.rules import Curve, compute_close_cost
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -95,6 +96,7 @@ MODULE: Module = Module(
         resting_accounts,
         clearings,
         bookings,
+        renewable_trades,
     ),
     lifecycles=(lifecycle.SLOT, lifecycle.MARKET_ORDER, lifecycle.LIMIT_ORDER),
     params=PARAMS,
@@ -113,7 +115,9 @@ __all__ = [
     "clearing",
     "collect_into_pool",
     "compute_close_cost",
+    "compute_due_wh",
     "get_curve",
+    "get_due_wh",
     "get_last_opened",
     "get_net_wh",
     "get_params",

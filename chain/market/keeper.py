@@ -17,6 +17,7 @@ from chain.market.state import (
     LIMIT_ORDERS,
     PARAMS,
     POSITIONS,
+    RENEWABLE_TRADES,
     SLOTS,
 )
 from chain.runtime import slots
@@ -110,6 +111,7 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     removed += LIMIT_ORDERS.prune(ctx, before, limit - removed)
     removed += FLOWS.prune(ctx, before, limit - removed)
     removed += CURTAILMENTS.prune(ctx, before, limit - removed)
+    removed += RENEWABLE_TRADES.prune(ctx, before, limit - removed)
     return removed + PARAMS.prune(ctx, before, limit - removed)
 
 

@@ -40,6 +40,10 @@ FLOWS = Map(SCHEMA, 10, "flows", Pair(U64, TEXT), Record(state_pb2.FeederFlow))
 CURTAILMENTS = Map(SCHEMA, 11, "curtailments", Pair(U64, U64), Record(state_pb2.Curtailment))
 # The last slot whose gate has closed and whose auction was cleared.
 LAST_CLEARED = Sequence(SCHEMA, 12, "last_cleared")
+# (slot, feeder); only where renewable orders were filled.
+RENEWABLE_TRADES = Map(
+    SCHEMA, 31, "renewable_trades", Pair(U64, TEXT), Record(state_pb2.RenewableTrades)
+)
 # (slot, owner): while the account has limit orders that are not booked.
 RESTING = Map(SCHEMA, 15, "resting", Pair(U64, ADDRESS), Record(state_pb2.RestingOrders))
 # By number: a slot belongs to the purse of its number modulo how many there are.

@@ -20,7 +20,7 @@ from chain.metering.keeper import (
     prune,
     settle,
 )
-from chain.metering.measuring import get_energy_wh, measure_check_meter
+from chain.metering.measuring import get_energy_wh, get_import_register, measure_check_meter
 from chain.metering.params import (
     compute_slot_energy_wh,
     get_params,
@@ -56,6 +56,7 @@ __all__ = [
     "end_slot",
     "get_deadline_s",
     "get_energy_wh",
+    "get_import_register",
     "get_last_settled",
     "get_params",
     "get_slot_params",

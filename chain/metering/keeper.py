@@ -24,8 +24,8 @@ _SLOTS_LOOKED_BACK = 200
 
 class SlotEnergy(NamedTuple):
     """What the registers of a meter have measured since its last reading, in Wh; nothing if it is
-    silent. feeder: where it is connected. apart: what is settled instead if that is not the energy
-    of the slot alone.
+    silent. feeder: where it is connected. apart: what is settled instead if a reading was missing.
+    exact: it is the energy of this slot alone; not after a slot that was not settled, either.
     """
 
     meter_id: str
@@ -34,6 +34,7 @@ class SlotEnergy(NamedTuple):
     feeder: str
     quality: state_pb2.Quality = state_pb2.QUALITY_MEASURED
     apart: Apart | None = None
+    exact: bool = False
 
 
 def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
@@ -109,10 +110,9 @@ def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) ->
     delivery; empty if they can.
     """
     meter = _require_meter(ctx, meter_id)
-    slot_length_s = PARAMS.get_shared(ctx).slot_length_s
-    slot = slots.slot_at(ctx.block.time_s, slot_length_s)
+    slot = slots.slot_at(ctx.block.time_s, PARAMS.get_shared(ctx).slot_length_s)
     final = _continue_final(ctx, meter_id, meter, final)
-    before, slot_before = _get_last_read(ctx, meter_id, meter, slot_length_s)
+    before, slot_before = _get_last_read(ctx, meter_id, meter)
     for unsettled in range(slot - 1, max(slot_before, slot - _SLOTS_LOOKED_BACK), -1):
         if (registers := READINGS.get(ctx, (unsettled, meter_id))) is not None:
             before, slot_before = registers, unsettled
@@ -205,7 +205,8 @@ def _settle_reading(
     if min(energy) < 0:
         return None
     if not baseline.silent_slots:
-        return SlotEnergy(meter_id, *energy, meter.feeder)
+        read_in = baseline.slot or _get_slot_before(ctx, meter)
+        return SlotEnergy(meter_id, *energy, meter.feeder, exact=read_in == slot - 1)
     apart = settle_correction(ctx, slot, meter_id, baseline, energy, prices)
     return SlotEnergy(meter_id, *energy, meter.feeder, state_pb2.QUALITY_CORRECTED, apart)
 
@@ -264,7 +265,7 @@ def _is_in_range(
     limits_wh = _compute_limits_wh(meter, params, 1)
     if after is not None and not rules.is_step_in_range(registers, after, size_wh, *limits_wh):
         return False
-    before, slot_before = _get_reading_before(ctx, reading, meter, params.slot_length_s)
+    before, slot_before = _get_reading_before(ctx, reading, meter)
     steps = reading.slot - slot_before
     limits_wh = _compute_limits_wh(meter, params, steps)
     return steps > 0 and rules.is_step_in_range(before, registers, size_wh, *limits_wh)
@@ -334,25 +335,30 @@ def _measure(
 
 
 def _get_reading_before(
-    ctx: Context, reading: state_pb2.Reading, meter: registry_pb2.Meter, slot_length_s: int
+    ctx: Context, reading: state_pb2.Reading, meter: registry_pb2.Meter
 ) -> tuple[state_pb2.Registers, int]:
     """The nearest known registers before a reading, and the slot at whose end they were read."""
     if reading.slot:
         previous = READINGS.get(ctx, (reading.slot - 1, reading.meter_id))
         if previous is not None:
             return previous, reading.slot - 1
-    return _get_last_read(ctx, reading.meter_id, meter, slot_length_s)
+    return _get_last_read(ctx, reading.meter_id, meter)
 
 
 def _get_last_read(
-    state: HasStore, meter_id: str, meter: registry_pb2.Meter, slot_length_s: int
+    state: HasStore, meter_id: str, meter: registry_pb2.Meter
 ) -> tuple[state_pb2.Registers, int]:
     """The last settled registers of a meter and the slot at whose end they were read; if none are,
     the initial ones and the slot before it was added.
     """
     baseline = _get_settled(state, meter_id, meter)
     registers = state_pb2.Registers(import_wh=baseline.import_wh, export_wh=baseline.export_wh)
-    return registers, baseline.slot or slots.slot_at(meter.added_at_s, slot_length_s) - 1
+    return registers, baseline.slot or _get_slot_before(state, meter)
+
+
+def _get_slot_before(state: HasStore, meter: registry_pb2.Meter) -> int:
+    """The slot before a meter was added, as if its initial registers had been read there."""
+    return slots.slot_at(meter.added_at_s, PARAMS.get_shared(state).slot_length_s) - 1
 
 
 def _get_settled(state: HasStore, meter_id: str, meter: registry_pb2.Meter) -> state_pb2.Baseline:

@@ -37,6 +37,13 @@ def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) ->
     return import_wh + rules.compute_step(before.export_wh, after.export_wh, size_wh)
 
 
+def get_import_register(state: HasStore, slot: int, meter_id: str) -> tuple[int, int]:
+    """The import register of a recorded reading, in Wh, and what registers are counted modulo."""
+    registers = READINGS.get_shared(state, (slot, meter_id))
+    assert registers is not None, "there is no such reading"
+    return registers.import_wh, registry.get_register_size_wh(_require_meter(state, meter_id))
+
+
 def _require_meter(state: HasStore, meter_id: str) -> registry_pb2.Meter:
     meter = registry.get_meter(state, meter_id)
     assert meter is not None, "a meter is looked at that was never registered"

@@ -49,6 +49,7 @@ from chain.registry.keeper import (
     require_registrar,
     require_role,
 )
+from chain.registry.rules import is_renewable
 from chain.registry.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
@@ -87,6 +88,7 @@ __all__ = [
     "get_register_size_wh",
     "has_renewable_meter",
     "is_participant",
+    "is_renewable",
     "remove_meter",
     "require_active",
     "require_free_key",

@@ -13,7 +13,10 @@ from chain.settlement import lifecycle, queries
 from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
+    carbon_fund,
+    carbon_sums,
     deferred_sums,
+    emissions_charged,
     in_hand,
     line_sums,
     lines_in_hand,
@@ -21,7 +24,18 @@ from chain.settlement.invariants import (
     purses_owed,
     traded,
 )
-from chain.settlement.keeper import FUND
+from chain.settlement.keeper import FUND, SettlementError
+from chain.settlement.reading import (
+    close_window,
+    get_claimable,
+    get_history_from,
+    get_history_slots,
+    get_line,
+    get_matched_claim_wh,
+    get_next_slot,
+    pay_refund,
+    require_line,
+)
 from chain.settlement.state import PARAMS, SCHEMA
 
 MODULE = Module(
@@ -31,13 +45,8 @@ MODULE = Module(
     queries=queries,
     end_block=end_block,
     invariants=(
-        pool_cash,
-        purses_owed,
-        line_sums,
-        lines_in_hand,
-        deferred_sums,
-        traded,
-        in_hand,
+        *(pool_cash, purses_owed, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
+        *(carbon_fund, carbon_sums, emissions_charged),
     ),
     lifecycles=(lifecycle.STAGE,),
     params=PARAMS,
@@ -45,4 +54,17 @@ MODULE = Module(
     validate_genesis=validate_genesis,
 )
 
-__all__ = ["FUND", "MODULE"]
+__all__ = [
+    "FUND",
+    "MODULE",
+    "SettlementError",
+    "close_window",
+    "get_claimable",
+    "get_history_from",
+    "get_history_slots",
+    "get_line",
+    "get_matched_claim_wh",
+    "get_next_slot",
+    "pay_refund",
+    "require_line",
+]

@@ -10,7 +10,7 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import bank, market, metering, registry, storage
 from chain.runtime.context import Context
-from chain.settlement import default_fund, keeper, rules
+from chain.settlement import default_fund, emissions, keeper, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.listeners import SettledAccount
 from chain.settlement.state import LINES
@@ -53,7 +53,10 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     owner, position, meter_ids = party
     agreed = _get_agreed(position)
     meters = [metering.settle(ctx, slot_ctx.slot, name, slot_ctx.prices) for name in meter_ids]
-    line = rules.compute_line(agreed, rules.add_meters(meters), slot_ctx.curve)
+    metered = rules.add_meters(meters)
+    booked = emissions.book(ctx, slot_ctx, owner, position, meters)
+    line = rules.compute_line(agreed, metered, slot_ctx.curve, booked.part.charge)
+    emissions.write(line, booked)
     collected = keeper.collect_charge(ctx, slot_ctx, owner, position, line.charged)
     line.uncovered = line.charged - collected
     if line.credited:
@@ -64,7 +67,7 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     if position is not None or line.quality or line.import_wh or line.export_wh:
         LINES.set(ctx, (slot_ctx.slot, owner), line)
         slot_ctx.result.parties += 1
-    return SettledAccount(owner, position, line, meters)
+    return SettledAccount(owner, position, line, meters, booked)
 
 
 def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> None:
@@ -75,6 +78,7 @@ def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> Non
     result.imbalance_charge += sum([line.imbalance_charge for line in lines])
     result.imbalance_credit += sum([line.imbalance_credit for line in lines])
     result.uncovered += sum([line.uncovered for line in lines])
+    result.carbon_charge += sum([line.carbon_charge for line in lines])
 
 
 def _get_agreed(position: market_pb2.Position | None) -> rules.Agreed:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from blockenergy.settlement.v1 import events_pb2, state_pb2
 
-from chain import market, metering
+from chain import carbon, market, metering
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.settlement import (
@@ -61,6 +61,7 @@ def _begin_due_slot(ctx: Context, progress: state_pb2.Progress) -> bool:
         return False
     move(progress, Event.DUE)
     progress.slot = slot
+    carbon.begin_slot(ctx, slot)
     RESULTS.set(ctx, slot, state_pb2.SlotResult(cash=info.funding + info.cancellation_income))
     return True
 
@@ -105,5 +106,6 @@ def _finish(ctx: Context, slot_ctx: SlotContext, progress: state_pb2.Progress) -
     metering.end_slot(ctx, slot_ctx.slot)
     listeners.announce_slot(ctx, slot_ctx.slot, slot_ctx.info)
     ctx.emit(events_pb2.EventSlotSettled(slot=slot_ctx.slot, result=slot_ctx.result))
+    carbon.announce_slot(ctx, slot_ctx.slot)
     move(progress, Event.CREDITS_PAID)
     progress.slot += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from chain import bank, market
+from chain import bank, carbon, market
 from chain.runtime.context import Context
 from chain.settlement import default_fund, keeper, rules
 from chain.settlement.keeper import SlotContext
@@ -47,15 +47,16 @@ def pay_deferred(ctx: Context, slot_ctx: SlotContext, limit: int) -> int:
 
 
 def close_slot(ctx: Context, slot_ctx: SlotContext) -> None:
-    """Pays the backstop, then the grid; of the surplus the default fund gets its share, then the
-    purse, which passes on what it cannot hold, then the imbalance fund. What is missing the default
-    fund owes, but for the surplus, which is then less.
+    """Pays the backstop, the grid and the carbon fund; of the surplus the default fund gets its
+    share, then the purse, which passes on what it cannot hold, then the imbalance fund. What is
+    missing the default fund owes, but for the surplus, which is then less.
     """
     result = slot_ctx.result
     bill = rules.compute_backstop_bill(result.import_wh - result.export_wh, slot_ctx.curve)
     if bill >= 0:
         _pay_backstop(ctx, slot_ctx, bill)
     _pay_grid(ctx, slot_ctx)
+    _pay_carbon_fund(ctx, slot_ctx)
     surplus = min(slot_ctx.payable, _compute_surplus(slot_ctx, bill))
     surplus -= default_fund.fill(ctx, slot_ctx, surplus)
     _refill_purse(ctx, slot_ctx, surplus)
@@ -120,3 +121,14 @@ def _pay_grid(ctx: Context, slot_ctx: SlotContext) -> None:
     paid = result.grid_fees + result.congestion_rent
     keeper.pay_out(ctx, slot_ctx, grid, paid)
     default_fund.owe(ctx, slot_ctx, grid, info.grid_fees + info.congestion_rent - paid)
+
+
+def _pay_carbon_fund(ctx: Context, slot_ctx: SlotContext) -> None:
+    """Pays the carbon charges of all lines. What is missing the default fund owes as soon as it is
+    known to whom: to who is refunded, or to the beneficiary.
+    """
+    result = slot_ctx.result
+    result.carbon_paid = min(slot_ctx.payable, result.carbon_charge)
+    keeper.pay_out(ctx, slot_ctx, carbon.FUND, result.carbon_paid)
+    missing = result.carbon_charge - result.carbon_paid
+    carbon.fill(ctx, slot_ctx.slot, result.carbon_paid, missing)

@@ -45,9 +45,15 @@ def owe(ctx: Context, slot_ctx: SlotContext, creditor: bytes, amount: int) -> No
     is not above zero.
     """
     if amount > 0:
-        key = (slot_ctx.slot, creditor)
-        OWED_BY_FUND.set(ctx, key, (OWED_BY_FUND.get(ctx, key) or 0) + amount)
+        owe_for(ctx, slot_ctx.slot, creditor, amount)
         slot_ctx.result.owed_by_default_fund += amount
+
+
+def owe_for(ctx: Context, slot: int, creditor: bytes, amount: int) -> None:
+    """Has the default fund owe an account an amount for a slot, which may be settled."""
+    if amount:
+        key = (slot, creditor)
+        OWED_BY_FUND.set(ctx, key, (OWED_BY_FUND.get(ctx, key) or 0) + amount)
 
 
 def fill(ctx: Context, slot_ctx: SlotContext, left_over: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import market, metering, registry
+from chain import carbon, market, metering, registry
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
@@ -24,7 +24,8 @@ def validate_params(state: HasStore) -> None:
     for params in PARAMS.list_all(state):
         _validate(state, params)
     # Even if all meters of an owner were silent for a century, its line has 64 bits.
-    if _compute_largest_wh(state) * market.get_price_max(state) > _VALUE_MAX * WH_PER_KWH:
+    highest = market.get_price_max(state) + carbon.get_charge_max_per_kwh(state)
+    if _compute_largest_wh(state) * highest > _VALUE_MAX * WH_PER_KWH:
         raise GenesisError("registry.params.capacity_max_w times the highest price is too large")
 
 
@@ -60,14 +61,16 @@ def _validate_amounts(state: HasStore) -> None:
     for slot, energy_wh in metering.list_unsettled_energy(state, PROGRESS.get(state).slot):
         metered_wh[slot] = metered_wh.get(slot, 0) + energy_wh
     for slot, energy_wh in metered_wh.items():
-        if energy_wh * _get_price_high(state, slot) > _BEGUN_MAX * WH_PER_KWH:
+        highest = _get_price_high(state, slot) + carbon.get_charge_max_per_kwh(state)
+        if energy_wh * highest > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.readings {slot}: more than can be settled")
     for (slot, _), amount in OWED_BY_FUND.items(state):
         if not 0 < amount <= _BEGUN_MAX:
             raise GenesisError(f"settlement.owed_by_fund {slot}: nothing, or more than can be owed")
     largest_wh = _compute_largest_wh(state)
     for meter_id, estimated_wh, price in metering.list_estimates(state):
-        if max(estimated_wh * price, largest_wh * price // 2) > _BEGUN_MAX * WH_PER_KWH:
+        highest = price + carbon.get_charge_max_per_kwh(state)
+        if max(estimated_wh * highest, largest_wh * highest // 2) > _BEGUN_MAX * WH_PER_KWH:
             raise GenesisError(f"metering.baselines {meter_id}: more than can be settled")
 
 
@@ -90,3 +93,5 @@ def _validate_progress(state: HasStore) -> None:
             raise GenesisError("settlement.progress: the slot in settlement has no result")
         if not rules.is_final(info):
             raise GenesisError("settlement.progress: the slot in settlement is not closed")
+        if not carbon.has_rates(state, progress.slot):
+            raise GenesisError("settlement.progress: the slot in settlement has no carbon factors")

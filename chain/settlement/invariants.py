@@ -5,15 +5,23 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import market, metering
+from chain import bank, carbon, market, metering
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import WH_PER_KWH
-from chain.settlement import rules
+from chain.settlement import emissions, rules
 from chain.settlement.state import DEFERRED, LINES, OWED_BY_FUND, PROGRESS, RESULTS
 
+# Fields of a line of which a zone has the sums.
+_SUMMED_BY_ZONE = (
+    *("renewable_wh", "self_wh", "claim_wh", "given_wh", "short_wh"),
+    "carbon_charge",
+)
 # Fields of which a result has the sums.
-_SUMMED = ("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered")
+_SUMMED = (
+    *("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered"),
+    "carbon_charge",
+)
 
 
 def pool_cash(state: HasStore) -> list[str]:
@@ -49,6 +57,7 @@ def line_sums(state: HasStore) -> list[str]:
     sums: dict[int, list[int]] = {}
     for (slot, _), line in LINES.items(state):
         gained = line.revenue + line.imbalance_credit - line.cost - line.imbalance_charge
+        gained -= line.carbon_charge
         if gained != line.credited - line.charged or line.uncovered > line.charged:
             problems.append(f"a line of slot {slot} does not balance")
         total = sums.setdefault(slot, [0] * len(_SUMMED))
@@ -143,6 +152,49 @@ def in_hand(state: HasStore) -> list[str]:
         problems += _find_misplaced(state, progress)
     elif progress.slot and not RESULTS.has(state, progress.slot - 1):
         problems.append(f"slot {progress.slot - 1}, said to be settled last, has no result")
+    return problems
+
+
+def carbon_fund(state: HasStore) -> list[str]:
+    """The carbon fund has exactly what slots paid into it and was not refunded."""
+    denom = market.get_params(state).settlement_denom
+    actual, expected = bank.get_balance(state, carbon.FUND, denom), carbon.get_fund_sum(state)
+    return [] if actual == expected else [f"the carbon fund has {actual}, its slots {expected}"]
+
+
+def carbon_sums(state: HasStore) -> list[str]:
+    """The lines of a zone in a slot add up to its sums."""
+    sums: dict[tuple[int, int], list[int]] = {}
+    for (slot, _), line in LINES.items(state):
+        total = sums.setdefault((slot, line.zone), [0] * len(_SUMMED_BY_ZONE))
+        for index, name in enumerate(_SUMMED_BY_ZONE):
+            total[index] += getattr(line, name)
+    history_from = PROGRESS.get(state).history_from
+    problems = []
+    for (slot, zone), carbon_slot in carbon.list_slots(state):
+        total = sums.get((slot, zone), [0] * len(_SUMMED_BY_ZONE))
+        names = ("issued_wh", "self_wh", "claim_wh", "given_wh", "short_wh", "charge")
+        if slot >= history_from and total != [getattr(carbon_slot, name) for name in names]:
+            problems.append(f"the lines of slot {slot}, zone {zone} do not add up to its carbon")
+    return problems
+
+
+def emissions_charged(state: HasStore) -> list[str]:
+    """The charge of a line is that of what it used and did not match, and of what it sold as
+    renewable and did not make; and its certificates are no more than what was issued for it.
+    """
+    problems = []
+    for (slot, owner), line in LINES.items(state):
+        carbon_slot = carbon.get_carbon_slot(state, slot, line.zone)
+        if carbon_slot is None:
+            continue
+        claimable = emissions.get_claimable(line, carbon_slot, is_battery=False)
+        used_wh = line.self_wh + line.claim_wh
+        fits = line.self_wh + line.given_wh <= line.renewable_wh and used_wh <= line.import_wh
+        if (line.inexact and used_wh) or not fits:
+            problems.append(f"{bech32.encode(owner)} claims what it cannot in slot {slot}")
+        elif line.carbon_charge != claimable.compute_charge(0):
+            problems.append(f"{bech32.encode(owner)} has another carbon charge in slot {slot}")
     return problems
 
 

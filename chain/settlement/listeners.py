@@ -12,7 +12,7 @@ from typing import NamedTuple
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import forecast, metering, storage
+from chain import carbon, forecast, metering
 from chain.runtime.context import Context
 from chain.settlement import feeder_checks
 
@@ -21,21 +21,23 @@ class SettledAccount(NamedTuple):
     """An account and how its slot was settled.
 
     position: what it had traded; None if nothing. line: its sums, also if the account did nothing
-    and the line is therefore not stored. meters: those that the line is made of.
+    and the line is therefore not stored. meters: those that the line is made of. booked: its
+    carbon part.
     """
 
     owner: bytes
     position: market_pb2.Position | None
     line: state_pb2.Line
     meters: Sequence[metering.SlotEnergy]
+    booked: carbon.BookedLine
 
 
 # Called with the slot and its accounts, which are in the order of their addresses.
 Listener = Callable[[Context, int, Sequence[SettledAccount]], None]
 
 
-def _track_batteries(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
-    storage.track(ctx, slot, [(owner, meters) for owner, _, _, meters in settled])
+def _book_carbon(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
+    carbon.book_lines(ctx, slot, [account.booked for account in settled])
 
 
 def _add_up_feeders(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:
@@ -46,7 +48,7 @@ def _count_energy(ctx: Context, slot: int, settled: Sequence[SettledAccount]) ->
     forecast.count_energy(ctx, slot, (energy for account in settled for energy in account.meters))
 
 
-LISTENERS: tuple[Listener, ...] = (_track_batteries, _add_up_feeders, _count_energy)
+LISTENERS: tuple[Listener, ...] = (_book_carbon, _add_up_feeders, _count_energy)
 
 
 def announce(ctx: Context, slot: int, settled: Sequence[SettledAccount]) -> None:

@@ -55,7 +55,9 @@ def add_meters(meters: Iterable[metering.SlotEnergy]) -> Metered:
     return Metered(import_wh, export_wh, apart, quality)
 
 
-def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Line:
+def compute_line(
+    agreed: Agreed, metered: Metered, curve: Curve, carbon_charge: int = 0
+) -> state_pb2.Line:
     """Settles one account's slot: charges rounded up, credits rounded down."""
     charge, credit = compute_imbalance(agreed, metered, curve)
     line = state_pb2.Line(
@@ -67,10 +69,12 @@ def compute_line(agreed: Agreed, metered: Metered, curve: Curve) -> state_pb2.Li
         revenue=agreed.revenue,
         imbalance_charge=charge,
         imbalance_credit=credit,
+        carbon_charge=carbon_charge,
     )
     if metered.apart:
         _add_apart(line, metered)
     net = agreed.revenue + line.imbalance_credit - agreed.cost - line.imbalance_charge
+    net -= carbon_charge
     line.charged, line.credited = max(0, -net), max(0, net)
     return line
 

@@ -10,8 +10,15 @@ from blockenergy.storage.v1 import query_pb2, tx_pb2
 from chain.runtime.module import Module
 from chain.storage import msgs, queries
 from chain.storage.genesis import validate_genesis, validate_params
-from chain.storage.invariants import owners, state_of_charge
-from chain.storage.keeper import StorageError, read_batteries_ahead, track
+from chain.storage.invariants import green, owners, state_of_charge
+from chain.storage.keeper import (
+    Flow,
+    StorageError,
+    add_green,
+    get_last_discharge_slot,
+    read_batteries_ahead,
+    track,
+)
 from chain.storage.state import PARAMS, SCHEMA
 
 MODULE = Module(
@@ -21,10 +28,18 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(state_of_charge, owners),
+    invariants=(state_of_charge, green, owners),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,
 )
 
-__all__ = ["MODULE", "StorageError", "read_batteries_ahead", "track"]
+__all__ = [
+    "MODULE",
+    "Flow",
+    "StorageError",
+    "add_green",
+    "get_last_discharge_slot",
+    "read_batteries_ahead",
+    "track",
+]

@@ -30,6 +30,15 @@ def state_of_charge(state: HasStore) -> list[str]:
     return problems
 
 
+def green(state: HasStore) -> list[str]:
+    """No more of the energy in a battery is green than there is."""
+    return [
+        f"{bech32.encode(owner)}: {battery.green_wh} Wh of {battery.state_of_charge_wh} are green"
+        for owner, battery in BATTERIES.items(state)
+        if battery.green_wh > battery.state_of_charge_wh
+    ]
+
+
 def owners(state: HasStore) -> list[str]:
     """Every battery belongs to a participant."""
     return [

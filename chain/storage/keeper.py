@@ -12,7 +12,7 @@ not make it worse are accepted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from blockenergy.storage.v1 import errors_pb2, events_pb2, state_pb2
@@ -26,6 +26,16 @@ from chain.storage import rules
 from chain.storage.state import BATTERIES
 
 StorageError = ErrorCodes("storage", errors_pb2.Error.DESCRIPTOR)
+
+
+class Flow(NamedTuple):
+    """What of a battery's slot counts for carbon.
+
+    exempt_wh: import that will come back. issued_wh: export of what certificates were retired for.
+    """
+
+    exempt_wh: int
+    issued_wh: int
 
 
 class Projected(NamedTuple):
@@ -87,17 +97,49 @@ def require_fits(
 
 
 def track(
-    ctx: Context, slot: int, metered: Iterable[tuple[bytes, Sequence[metering.SlotEnergy]]]
-) -> None:
-    """Takes over what the meters of accounts measured in a slot, for those that have a battery.
-    What is estimated for a silent meter is not measured.
+    ctx: Context,
+    slot: int,
+    owner: bytes,
+    meters: Sequence[metering.SlotEnergy],
+    *,
+    exact: bool,
+) -> Flow | None:
+    """Takes over what the meters of an account measured in a slot; None if it has no battery. What
+    is estimated for a silent meter is not measured.
+
+    Flows from before it was registered are part of its initial state of charge.
     """
-    for owner, meters in metered:
-        battery = BATTERIES.get(ctx, owner)
-        if battery is not None and slot > battery.settled_slot:
-            import_wh = sum([meter.import_wh for meter in meters])
-            export_wh = sum([meter.export_wh for meter in meters])
-            _track_battery(ctx, owner, battery, slot, import_wh, export_wh)
+    battery = BATTERIES.get(ctx, owner)
+    if battery is None:
+        return None
+    if slot <= battery.settled_slot:
+        return Flow(0, 0)
+    import_wh = sum([meter.import_wh for meter in meters])
+    export_wh = sum([meter.export_wh for meter in meters])
+    return _track_battery(ctx, owner, battery, slot, import_wh, export_wh, exact)
+
+
+def add_green(
+    ctx: Context, owner: bytes, exempt_wh: int, import_wh: int, before_wh: int, after_wh: int
+) -> None:
+    """Notes that certificates were retired for a slot that charged a battery: for so much of its
+    import before, and so much now.
+    """
+    battery = require_battery(ctx, owner)
+    before, after = (
+        rules.compute_green_wh(get_model(battery), exempt_wh, import_wh, retired_wh)
+        for retired_wh in (before_wh, after_wh)
+    )
+    battery.green_wh += min(after - before, battery.state_of_charge_wh - battery.green_wh)
+    BATTERIES.set(ctx, owner, battery)
+
+
+def get_last_discharge_slot(state: HasStore, owner: bytes) -> int | None:
+    """The last settled slot in which an account's battery was discharged, 0 before the first;
+    None if it has no battery.
+    """
+    battery = BATTERIES.get_shared(state, owner)
+    return None if battery is None else battery.last_discharge_slot
 
 
 def _track_battery(
@@ -107,9 +149,17 @@ def _track_battery(
     slot: int,
     import_wh: int,
     export_wh: int,
-) -> None:
+    exact: bool,
+) -> Flow:
     """Applies the state-of-charge model; flows that it does not allow are counted as rejected."""
-    step = rules.compute_step(get_model(battery), battery.state_of_charge_wh, import_wh, export_wh)
+    model, before_wh = get_model(battery), battery.state_of_charge_wh
+    step = rules.compute_step(model, before_wh, import_wh, export_wh)
+    green_drawn_wh = rules.compute_green_drawn_wh(
+        battery.green_wh, step.drawn_wh, before_wh + step.stored_wh
+    )
+    battery.green_wh -= green_drawn_wh
+    if step.drawn_wh:
+        battery.last_discharge_slot = slot
     battery.state_of_charge_wh = step.state_of_charge_wh
     battery.settled_slot = slot
     battery.charged_wh += import_wh
@@ -128,6 +178,10 @@ def _track_battery(
                 rejected_wh=step.rejected_charge_wh + step.rejected_discharge_wh,
             )
         )
+
+    given_wh = export_wh - step.rejected_discharge_wh
+    issued_wh = min(given_wh, rules.compute_discharge_max_wh(model, green_drawn_wh))
+    return Flow(rules.compute_exempt_wh(model, step.stored_wh), issued_wh if exact else 0)
 
 
 def _get_plan(state: HasStore, owner: bytes, battery: state_pb2.Battery) -> list[tuple[int, int]]:

@@ -32,6 +32,7 @@ def add_battery(ctx: Context, msg: tx_pb2.MsgAddBattery) -> tx_pb2.MsgAddBattery
         state_of_charge_wh=msg.state_of_charge_wh,
         # Flows before the slot in delivery are part of the initial state of charge.
         settled_slot=now - 1,
+        last_discharge_slot=now,
     )
     BATTERIES.set(ctx, owner, battery)
     ctx.emit(events_pb2.EventBatteryAdded(owner=msg.owner, battery=battery))

@@ -33,6 +33,9 @@ class Step(NamedTuple):
     state_of_charge_wh: int
     rejected_charge_wh: int = 0
     rejected_discharge_wh: int = 0
+    # What charging added, and discharging took.
+    stored_wh: int = 0
+    drawn_wh: int = 0
 
 
 def compute_step(
@@ -47,7 +50,13 @@ def compute_step(
     )
     # If charge is rejected the battery is full, so that the state of charge is never negative.
     stored = compute_stored_wh(model, taken_wh)
-    return Step(state_of_charge_wh + stored - drawn, charge_wh - taken_wh, discharge_wh - given_wh)
+    return Step(
+        state_of_charge_wh + stored - drawn,
+        charge_wh - taken_wh,
+        discharge_wh - given_wh,
+        stored,
+        drawn,
+    )
 
 
 def project(
@@ -84,6 +93,30 @@ def compute_charge_max_wh(model: StateOfChargeModel, headroom_wh: int) -> int:
 def compute_discharge_max_wh(model: StateOfChargeModel, state_of_charge_wh: int) -> int:
     """The largest discharge from a state of charge."""
     return floor_div(state_of_charge_wh * model.discharge_efficiency_permille, PERMILLE)
+
+
+def compute_exempt_wh(model: StateOfChargeModel, stored_wh: int) -> int:
+    """What will come back of energy that charging added; the rest of it is lost, and used."""
+    return floor_div(stored_wh * model.discharge_efficiency_permille, PERMILLE)
+
+
+def compute_green_wh(
+    model: StateOfChargeModel, exempt_wh: int, import_wh: int, retired_wh: int
+) -> int:
+    """The part of what charging added that certificates for part of the import make green.
+
+    Of the import that a line exempts because it will come back, their share; the rest of them is
+    for what was used of it. So what they match and what comes back is never more than they are.
+    """
+    stored_wh = floor_div(exempt_wh * PERMILLE, model.discharge_efficiency_permille)
+    return floor_div(stored_wh * retired_wh, import_wh)
+
+
+def compute_green_drawn_wh(green_wh: int, drawn_wh: int, energy_wh: int) -> int:
+    """The green part of what is drawn from a battery with this energy: its share, rounded up."""
+    if not drawn_wh:
+        return 0
+    return min(green_wh, ceil_div(green_wh * drawn_wh, energy_wh))
 
 
 def compute_slot_limit_wh(power_w: int, represented_duration_s: int) -> int:

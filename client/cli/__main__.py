@@ -138,6 +138,10 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         "trade shares in what comes true",
         _fill_from("client.cli.forecast.predict"),
     ),
+    "carbon": (
+        "compute carbon charges, print statements, publish factors",
+        _fill_from("client.cli.carbon.commands"),
+    ),
     "meter": ("push meter readings to a bridge", _fill_from("meter_bridge.client")),
     "agent": ("forecast, plan and detect from meter data", _fill_from("agents.commands.group")),
     "completion": ("print a script that completes commands in a shell", completion.fill),

@@ -25,6 +25,7 @@ from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
 from chain import forecast
+from chain.carbon import FUND as CARBON_FUND
 from chain.market import POOL, PURSES_ACCOUNT
 from chain.runtime.encoding import bech32
 from chain.settlement import FUND
@@ -41,6 +42,7 @@ MODULE_ACCOUNTS = {
     "pool": bech32.encode(POOL),
     "purses": bech32.encode(PURSES_ACCOUNT),
     "imbalance fund": bech32.encode(FUND),
+    "carbon fund": bech32.encode(CARBON_FUND),
     "forecasts": bech32.encode(forecast.ACCOUNT),
 }
 NEXT_BLOCK_DEADLINE_S = 20.0
@@ -111,7 +113,9 @@ class Results:
     broken: list[str] = field(default_factory=list)
 
 
-LINE_FIELDS = [name for name, spec in Line.DESCRIPTOR.fields_by_name.items() if name != "quality"]
+# What of a line is no sum.
+_NO_SUMS = ("quality", "inexact", "zone", "claim_feeder")
+LINE_FIELDS = [field.name for field in Line.DESCRIPTOR.fields if field.name not in _NO_SUMS]
 
 
 def collect(

@@ -103,6 +103,7 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
                 one.import_register_wh,
                 one.export_register_wh,
                 energy_source=(ENERGY_SOURCE_SOLAR if one.can_sell else ENERGY_SOURCE_UNSPECIFIED),
+                device_power_w=min(one.pv_peak_w, CAPACITY_W) if one.can_sell else 0,
             )
             for one in homes
         ],

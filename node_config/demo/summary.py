@@ -98,6 +98,7 @@ def _format_money(results: Results) -> list[str]:
 
     fees = sum(party.fees for party in results.parties)
     at_risk = max(slot.info.funding for slot in results.slots)
+    charged, own_wh, free_wh = _add_up_carbon(results)
     low, high = day.price_low_per_kwh, day.price_high_per_kwh
     lines = [
         f"alone: the same day without a market, {eur(high)} EUR per kWh used, {eur(low)} fed in",
@@ -106,6 +107,10 @@ def _format_money(results: Results) -> list[str]:
             f"{eur(total('imbalance_credit'))} credited"
         ),
         f"Pool: at most {eur(at_risk)} EUR at risk in each slot, from its purses",
+        (
+            f"Carbon: {eur(charged)} EUR charged for what was used and not matched; "
+            f"{kwh(own_wh)} kWh matched by own solar energy, {kwh(free_wh)} kWh free"
+        ),
         f"Fees of the homes' transactions: {eur(fees, 6)} EUR",
     ]
     lines += [
@@ -114,6 +119,14 @@ def _format_money(results: Results) -> list[str]:
         if before != after
     ]
     return [*lines, "", *format_who_paid(results)]
+
+
+def _add_up_carbon(results: Results) -> tuple[int, int, int]:
+    """Charges of all homes, use matched by what they made themselves, and free certificates."""
+    sums = [party.sums for party in results.parties]
+    made_wh = sum(one["renewable_wh"] - one["given_wh"] for one in sums)
+    own_wh = sum(one["self_wh"] for one in sums)
+    return sum(one["carbon_charge"] for one in sums), own_wh, made_wh - own_wh
 
 
 def _format_chain(results: Results) -> list[str]:

@@ -17,6 +17,7 @@ from node_config.demo.text import eur
 class Sums:
     """Money of the day, in millionths."""
 
+    # Carbon charges aside: without a market the homes would have emitted more.
     homes: int
     # Negative: what the pool has lost.
     pool: int
@@ -45,8 +46,9 @@ def add_up(results: Results) -> Sums:
     def total(name: str) -> int:
         return sum(getattr(result, name) for result in slots)
 
+    gained = sum(one.net_money - one.compute_without_market(*prices) for one in results.parties)
     return Sums(
-        homes=sum(one.net_money - one.compute_without_market(*prices) for one in results.parties),
+        homes=gained + total("carbon_charge"),
         pool=total("pool_gain") - total("pool_loss"),
         to_purses=total("surplus_to_purse"),
         to_funds=total("fund_credit") + total("default_fund_credit"),
@@ -66,7 +68,7 @@ def format_who_paid(results: Results) -> list[str]:
     """A line for each, and the sum."""
     sums = add_up(results)
     rows = [
-        ("homes", sums.homes, "better off than alone"),
+        ("homes", sums.homes, "better off than alone, carbon charges aside"),
         ("pool", sums.pool, "result of its trades, into its purses"),
         ("surplus", sums.to_purses, "of imbalance payments, into the purses"),
         ("funds", sums.to_funds, "the rest of it"),

@@ -32,7 +32,12 @@ USES: dict[str, set[str]] = {
     "market": {"bank", "metering", "registry"},
     "storage": {"market", "metering", "registry"},
     "forecast": {"bank", "market", "metering", "params", "registry"},
-    "settlement": {"bank", "forecast", "market", "metering", "registry", "storage"},
+    "carbon": {"bank", "metering", "registry"},
+    "settlement": {"bank", "carbon", "forecast", "market", "metering", "registry", "storage"},
+    "credits": {"bank", "carbon", "market", "registry"},
+    "certificates": {
+        *("bank", "carbon", "credits", "market", "metering", "registry", "settlement", "storage"),
+    },
     "params": {"market", "registry"},
     "validators": {"params", "registry"},
     # No module of the state: what light clients verify.

@@ -20,6 +20,7 @@ from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
 from tests.fuzz.worlds import find_worlds
 from tests.support import documents, people
+from tests.support.green_street import ADDED_AT_S, SOLAR
 from tests.support.store import SortedStore
 from tests.support.world import CHAIN_ID, START_S, World, reading
 
@@ -107,10 +108,18 @@ def make_worlds() -> tuple[World, World]:
         for path, value in documents.street().items()
         if not any(name in path for name in _LEFT_OUT)
     }
-    market = {"horizon_slots": 2}
-    new = World({"market.params": market}, base=base)
+    shared: dict[str, Any] = {
+        "market.params": {"horizon_slots": 2},
+        "certificates.params": {"beneficiary": "treasury"},
+    }
+    new = World(shared, base=base)
+    meter = {"energy_source": "ENERGY_SOURCE_SOLAR", "added_at_s": ADDED_AT_S}
     changes: dict[str, Any] = {
-        "market.params": market,
+        **shared,
+        "carbon.zones[0]": {"default_g_per_mwh": 420_000},
+        "carbon.prices[0]": {"price_per_tonne": 80_000_000},
+        "carbon.devices[meter-anna]": {**SOLAR, "storage_behind_wh": 2_000},
+        "registry.meters[meter-anna]": meter,
         "settlement.params": {"accounts_per_block_max": 1},
         "bank.arrears[fred, ueur]": 500_000,
         "settlement.owed_by_fund[5, dirk]": 7,

@@ -43,6 +43,10 @@ MUST_HAPPEN = {
     "prediction market closed", "prediction market reported", "prediction market appealed",
     "prediction market resolved", "prediction market void", "shares paid", "bond lost",
     "bond of another won",
+    "carbon charged", "own renewable energy used", "carbon charge refunded",
+    "carbon charge offset",
+    "certificates lapsed", "carbon fund paid out", "certificates expired",
+    "renewable energy sold and not made",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

@@ -28,6 +28,8 @@ _SEQUENCES = (
     "forecast.last_target_id", "forecast.last_frozen", "forecast.last_market_id",
     "forecast.market_count",
     "validators.last_proposal_id", "validators.changed_at_height",
+    "carbon.last_begun",
+    "certificates.last_closed", "credits.last_retirement", "credits.last_lock",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")
@@ -87,6 +89,14 @@ def complete(short: Mapping[str, Any]) -> Short:
     result.setdefault("bank.denom_count", str(denom_count))
     feeder_count = len(_keys_of(short, "registry.feeders"))
     result.setdefault("registry.feeder_count", str(feeder_count))
+    classes = _keys_of(short, "credits.classes")
+    result.setdefault("credits.class_count", str(len(classes)))
+    for name in classes:
+        path = f"credits.classes[{name}]"
+        projects = [
+            key for key in _keys_of(short, "credits.projects") if key.startswith(f"{name}, ")
+        ]
+        result[path] = normalize({"projects": str(len(projects)), **result[path]})
     for path in _SEQUENCES:
         result.setdefault(path, "0")
     for path in ("market.booking", "settlement.progress"):
@@ -209,5 +219,7 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _is_default(value: Any) -> bool:
-    unspecified = isinstance(value, str) and value.endswith(("_UNSPECIFIED", "QUALITY_MEASURED"))
+    unspecified = isinstance(value, str) and (
+        value.endswith("_UNSPECIFIED") or value == "QUALITY_MEASURED"
+    )
     return unspecified or value in ("0", "", False, []) or value is None

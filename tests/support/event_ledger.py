@@ -22,6 +22,7 @@ from chain.runtime.context import CosmosEvent, Event
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.storage.state import BATTERIES
+from tests.support.credit_ledger import CreditLedger
 from tests.support.ledger import SUMS, Entry, Position, SlotLedger, Sums
 from tests.support.world import DENOM
 
@@ -43,6 +44,7 @@ class EventLedger:
             bech32.encode(key): battery.state_of_charge_wh
             for key, battery in BATTERIES.items(state)
         }
+        self.credits = CreditLedger(self.supply)
         # By slot and seller.
         self._offer_prices: dict[tuple[int, str], int] = {}
         # Who signed the transaction, and what it has curtailed so far.
@@ -84,6 +86,8 @@ class EventLedger:
                 self.supply[event.denom] += event.amount
             elif isinstance(event, bank_events_pb2.EventBurned):
                 self.supply[event.denom] -= event.amount
+            elif self.credits.follow(event):
+                continue
             elif isinstance(event, storage_events_pb2.EventBatteryTracked):
                 self.states_of_charge_wh[event.owner] = event.state_of_charge_wh
             elif isinstance(event, storage_events_pb2.EventBatteryAdded):

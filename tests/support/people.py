@@ -14,7 +14,7 @@ from functools import cache
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain import bank, forecast, market, settlement
+from chain import bank, carbon, credits, forecast, market, settlement
 from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 
@@ -28,6 +28,8 @@ MODULE_ACCOUNTS = {
     "fund": settlement.FUND,
     "default-fund": bank.DEFAULT_FUND,
     "forecasts": forecast.ACCOUNT,
+    "carbon-fund": carbon.FUND,
+    "locked-credits": credits.LOCKED,
 }
 METER_PREFIX = "meter-"
 

@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any
 
 from blockenergy.bank.v1 import events_pb2 as bank_pb2
+from blockenergy.carbon.v1 import events_pb2 as carbon_pb2
+from blockenergy.certificates.v1 import events_pb2 as certificates_pb2
 from blockenergy.forecast.v1 import events_pb2 as forecast_pb2
 from blockenergy.forecast.v1 import state_pb2 as forecast_state_pb2
 from blockenergy.market.v1 import events_pb2 as market_pb2
@@ -111,6 +113,17 @@ class ScenarioCoverage:
             beyond_wh = event.import_wh - event.estimated_wh
             self._add("estimate too low", beyond_wh > 0)
             self._add("estimate too high", beyond_wh < 0)
+        elif isinstance(event, carbon_pb2.EventCarbonSlotSettled):
+            self._note_carbon(event.sums)
+        elif isinstance(event, certificates_pb2.EventCertificatesRetired):
+            self._add("carbon charge refunded", event.refund)
+        elif isinstance(event, certificates_pb2.EventClaimWindowClosed):
+            self._add("certificates lapsed", event.lapsed_wh)
+            self._add("carbon fund paid out", event.paid)
+        elif isinstance(event, certificates_pb2.EventChargeOffset):
+            self._add("carbon charge offset", event.refund)
+        elif isinstance(event, certificates_pb2.EventCertificatesExpired):
+            self.counts["certificates expired"] += 1
         elif isinstance(event, storage_pb2.EventBatteryTracked):
             self._add("battery charged", event.charged_wh)
             self._add("battery discharged", event.discharged_wh)
@@ -141,6 +154,13 @@ class ScenarioCoverage:
         elif isinstance(event, forecast_pb2.EventBondPaid):
             self._add("bond lost", not event.amount)
             self._add("bond of another won", event.amount > event.bond)
+
+    def _note_carbon(self, sums: Any) -> None:
+        self._add("carbon charged", sums.charge)
+        self._add("own renewable energy used", sums.self_wh)
+        self._add("renewable energy claimed with a purchase", sums.claim_wh)
+        self._add("renewable energy given with a sale", sums.given_wh)
+        self._add("renewable energy sold and not made", sums.short_wh)
 
     def _add(self, name: str, happened: Any) -> None:
         self.counts[name] += bool(happened)

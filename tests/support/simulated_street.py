@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from tests.support import documents, people
+from tests.support import carbon_actions, credit_actions, documents, people
 from tests.support.forecast_actions import FORECASTERS, REPORTER
 from tests.support.market_actions import BATTERIES, FEEDERS
 from tests.support.world import FIRST_SLOT
@@ -61,6 +61,8 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
     changes["bank.balances[treasury, ueur]"] = random.choice([3_000_000, 60_000_000])
     changes["bank.balances[default-fund, ueur]"] = random.choice([1, 2_000_000])
     changes["bank.balances[backstop, ueur]"] = random.choice([1_000_000, 60_000_000])
+    changes = documents.patch(changes, carbon_actions.draw(seed, random))
+    changes = documents.patch(changes, credit_actions.draw())
     return changes | _draw_feeders(random) | _draw_params(seed, random)
 
 

@@ -30,6 +30,8 @@ from chain.settlement.state import OWED_BY_FUND
 from chain.transactions import TxResult
 from tests.support import (
     actions,
+    carbon_actions,
+    credit_actions,
     forecast_actions,
     market_actions,
     parameters,
@@ -45,6 +47,8 @@ HOMES = 12
 ACTIONS = [
     *actions.ACTIONS,
     *market_actions.ACTIONS,
+    *carbon_actions.ACTIONS,
+    *credit_actions.ACTIONS,
     *forecast_actions.ACTIONS,
     *parameters.ACTIONS,
     *validator_actions.ACTIONS,

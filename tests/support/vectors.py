@@ -31,6 +31,9 @@ from typing import Any
 import pytest
 from blockenergy.auth.v1 import errors_pb2 as auth_errors_pb2
 from blockenergy.bank.v1 import errors_pb2 as bank_errors_pb2
+from blockenergy.carbon.v1 import errors_pb2 as carbon_errors_pb2
+from blockenergy.certificates.v1 import errors_pb2 as certificates_errors_pb2
+from blockenergy.credits.v1 import errors_pb2 as credits_errors_pb2
 from blockenergy.forecast.v1 import errors_pb2 as forecast_errors_pb2
 from blockenergy.market.v1 import errors_pb2 as market_errors_pb2
 from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
@@ -59,6 +62,9 @@ ERRORS = {
     "registry": registry_errors_pb2.Error,
     "metering": metering_errors_pb2.Error,
     "market": market_errors_pb2.Error,
+    "carbon": carbon_errors_pb2.Error,
+    "credits": credits_errors_pb2.Error,
+    "certificates": certificates_errors_pb2.Error,
     "settlement": settlement_errors_pb2.Error,
     "storage": storage_errors_pb2.Error,
     "forecast": forecast_errors_pb2.Error,

@@ -218,7 +218,7 @@ def _list_counted(ctx: Context, slot: int) -> dict[str, list[tuple[int, state_pb
 def _add_up(energies: Iterable[metering.SlotEnergy]) -> dict[str, list[int]]:
     """By feeder: import, export, meters, and how many of these were estimated."""
     sums: dict[str, list[int]] = {}
-    for _, import_wh, export_wh, feeder, _, apart in energies:
+    for _, import_wh, export_wh, feeder, _, apart, _ in energies:
         entry = sums.get(feeder)
         if entry is None:
             entry = sums[feeder] = [0, 0, 0, 0]

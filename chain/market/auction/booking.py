@@ -12,7 +12,7 @@ from itertools import islice
 from blockenergy.market.v1 import events_pb2, state_pb2
 
 from chain import bank
-from chain.market import positions, rules
+from chain.market import positions, renewable, rules
 from chain.market.auction import limit_orders, record
 from chain.market.lifecycle import (
     LIMIT_ORDER,
@@ -49,6 +49,7 @@ def _book_fills(ctx: Context, booking: state_pb2.Booking, info: state_pb2.Slot, 
     clearing = CLEARINGS.get(ctx, booking.slot)
     if clearing is None:
         return 0
+    filled: dict[str, state_pb2.RenewableTrades] = {}
     venues, slot = record.Venues(clearing), booking.slot
     waiting = LIMIT_ORDERS.under(slot).items(ctx, after=booking.order_id)
     found = list(islice(waiting, limit))
@@ -56,8 +57,11 @@ def _book_fills(ctx: Context, booking: state_pb2.Booking, info: state_pb2.Slot, 
     for (order_id, order), filled_wh in zip(found, fills_wh, strict=True):
         fill = record.compute_fill(clearing, venues, order, filled_wh)
         _book_fill(ctx, slot, info, order_id, order, fill)
+        if order.renewable and filled_wh:
+            renewable.add(filled, order, filled_wh)
         booking.order_id = order_id
         booking.booked += 1
+    renewable.book(ctx, slot, filled)
     return len(found)
 
 
@@ -128,5 +132,10 @@ def _secure(
     collateral = min(collateral, hold.amount - to_pay)
     positions.lock_from_hold(ctx, slot, owner, order.hold_id, to_pay + collateral)
     return positions.Trade(
-        is_buy, fill.filled_wh, fill.amount, feeder=order.feeder, collateral=collateral
+        is_buy,
+        fill.filled_wh,
+        fill.amount,
+        feeder=order.feeder,
+        collateral=collateral,
+        renewable=order.renewable,
     )

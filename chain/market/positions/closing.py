@@ -10,6 +10,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import events_pb2, state_pb2
 
 from chain import bank
+from chain.market import renewable
 from chain.market.keeper import POOL
 from chain.market.positions.keeper import compute_share, require_position, take_share
 from chain.market.positions.late_fee import LateFee
@@ -45,6 +46,7 @@ def close_both_sides(
     if late_fee is not None:
         earlier = bought.amount if closes_purchase else sold.amount
         loss = min(freed, late_fee.add_to(loss, earlier, closes_purchase, quantity_wh))
+    renewable.close_sides(position, quantity_wh)
     take_share(position, True, quantity_wh, bought)
     take_share(position, False, quantity_wh, sold)
     POSITIONS.set(ctx, (slot, owner), position)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from blockenergy.market.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank, metering, registry
-from chain.market import positions, rules
+from chain.market import positions, renewable, rules
 from chain.market.grid import feeders
 from chain.market.keeper import MarketError, get_curve
 from chain.market.state import (
@@ -37,7 +37,10 @@ _GATE_OPEN = (state_pb2.SLOT_STATUS_OPEN, state_pb2.SLOT_STATUS_CLEARING)
 
 
 class Part(NamedTuple):
-    """What a curtailment takes of one position."""
+    """What a curtailment takes of one position, which is as it is afterwards.
+
+    due_wh: renewable energy that was sold to buyers of it, now due from the distributor.
+    """
 
     owner: bytes
     position: state_pb2.Position
@@ -45,6 +48,7 @@ class Part(NamedTuple):
     quantity_wh: int
     share: positions.Share
     compensation: int
+    due_wh: int
 
     def compute_secured(self) -> int:
         """What of the owner's hold goes over to the distributor's."""
@@ -132,7 +136,8 @@ def _require_parts(ctx: Context, msg: tx_pb2.MsgCurtail, curve: rules.Curve) -> 
             continue
         share = positions.compute_share(position, is_buy, quantity_wh)
         compensation = _compute_compensation(is_buy, quantity_wh, share.amount, curve)
-        parts.append(Part(owner, position, is_buy, quantity_wh, share, compensation))
+        due_wh = _take_share(ctx, msg.slot, position, is_buy, quantity_wh, share)
+        parts.append(Part(owner, position, is_buy, quantity_wh, share, compensation, due_wh))
     require(parts, MarketError.NOTHING_TO_CURTAIL)
     return parts
 
@@ -144,6 +149,24 @@ def _compute_compensation(is_buy: bool, quantity_wh: int, amount: int, curve: ru
     if is_buy:
         return max(0, ceil_div(quantity_wh * curve.price_high, WH_PER_KWH) - amount)
     return max(0, amount - floor_div(quantity_wh * curve.price_low, WH_PER_KWH))
+
+
+def _take_share(
+    ctx: Context,
+    slot: int,
+    position: state_pb2.Position,
+    is_buy: bool,
+    quantity_wh: int,
+    share: positions.Share,
+) -> int:
+    """Takes a share out of a copy of a position; returns the renewable energy due with it."""
+    due_wh = 0
+    if is_buy:
+        renewable.drop_purchases(position, position.bought_wh, quantity_wh)
+    else:
+        due_wh = renewable.take_sales(ctx, slot, position, position.sold_wh, quantity_wh)
+    positions.take_share(position, is_buy, quantity_wh, share)
+    return due_wh
 
 
 def _require_positions(
@@ -166,7 +189,6 @@ def _require_positions(
 
 def _take_away(ctx: Context, slot: int, number: int, part: Part) -> None:
     """Takes energy, money and collateral from an owner."""
-    positions.take_share(part.position, part.is_buy, part.quantity_wh, part.share)
     POSITIONS.set(ctx, (slot, part.owner), part.position)
     positions.unlock_collateral(ctx, slot, part.owner, part.compute_secured())
     positions.remove_if_empty(ctx, slot, part.owner)
@@ -193,7 +215,8 @@ def _take_over(ctx: Context, slot: int, parts: Sequence[Part]) -> None:
     )
     is_buy = parts[0].is_buy
     quantity_wh = sum(part.quantity_wh for part in parts)
-    trade = positions.Trade(is_buy, quantity_wh, amount, grid_fee, node, collateral)
+    due_wh = sum(part.due_wh for part in parts)
+    trade = positions.Trade(is_buy, quantity_wh, amount, grid_fee, node, collateral, due_wh=due_wh)
     positions.add_to_position(ctx, slot, ctx.signer, trade)
     changes_wh = {node: quantity_wh}
     for part in parts:

@@ -19,7 +19,8 @@ class Trade(NamedTuple):
 
     amount: to pay or to receive on delivery, grid fee included. feeder: where the energy is used
     or produced; empty: the grid supply point. collateral: the part of the hold that secures it,
-    beside the amount to pay.
+    beside the amount to pay. renewable: by a renewable order. due_wh: renewable energy that is due
+    with a sale that was curtailed.
     """
 
     is_buy: bool
@@ -28,6 +29,8 @@ class Trade(NamedTuple):
     grid_fee: int = 0
     feeder: str = ""
     collateral: int = 0
+    renewable: bool = False
+    due_wh: int = 0
 
 
 class Share(NamedTuple):
@@ -113,11 +116,14 @@ def add_to_position(ctx: Context, slot: int, owner: bytes, trade: Trade) -> None
         position.cost += trade.amount
         position.grid_fees += trade.grid_fee
         position.buy_collateral += trade.collateral
+        position.renewable_bid_wh += trade.quantity_wh if trade.renewable else 0
     else:
         position.sold_wh += trade.quantity_wh
         position.revenue += trade.amount
         position.sold_grid_fees += trade.grid_fee
         position.sell_collateral += trade.collateral
+        position.renewable_ask_wh += trade.quantity_wh if trade.renewable else 0
+        position.renewable_due_wh += trade.due_wh
     POSITIONS.set(ctx, (slot, owner), position)
 
 
@@ -163,13 +169,16 @@ def take_share(position: state_pb2.Position, is_buy: bool, quantity_wh: int, sha
 
 
 def is_empty(position: state_pb2.Position) -> bool:
-    """Whether nothing is bought or sold in a position, nor ordered in this block."""
+    """Whether nothing is bought or sold in a position, nor ordered in this block, nor due of what
+    it had sold as renewable.
+    """
     traded = position.bought_wh or position.sold_wh
-    return not (traded or position.pending_buy_wh or position.pending_sell_wh)
+    due = position.renewable_ask_wh or position.renewable_due_wh
+    return not (traded or due or position.pending_buy_wh or position.pending_sell_wh)
 
 
 def remove_if_empty(ctx: Context, slot: int, owner: bytes) -> None:
-    """Removes a position, and voids its hold, if there is one with nothing bought or sold in it."""
+    """Removes a position, and voids its hold, if there is one and it is empty."""
     position = POSITIONS.get_shared(ctx, (slot, owner))
     if position is not None and is_empty(position):
         bank.void(ctx, owner, position.hold_id)

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from blockenergy.auth.v1 import state_pb2 as auth_pb2
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
+from blockenergy.carbon.v1 import state_pb2 as carbon_pb2
+from blockenergy.certificates.v1 import state_pb2 as certificates_pb2
+from blockenergy.credits.v1 import state_pb2 as credits_pb2
 from blockenergy.forecast.v1 import state_pb2 as forecast_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
@@ -44,6 +47,16 @@ STATE_KINDS = [
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
     peers_pb2.Peer, peers_pb2.Params,
     validators_pb2.Validator, validators_pb2.Proposal, validators_pb2.Params,
+    market_pb2.RenewableTrades,
+    carbon_pb2.Params, carbon_pb2.Zone, carbon_pb2.FeederZone, carbon_pb2.Delivery,
+    carbon_pb2.Factor, carbon_pb2.Price, carbon_pb2.Device, carbon_pb2.CarbonSlot,
+    carbon_pb2.SlotFund, carbon_pb2.FeederBook,
+    credits_pb2.Params, credits_pb2.Class, credits_pb2.Project, credits_pb2.Batch,
+    credits_pb2.Receipt, credits_pb2.Serials, credits_pb2.Lock, credits_pb2.Retirement,
+    credits_pb2.CreditOffer,
+    certificates_pb2.Params, certificates_pb2.Series, certificates_pb2.Holding,
+    certificates_pb2.Claim, certificates_pb2.Asked,
+    certificates_pb2.RecordedStatement, certificates_pb2.Recorded,
     settlement_pb2.Line, settlement_pb2.SlotResult, settlement_pb2.Progress, settlement_pb2.Params,
     forecast_pb2.Target, forecast_pb2.Tally, forecast_pb2.Outcome, forecast_pb2.Round,
     forecast_pb2.SlotForecast, forecast_pb2.FrozenForecast, forecast_pb2.Score,

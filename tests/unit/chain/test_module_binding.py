@@ -114,6 +114,20 @@ def test_state_keys_never_move() -> None:
         "0f02": "validators.proposals", "0f03": "validators.last_proposal_id",
         "0f04": "validators.changed_at_height",
         "0d0e": "forecast.holdings", "0d0f": "forecast.market_count",
+        "051f": "market.renewable_trades",
+        "0a00": "carbon.params", "0a01": "carbon.zones", "0a02": "carbon.feeder_zones",
+        "0a03": "carbon.deliveries", "0a04": "carbon.factors", "0a05": "carbon.prices",
+        "0a06": "carbon.devices", "0a07": "carbon.carbon_slots", "0a08": "carbon.funds",
+        "0a09": "carbon.feeder_books", "0a0a": "carbon.last_begun",
+        "0b00": "credits.params", "0b01": "credits.classes", "0b02": "credits.projects",
+        "0b03": "credits.batches", "0b04": "credits.offers", "0b05": "credits.retirements",
+        "0b06": "credits.last_retirement", "0b07": "credits.receipts", "0b08": "credits.serials",
+        "0b09": "credits.locks", "0b0a": "credits.last_lock", "0b0b": "credits.class_count",
+        "0c00": "certificates.params", "0c01": "certificates.series",
+        "0c02": "certificates.holdings", "0c04": "certificates.claims",
+        "0c05": "certificates.prices", "0c06": "certificates.last_closed",
+        "0c07": "certificates.statements", "0c08": "certificates.recorded",
+        "0c09": "certificates.touched",
     }  # fmt: skip
 
 

@@ -14,14 +14,21 @@ from client.definitions import get_unit
 IDENTIFIERS = {
     *{"amount", "denom", "feeder", "meter_id", "name", "networks", "node_id", "parent", "symbol"},
     "type_url",
+    *("backing_registry", "foreign_id", "name"),
+    *("batch", "class_id", "foreign_account", "jurisdiction", "methodology", "origin", "project"),
+    *("purpose", "receipt"),
 }
 # Free text, about the grid and its machines: what a distributor tells the owners of curtailed
-# positions, the name of a node, and what a distributor or issuer asks in a prediction market.
+# positions, the name of a node, what a distributor or issuer asks in a prediction market, what a
+# device is, and why it was suspended.
 ABOUT_THINGS = {
     "blockenergy.forecast.v1.MsgCreateMarket.names",
     "blockenergy.forecast.v1.MsgCreateMarket.question",
     "blockenergy.market.v1.MsgCurtail.reason",
     "blockenergy.peers.v1.MsgSetPeer.moniker",
+    "blockenergy.carbon.v1.MsgCertifyDevice.technology",
+    "blockenergy.carbon.v1.MsgSuspendDevice.reason",
+    "blockenergy.carbon.v1.MsgReinstateDevice.reason",
 }
 
 

@@ -150,6 +150,11 @@ class TestRoles:
             "RegisterModel": ["FORECASTER"],
             "CreateMarket": ["DISTRIBUTOR", "ISSUER"],
             "ReportOutcome": ["REPORTER"],
+            "CreateClass": ["ISSUER"],
+            "CertifyDevice": ["CERTIFIER"],
+            "SuspendDevice": ["CERTIFIER"],
+            "ReinstateDevice": ["CERTIFIER"],
+            "WithdrawCertificates": ["CERTIFIER"],
         }
 
 

@@ -106,6 +106,7 @@ WRONG = [
     (LINES, set_result(imbalance_credit="1"), "settlement.line_sums"),
     (LINES, set_result(backstop_received="5"), "settlement.in_hand"),
     (LINES, drop("market", "positions"), "settlement.traded"),
+    (LINES, drop("carbon", "carbon_slots"), "the slot in settlement has no carbon factors"),
     (LINES, set_first_slot(funding="1"), "market.funded"),
     (LINES, set_first_slot(price_low_per_kwh="1"), "market.funded"),
     (LINES, give_holds_a_deadline, "market.secured"),

@@ -56,11 +56,13 @@ class TestByExample:
     def test_a_step(
         self, state_of_charge_wh: int, charge_wh: int, discharge_wh: int, expected: Step
     ) -> None:
-        assert rules.compute_step(HOME, state_of_charge_wh, charge_wh, discharge_wh) == expected
+        step = rules.compute_step(HOME, state_of_charge_wh, charge_wh, discharge_wh)
+        assert step[:3] == expected[:3]
 
     def test_a_projection_goes_on_from_what_is_there(self) -> None:
         steps = rules.project(HOME, 0, [2_000, -5_000, 1_000])
-        assert steps == [Step(1_800), Step(0, 0, 3_380), Step(900)]
+        expected = [Step(1_800), Step(0, 0, 3_380), Step(900)]
+        assert [step[:3] for step in steps] == [step[:3] for step in expected]
 
     def test_the_power_limits_a_slot(self) -> None:
         assert rules.compute_slot_limit_wh(5_000, 900) == 1_250

@@ -1,0 +1,65 @@
+"""Invariants of certificates."""
+
+from __future__ import annotations
+
+from chain import carbon, settlement
+from chain.certificates.state import CLAIMS, HOLDINGS, LAST_CLOSED, SERIES, TOUCHED
+from chain.runtime.encoding import bech32
+from chain.runtime.state.collections import HasStore
+
+
+def conserved(state: HasStore) -> list[str]:
+    """Of each series what is held, retired, cancelled, withdrawn and expired is what was issued."""
+    sums: dict[tuple[int, bytes], int] = {}
+    for (slot, (producer, _)), holding in HOLDINGS.items(state):
+        sums[slot, producer] = sums.get((slot, producer), 0) + holding.wh
+    problems = []
+    for key, series in SERIES.items(state):
+        gone_wh = series.retired_wh + series.cancelled_wh + series.withdrawn_wh + series.expired_wh
+        if sums.pop(key, 0) + gone_wh != series.issued_wh:
+            problems.append(f"slot {key[0]}: a series of {bech32.encode(key[1])} does not add up")
+    return problems + [f"slot {slot}: held, but of no series" for slot, _ in sums]
+
+
+def held(state: HasStore) -> list[str]:
+    """No more certificates of a slot are on record than its lines have free."""
+    sums: dict[int, int] = {}
+    for (slot, _), series in SERIES.items(state):
+        sums[slot] = sums.get(slot, 0) + series.issued_wh
+    last, problems = LAST_CLOSED.last(state), []
+    for slot, wh in sums.items():
+        if slot > last and wh > carbon.get_free_wh(state, slot):
+            problems.append(f"slot {slot}: {wh} Wh are issued, more than were free")
+        # Some may have expired since.
+        if slot > last and wh > (TOUCHED.get(state, slot) or 0):
+            problems.append(f"slot {slot}: {wh} Wh are touched, less is on record")
+    closed = [slot for slot, _ in TOUCHED.items(state) if slot <= last]
+    return problems + [f"slot {slot} is closed and has touched series" for slot in closed]
+
+
+def claims_covered(state: HasStore) -> list[str]:
+    """No account has matched more of its use than exact readings show."""
+    problems = []
+    for (slot, consumer), claim in CLAIMS.items(state):
+        line = settlement.get_line(state, slot, consumer)
+        if line is None:
+            continue
+        matched_wh = line.self_wh + settlement.get_matched_claim_wh(state, slot, line)
+        exceeded = claim.retired_wh + matched_wh > line.import_wh
+        if claim.retired_wh and (line.inexact or exceeded):
+            problems.append(f"slot {slot}: {bech32.encode(consumer)} claims more than it used")
+        if claim.refunded > line.carbon_charge:
+            problems.append(f"slot {slot}: {bech32.encode(consumer)} was refunded too much")
+    return problems
+
+
+def refunds(state: HasStore) -> list[str]:
+    """What was refunded from the fund of a slot is what its claims say."""
+    sums: dict[int, int] = {}
+    for (slot, _), claim in CLAIMS.items(state):
+        sums[slot] = sums.get(slot, 0) + claim.refunded
+    return [
+        f"slot {slot}: {refunded} was refunded, its claims say {sums.get(slot, 0)}"
+        for slot, refunded in carbon.list_refunded(state)
+        if refunded != sums.get(slot, 0)
+    ]

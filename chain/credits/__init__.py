@@ -1,0 +1,43 @@
+"""Carbon credits: classes, projects and batches, each batch a denomination of the bank.
+
+Promises that of each batch what is there, locked, retired, cancelled and exported adds up to what
+was minted; that a unit of another registry comes in once, and leaves only by its registry's word;
+and that a retirement is a record that can be proven for ever.
+"""
+
+from blockenergy.credits.v1 import query_pb2, tx_pb2
+
+from chain.credits import msgs, queries
+from chain.credits.genesis import validate_genesis, validate_params
+from chain.credits.invariants import conserved, counted, offers_secured, retired, serials_once
+from chain.credits.keeper import (
+    LOCKED,
+    CreditsError,
+    consume,
+    get_balance,
+    require_offsetting,
+)
+from chain.credits.state import PARAMS, SCHEMA
+from chain.runtime.module import Module
+
+MODULE = Module(
+    name="credits",
+    schema=SCHEMA,
+    msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
+    msgs=msgs,
+    query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
+    queries=queries,
+    invariants=(conserved, counted, retired, serials_once, offers_secured),
+    params=PARAMS,
+    validate_params=validate_params,
+    validate_genesis=validate_genesis,
+)
+
+__all__ = [
+    "LOCKED",
+    "MODULE",
+    "CreditsError",
+    "consume",
+    "get_balance",
+    "require_offsetting",
+]

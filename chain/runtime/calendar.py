@@ -1,0 +1,29 @@
+"""Days and months of times, in the Gregorian calendar and UTC."""
+
+from __future__ import annotations
+
+_SECONDS_PER_DAY = 86_400
+
+
+def format_date(time_s: int) -> str:
+    """The day of a time in seconds since 1970, as YYYYMMDD.
+
+    Years are counted from March, so that the leap day is the last of a year; 146097 days are 400 of
+    them, and 153 days are five months.
+    """
+    days = time_s // _SECONDS_PER_DAY + 719_468
+    era, day_of_era = days // 146_097, days % 146_097
+    year_of_era = (
+        day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096
+    ) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    return f"{year:04}{month:02}{day:02}"
+
+
+def get_month(time_s: int) -> int:
+    """The month of a time, as the number YYYYMM."""
+    return int(format_date(time_s)[:-2])

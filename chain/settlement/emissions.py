@@ -1,0 +1,89 @@
+"""The carbon part of a line: what its account used, made, claimed and owes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.settlement.v1 import state_pb2
+
+from chain import carbon, market, metering, registry, storage
+from chain.runtime.context import Context
+from chain.settlement.keeper import SlotContext
+
+
+def book(
+    ctx: Context,
+    slot_ctx: SlotContext,
+    owner: bytes,
+    position: market_pb2.Position | None,
+    meters: Sequence[metering.SlotEnergy],
+) -> carbon.BookedLine:
+    """What counts of an account's slot, and its charge; takes over the flows of its battery."""
+    books = slot_ctx.books
+    # Nothing is read for it where there is but one zone.
+    zone = _find_zone(ctx, books, owner, position) if books.zones else 0
+    import_wh, issued_wh, exact = 0, 0, True
+    for energy in meters:
+        import_wh += energy.import_wh if energy.apart is None else energy.apart.import_wh
+        exact = exact and energy.exact
+        if energy.export_wh and energy.exact:
+            issued_wh += carbon.issue(ctx, books, zone, energy)
+    battery = storage.track(ctx, slot_ctx.slot, owner, meters, exact=exact)
+    exempt_wh = 0
+    if battery is not None:
+        exempt_wh, issued_wh = battery
+        # Of what a battery stored while it was silent, its line has only what was not estimated.
+        exempt_wh = min(exempt_wh, import_wh)
+    bid_wh = due_wh = 0
+    if position is not None:
+        bid_wh = position.renewable_bid_wh
+        if position.renewable_ask_wh or position.renewable_due_wh:
+            due_wh = market.get_due_wh(ctx, slot_ctx.slot, position)
+    flows = carbon.Flows(
+        import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, battery is not None
+    )
+    part = carbon.compute_part(flows, books.rates[zone])
+    return carbon.BookedLine(zone, position.feeder if position is not None else "", flows, part)
+
+
+def write(line: state_pb2.Line, booked: carbon.BookedLine) -> None:
+    """Writes what is not zero into a line; its charge is there."""
+    zone, _, flows, part = booked
+    if zone:
+        line.zone = zone
+    if not flows.exact:
+        line.inexact = True
+    if flows.exempt_wh:
+        line.exempt_wh = flows.exempt_wh
+    if flows.issued_wh:
+        line.renewable_wh = flows.issued_wh
+        line.self_wh = part.self_wh
+    if part.claim_wh:
+        line.claim_wh = part.claim_wh
+        line.claim_feeder = booked.feeder
+    if flows.due_wh:
+        line.given_wh = part.given_wh
+        line.short_wh = part.short_wh
+
+
+def get_claimable(
+    line: state_pb2.Line, carbon_slot: carbon.CarbonSlot, *, is_battery: bool
+) -> carbon.Claimable:
+    """A line as certificates and offsets see it."""
+    use_wh = line.import_wh - line.exempt_wh
+    return carbon.Claimable(
+        use_wh - line.self_wh - line.claim_wh,
+        line.short_wh,
+        carbon.make_rate(carbon_slot).get_factor(exact=not line.inexact),
+        carbon_slot.price_per_tonne,
+        line.import_wh if is_battery else 0,
+    )
+
+
+def _find_zone(
+    ctx: Context, books: carbon.Books, owner: bytes, position: market_pb2.Position | None
+) -> int:
+    """The zone of the grid node at which an account trades and is metered."""
+    feeder = registry.get_feeder_of(ctx, owner) if position is None else position.feeder
+    return books.zones.get(feeder, 0)
