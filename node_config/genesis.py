@@ -304,7 +304,7 @@ def _make_meter(meter: GenesisMeter, bridge: str, genesis_time_s: int) -> dict[s
 
 def _make_purses(preset: Preset) -> dict[str, Any]:
     seed = str(preset.purse_seed)
-    count = preset.params["market"]["purses"] if preset.purse_seed else 0
+    count = _count_purses(preset) if preset.purse_seed else 0
     return {
         "purses": [
             {"key": str(number), "value": {"money": seed, "seed": seed}} for number in range(count)
@@ -312,9 +312,14 @@ def _make_purses(preset: Preset) -> dict[str, Any]:
     }
 
 
+def _count_purses(preset: Preset) -> int:
+    """As many as the preset says; that it has to say so, the chain says."""
+    return int(preset.params.get("market", {}).get("purses", 0))
+
+
 def _make_bank(preset: Preset, issuer: str, accounts: Sequence[GenesisAccount]) -> dict[str, Any]:
     denom = preset.denom
-    seed = preset.purse_seed * preset.params["market"]["purses"]
+    seed = preset.purse_seed * _count_purses(preset)
     purses = GenesisAccount(bech32.encode(market.PURSES_ACCOUNT), (), seed)
     accounts = [*accounts, purses]
     return {

@@ -81,8 +81,8 @@ def test_a_day_without_a_node(tmp_path: Path) -> None:
     gained = bill["so they gained"]
     paid = (
         bill["energy of neighbours is worth"]
-        + bill["the pool paid"]
-        + bill["less what the fund received"]
+        + bill["the pool lost"]
+        + bill["its purses got of imbalances"]
     )
     assert gained == pytest.approx(paid, abs=0.03)
     assert gained == pytest.approx(

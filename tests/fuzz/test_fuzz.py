@@ -22,7 +22,7 @@ from tests.fuzz.targets import TARGETS
 
 SEED = 0
 INPUTS = {
-    "transactions": 2_000, "messages": 1_500, "queries": 3_000, "abci": 2_500, "bridge": 2_000,
+    "transactions": 3_000, "messages": 1_500, "queries": 3_000, "abci": 2_500, "bridge": 2_000,
     "genesis": 700,
 }  # fmt: skip
 # Of each format of telegrams.

@@ -17,11 +17,12 @@ from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from client import chain_pin
 from client.keyring import Keyring
-from client.keys import AccountKey
+from client.keys import AccountKey, MeterKey
 from client.queries import query
 from client.rpc import Rpc
 from node_config.accounts import GenesisAccount
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
@@ -78,6 +79,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
         1,
         base_port=find_free_ports(1).base,
         accounts=[GenesisAccount(anna.address, (ROLE_PROSUMER,), 500_000_000)],
+        meters=[GenesisMeter("m-1", anna.address, "feeder-1", 17_000, MeterKey(b"m" * 32).pub_key)],
     )
     chain_pin.pin(keyring.folder, chain_id)
     network = Network(folder / "net", lambda _: None)

@@ -82,10 +82,12 @@ def test_supply_is_what_all_have_together(home: Path) -> None:
     bank = read_genesis(home)["app_state"]["bank"]
     amounts = [int(balance["value"]) for balance in bank["balances"]]
     assert str(sum(amounts)) == bank["denoms"][0]["value"]["supply"]
-    # Treasury, backstop, registrar, issuer, bridge, a distributor per validator, and the CSV.
+    # Treasury, backstop, registrar, issuer, bridge, a distributor per validator, default fund,
+    # purses, and the CSV.
     preset = load_preset("localnet")
     operators = sum(preset.balances.values()) + preset.balances["distributor"]
-    assert sum(amounts) == operators + 12_500_000
+    purses = preset.purse_seed * preset.params["market"]["purses"]
+    assert sum(amounts) == operators + purses + 12_500_000
 
 
 def test_an_account_of_the_csv_is_registered(home: Path) -> None:
