@@ -26,7 +26,9 @@ _Writer = tuple[str, Callable[[Any], str]]
 _Listed = tuple[str, tuple[tuple[str, str], ...]]
 
 # Nobody looks for a transaction by these, and every entry of the index costs CometBFT time.
-_NOT_INDEXED = frozenset({"acc_seq", "amount", "fee", "msg_index", "prices_micro", "quantiles"})
+_NOT_INDEXED = frozenset(
+    {"acc_seq", "amount", "entries", "fee", "msg_index", "prices_micro", "quantiles"}
+)
 _CACHED_OUTCOMES = 1 << 12
 _NUMBERS = frozenset({FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64})
 _TX_RESULT_TAG = make_tag(abci.ResponseFinalizeBlock, "tx_results")
@@ -163,8 +165,10 @@ def _value_writer(field: FieldDescriptor) -> Callable[[Any], str]:
         return lambda value: str(names[value])
     if field.is_repeated and field.type in _NUMBERS:
         return lambda values: "[" + ",".join(f'"{value}"' for value in values) + "]"
+    if field.is_repeated and field.type == FieldDescriptor.TYPE_MESSAGE:
+        return lambda values: "[" + ",".join(map(_write_message, values)) + "]"
     if field.is_repeated:
-        raise TypeError(f"{field.full_name}: events have no lists but of numbers and enums")
+        raise TypeError(f"{field.full_name}: events have no lists of texts")
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         return _write_message
     if field.type == FieldDescriptor.TYPE_BOOL:

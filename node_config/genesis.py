@@ -352,11 +352,8 @@ def _make_carbon(
     preset: Preset, publisher: str, meters: Sequence[GenesisMeter], genesis_time_s: int
 ) -> dict[str, Any]:
     """One zone, whose factors the distributor with the first validator publishes, and devices."""
-    zone = {
-        "name": "grid",
-        "publisher": publisher,
-        "default_g_per_mwh": str(preset.default_g_per_mwh),
-    }
+    factor = str(preset.default_g_per_mwh)
+    zone = {"name": "grid", "publisher": publisher, "default_g_per_mwh": factor}
     return {
         "zones": [{"key": "0", "value": zone}],
         "devices": [

@@ -15,7 +15,6 @@ from chain.metering.keeper import (
     SlotEnergy,
     end_slot,
     get_last_settled,
-    list_estimates,
     list_unsettled_energy,
     prune,
     settle,
@@ -28,7 +27,7 @@ from chain.metering.params import (
     get_tolerance_max_permille,
 )
 from chain.metering.rules import SILENT_HOURS_MAX, reading_sign_bytes
-from chain.metering.silence import Apart, Prices, require_speaking
+from chain.metering.silence import Apart, Prices, list_estimates, require_speaking
 from chain.metering.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 

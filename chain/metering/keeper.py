@@ -69,7 +69,8 @@ def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
 
 def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy:
     """Settles the energy of a meter in a slot with these prices, and returns it. A meter that was
-    removed before the end of the slot is settled up to its final reading, and closed.
+    removed before the end of the slot is settled up to its final reading, and closed; one that was
+    added after it has nothing in it.
     """
     meter = _require_meter(ctx, meter_id)
     if meter.status == registry_pb2.STATUS_REMOVED:
@@ -83,6 +84,8 @@ def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy
     settled = _settle_reading(ctx, slot, meter_id, meter, registers, prices)
     if settled is not None:
         return settled
+    if slot <= _get_slot_before(ctx, meter):
+        return SlotEnergy(meter_id, 0, 0, meter.feeder, exact=True)
     baseline = _get_settled(ctx, meter_id, meter)
     apart, quality = settle_silence(ctx, slot, meter_id, meter, baseline, prices)
     return SlotEnergy(meter_id, 0, 0, meter.feeder, quality, apart)
@@ -97,12 +100,6 @@ def list_unsettled_energy(state: HasStore, first_slot: int) -> Iterator[tuple[in
             baseline = _get_settled(state, meter_id, meter)
             import_wh, export_wh = _measure(meter, baseline, registers)
             yield slot, max(0, import_wh) + max(0, export_wh) + baseline.estimated_wh
-
-
-def list_estimates(state: HasStore) -> Iterator[tuple[str, int, int]]:
-    """(meter id, Wh, highest price per kWh) of all that is estimated and not corrected yet."""
-    for meter_id, baseline in BASELINES.items(state):
-        yield meter_id, baseline.estimated_wh, baseline.price_high_per_kwh
 
 
 def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) -> str:

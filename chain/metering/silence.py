@@ -9,6 +9,7 @@ readings of every slot would have cost (docs/decisions/0037-silence.md).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from blockenergy.metering.v1 import errors_pb2, events_pb2, state_pb2
@@ -46,6 +47,12 @@ def require_speaking(state: HasStore, owner: bytes) -> None:
     """Rejects the owner of a meter that has been silent for too long."""
     meter_id = next(BARRED.keys(state, under=owner), None)
     require(meter_id is None, MeteringError.METER_SILENT, f"{meter_id}")
+
+
+def list_estimates(state: HasStore) -> Iterator[tuple[str, int, int]]:
+    """(meter id, Wh, highest price per kWh) of all that is estimated and not corrected yet."""
+    for meter_id, baseline in BASELINES.items(state):
+        yield meter_id, baseline.estimated_wh, baseline.price_high_per_kwh
 
 
 def settle_silence(

@@ -14,6 +14,7 @@ from blockenergy.metering.v1.state_pb2 import (
     QUALITY_MEASURED,
     QUALITY_PROFILE,
 )
+from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ def play(
         world.block(trade or world.sell("ben", first + number, -wh, LOW))
     run(world, first, uses, silent)
     owed = sum(
-        int(amount) for path, amount in world.short().items() if "settlement.arrears[ben" in path
+        int(amount) for path, amount in world.short().items() if path.startswith("bank.arrears[ben")
     )
     return world.balance("ben") - owed
 
@@ -142,6 +143,23 @@ class TestEstimates:
         run(world, slot, [100, 0], {1})
         line = line_of(world, slot + 1, "ben")
         assert (line.import_wh, line.quality) == (63_000, QUALITY_CONNECTION)
+
+    def test_a_meter_used_nothing_before_it_was_added(self) -> None:
+        """The slot before is settled when it is there already."""
+        world, first = opened()
+        world.block(at=world.end_s(first))
+        message = registry_tx_pb2.MsgAddMeter(
+            registrar=people.address_text("registrar"),
+            meter_id="meter-new",
+            owner=people.address_text("ben"),
+            bridge=people.address_text("bridge"),
+            feeder="south",
+            capacity_w=10_000,
+            pub_key=people.meter_key_bytes("meter-new"),
+        )
+        world.block(world.sign("registrar", message), world.submit(reading(BEN, first, 0, 0)))
+        settle(world, first)
+        assert not has_line(world, first, "ben")
 
     def test_after_too_long_a_silence_no_profile_counts(self) -> None:
         changes = {"metering.params": {"estimate_permille": 1_000, "silent_slots_max": 2}}
