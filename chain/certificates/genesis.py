@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chain import registry, settlement
-from chain.certificates.state import CLAIMS, HOLDINGS, PARAMS, PRICES, SERIES
+from chain import carbon, registry, settlement
+from chain.certificates.state import CLAIMS, HOLDINGS, PARAMS, PRICES, SERIES, TOUCHED
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE
@@ -47,6 +47,9 @@ def validate_genesis(state: HasStore) -> None:
             raise GenesisError(f"certificates.series {slot}: more is issued than was made")
         if series.withdrawn_wh + series.debt_wh > series.made_wh:
             raise GenesisError(f"certificates.series {slot}: more is withdrawn than was made")
+    for slot, touched_wh in TOUCHED.items(state):
+        if touched_wh > carbon.get_free_wh(state, slot):
+            raise GenesisError(f"certificates.touched {slot}: more than there are certificates")
     for slot, _ in (key for key, _ in CLAIMS.items(state)):
         if slot >= next_slot:
             raise GenesisError(f"certificates.claims {slot}: the slot is not settled")

@@ -136,7 +136,7 @@ def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
     assert (line.bought_wh, line.import_wh, line.quality) == (2_000, 2_500, QUALITY_MEASURED)
     # What was used beyond the position costs the highest price there is.
     assert line.imbalance_charge == 500 * 300
-    assert line.charged == line.cost + line.imbalance_charge
+    assert line.charged == line.cost + line.imbalance_charge + line.carbon_charge
 
 
 def buy_in_next_slot(rpc: Rpc, quantity_wh: int) -> int:
