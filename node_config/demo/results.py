@@ -24,7 +24,7 @@ from blockenergy.settlement.v1.query_pb2 import (
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
-from chain import forecast
+from chain import bank, forecast
 from chain.carbon import FUND as CARBON_FUND
 from chain.market import POOL, PURSES_ACCOUNT
 from chain.runtime.encoding import bech32
@@ -42,6 +42,7 @@ MODULE_ACCOUNTS = {
     "pool": bech32.encode(POOL),
     "purses": bech32.encode(PURSES_ACCOUNT),
     "imbalance fund": bech32.encode(FUND),
+    "default fund": bech32.encode(bank.DEFAULT_FUND),
     "carbon fund": bech32.encode(CARBON_FUND),
     "forecasts": bech32.encode(forecast.ACCOUNT),
 }
