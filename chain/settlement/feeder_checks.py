@@ -25,9 +25,7 @@ def add_up(ctx: Context, slot: int, energies: Iterable[metering.SlotEnergy]) -> 
         return
     sums: dict[str, state_pb2.FeederCheck] = {}
     for energy in energies:
-        meter = registry.get_meter(ctx, energy.meter_id)
-        assert meter is not None, "a meter is settled that was never registered"
-        for name, _ in registry.get_path(ctx, meter.feeder):
+        for name, _ in registry.get_path(ctx, energy.feeder):
             if name in checked:
                 check = sums.setdefault(name, _get(ctx, slot, name))
                 check.import_wh += energy.import_wh
