@@ -25,3 +25,15 @@ def compiled() -> Path:
     if obstacle := find_obstacle():
         pytest.skip(f"the rules cannot be compiled: {obstacle}")
     return build()
+
+
+# Their tests start networks and servers and mostly wait for them: one after the other, beside the rest.
+WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share tests out to processes: one that starts networks, the others file by file."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        group = "networks" if folder in WITH_PROCESSES else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
