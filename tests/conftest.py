@@ -27,7 +27,7 @@ def compiled() -> Path:
     return build()
 
 
-# Their tests start networks and servers and mostly wait for them: one after the other, beside the rest.
+# Their tests start networks and mostly wait for them: one after the other, beside the rest.
 WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
 
 
