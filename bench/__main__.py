@@ -37,6 +37,7 @@ MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
         ["--accounts", "10000", "100000", "1000000", "--rounds", "3"],
     ),
     "gas": ([], ["--rounds", "200"]),
+    "carbon": ([], ["--rounds", "100"]),
     "replay": (["--transactions", "20000"], ["--transactions", "100000"]),
 }
 DEADLINE_S = 7200

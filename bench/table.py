@@ -140,6 +140,13 @@ def _replay(result: Mapping[str, Any]) -> Iterator[Row]:
     yield Row("replay, ratio to CometBFT's kvstore", f"{result['ratio']:.2f}")
 
 
+def _carbon(result: Mapping[str, Any]) -> Iterator[Row]:
+    entries, ms = result["retirement"]["entries"], result["retirement"]["ms"]
+    yield Row(f"{entries} certificates retired, processor time", f"{ms} ms", "10 ms", ms < 10)
+    slots, seconds = result["statement"]["slots"], result["statement"]["s"]
+    yield Row(f"statement of {slots:,} slots", f"{seconds} s", "1 s", seconds < 1)
+
+
 _MAKERS = {
     "transfers": _transfers,
     "network": _network,
@@ -147,4 +154,5 @@ _MAKERS = {
     "settlement": _settlement,
     "accounts": _accounts,
     "replay": _replay,
+    "carbon": _carbon,
 }

@@ -80,19 +80,19 @@ class Part(NamedTuple):
 def compute_part(flows: Flows, rate: Rate) -> Part:
     """What an account used itself, claimed, gave and owes.
 
-    Energy that a register shows late was used at an unknown time, and what flows into a battery is
-    not used: neither is own use, nor claimed with a purchase.
+    Energy that a register shows late was used at an unknown time: it is neither own use nor claimed
+    with a purchase. What flows into a battery is no own use, and no purchase relieves it.
     """
     import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, is_battery = flows
     use_wh = import_wh - exempt_wh
     self_wh = claim_wh = 0
-    if exact and not is_battery:
-        self_wh = min(import_wh, issued_wh)
+    if exact:
+        self_wh = 0 if is_battery else min(import_wh, issued_wh)
         claim_wh = min(bid_wh, import_wh - self_wh)
     given_wh = min(due_wh, issued_wh - self_wh)
     short_wh = due_wh - given_wh
     free_wh = issued_wh - self_wh - given_wh
-    unmatched_wh = use_wh - self_wh - claim_wh
+    unmatched_wh = use_wh if is_battery else use_wh - self_wh - claim_wh
     factor = rate.residual_g_per_mwh if exact else rate.peak_g_per_mwh
     charge = compute_charge((unmatched_wh + short_wh) * factor, rate.price_per_tonne)
     return Part(use_wh, self_wh, claim_wh, given_wh, short_wh, free_wh, unmatched_wh, charge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chain import carbon, settlement
+from chain.certificates.keeper import get_gone_wh
 from chain.certificates.state import CLAIMS, HOLDINGS, LAST_CLOSED, SERIES, TOUCHED
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
@@ -15,8 +16,7 @@ def conserved(state: HasStore) -> list[str]:
         sums[slot, producer] = sums.get((slot, producer), 0) + holding.wh
     problems = []
     for key, series in SERIES.items(state):
-        gone_wh = series.retired_wh + series.cancelled_wh + series.withdrawn_wh + series.expired_wh
-        if sums.pop(key, 0) + gone_wh != series.issued_wh:
+        if sums.pop(key, 0) + get_gone_wh(series) != series.issued_wh:
             problems.append(f"slot {key[0]}: a series of {bech32.encode(key[1])} does not add up")
     return problems + [f"slot {slot}: held, but of no series" for slot, _ in sums]
 

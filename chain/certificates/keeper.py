@@ -69,6 +69,11 @@ def get_held_wh(
     return series.issued_wh if holder == producer else 0
 
 
+def get_gone_wh(series: state_pb2.Series) -> int:
+    """What of a series nobody holds any more."""
+    return series.retired_wh + series.cancelled_wh + series.withdrawn_wh + series.expired_wh
+
+
 def list_holdings(
     state: HasStore, slot: int, producer: bytes
 ) -> Iterator[tuple[bytes, state_pb2.Holding]]:

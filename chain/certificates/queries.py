@@ -11,9 +11,10 @@ from chain.certificates.keeper import (
     SUM_LIMIT,
     CertificatesError,
     find_series,
-    list_holdings,
+    get_gone_wh,
+    get_held_wh,
 )
-from chain.certificates.state import HOLDINGS_BY_HOLDER, PARAMS, PRICES, SERIES, STATEMENTS
+from chain.certificates.state import HOLDINGS_BY_HOLDER, PARAMS, PRICES, STATEMENTS
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
@@ -35,28 +36,23 @@ def series(ctx: Context, request: query_pb2.QuerySeriesRequest) -> query_pb2.Que
     found = find_series(ctx, request.slot, producer)
     if found is None:
         raise ChainError(CertificatesError.SERIES_UNKNOWN)
-    held_wh = found.issued_wh
-    if SERIES.has(ctx, (request.slot, producer)):
-        holders = list_holdings(ctx, request.slot, producer)
-        held_wh = sum(holding.wh for _, holding in holders)
     length_s = metering.get_params(ctx).slot_length_s
-    devices = [
-        query_pb2.SeriesDevice(
-            meter_id=meter_id,
-            energy_source=device.energy_source,
-            power_w=device.power_w,
-            technology=device.technology,
-            commissioned_at_s=device.commissioned_at_s,
-        )
-        for meter_id, device in carbon.list_devices_of(ctx, producer)
-    ]
     return query_pb2.QuerySeriesResponse(
         start_s=slots.start_s(request.slot, length_s),
         end_s=slots.end_s(request.slot, length_s),
         series=found,
-        held_wh=held_wh,
-        devices=devices,
+        # Not added up over its holders: a list has no proof that it is complete.
+        held_wh=found.issued_wh - get_gone_wh(found),
+        devices=_list_devices(ctx, producer) if request.with_devices else (),
     )
+
+
+def holding(ctx: Context, request: query_pb2.QueryHoldingRequest) -> query_pb2.QueryHoldingResponse:
+    """What an account holds of one series."""
+    producer, holder = decode_address(request.producer), decode_address(request.holder)
+    found = find_series(ctx, request.slot, producer)
+    held_wh = get_held_wh(ctx, request.slot, producer, holder, found) if found else 0
+    return query_pb2.QueryHoldingResponse(wh=held_wh)
 
 
 def holdings(
@@ -119,6 +115,16 @@ def statement(
     )
 
 
+def recorded_statement(
+    ctx: Context, request: query_pb2.QueryRecordedStatementRequest
+) -> query_pb2.QueryRecordedStatementResponse:
+    """What an account has recorded of a month."""
+    found = STATEMENTS.get(ctx, (decode_address(request.account), request.month))
+    if found is None:
+        raise ChainError(CertificatesError.NOT_RECORDED)
+    return query_pb2.QueryRecordedStatementResponse(statement=found)
+
+
 def recorded_statements(
     ctx: Context, request: query_pb2.QueryRecordedStatementsRequest
 ) -> query_pb2.QueryRecordedStatementsResponse:
@@ -126,6 +132,19 @@ def recorded_statements(
     account = decode_address(request.account)
     page, pagination = get_page(ctx, STATEMENTS.under(account), request.pagination)
     entries = [
-        query_pb2.QueryRecordedStatement(month=month, statement=found) for month, found in page
+        query_pb2.QueryRecordedStatementEntry(month=month, statement=found) for month, found in page
     ]
     return query_pb2.QueryRecordedStatementsResponse(statements=entries, pagination=pagination)
+
+
+def _list_devices(ctx: Context, producer: bytes) -> list[query_pb2.SeriesDevice]:
+    return [
+        query_pb2.SeriesDevice(
+            meter_id=meter_id,
+            energy_source=device.energy_source,
+            power_w=device.power_w,
+            technology=device.technology,
+            commissioned_at_s=device.commissioned_at_s,
+        )
+        for meter_id, device in carbon.list_devices_of(ctx, producer)
+    ]

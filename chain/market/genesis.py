@@ -57,6 +57,7 @@ _LIMITS = {
     "order_collateral_min": (0, _SLOT_VALUE_MAX),
     "late_cancellation_s": (0, _LATE_MAX_S),
     "late_cancellation_fee_per_kwh": (0, PRICE_MAX),
+    "carbon_cover_per_kwh": (0, PRICE_MAX),
     "credit_limit": (0, _SLOT_VALUE_MAX),
 }
 # Maxima of slots, independent of the parameters when they were opened.
@@ -105,9 +106,12 @@ def _validate_limits(state: HasStore, params: state_pb2.Params) -> None:
         raise GenesisError("market.params.margin_max_per_kwh: more than a quarter of the prices")
     if compute_cap(get_terms(params)) * params.purses > _SLOT_VALUE_MAX:
         raise GenesisError("market.params.depth_max_wh: the purses would hold too much")
-    slot_value = ORDERS_PER_SLOT_MAX * params.order_max_wh * params.price_high_per_kwh
-    if slot_value > _SLOT_VALUE_MAX * WH_PER_KWH:
-        raise GenesisError("market.params: order_max_wh times price_high_per_kwh is too large")
+    price = params.price_high_per_kwh + params.carbon_cover_per_kwh
+    if ORDERS_PER_SLOT_MAX * params.order_max_wh * price > _SLOT_VALUE_MAX * WH_PER_KWH:
+        raise GenesisError(
+            "market.params: order_max_wh times price_high_per_kwh and carbon_cover_per_kwh is too "
+            "large"
+        )
     horizon_s = params.horizon_slots * metering.get_params(state).slot_length_s
     if params.gate_closure_s >= horizon_s:
         raise GenesisError("market.params.gate_closure_s: no slot within the horizon is ever open")

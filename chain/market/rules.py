@@ -143,19 +143,27 @@ def compute_reserve(
     curve: Curve,
     collateral_permille: int,
     unbacked_wh: int = 0,
+    carbon_cover_per_kwh: int = 0,
 ) -> int:
     """What an order puts on hold: a buyer the worst case of the cost, and both sides collateral."""
     if is_buy:
         cost = ceil_div(quantity_wh * limit, WH_PER_KWH)
-        return cost + compute_buy_collateral(quantity_wh, curve.price_high, collateral_permille)
+        return cost + compute_buy_collateral(
+            quantity_wh, curve.price_high, collateral_permille, carbon_cover_per_kwh
+        )
     return compute_sell_collateral(
         quantity_wh, limit, curve.price_high, collateral_permille, unbacked_wh
     )
 
 
-def compute_buy_collateral(quantity_wh: int, price_high: int, collateral_permille: int) -> int:
-    """Collateral of a buyer, in case more is used than was bought; rounded up."""
-    return ceil_div(quantity_wh * price_high * collateral_permille, WH_PER_KWH * PERMILLE)
+def compute_buy_collateral(
+    quantity_wh: int, price_high: int, collateral_permille: int, carbon_cover_per_kwh: int = 0
+) -> int:
+    """Collateral of a buyer, in case more is used than was bought, and for the carbon charge of
+    what is used; rounded up.
+    """
+    per_kwh = price_high * collateral_permille + carbon_cover_per_kwh * PERMILLE
+    return ceil_div(quantity_wh * per_kwh, WH_PER_KWH * PERMILLE)
 
 
 def compute_sell_collateral(

@@ -37,7 +37,8 @@ def book(
         exempt_wh = min(exempt_wh, import_wh)
     bid_wh = due_wh = 0
     if position is not None:
-        bid_wh = position.renewable_bid_wh
+        # What a battery buys as renewable lapses: only certificates make it green.
+        bid_wh = position.renewable_bid_wh if battery is None else 0
         if position.renewable_ask_wh or position.renewable_due_wh:
             due_wh = market.get_due_wh(ctx, slot_ctx.slot, position)
     flows = carbon.Flows(

@@ -1,9 +1,9 @@
 """`make demo`: a street of twenty homes trades and settles one sunny day on four validators.
 
 A slot lasts ten seconds and counts as an hour. It ends by itself after the last slot is settled,
-writes demo.png, forecasts.png and demo.csv, and proves what it shows: exit status 0 only if every
-slot was settled, no reading was rejected, the supply is what it was, and all validators have the
-same state.
+writes demo.png, carbon.png, forecasts.png and demo.csv, and proves what it shows: exit status 0
+only if every slot was settled, no reading was rejected, money and certificates add up, and all
+validators have the same state.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace, results: object, took_s: float) -> None:
     """Prints the summary and writes picture and table."""
+    from node_config.demo.carbon_results import draw_carbon
     from node_config.demo.forecast_results import draw_forecasts
     from node_config.demo.forecasters import COPYCAT, GOOD
     from node_config.demo.picture import draw
@@ -103,11 +104,12 @@ def report(args: argparse.Namespace, results: object, took_s: float) -> None:
 
     assert isinstance(results, Results)
     picture, table = args.out / "demo.png", args.out / "demo.csv"
-    forecasts = args.out / "forecasts.png"
+    forecasts, carbon = args.out / "forecasts.png", args.out / "carbon.png"
     draw(picture, results)
+    draw_carbon(carbon, results.carbon)
     draw_forecasts(forecasts, results.forecasts, GOOD, COPYCAT)
     write_csv(table, results)
-    wrote = f"Wrote {picture}, {forecasts} and {table} after {took_s:.0f} s."
+    wrote = f"Wrote {picture}, {carbon}, {forecasts} and {table} after {took_s:.0f} s."
     text_output.say(f"\n{format_summary(results)}\n\n{wrote}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node_config.demo.carbon_results import find_broken_carbon
 from node_config.demo.results import PartyTotals, Results
 from node_config.demo.who_paid import add_up
 
@@ -24,6 +25,7 @@ def find_broken(results: Results) -> Iterator[str]:
     for party in results.parties:
         yield from _find_broken_of_party(party)
     yield from _find_broken_sums(results)
+    yield from find_broken_carbon(results.carbon)
     sums = add_up(results)
     if abs(sums.together - sums.possible) > sums.rounding:
         yield f"all gained {sums.together}, of {sums.possible} that there were to gain"
@@ -31,9 +33,9 @@ def find_broken(results: Results) -> Iterator[str]:
 
 def _find_broken_of_party(party: PartyTotals) -> Iterator[str]:
     change = party.balance_after - party.balance_before
-    expected = party.net_money - party.fees
+    expected = party.net_money - party.fees + party.certificates
     if change != expected:
-        yield f"{party.name} has {change} more, its settlements and fees say {expected}"
+        yield f"{party.name} has {change} more, its lines, fees and certificates say {expected}"
     if party.slots_estimated:
         yield f"{party.slots_estimated} slots of {party.name} were estimated"
 

@@ -33,8 +33,10 @@ from client.errors import RpcError
 from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
 from client.watch import get_block
+from node_config.demo.carbon_results import CarbonResults, collect_carbon
 from node_config.demo.day import Day, get_price
 from node_config.demo.forecast_results import ForecastResults, sort_events
+from node_config.demo.homes import Home
 from node_config.demo.resident import Resident
 from node_config.demo.watcher import Progress
 
@@ -78,11 +80,15 @@ class PartyTotals:
     balance_after: int
     # Paid for transactions.
     fees: int = 0
+    # Paid at once for positions that were closed: bought dearer than sold back, or late.
+    closed: int = 0
+    # By sales of certificates and refunds of carbon charges, less what certificates cost.
+    certificates: int = 0
 
     @property
     def net_money(self) -> int:
         """Revenue minus cost."""
-        return self.sums["credited"] - self.sums["charged"]
+        return self.sums["credited"] - self.sums["charged"] - self.closed
 
     def compute_without_market(self, price_low: int, price_high: int) -> int:
         """The same day at the prices outside the market; negative is a cost. In Wh times
@@ -110,6 +116,7 @@ class Results:
     orders: int
     readings: int
     forecasts: ForecastResults = field(default_factory=lambda: ForecastResults({}))
+    carbon: CarbonResults = field(default_factory=CarbonResults)
     # Guarantees that do not hold; must be empty.
     broken: list[str] = field(default_factory=list)
 
@@ -142,14 +149,24 @@ def collect(
         address: get_money(rpc, address, denom, height) for address in [*parties, *known.values()]
     }
     app_hashes = [wait_for_app_hash(one, height) for one in rpcs]
-    lines = [line for slot in day.slots for line in get_lines(rpc, slot, height)]
+    lines = {slot: get_lines(rpc, slot, height) for slot in day.slots}
+    carbon_fund = after[MODULE_ACCOUNTS["carbon fund"]]
+    carbon = collect_carbon(rpc, day.slots, lines, progress.certificates, carbon_fund, height)
     request = QueryDenomRequest(denom=denom)
     supply = query(rpc, request, QueryDenomResponse, height=height).info.supply
     return Results(
         day=day,
         slots=[_get_totals(rpc, day, slot, height, residents) for slot in day.slots],
         parties=[
-            _make_party(resident, lines, before[address], after[address], progress.fees[address])
+            _make_party(
+                resident.home,
+                [of_slot[address] for of_slot in lines.values() if address in of_slot],
+                balance_before=before[address],
+                balance_after=after[address],
+                fees=progress.fees[address],
+                closed=progress.closed[address],
+                certificates=carbon.gained.get(address, 0),
+            )
             for address, resident in zip(parties, residents, strict=True)
         ],
         operators={
@@ -165,6 +182,7 @@ def collect(
         forecasts=sort_events(
             progress.forecasts, {address: name for name, address in operators.items()}
         ),
+        carbon=carbon,
     )
 
 
@@ -183,11 +201,11 @@ def wait_for_app_hash(rpc: Rpc, height: int) -> bytes:
     return rpc.block(height + 1).app_hash
 
 
-def get_lines(rpc: Rpc, slot: int, height: int) -> list[tuple[str, Line]]:
-    """How each account's slot was settled."""
+def get_lines(rpc: Rpc, slot: int, height: int = 0) -> dict[str, Line]:
+    """How a slot was settled, by account."""
     request = QueryLinesRequest(slot=slot, pagination=_PAGE)
     pages = query_pages(rpc, request, QueryLinesResponse, height=height)
-    return [(found.owner, found.line) for page in pages for found in page.lines]
+    return {found.owner: found.line for page in pages for found in page.lines}
 
 
 def get_money(rpc: Rpc, address: str, denom: str, height: int) -> int:
@@ -198,19 +216,13 @@ def get_money(rpc: Rpc, address: str, denom: str, height: int) -> int:
     return sum(int(coin.amount) for coin in coins if coin.denom == denom)
 
 
-def _make_party(
-    resident: Resident, lines: Sequence[tuple[str, Line]], before: int, after: int, fees: int
-) -> PartyTotals:
-    home = resident.home
-    own = [line for owner, line in lines if owner == home.key.address]
+def _make_party(home: Home, own: Sequence[Line], **money: int) -> PartyTotals:
     return PartyTotals(
         name=home.name,
         pv_peak_w=home.pv_peak_w,
         sums={name: sum(getattr(line, name) for line in own) for name in LINE_FIELDS},
         slots_estimated=sum(line.quality != QUALITY_MEASURED for line in own),
-        balance_before=before,
-        balance_after=after,
-        fees=fees,
+        **money,
     )
 
 

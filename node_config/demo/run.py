@@ -15,8 +15,10 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
 from client.errors import ClientError
 from client.keyring import Keyring
+from client.keys import AccountKey
 from client.rpc import Rpc
 from node_config.accounts import GenesisAccount
+from node_config.demo.carbon import AUTHORITY, ISSUER, Carbon
 from node_config.demo.day import Day, plan_day
 from node_config.demo.forecast_results import find_broken_forecasts
 from node_config.demo.forecasters import (
@@ -29,7 +31,7 @@ from node_config.demo.forecasters import (
 )
 from node_config.demo.homes import CAPACITY_W, FEEDER, Home, make_street
 from node_config.demo.promises import find_broken
-from node_config.demo.results import Results, collect
+from node_config.demo.results import Results, collect, get_lines
 from node_config.demo.scenario import Scenario
 from node_config.demo.street import Street
 from node_config.demo.view import View
@@ -70,6 +72,8 @@ class Plan:
     # Balances at genesis by address, and the operators' addresses by name.
     balances: dict[str, int]
     operators: dict[str, str]
+    # Of the operators that publish factors and issue credits.
+    keys: dict[str, AccountKey]
     outlook: Outlook
 
 
@@ -112,6 +116,7 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
     )
     document = json.loads((home / "node0" / "config" / "genesis.json").read_text())
     entries = document["app_state"]["bank"]["balances"]
+    keyring = Keyring(home / "keys")
     return Plan(
         home=home,
         chain_id=chain_id,
@@ -120,9 +125,17 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
         denom=preset.denom.name,
         balances={entry["key"][0]: int(entry["value"]) for entry in entries},
         outlook=outlook,
-        operators={info.name: info.address for info in Keyring(home / "keys").list_keys()}
+        operators={info.name: info.address for info in keyring.list_keys()}
         | {name: key.address for name, key in outlook.keys.items()},
+        keys={name: _load(keyring, name) for name in (AUTHORITY, ISSUER)},
     )
+
+
+def _load(keyring: Keyring, name: str) -> AccountKey:
+    """The key of an operator; the demonstration encrypts none."""
+    key = keyring.load(name, str)
+    assert isinstance(key, AccountKey)
+    return key
 
 
 def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Results | None:
@@ -133,13 +146,16 @@ def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Res
         urls = network.rpc_urls
         street = Street(plan.homes, plan.day, plan.chain_id, urls, network.bridge_address)
         forecasters = Forecasters(plan.outlook, plan.day, plan.chain_id, urls[0])
-        tasks = [watcher.run, street.run, forecasters.run]
+        carbon = Carbon(plan.keys, plan.homes, plan.day, plan.chain_id, urls[0])
+        tasks = [watcher.run, street.run, forecasters.run, carbon.publish]
         with _Background(tasks, stop) as background, view:
             _show_until_settled(plan.day, watcher, view, background, stop)
         if stop.is_set():
             return None
-        results = _conclude(plan, street, watcher, [Rpc(url) for url in urls])
-        results.broken += forecasters.rejections
+        rpcs = [Rpc(url) for url in urls]
+        carbon.trade({slot: get_lines(rpcs[0], slot) for slot in plan.day.slots})
+        results = _conclude(plan, street, watcher, rpcs)
+        results.broken += forecasters.rejections + carbon.rejections
         return results
     finally:
         network.stop()

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from node_config.demo.carbon_results import format_carbon
 from node_config.demo.forecast_results import format_forecasts
 from node_config.demo.results import Results
 from node_config.demo.text import eur, kwh
@@ -33,6 +34,7 @@ def format_summary(results: Results) -> str:
     lines = ["Energy and money per home", "", PARTY_HEADER, UNITS]
     lines += [_format_party(results, number) for number in range(len(results.parties))]
     lines += [_format_totals(results), "", *_format_money(results), ""]
+    lines += [*format_carbon(results.carbon), ""]
     lines += [*format_forecasts(results.forecasts), "", *_format_chain(results)]
     return "\n".join(lines)
 
@@ -98,7 +100,6 @@ def _format_money(results: Results) -> list[str]:
 
     fees = sum(party.fees for party in results.parties)
     at_risk = max(slot.info.funding for slot in results.slots)
-    charged, own_wh, free_wh = _add_up_carbon(results)
     low, high = day.price_low_per_kwh, day.price_high_per_kwh
     lines = [
         f"alone: the same day without a market, {eur(high)} EUR per kWh used, {eur(low)} fed in",
@@ -107,10 +108,6 @@ def _format_money(results: Results) -> list[str]:
             f"{eur(total('imbalance_credit'))} credited"
         ),
         f"Pool: at most {eur(at_risk)} EUR at risk in each slot, from its purses",
-        (
-            f"Carbon: {eur(charged)} EUR charged for what was used and not matched; "
-            f"{kwh(own_wh)} kWh matched by own solar energy, {kwh(free_wh)} kWh free"
-        ),
         f"Fees of the homes' transactions: {eur(fees, 6)} EUR",
     ]
     lines += [
@@ -119,14 +116,6 @@ def _format_money(results: Results) -> list[str]:
         if before != after
     ]
     return [*lines, "", *format_who_paid(results)]
-
-
-def _add_up_carbon(results: Results) -> tuple[int, int, int]:
-    """Charges of all homes, use matched by what they made themselves, and free certificates."""
-    sums = [party.sums for party in results.parties]
-    made_wh = sum(one["renewable_wh"] - one["given_wh"] for one in sums)
-    own_wh = sum(one["self_wh"] for one in sums)
-    return sum(one["carbon_charge"] for one in sums), own_wh, made_wh - own_wh
 
 
 def _format_chain(results: Results) -> list[str]:

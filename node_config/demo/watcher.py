@@ -39,8 +39,12 @@ class Progress:
     readings_rejected: int = 0
     # All events of forecasts and prediction markets.
     forecasts: list[Message] = field(default_factory=list)
+    # Those of certificates.
+    certificates: list[Message] = field(default_factory=list)
     # By address, in smallest units.
     fees: Counter[str] = field(default_factory=Counter)
+    # What closing positions has cost, by address.
+    closed: Counter[str] = field(default_factory=Counter)
     # By slot.
     readings: Counter[int] = field(default_factory=Counter)
     slots: dict[int, QuerySlotResponse] = field(default_factory=dict)
@@ -57,6 +61,8 @@ class Progress:
         for event in block.events:
             if isinstance(event, market.EventOrderExecuted | market.EventOrderLapsed):
                 self.orders += 1
+            elif isinstance(event, market.EventPositionClosed):
+                self.closed[event.owner] += event.loss
             elif isinstance(event, metering.EventReadingRecorded):
                 self.readings[event.slot] += 1
             elif isinstance(event, metering.EventReadingRejected):
@@ -65,13 +71,17 @@ class Progress:
                 self.results[event.slot] = event.result
             elif get_module(event.DESCRIPTOR.full_name) == "forecast":
                 self.forecasts.append(event)
+            elif get_module(event.DESCRIPTOR.full_name) == "certificates":
+                self.certificates.append(event)
 
     def copy(self) -> Progress:
         """A snapshot: it does not change with this one."""
         return replace(
             self,
             fees=self.fees.copy(),
+            closed=self.closed.copy(),
             forecasts=list(self.forecasts),
+            certificates=list(self.certificates),
             readings=self.readings.copy(),
             slots=dict(self.slots),
             results=dict(self.results),

@@ -61,6 +61,7 @@ def serve(node: LoopbackNode, world: World) -> None:
         return {"response": {"code": 0, "value": base64.b64encode(value).decode(), "height": "1"}}
 
     node.responses["abci_query"] = answer
+    node.responses["abci_info"] = lambda _: {"response": {"last_block_height": "1"}}
     node.responses["status"] = lambda _: STATUS
 
 
@@ -89,7 +90,7 @@ def test_a_statement_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [(row["slot"], row["use_wh"], row["market_ug"]) for row in rows] == [
         (str(slot), "400", "42000000")
     ]
-    assert page.read_text().count("<rect") == 2 and "42 g CO2e" in page.read_text()
+    assert page.read_text().count("<rect") == 3 and "42 g CO2e" in page.read_text()
 
 
 CSV = "slot,location_g_per_mwh,residual_g_per_mwh,cfe_permille,quality\n"

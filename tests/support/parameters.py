@@ -35,6 +35,7 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("market", "purse_share_permille", [100, 1_000]),
     ("market", "surplus_share_permille", [0, 1_000]),
     ("market", "imbalance_collateral_permille", [0, 100, 1_001]),
+    ("market", "carbon_cover_per_kwh", [0, 30_000, 10**12 + 1]),
     ("market", "price_rule_permille", [0, 500, 1_000]),
     ("market", "order_max_wh", [20_000, 100_000]),
     ("market", "resting_orders_max", [12, 40]),

@@ -117,10 +117,13 @@ def _secure(
     hold = bank.get_hold(ctx, owner, order.hold_id)
     assert hold is not None, "an order has lost its hold"
     is_buy, high = order.side == state_pb2.SIDE_BUY, info.price_high_per_kwh
-    collateral_permille = PARAMS.at(ctx, slot).imbalance_collateral_permille
+    params = PARAMS.at(ctx, slot)
+    collateral_permille = params.imbalance_collateral_permille
     to_pay = fill.amount if is_buy else 0
     if is_buy:
-        collateral = rules.compute_buy_collateral(fill.filled_wh, high, collateral_permille)
+        collateral = rules.compute_buy_collateral(
+            fill.filled_wh, high, collateral_permille, params.carbon_cover_per_kwh
+        )
     else:
         collateral = rules.compute_sell_collateral(
             fill.filled_wh,

@@ -241,6 +241,7 @@ def _compute_reserve(slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
         slot.curve,
         slot.params.imbalance_collateral_permille,
         order.unbacked_wh,
+        slot.params.carbon_cover_per_kwh,
     )
     return max(reserve, slot.params.order_collateral_min)
 

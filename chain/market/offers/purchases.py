@@ -225,5 +225,8 @@ def _sell(
 def _compute_collateral(info: state_pb2.Slot, params: state_pb2.Params, quantity_wh: int) -> int:
     """The buyer's."""
     return rules.compute_buy_collateral(
-        quantity_wh, info.price_high_per_kwh, params.imbalance_collateral_permille
+        quantity_wh,
+        info.price_high_per_kwh,
+        params.imbalance_collateral_permille,
+        params.carbon_cover_per_kwh,
     )

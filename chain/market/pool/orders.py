@@ -113,6 +113,7 @@ def _prepare(
             slot.curve,
             slot.params.imbalance_collateral_permille,
             unbacked_wh,
+            slot.params.carbon_cover_per_kwh,
         ),
         link=link,
         unbacked_wh=unbacked_wh,

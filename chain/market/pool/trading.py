@@ -248,7 +248,8 @@ def _compute_trade(
         return cancelling.compute_trade(ctx, book.slot, book.info, order, price)
     grid_fee_per_kwh = book.nodes[order.feeder].grid_fee_per_kwh
     compute_amount = rules.compute_payment if is_buy else rules.compute_receipt
-    collateral_permille = PARAMS.at(ctx, book.slot).imbalance_collateral_permille
+    params = PARAMS.at(ctx, book.slot)
+    collateral_permille = params.imbalance_collateral_permille
     high, limit = book.info.price_high_per_kwh, order.price_limit_per_kwh
     return positions.Trade(
         is_buy,
@@ -256,7 +257,9 @@ def _compute_trade(
         compute_amount(price, quantity_wh),
         feeders.compute_grid_fee(grid_fee_per_kwh, quantity_wh),
         order.feeder,
-        rules.compute_buy_collateral(quantity_wh, high, collateral_permille)
+        rules.compute_buy_collateral(
+            quantity_wh, high, collateral_permille, params.carbon_cover_per_kwh
+        )
         if is_buy
         else rules.compute_sell_collateral(
             quantity_wh,

@@ -23,8 +23,9 @@ Computes what accounts used, claimed and owe for their emissions, by the rules o
 without a node. The file is {"price_per_tonne": 80000000, "residual_g_per_mwh": 420000,
 "peak_g_per_mwh": 610000, "feeder": {"bids_filled_wh": 500, "asks_filled_wh": 1000}, "lines":
 [{"import_wh": 400, "issued_wh": 0, "exempt_wh": 0, "bid_wh": 300, "ask_wh": 0, "exact": true},
-...]}. What is left out is 0, exact is true, and the peak is the residual factor. Prices are in
-millionths of the settlement token; a line with exempt energy is that of a battery.
+...]}. What is left out is 0, exact is true. Prices are in millionths of the settlement token; a
+line with exempt energy is that of a battery, and the peak is the factor of lines that are not
+exact.
 """
 FILE_BYTES_MAX = 1 << 28
 # As on the chain, so that every sum has 64 bits.
@@ -54,9 +55,14 @@ def fill(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Computes the lines and prints them."""
     try:
-        lines = compute(_read(args.file))
+        content = _read(args.file)
+        lines = compute(content)
     except UsageError as error:
         raise UsageError(f"{args.file}: {error}") from None
+    if "peak_g_per_mwh" not in content and any(
+        not one.get("exact", True) for one in content.get("lines", [])
+    ):
+        text_output.complain(f"{args.file}: without a peak, lines that are not exact are free")
     sums = {name: sum(line[name] for line in lines) for name in _COLUMNS}
     if args.output == "json":
         text_output.say(text_output.to_json({"lines": lines, "sums": sums}))
@@ -73,7 +79,7 @@ def compute(content: Any) -> list[dict[str, int]]:
     table = _require_table(content, "the file", (*_LIMITS, "feeder", "lines"))
     numbers = {name: _read_number(table, name, most) for name, most in _LIMITS.items()}
     residual = numbers["residual_g_per_mwh"]
-    peak = numbers["peak_g_per_mwh"] or residual
+    peak = numbers["peak_g_per_mwh"]
     feeder = _require_table(table.get("feeder", {}), '"feeder"', _FEEDER)
     bids_wh, asks_wh = (_read_number(feeder, name, _ENERGY_MAX_WH) for name in _FEEDER)
     lines = table.get("lines", [])

@@ -7,9 +7,12 @@ from html import escape
 
 from chain import certificates
 
-_WIDTH, _HEIGHT, _TOP = 960, 260, 20
+# Use above, emissions below.
+_WIDTH, _USE_HEIGHT, _EMISSIONS_HEIGHT, _LABEL_HEIGHT = 960, 240, 110, 20
+_HEIGHT = _USE_HEIGHT + _EMISSIONS_HEIGHT + 2 * _LABEL_HEIGHT
 _BARS_MAX = 800
-_MATCHED, _UNMATCHED = "#2a9d57", "#b0b7bf"
+_MATCHED, _UNMATCHED, _EMISSIONS = "#2a9d57", "#b0b7bf", "#8a3b2e"
+_UG_PER_G = 1_000_000
 _STYLE = (
     "body{font:15px sans-serif;max-width:980px;margin:2em auto;color:#1d2329}"
     "td,th{padding:.2em 1.2em .2em 0;text-align:left}td:last-child{text-align:right}"
@@ -42,37 +45,56 @@ def make_page(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Carbon statement</title>'
         f"<style>{_STYLE}</style><h1>Carbon statement</h1><p>{escape(heading)}; "
         f"{sums.slots} slots of {slot_length_s} s with a line.</p><table>{table}</table>"
-        f"<h2>Use by the slot</h2>{make_picture([one for _, one in slots])}"
+        f"<h2>Use and emissions by the slot</h2>{make_picture([one for _, one in slots])}"
         f'<p><span style="color:{_MATCHED}">&#9632;</span> matched by renewable energy of the same '
-        f'slot, <span style="color:{_UNMATCHED}">&#9632;</span> not matched.</p></html>\n'
+        f'slot, <span style="color:{_UNMATCHED}">&#9632;</span> not matched, '
+        f'<span style="color:{_EMISSIONS}">&#9632;</span> emissions by market.</p></html>\n'
     )
 
 
 def make_picture(slots: Sequence[certificates.Sums]) -> str:
-    """Use as bars, matched and not matched, as SVG; neighbours share a bar where there are many."""
+    """Use as bars, matched and not matched, and below them emissions by market, as SVG; neighbours
+    share a bar where there are many.
+    """
     each = max(1, -(-len(slots) // _BARS_MAX))
     bars = [
-        (
-            sum(one.matched_wh for one in slots[start : start + each]),
-            sum(one.use_wh for one in slots[start : start + each]),
-        )
-        for start in range(0, len(slots), each)
+        certificates.add_up(slots[start : start + each]) for start in range(0, len(slots), each)
     ]
-    highest = max((use for _, use in bars), default=0) or 1
-    width = _WIDTH / max(1, len(bars))
-    parts = []
-    for number, (matched, use) in enumerate(bars):
-        for wh, color in ((use, _UNMATCHED), (matched, _MATCHED)):
-            height = (_HEIGHT - _TOP) * wh / highest
-            parts.append(
-                f'<rect x="{number * width:.2f}" y="{_HEIGHT - height:.2f}" '
-                f'width="{width * 0.9:.2f}" height="{height:.2f}" fill="{color}"/>'
-            )
-    label = f"highest bar: {_kwh(highest)} kWh in {each} slot{'s' if each > 1 else ''}"
+    use = [bar.use_wh for bar in bars]
+    emissions = [bar.market_ug for bar in bars]
+    matched = [bar.matched_wh for bar in bars]
+    most_wh, most_ug = max(use, default=0), max(emissions, default=0)
+    top = _LABEL_HEIGHT + _USE_HEIGHT
+    many = f"{each} slot{'s' if each > 1 else ''}"
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" role="img" aria-label="use by slot">'
-        f'{"".join(parts)}<text x="0" y="12" font-size="12">{label}</text></svg>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" role="img" '
+        f'aria-label="use and emissions by slot">'
+        f"{_draw_bars(use, most_wh, top, _USE_HEIGHT, _UNMATCHED)}"
+        f"{_draw_bars(matched, most_wh, top, _USE_HEIGHT, _MATCHED)}"
+        f"{_draw_bars(emissions, most_ug, _HEIGHT, _EMISSIONS_HEIGHT, _EMISSIONS)}"
+        f"{_draw_label(f'use, highest bar: {_kwh(most_wh)} kWh in {many}', 12)}"
+        f"{_draw_label(f'emissions by market, highest bar: {_grams(most_ug)} g CO2e', top + 14)}"
+        f"</svg>"
     )
+
+
+def _draw_bars(values: Sequence[int], most: int, bottom: int, height: int, color: str) -> str:
+    """A bar for each value that is not zero, the largest of them as high as there is room."""
+    width = _WIDTH / max(1, len(values))
+    return "".join(
+        f'<rect x="{number * width:.2f}" y="{bottom - height * value / most:.2f}" '
+        f'width="{width * 0.9:.2f}" height="{height * value / most:.2f}" fill="{color}"/>'
+        for number, value in enumerate(values)
+        if value
+    )
+
+
+def _draw_label(text: str, y: int) -> str:
+    return f'<text x="0" y="{y}" font-size="12">{text}</text>'
+
+
+def _grams(ug: int) -> str:
+    return f"{ug // _UG_PER_G}.{ug // 1000 % 1000:03}"
 
 
 def _kwh(wh: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -35,6 +36,11 @@ refunds, and offsets, which lower none of the emissions. Only slots whose lines 
 keeps are in it.
 """
 _SLOTS_PER_QUERY = 1_000
+# Each reads up to four values, and a proven query no more than a thousand.
+_SLOTS_PER_PROVEN_QUERY = 200
+_PATH = "/blockenergy.certificates.v1.Query/Statement"
+_Response = query_pb2.QueryStatementResponse
+Ask = Callable[[query_pb2.QueryStatementRequest], query_pb2.QueryStatementResponse]
 _SLOTS_MAX = 200_000
 
 
@@ -51,6 +57,11 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="last", required=True, metavar="SLOT", help="the last slot")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write a row for each slot")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page to print")
+    parser.add_argument(
+        "--verified",
+        action="store_true",
+        help="prove every slot from headers that validators have signed (blockenergy light)",
+    )
     add_node_option(parser)
     add_keyring_option(parser)
     add_output_option(parser)
@@ -64,7 +75,12 @@ def run(args: argparse.Namespace) -> int:
     first, last = (_require_slot(rpc, name, args) for name in ("first", "last"))
     if not first <= last < first + _SLOTS_MAX:
         raise UsageError(f"--from and --to: 1 to {_SLOTS_MAX} slots")
-    total, slots = fetch(rpc, account, first, last, with_slots=bool(args.csv or args.html))
+    with _open_asking(args, rpc) as (ask, slots_per_query):
+        request = query_pb2.QueryStatementRequest(
+            account=account, with_slots=bool(args.csv or args.html)
+        )
+        spans = range(first, last + 1, slots_per_query)
+        total, slots = fetch(ask, request, last, spans)
     if args.csv:
         _write(args.csv, make_csv(slots))
     if args.html:
@@ -76,18 +92,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def fetch(
-    rpc: Rpc, account: str, first: int, last: int, *, with_slots: bool
+    ask: Ask, request: query_pb2.QueryStatementRequest, last: int, spans: range
 ) -> tuple[certificates.Sums, list[tuple[int, certificates.Sums]]]:
-    """The statement of any number of slots, in several queries; if wanted with each slot."""
+    """The statement of any number of slots up to the last one, in a query for each span; if the
+    request wants them, with each slot.
+    """
     parts, slots = [certificates.Sums()], []
-    for start in range(first, last + 1, _SLOTS_PER_QUERY):
-        request = query_pb2.QueryStatementRequest(
-            account=account,
-            first_slot=start,
-            last_slot=min(last, start + _SLOTS_PER_QUERY - 1),
-            with_slots=with_slots,
-        )
-        answer = query(rpc, request, query_pb2.QueryStatementResponse)
+    for start in spans:
+        request.first_slot, request.last_slot = start, min(last, start + spans.step - 1)
+        answer = ask(request)
         parts.append(_read_sums(answer.sums))
         slots += [(one.slot, _read_sums(one.sums)) for one in answer.slots]
     return certificates.add_up(parts), slots
@@ -121,6 +134,31 @@ def make_csv(slots: Sequence[tuple[int, certificates.Sums]]) -> str:
     for slot, sums in slots:
         rows.writerow([slot, *sums[1:]])
     return text.getvalue()
+
+
+@contextmanager
+def _open_asking(args: argparse.Namespace, rpc: Rpc) -> Iterator[tuple[Ask, int]]:
+    """How to ask for a part of a statement, all of one state, and how many slots at a time."""
+    if args.verified:
+        # Only here: the code of the whole chain takes long to load.
+        from client.light import session, verified, verify_commands
+
+        with session.open_client(args.node, args.keyring) as client:
+            at = client.before(client.latest()).height
+
+            def prove(request: query_pb2.QueryStatementRequest) -> query_pb2.QueryStatementResponse:
+                return verified.query(client, _PATH, request, _Response, at)[0]
+
+            yield prove, _SLOTS_PER_PROVEN_QUERY
+        verify_commands.tell(at)
+        return
+    # Not that of the status: the application may be a block behind.
+    at = rpc.read(lambda found: int(found["response"]["last_block_height"]), "abci_info", {})
+
+    def ask(request: query_pb2.QueryStatementRequest) -> query_pb2.QueryStatementResponse:
+        return query(rpc, request, _Response, height=at)
+
+    yield ask, _SLOTS_PER_QUERY
 
 
 def _read_sums(found: state_pb2.StatementSums) -> certificates.Sums:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from blockenergy.market.v1.state_pb2 import Slot
-from blockenergy.settlement.v1.state_pb2 import SlotResult
+from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 
+from node_config.demo.carbon import choose_entries, read_factors
 from node_config.demo.day import plan_day
 from node_config.demo.promises import find_broken
 from node_config.demo.results import LINE_FIELDS, PartyTotals, Results, SlotTotals
@@ -60,6 +61,30 @@ def test_a_day_that_adds_up_breaks_no_promise() -> None:
     assert list(find_broken(make_results())) == []
 
 
+def lose_a_certificate(results: Results) -> None:
+    results.carbon.issued_wh, results.carbon.held_wh = 300, 299
+
+
+def issue_more_than_is_free(results: Results) -> None:
+    results.carbon.issued_wh = results.carbon.held_wh = 1
+
+
+def keep_a_charge(results: Results) -> None:
+    results.carbon.charged, results.carbon.in_fund = 9, 8
+
+
+def empty_the_carbon_fund(results: Results) -> None:
+    results.carbon.in_fund = results.carbon.charged = 5
+
+
+def offset_with_nothing(results: Results) -> None:
+    results.carbon.offset_g = 7
+
+
+def forget_a_closed_position(results: Results) -> None:
+    results.parties[0].closed = 3
+
+
 def mint(results: Results) -> None:
     results.supply_after += 1
 
@@ -98,10 +123,19 @@ def count_wrong(results: Results) -> None:
         (mint, "the supply was 100000000 and is 100000001"),
         (fork, "the validators differ in their app hash at height 99"),
         (lose_a_reading, "0 of 1 readings were recorded"),
-        (lose_money, "home01 has -550007 more, its settlements and fees say -550006"),
+        (lose_money, "home01 has -550007 more, its lines, fees and certificates say -550006"),
         (estimate, "1 slots of home01 were estimated"),
         (trade_with_nobody, "cost: slots have 400001, homes have 400000"),
         (earn_from_nobody, "all gained -1000000, of 0 that there were to gain"),
+        (lose_a_certificate, "300 Wh of certificates were issued, 299 are there or ended"),
+        (issue_more_than_is_free, "0 Wh are free, certificates were issued for 1"),
+        (keep_a_charge, "9 was charged, the books of the carbon fund have another sum"),
+        (empty_the_carbon_fund, "the carbon fund has 0, its books say 5"),
+        (offset_with_nothing, "7 g were offset, 0 g are retired"),
+        (
+            forget_a_closed_position,
+            "has -550006 more, its lines, fees and certificates say -550009",
+        ),
         (count_wrong, "the meters say 2501 Wh, the homes used another amount"),
     ],
 )
@@ -144,10 +178,31 @@ def test_table_has_a_row_per_slot(tmp_path: Path) -> None:
     assert "" not in rows[0].values()
 
 
-def test_picture_is_drawn(tmp_path: Path) -> None:
+def test_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the demonstration's libraries are not installed")
+    from node_config.demo.carbon_results import CarbonHour, CarbonResults, draw_carbon
     from node_config.demo.picture import draw
 
-    path = tmp_path / "demo.png"
+    path, carbon = tmp_path / "demo.png", tmp_path / "carbon.png"
     draw(path, make_results())
-    assert path.read_bytes().startswith(PNG)
+    hours = [CarbonHour(106_208, own_wh=10, bought_wh=200, unmatched_wh=700), CarbonHour(102_486)]
+    draw_carbon(carbon, CarbonResults(hours=hours))
+    assert path.read_bytes().startswith(PNG) and carbon.read_bytes().startswith(PNG)
+
+
+def test_the_factors_are_those_of_the_day() -> None:
+    day = plan_day(load_preset("demo"), 3, 1_800_000_000)
+    message = read_factors(day, "somebody")
+    assert (message.first_slot, len(message.factors)) == (day.first_slot, 3)
+    assert message.factors[0].residual_g_per_mwh == 106_208
+
+
+def test_certificates_are_chosen_for_what_was_used_and_not_matched() -> None:
+    lines = {
+        7: {"a": Line(renewable_wh=900, self_wh=100), "b": Line(import_wh=500, claim_wh=50)},
+        8: {"a": Line(renewable_wh=900), "b": Line(import_wh=500, inexact=True)},
+        9: {"a": Line(renewable_wh=5), "b": Line(import_wh=500)},
+        10: {"b": Line(import_wh=500)},
+    }
+    found = [(entry.slot, entry.wh) for entry in choose_entries(lines, "a", "b")]
+    assert found == [(7, 450)]
