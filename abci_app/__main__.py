@@ -5,7 +5,8 @@
     python -m abci_app export --home DIR          writes a genesis document that goes on from here
 
 Exit status: 0 done, 1 a promise is broken, 2 wrong usage, 4 a file is missing
-or in use, or the disk does not take what is written, 70 a fault.
+or in use, or the disk does not take what is written, 8 the next block belongs to
+another release, 70 a fault.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from abci_app.protocol.application import OperatorError
 from abci_app.protocol.listener import ListenError
 from abci_app.protocol.server import Server
 from abci_app.query_budget import CORE_PERCENT, QueryShare
+from abci_app.release import ReleaseNeededError, write_upgrade_info
 from abci_app.signature_worker import SignatureWorker
 from abci_app.statesync.maker import INTERVAL
 from abci_app.statesync.sync import StateSync
@@ -39,7 +41,7 @@ from text_output.version import get_version
 
 DATA_FOLDER = "app-data"
 SOCKET_NAME = "app.sock"
-BROKEN, MISSING, FAULT = 1, 4, 70
+BROKEN, MISSING, OTHER_RELEASE, FAULT = 1, 4, 8, 70
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -153,9 +155,7 @@ def serve(options: argparse.Namespace) -> int:
     statuses: list[int] = []
 
     def stop_on_failure(call: str, error: Exception) -> None:
-        is_ours = not isinstance(error, OperatorError)
-        logging.critical("%s failed: %s", call, error, exc_info=error if is_ours else None)
-        statuses.append(FAULT if is_ours else MISSING)
+        statuses.append(note_failure(options.home, call, error))
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -174,6 +174,16 @@ def serve(options: argparse.Namespace) -> int:
         ):
             stopping.wait()
     return statuses[0] if statuses else 0
+
+
+def note_failure(home: Path, call: str, error: Exception) -> int:
+    """Says why the application cannot go on; returns the exit status."""
+    is_ours = not isinstance(error, OperatorError)
+    logging.critical("%s failed: %s", call, error, exc_info=error if is_ours else None)
+    if isinstance(error, ReleaseNeededError):
+        write_upgrade_info(home, error)
+        return OTHER_RELEASE
+    return FAULT if is_ours else MISSING
 
 
 @contextmanager

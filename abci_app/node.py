@@ -21,6 +21,7 @@ from abci_app.optimistic import OptimisticExecution
 from abci_app.prefetch import SignaturePrefetcher
 from abci_app.protocol.application import Application, EncodedReply
 from abci_app.query_budget import BlocksFirst, QueryBudget, QueryShare, QueryTooLargeError
+from abci_app.release import execute
 from abci_app.results import (
     encode_block_result,
     make_check_result,
@@ -184,7 +185,7 @@ class EnergyApplication(Application):
         result = self._optimistic.take(self._state.reader, block, txs)
         if result is None:
             self._signatures.verify(CacheStore(self._state.reader), block, txs)
-            result = app.finalize_block(self._state.reader, block, txs)
+            result = execute(self._state.reader, block, txs)
         self._note_results(request.height, result.tx_results)
         evidence = [make_misbehavior_event(found) for found in request.misbehavior]
         for event in evidence:

@@ -32,10 +32,12 @@ from chain import (
     settlement,
     storage,
     transactions,
+    upgrade,
     validators,
 )
 from chain.keyspace import Changes
 from chain.mempool import Mempool
+from chain.migrations import MIGRATIONS
 from chain.proposals import BlockSize
 from chain.ruleset import Ruleset
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
@@ -49,6 +51,7 @@ from chain.transactions import TxResult, reject
 
 # In the order in which they begin and end a block.
 _MODULES: tuple[Module, ...] = (
+    upgrade.make_module(MIGRATIONS),
     auth.MODULE,
     registry.MODULE,
     peers.MODULE,

@@ -50,6 +50,16 @@ def read_accounts(path: Path, denom: Denom) -> list[GenesisAccount]:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def merge_accounts(accounts: Iterable[GenesisAccount]) -> list[GenesisAccount]:
+    """One account for each address, with the roles and the amounts of all that it had."""
+    merged: dict[str, GenesisAccount] = {}
+    for one in accounts:
+        known = merged.get(one.address, GenesisAccount(one.address, (), 0))
+        roles = tuple(sorted({*known.roles, *one.roles}))
+        merged[one.address] = GenesisAccount(one.address, roles, known.amount + one.amount)
+    return list(merged.values())
+
+
 def parse_accounts(lines: Iterable[str], denom: Denom) -> list[GenesisAccount]:
     """The accounts of the lines of a CSV; raises ValueError with the line and the reason."""
     accounts: list[GenesisAccount] = []

@@ -21,10 +21,11 @@ from blockenergy.registry.v1.role_pb2 import (
 )
 
 from chain import app, bank, market
+from chain.migrations import MIGRATIONS
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError
 from client.errors import UsageError
-from node_config.accounts import GenesisAccount
+from node_config.accounts import GenesisAccount, merge_accounts
 from node_config.preset import Preset
 
 STATUS_ACTIVE = "STATUS_ACTIVE"
@@ -36,13 +37,13 @@ OPERATOR_ROLES: Mapping[str, Role] = {
     "distributor": ROLE_DISTRIBUTOR,
     "issuer": ROLE_ISSUER,
     "bridge": ROLE_BRIDGE,
+    "grid": ROLE_DISTRIBUTOR,
+    "authority": ROLE_DISTRIBUTOR,
 }
-# Grid fees and congestion rents are paid to the distributor with the first validator.
-GRID_ACCOUNT = "distributor0"
+# Is paid grid fees and has the authority over parameters where nobody else is named.
+FIRST = "distributor0"
 # What each validator has at genesis.
 POWER = 10
-# It may change parameters until it transfers that right.
-AUTHORITY = "distributor0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class GenesisValidator:
     """A validator of the first block."""
 
     name: str
-    # The first 20 bytes of sha256 of the key, in hexadecimal.
+    # Of the key, in hexadecimal.
     address: str
     # Ed25519, 32 bytes.
     pub_key: bytes
@@ -81,7 +82,6 @@ class GenesisValidator:
 class GenesisPeer:
     """A node that is listed as a peer from the start, wherever it connects from."""
 
-    # The address of its node key, in hexadecimal.
     node_id: str
     name: str
     # The account of who runs it.
@@ -93,7 +93,8 @@ def make_operator_accounts(preset: Preset, addresses: Mapping[str, str]) -> list
     accounts = []
     for name, address in addresses.items():
         role = name.rstrip("0123456789")
-        accounts.append(GenesisAccount(address, (OPERATOR_ROLES[role],), preset.balances[role]))
+        amount = preset.balances.get(role, 0)
+        accounts.append(GenesisAccount(address, (OPERATOR_ROLES[role],), amount))
     return accounts
 
 
@@ -108,24 +109,25 @@ def make_app_state(
     forecasts: Mapping[str, Any] | None = None,
     validators: Sequence[GenesisValidator] = (),
 ) -> dict[str, Any]:
-    """The chain's initial state; `batteries` are by their owners' addresses, `forecasts` what the
-    module of that name begins with. Validators that are not given are taken from the genesis file,
-    without operators.
+    """The chain's initial state; `batteries` are by owner, `forecasts` what the module of that name
+    begins with. Validators that are not given are those of the genesis file, without operators.
 
     Raises UsageError if the chain rejects it.
     """
-    everybody = [*make_operator_accounts(preset, operators), *accounts]
+    everybody = merge_accounts([*make_operator_accounts(preset, operators), *accounts])
+    operators = dict.fromkeys(("grid", "authority"), operators[FIRST]) | dict(operators)
     entries: dict[str, dict[str, Any]] = {
         "auth": _make_auth(everybody),
         "registry": _make_registry(everybody, meters, operators["bridge"], genesis_time_s)
-        | _make_feeders(preset, operators[GRID_ACCOUNT]),
+        | _make_feeders(preset, operators["grid"]),
         "bank": _make_bank(preset, operators["issuer"], [*everybody, _make_default_fund(preset)]),
         "market": _make_purses(preset),
         "peers": _make_peers(peers),
         "validators": _make_validators(validators),
-        "carbon": _make_carbon(preset, operators[AUTHORITY], meters, genesis_time_s),
+        "carbon": _make_carbon(preset, operators["grid"], meters, genesis_time_s),
         "storage": _make_storage(preset, batteries or {}, genesis_time_s),
         "forecast": dict(forecasts or {}),
+        "upgrade": {"upgrades": [{"key": name, "value": "1"} for name in sorted(MIGRATIONS)]},
     }
     names = _name_operators(preset.denom.name, operators)
     state = {}
@@ -184,11 +186,11 @@ def _name_operators(denom: str, operators: Mapping[str, str]) -> dict[str, dict[
         "market": {
             "settlement_denom": denom,
             "treasury": operators["treasury"],
-            "grid_account": operators[GRID_ACCOUNT],
+            "grid_account": operators["grid"],
         },
         "settlement": {"backstop": operators["backstop"]},
-        "params": {"authority": operators[AUTHORITY]},
-        "carbon": {"authority": operators[AUTHORITY]},
+        "params": {"authority": operators["authority"]},
+        "carbon": {"authority": operators["grid"]},
         "certificates": {"beneficiary": operators["treasury"]},
     }
 

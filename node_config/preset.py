@@ -61,13 +61,23 @@ def load_preset(name: str) -> Preset:
 
     Raises MissingError if there is none, and UsageError if it is incomplete.
     """
+    path = find_preset(name)
+    return parse_preset(path, read_preset(path))
+
+
+def find_preset(name: str) -> Path:
+    """The file of a preset; MissingError if there is none."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.toml")))
         raise MissingError(
             f"there is no preset {name}; use one of {known}, or the path of a .toml file"
         )
-    content = _read(path)
+    return path
+
+
+def parse_preset(path: Path, content: Mapping[str, Any]) -> Preset:
+    """The preset that tables describe; `path` is named in errors. UsageError."""
     _require_names(path, "", content, _TABLES)
     _require_known(path, "params.", content["params"], [module.name for module in app.MODULES])
     _require_names(path, "balances.", content["balances"], BALANCES)
@@ -88,17 +98,17 @@ def load_preset(name: str) -> Preset:
             consensus_params=content["consensus_params"],
             cometbft=content["cometbft"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: {error}; compare it with {FOLDER / 'localnet.toml'}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_preset(path: Path) -> dict[str, Any]:
     """The tables of a preset, on top of those of its base."""
     content = read_toml(path)
     base = content.pop("base", None)
     if base is None:
         return {"participants": {}} | content
-    merged = _read(FOLDER / f"{base}.toml")
+    merged = read_preset(FOLDER / f"{base}.toml")
     for name in ("feeders", "participants"):
         merged[name] = content.pop(name, merged[name])
     return _merge(merged, content)

@@ -38,6 +38,12 @@ def format_toml(comment: str, content: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def format_value(value: Any) -> str:
+    """A value as TOML writes it."""
+    # Strings, numbers, booleans and lists are written the same in JSON and TOML, but TOML has no
+    # halves of characters, and no DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _format(values: Mapping[str, Any]) -> str:
-    # Strings, numbers, booleans and lists are written the same in JSON and TOML.
-    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+    return "\n".join(f"{key} = {format_value(value)}" for key, value in values.items())

@@ -36,6 +36,7 @@ from abci_app.storage.leveldb import (
 from abci_app.storage.snapshot import (
     LAST_KEY,
     STATE,
+    HeightError,
     Last,
     Snapshot,
     iterate_state,
@@ -200,6 +201,43 @@ class Database:
         self._last = last
         self._update_cache(changes)
 
+    def require_undoable(self) -> None:
+        """Raises HeightError unless the last block can be taken back."""
+        if self._last is None:
+            raise HeightError("there is no block yet")
+        self._last.require_readable(self._last.height - 1)
+
+    def undo_last(self) -> None:
+        """Takes the last block back: state, height and app hash are those before it.
+
+        Errors: HeightError when what the block replaced is not kept, DatabaseError when the disk
+        fails.
+        """
+        self.require_undoable()
+        assert self._last is not None
+        height = self._last.height
+        with self.snapshot(height - 1) as before:
+            _, app_hash = before.last() or (0, b"")
+        replaced = history.read_replaced(self._handle, [height], b"", None)
+        batch = self._handle.write_batch(sync=True)
+        for key, value in replaced.items():
+            if value is None:
+                batch.delete(STATE + key)
+            else:
+                batch.put(STATE + key, value)
+        end = history.record_key(height + 1)
+        with closing(self._handle.raw_iterator(verify_checksums=True, fill_cache=False)) as records:
+            records.seek(history.record_key(height))
+            while records.valid() and (name := records.key()) < end:
+                batch.delete(name)
+                records.next()
+        last = Last(height - 1, app_hash, self._last.oldest)
+        batch.put(LAST_KEY, last.encode())
+        self._write_batch(batch)
+        with self._cache_lock:
+            self._cache.clear()
+        self._last = last
+
     def fill(self, entries: Mapping[bytes, bytes]) -> None:
         """Puts entries of a state on disk that has no height yet: the first commit gives it one.
         Errors: DatabaseError when the disk fails.
@@ -208,7 +246,7 @@ class Database:
         batch = self._handle.write_batch(sync=True)
         for key, value in entries.items():
             batch.put(STATE + key, value)
-        self._write_first(batch)
+        self._write_batch(batch)
 
     def clear(self) -> None:
         """Removes what has been filled in and has no height. Errors: as `fill`."""
@@ -217,10 +255,10 @@ class Database:
             batch = self._handle.write_batch(sync=True)
             for key in keys:
                 batch.delete(STATE + key)
-            self._write_first(batch)
+            self._write_batch(batch)
 
-    def _write_first(self, batch: Batch) -> None:
-        """Writes what precedes the first commit; nothing of it has been read into the cache."""
+    def _write_batch(self, batch: Batch) -> None:
+        """Writes what is no block, with the error of the disk."""
         try:
             batch.write()
         except LevelDBError as error:

@@ -122,6 +122,11 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         "prepare and run a network on this machine",
         _fill_from("node_config.localnet.commands"),
     ),
+    "node": ("make, run and look after one node", _fill_from("node_config.node.commands")),
+    "genesis": (
+        "make a genesis document with others",
+        _fill_from("node_config.ceremony.commands"),
+    ),
     "light": ("trust, verify and show headers", _fill_from("client.light.commands")),
     "verify": ("prove what an account was paid", _fill_from("client.light.verify_commands")),
     "gateway": ("serve gRPC and REST to wallets", _fill_from("gateway.commands")),

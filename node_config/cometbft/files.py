@@ -73,12 +73,18 @@ def write_node(
     home: Path, plan: NodePlan, plans: Sequence[NodePlan], preset: Preset, document: str
 ) -> None:
     """Writes every file of a node; `document` is the text of genesis.json."""
-    config, data = home / "config", home / "data"
-    for folder in (config, data):
-        folder.mkdir(mode=0o700, parents=True)
+    write_secret_files(home, plan)
+    config = home / "config"
     others = [other for other in plans if other.name != plan.name]
     (config / "config.toml").write_text(make_config(plan, others, preset))
     (config / "genesis.json").write_text(document)
+
+
+def write_secret_files(home: Path, plan: NodePlan) -> None:
+    """Writes the two keys of a node, and that it has signed nothing yet."""
+    config, data = home / "config", home / "data"
+    for folder in (config, data):
+        folder.mkdir(mode=0o700, parents=True)
     write_secret(config / "node_key.json", {"priv_key": _private(plan.node_key)})
     write_secret(config / "priv_validator_key.json", _make_validator_key(plan))
     write_secret(data / "priv_validator_state.json", {"height": "0", "round": 0, "step": 0})

@@ -20,8 +20,8 @@ from client.cli.prompts import YES_VARIABLE
 from client.errors import UsageError
 from client.keyring import HOME_VARIABLE
 from node_config.localnet.layout import LOCK, Layout, load_layout
-from node_config.localnet.network import NetworkError, lock_home
 from node_config.localnet.process import make_environment
+from node_config.localnet.supervisor import NetworkError, lock_home
 
 ENV, LOG = "env", "localnet.log"
 STOP_DEADLINE_S = 60.0

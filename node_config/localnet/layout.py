@@ -15,6 +15,7 @@ Reading checks that the files are consistent, so that a mistake is reported befo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,25 +130,30 @@ def require_startable(layout: Layout) -> None:
 
     Keys that others can use are logged as a warning.
     """
-    for node in layout.nodes:
+    require_nodes_startable(layout.nodes, [layout.bridge.listen])
+
+
+def require_nodes_startable(nodes: Sequence[NodeFiles], others: Sequence[Address] = ()) -> None:
+    """The same for nodes, and other addresses that have to be free."""
+    for node in nodes:
         for path in (node.home / "config" / name for name in KEY_FILES):
             if path.exists():
                 with path.open("rb") as file:
                     warn_if_exposed(file)
-    addresses = [address for node in layout.nodes for address in (node.rpc, node.p2p)]
-    for address in [*addresses, layout.bridge.listen]:
+    addresses = [address for node in nodes for address in (node.rpc, node.p2p)]
+    for address in [*addresses, *others]:
         if not address.becomes_free(RELEASE_DEADLINE_S):
             raise UsageError(
                 f"port {address.port} is in use; stop the program that uses it, or change the port "
                 f"of {address.owner}"
             )
-    first = layout.nodes[0].genesis
+    first = nodes[0].genesis
     document = _read(first)
-    for node in layout.nodes[1:]:
+    for node in nodes[1:]:
         if _read(node.genesis) != document:
             raise UsageError(f"{node.genesis} differs from {first}; make them the same")
     # Only a new chain begins with it; later the state on disk counts.
-    if not any((node.home / "app-data").exists() for node in layout.nodes):
+    if not any((node.home / "app-data").exists() for node in nodes):
         _require_valid_genesis(first, document)
 
 

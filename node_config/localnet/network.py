@@ -10,39 +10,30 @@ applications); none outlives this program, even if it is killed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Self
 
 import text_output
-from client.errors import ClientError, MissingError, RpcError, UsageError
+from client.errors import MissingError, RpcError
 from client.rpc import Rpc
 from net_address import parse_host_port
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
-from node_config.localnet.layout import LOCK, Layout, NodeFiles, load_layout, require_startable
+from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable
 from node_config.localnet.process import Process
+from node_config.localnet.supervisor import NetworkError, Supervisor, lock_home
 from node_config.localnet.unit import Stage, Unit
 
 START_DEADLINE_S = 60.0
-STOP_DEADLINE_S = 15.0
-POLL_S = 0.05
 PROBE_TIMEOUT_S = 2.0
 APP, COMETBFT, BRIDGE = "app", "cometbft", "bridge"
 # Name, command, folder, log.
 ProcessMaker = Callable[[str, Sequence[str], Path, Path], Process]
-
-
-class NetworkError(ClientError):
-    """The network failed. The text is one sentence."""
-
-    exit_code = 3
 
 
 class Network:
@@ -63,12 +54,8 @@ class Network:
         self.bridge_address = str(self.layout.bridge.listen)
         self._say = say or print_line
         self._make_process = make_process
-        self._lock = threading.RLock()
-        self._cancelled = threading.Event()
-        self._stopping = threading.Event()
-        self._supervisor: threading.Thread | None = None
+        self._supervisor = Supervisor(self.layout.logs)
         self._lock_file: IO[bytes] | None = None
-        self._units: dict[str, Unit] = {}
 
     def start(self, deadline_s: float = START_DEADLINE_S) -> None:
         """Starts everything and waits for a new block and for the bridge to listen.
@@ -76,45 +63,37 @@ class Network:
         Raises UsageError or MissingError before anything is started, and NetworkError, with nothing
         left running, if a process fails or the deadline passes.
         """
-        assert self._supervisor is None, "the network is running"
+        assert self._lock_file is None, "the network is running"
         deadline = time.monotonic() + deadline_s
         self._lock_file = lock_home(self.layout.home)
         try:
             require_startable(self.layout)
-            self._units = make_units(self.layout, self._say, self._make_process)
-            self._stopping.clear()
-            self._supervisor = threading.Thread(target=self._keep, name="network", daemon=True)
-            self._supervisor.start()
+            self._supervisor.begin(make_units(self.layout, self._say, self._make_process))
             nodes = [node.name for node in self.layout.nodes]
-            self._want(nodes)
-            self._wait_until_up(nodes, deadline)
+            self._supervisor.want(nodes)
+            self._supervisor.wait_until_up(nodes, deadline)
             self._wait_for_new_block(deadline)
-            self._want([BRIDGE])
-            self._wait_until_up([BRIDGE], deadline)
+            self._supervisor.want([BRIDGE])
+            self._supervisor.wait_until_up([BRIDGE], deadline)
         except BaseException:
             self.stop()
             raise
 
     def cancel(self) -> None:
         """Makes a running `start` fail soon; may be called from a signal handler."""
-        self._cancelled.set()
+        self._supervisor.cancel()
 
     def stop(self) -> None:
         """Stops every process in order; does nothing if none runs."""
-        with self._lock:
-            for unit in self._units.values():
-                unit.is_wanted = False
-        # The lock is free while processes exit; the supervisor starts nothing now.
-        nodes = [self._units[node.name] for node in self.layout.nodes if self._units]
-        end_all([unit.stages[-1].process for unit in self._units.values() if unit not in nodes])
-        end_all([unit.stages[-1].process for unit in nodes])
-        end_all([unit.stages[0].process for unit in nodes])
-        # Only now: the processes die with the thread that started them.
-        self._stopping.set()
-        if self._supervisor is not None:
-            self._supervisor.join()
-            self._supervisor = None
-        self._units = {}
+        units = self._supervisor.units
+        nodes = [units[node.name] for node in self.layout.nodes if units]
+        self._supervisor.end(
+            [
+                [unit.stages[-1].process for unit in units.values() if unit not in nodes],
+                [unit.stages[-1].process for unit in nodes],
+                [unit.stages[0].process for unit in nodes],
+            ]
+        )
         if self._lock_file is not None:
             self._lock_file.close()
             self._lock_file = None
@@ -128,17 +107,12 @@ class Network:
 
     def stop_unit(self, name: str) -> None:
         """Stops a node or the bridge in order; it stays down until `start_unit`."""
-        with self._lock:
-            unit = self._units[name]
-            unit.is_wanted = False
-            for stage in reversed(unit.stages):
-                stage.process.end(STOP_DEADLINE_S)
-            unit.forget()
+        self._supervisor.stop_unit(name)
 
     def start_unit(self, name: str, deadline_s: float = START_DEADLINE_S) -> None:
         """Starts what `stop_unit` stopped, and waits until it is up."""
-        self._want([name])
-        self._wait_until_up([name], time.monotonic() + deadline_s)
+        self._supervisor.want([name])
+        self._supervisor.wait_until_up([name], time.monotonic() + deadline_s)
 
     def kill(self, name: str, process: str) -> None:
         """Sends SIGKILL to a process: the "app" or "cometbft" of a node, or the "bridge".
@@ -153,13 +127,13 @@ class Network:
 
     def get_pids(self) -> list[int]:
         """The process ids of everything that runs."""
-        stages = [stage for unit in self._units.values() for stage in unit.stages]
+        stages = [stage for unit in self._supervisor.units.values() for stage in unit.stages]
         return [stage.process.pid for stage in stages if stage.process.pid]
 
     def require_running(self) -> None:
         """Raises NetworkError if every node has been given up."""
-        nodes = [self._units[node.name] for node in self.layout.nodes]
-        if not self._is_kept() or all(unit.is_given_up for unit in nodes):
+        nodes = [self._supervisor.units[node.name] for node in self.layout.nodes]
+        if not self._supervisor.is_running or all(unit.is_given_up for unit in nodes):
             raise NetworkError(f"no node is running any more; see {self.layout.logs}")
 
     def wait_for_height(
@@ -175,59 +149,35 @@ class Network:
                             f"{node.name} is at height {found} after {deadline_s:g} s, not at "
                             f"{height}; see {self.layout.logs}"
                         )
-                    self._pause()
-
-    def _keep(self) -> None:
-        """The supervisor's thread, which starts all processes."""
-        while not self._stopping.wait(POLL_S):
-            with self._lock:
-                for unit in self._units.values():
-                    unit.step(time.monotonic())
-
-    def _want(self, names: Sequence[str]) -> None:
-        with self._lock:
-            for name in names:
-                self._units[name].is_wanted = True
-
-    def _wait_until_up(self, names: Sequence[str], deadline: float) -> None:
-        waiting = [self._units[name] for name in names]
-        while waiting := [unit for unit in waiting if not unit.is_up()]:
-            for unit in waiting:
-                if unit.failures:
-                    raise NetworkError(unit.problem)
-            if time.monotonic() >= deadline or not self._is_kept():
-                raise NetworkError(f"{waiting[0].name} is not up in time; see {self.layout.logs}")
-            self._pause()
+                    self._supervisor.pause()
 
     def _wait_for_new_block(self, deadline: float) -> None:
         height = max(get_height(node) for node in self.layout.nodes)
         self.wait_for_height(height + 1, max(0.0, deadline - time.monotonic()))
 
-    def _is_kept(self) -> bool:
-        """Whether the supervisor is running; False after it failed."""
-        return self._supervisor is not None and self._supervisor.is_alive()
-
-    def _pause(self) -> None:
-        if self._cancelled.wait(POLL_S):
-            raise NetworkError("the network was told to stop")
-
     def _get_process(self, name: str, process: str) -> Process:
-        stages = {stage.process.name: stage.process for stage in self._units[name].stages}
+        stages = {
+            stage.process.name: stage.process for stage in self._supervisor.units[name].stages
+        }
         return stages[BRIDGE if process == BRIDGE else f"{name}-{process}"]
 
 
 def make_units(
     layout: Layout, say: Callable[[str], None], make_process: ProcessMaker
-) -> dict[str, Unit]:
+) -> list[Unit]:
     """The nodes and the bridge, not yet started."""
-    try:
-        cometbft = str(cometbft_binary())
-    except ToolchainError as error:
-        raise MissingError(str(error)) from error
+    cometbft = find_cometbft()
     layout.logs.mkdir(exist_ok=True)
     units = [make_node(node, layout.logs, cometbft, say, make_process) for node in layout.nodes]
-    units.append(make_bridge(layout, say, make_process))
-    return {unit.name: unit for unit in units}
+    return [*units, make_bridge(layout, say, make_process)]
+
+
+def find_cometbft() -> str:
+    """The path of CometBFT; MissingError if there is none."""
+    try:
+        return str(cometbft_binary())
+    except ToolchainError as error:
+        raise MissingError(str(error)) from error
 
 
 def make_node(
@@ -236,10 +186,11 @@ def make_node(
     cometbft: str,
     say: Callable[[str], None],
     make_process: ProcessMaker,
+    options: Sequence[str] = (),
 ) -> Unit:
-    """A validator: its application, then CometBFT."""
+    """A validator: its application, with more options if need be, then CometBFT."""
     app_name, comet_name = f"{node.name}-{APP}", f"{node.name}-{COMETBFT}"
-    app = [sys.executable, "-m", "abci_app", "--home", ".", "--address", node.proxy_app]
+    app = [sys.executable, "-m", "abci_app", "--home", ".", "--address", node.proxy_app, *options]
     comet = [cometbft, "start", "--home", "."]
     return Unit(
         node.name,
@@ -268,28 +219,6 @@ def make_bridge(layout: Layout, say: Callable[[str], None], make_process: Proces
     ]
     process = make_process(BRIDGE, command, bridge.home, layout.logs / f"{BRIDGE}.log")
     return Unit(BRIDGE, [Stage(process, lambda: can_connect(bridge.listen[:2]))], say)
-
-
-def lock_home(home: Path) -> IO[bytes]:
-    """Locks out a second supervisor until the file is closed or this process ends."""
-    file = (home / LOCK).open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise UsageError(f"a network is already running from {home}; stop it first") from error
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n".encode())
-    file.flush()
-    return file
-
-
-def end_all(processes: Sequence[Process]) -> None:
-    """Sends SIGTERM to all, then waits for each."""
-    for process in processes:
-        process.send(signal.SIGTERM)
-    for process in processes:
-        process.wait_or_kill(STOP_DEADLINE_S)
 
 
 def get_height(node: NodeFiles) -> int:

@@ -62,9 +62,14 @@ class Process:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status; None while it runs or before its start; negative for a signal."""
+        return self._process.poll() if self._process is not None else None
+
     def describe_end(self) -> str:
         """How it ended and where its log is; with its last line of output if it failed."""
-        status = self._process.poll() if self._process is not None else None
+        status = self.status
         if status is None:
             return f"{self.name} is running"
         if status < 0:

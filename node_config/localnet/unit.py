@@ -17,6 +17,9 @@ BACKOFF_S, BACKOFF_MAX_S = 0.2, 10.0
 # Max failures in a row, without STABLE_S of uptime in between, before the unit is given up.
 FAILURES_MAX = 10
 STABLE_S = 10.0
+# Exit statuses after which another start would end in the same way: wrong usage, and a chain that
+# needs another release.
+FINAL_STATUSES = frozenset({2, 8})
 # Grace period for a killed process to exit; a large one releases its memory first.
 CAUSE_S = 0.3
 
@@ -82,11 +85,16 @@ class Unit:
                 break
         ended = [process for process in processes if not process.is_running()]
         self.problem = "; ".join(process.describe_end() for process in ended)
+        statuses = {process.status for process in ended}
         for stage in self.stages[: self._started]:
             stage.process.send(signal.SIGKILL)
             stage.process.wait_or_kill(STABLE_S)
         self._started = 0
         self.failures += 1
+        if statuses & FINAL_STATUSES:
+            self.is_given_up = True
+            self._say(f"{self.problem}; {self.name} is not restarted")
+            return
         if self.failures > FAILURES_MAX:
             self.is_given_up = True
             self._say(

@@ -40,6 +40,7 @@ USES: dict[str, set[str]] = {
     },
     "params": {"market", "registry"},
     "validators": {"params", "registry"},
+    "upgrade": {"params"},
     # No module of the state: what light clients verify.
     "light": set(),
 }
@@ -59,6 +60,7 @@ ENTRIES = {
     "genesis",
     "keyspace",
     "mempool",
+    "migrations",
     "pace",
     "proposals",
     "ruleset",
@@ -71,6 +73,7 @@ OUTSIDE = {
         "chain.genesis",
         "chain.keyspace",
         "chain.mempool",
+        "chain.migrations",
         "chain.pace",
         "chain.proposals",
         "chain.transactions",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.localnet.network import NetworkError
+from node_config.localnet.supervisor import NetworkError
 from tests.chaos.support.processes import with_variable
 from tests.chaos.support.rpc import wait_until
 from tests.chaos.support.trial import DEADLINE_S, Trial, trial

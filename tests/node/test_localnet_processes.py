@@ -13,9 +13,10 @@ import pytest
 from client.errors import UsageError
 from client.rpc import Rpc
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
-from node_config.localnet.network import Network, NetworkError
+from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
+from node_config.localnet.supervisor import NetworkError
 
 pytestmark = pytest.mark.network
 

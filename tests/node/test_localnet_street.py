@@ -15,9 +15,9 @@ from client.errors import UsageError
 from client.keyring import Keyring
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.background import ENV, is_running, start_in_background, stop_network
-from node_config.localnet.network import NetworkError
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
+from node_config.localnet.supervisor import NetworkError
 from tests.support.store import SortedStore
 
 DEADLINE_S = 60.0

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from blockenergy.upgrade.v1 import tx_pb2 as upgrade_tx_pb2
+from blockenergy.upgrade.v1.state_pb2 import Plan
 from blockenergy.validators.v1 import state_pb2, tx_pb2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -57,6 +59,16 @@ def withdraw(sim: Simulation) -> bytes:
     return sim.world.sign(who, message)
 
 
+def plan_upgrade(sim: Simulation) -> bytes:
+    """An upgrade that is far away, or cannot be; by the authority or by somebody else."""
+    who = sim.random.choice(["distributor", "distributor", sim.anybody()])
+    authority = people.address_text(who)
+    if sim.random.random() < 0.5:
+        return sim.world.sign(who, upgrade_tx_pb2.MsgCancelUpgrade(authority=authority))
+    plan = Plan(name=sim.random.choice(["v2", "v3", "V 4"]), height=sim.random.choice([0, 1 << 40]))
+    return sim.world.sign(who, upgrade_tx_pb2.MsgPlanUpgrade(authority=authority, plan=plan))
+
+
 def draw_operator(sim: Simulation) -> str:
     return sim.random.choice([*OPERATORS * 5, sim.anybody()])
 
@@ -70,4 +82,5 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (2, propose),
     (4, approve),
     (1, withdraw),
+    (1, plan_upgrade),
 ]

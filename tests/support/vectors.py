@@ -43,6 +43,7 @@ from blockenergy.peers.v1 import errors_pb2 as peers_errors_pb2
 from blockenergy.registry.v1 import errors_pb2 as registry_errors_pb2
 from blockenergy.settlement.v1 import errors_pb2 as settlement_errors_pb2
 from blockenergy.storage.v1 import errors_pb2 as storage_errors_pb2
+from blockenergy.upgrade.v1 import errors_pb2 as upgrade_errors_pb2
 from blockenergy.validators.v1 import errors_pb2 as validators_errors_pb2
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -71,6 +72,7 @@ ERRORS = {
     "params": params_errors_pb2.Error,
     "peers": peers_errors_pb2.Error,
     "validators": validators_errors_pb2.Error,
+    "upgrade": upgrade_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",

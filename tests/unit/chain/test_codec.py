@@ -18,6 +18,7 @@ from blockenergy.peers.v1 import state_pb2 as peers_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
 from blockenergy.storage.v1 import state_pb2 as storage_pb2
+from blockenergy.upgrade.v1 import state_pb2 as upgrade_pb2
 from blockenergy.validators.v1 import state_pb2 as validators_pb2
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf import message_factory
@@ -45,7 +46,7 @@ STATE_KINDS = [
     market_pb2.Purse,
     market_pb2.OfferPurchase, settlement_pb2.FeederCheck,
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
-    peers_pb2.Peer, peers_pb2.Params,
+    peers_pb2.Peer, peers_pb2.Params, upgrade_pb2.Plan,
     validators_pb2.Validator, validators_pb2.Proposal, validators_pb2.Params,
     market_pb2.RenewableTrades,
     carbon_pb2.Params, carbon_pb2.Zone, carbon_pb2.FeederZone, carbon_pb2.Delivery,

@@ -20,12 +20,13 @@ IDENTIFIERS = {
 }
 # Free text, about the grid and its machines: what a distributor tells the owners of curtailed
 # positions, the name of a node, what a distributor or issuer asks in a prediction market, what a
-# device is, and why it was suspended.
+# device is, and why it was suspended, and where a release is.
 ABOUT_THINGS = {
     "blockenergy.forecast.v1.MsgCreateMarket.names",
     "blockenergy.forecast.v1.MsgCreateMarket.question",
     "blockenergy.market.v1.MsgCurtail.reason",
     "blockenergy.peers.v1.MsgSetPeer.moniker",
+    "blockenergy.upgrade.v1.Plan.info",
     "blockenergy.carbon.v1.MsgCertifyDevice.technology",
     "blockenergy.carbon.v1.MsgSuspendDevice.reason",
     "blockenergy.carbon.v1.MsgReinstateDevice.reason",

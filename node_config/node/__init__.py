@@ -1,0 +1,1 @@
+"""One node of a network whose other nodes are elsewhere: its files, its processes, its health."""
