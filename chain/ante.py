@@ -7,7 +7,7 @@ whatever becomes of its messages.
 
 from __future__ import annotations
 
-from chain import auth, bank, registry
+from chain import auth, bank, feegrant, registry
 from chain.params import is_change_by_authority
 from chain.ruleset import Ruleset
 from chain.runtime.context import Context
@@ -39,8 +39,11 @@ def check(ctx: Context, tx: DecodedTx) -> int:
     auth.authenticate(account, tx, ctx.block.chain_id)
     # Nothing below may be rejected.
     auth.put_account(ctx, tx.signer, account)
+    payer = tx.fee_granter or tx.signer
     for denom, amount in tx.fee:
-        bank.transfer(ctx, tx.signer, bech32.decode(params.fee_collector), denom, amount)
+        bank.transfer(ctx, payer, bech32.decode(params.fee_collector), denom, amount)
+        if tx.fee_granter:
+            feegrant.use(ctx, payer, tx.signer, amount)
     return gas
 
 
@@ -69,6 +72,9 @@ def find_signer_data(ctx: Context, tx: DecodedTx) -> SignerData | None:
 
 
 def _require_funds(ctx: Context, tx: DecodedTx) -> None:
+    payer = tx.fee_granter or tx.signer
     for denom, amount in tx.fee:
-        if bank.get_balance(ctx, tx.signer, denom) < amount:
+        if tx.fee_granter:
+            feegrant.require_allowance(ctx, payer, tx.signer, amount)
+        if bank.get_balance(ctx, payer, denom) < amount:
             raise ChainError(SdkError.INSUFFICIENT_FUNDS, f"the fee is {amount}{denom}")

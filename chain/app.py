@@ -17,10 +17,12 @@ from cosmos.tx.v1beta1 import service_pb2
 from chain import (
     ante,
     auth,
+    authz,
     bank,
     carbon,
     certificates,
     credits,
+    feegrant,
     forecast,
     genesis,
     market,
@@ -69,7 +71,20 @@ _MODULES: tuple[Module, ...] = (
 _VOTED: dict[str, Handler] = {}
 _VALIDATORS = validators.make_module(_VOTED)
 _PARAMS = params.make_module((*_MODULES, _VALIDATORS))
-MODULES: tuple[Module, ...] = (*_MODULES, _VALIDATORS, _PARAMS)
+# What one account can let another send for it.
+_DELEGABLE = {
+    url: handler
+    for module in _MODULES
+    for url, handler in module.handlers.items()
+    if handler.delegable
+}
+MODULES: tuple[Module, ...] = (
+    *_MODULES,
+    authz.make_module(_DELEGABLE),
+    feegrant.MODULE,
+    _VALIDATORS,
+    _PARAMS,
+)
 for _module in (*_MODULES, _PARAMS):
     _VOTED.update(_module.handlers)
 RULES = Ruleset(MODULES)

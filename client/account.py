@@ -94,8 +94,9 @@ class Signer:
 
     It signs for `chain_id` only, whatever the node says that it is on. `gas_limit` and `fee` are
     computed from each transaction and the chain's parameters unless given; `gas_price` takes the
-    place of the chain's minimum. Two programs can send with the same key at the same time, but each
-    collision of sequences costs a new signature.
+    place of the chain's minimum. `fee_granter` is the account that pays the fees, if another does.
+    Two programs can send with the same key at the same time, but each collision of sequences costs
+    a new signature.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Signer:
         fee: Sequence[Coin] | None = None,
         gas_limit: int = 0,
         gas_price: GasPrice | None = None,
+        fee_granter: str = "",
         wait_s: float = DEFAULT_WAIT_S,
     ) -> None:
         self.rpc = rpc
@@ -114,6 +116,7 @@ class Signer:
         self.address = key.address
         self._chain_id = chain_id
         self._wish = Wish(gas_limit, fee, gas_price)
+        self._fee_granter = fee_granter
         self._wait_s = wait_s
         self._lock = threading.Lock()
         self._account: Account | None = None
@@ -189,13 +192,22 @@ class Signer:
             gas_limit,
             memo,
             timeout_height,
+            self._fee_granter,
         )
 
     def _compute_cost(self, messages: Sequence[Message], memo: str, timeout_height: int) -> Cost:
         if self._wish.gas_limit and self._wish.fee is not None:
             return Cost(self._wish.gas_limit, self._wish.fee)
         params = self._params = self._params or _get_params(self.rpc)
-        return compute_cost(params, messages, self.key.pub_key, memo, timeout_height, self._wish)
+        return compute_cost(
+            params,
+            messages,
+            self.key.pub_key,
+            memo,
+            timeout_height,
+            self._wish,
+            self._fee_granter,
+        )
 
     def _broadcast(self, raw: bytes, deadline: float) -> BroadcastResult:
         """Resends the same bytes until the node accepts or rejects them."""

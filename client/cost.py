@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from blockenergy.auth.v1.state_pb2 import Params
+from cosmos.authz.v1beta1.tx_pb2 import MsgExec
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
@@ -50,6 +51,7 @@ def compute_cost(
     memo: str = "",
     timeout_height: int = 0,
     wish: Wish = NO_WISH,
+    fee_granter: str = "",
 ) -> Cost:
     """Gas limit and fee that are enough for the largest encoding of a transaction.
 
@@ -61,10 +63,18 @@ def compute_cost(
     fee = wish.fee
     if fee is None:
         fee = [Coin(denom=params.fee_denom, amount=_LARGEST_AMOUNT)] if price.micro else []
-    size = tx.compute_size_max(messages, pub_key, fee, memo, timeout_height)
-    gas = params.gas_per_tx + params.gas_per_byte * size + sum(map(compute_message_gas, messages))
+    size = tx.compute_size_max(messages, pub_key, fee, memo, timeout_height, fee_granter)
+    gas = params.gas_per_tx + params.gas_per_byte * size + sum(map(_count_gas, messages))
     gas_limit = wish.gas_limit or min(gas, params.gas_limit_max)
     if wish.fee is not None or not fee:
         return Cost(gas_limit, fee)
     amount = compute_min_fee(gas_limit, price.micro)
     return Cost(gas_limit, [Coin(denom=params.fee_denom, amount=str(amount))])
+
+
+def _count_gas(message: Message) -> int:
+    """The gas of a message, with that of the messages in it."""
+    gas = compute_message_gas(message)
+    if isinstance(message, MsgExec):
+        gas += sum(_count_gas(tx.unpack(packed)) for packed in message.msgs)
+    return gas

@@ -35,10 +35,11 @@ def sign(
     gas_limit: int,
     memo: str = "",
     timeout_height: int = 0,
+    fee_granter: str = "",
 ) -> bytes:
     """The bytes of a signed transaction, ready to broadcast."""
     body = _make_body(messages, memo, timeout_height)
-    auth_info = _make_auth_info(key.pub_key, sequence, fee, gas_limit)
+    auth_info = _make_auth_info(key.pub_key, sequence, fee, gas_limit, fee_granter)
     doc = SignDoc(
         body_bytes=body,
         auth_info_bytes=auth_info,
@@ -56,11 +57,12 @@ def compute_size_max(
     fee: Iterable[Coin],
     memo: str = "",
     timeout_height: int = 0,
+    fee_granter: str = "",
 ) -> int:
     """Max size of a transaction in bytes, for any sequence and gas limit."""
     raw = TxRaw(
         body_bytes=_make_body(messages, memo, timeout_height),
-        auth_info_bytes=_make_auth_info(pub_key, _UINT64_MAX, fee, _UINT64_MAX),
+        auth_info_bytes=_make_auth_info(pub_key, _UINT64_MAX, fee, _UINT64_MAX, fee_granter),
         signatures=[bytes(_SIGNATURE_BYTES)],
     )
     return raw.ByteSize()
@@ -107,8 +109,10 @@ def _make_body(messages: Sequence[Message], memo: str, timeout_height: int) -> b
     return TxBody(messages=packed, memo=memo, timeout_height=timeout_height).SerializeToString()
 
 
-def _make_auth_info(pub_key: bytes, sequence: int, fee: Iterable[Coin], gas_limit: int) -> bytes:
+def _make_auth_info(
+    pub_key: bytes, sequence: int, fee: Iterable[Coin], gas_limit: int, fee_granter: str
+) -> bytes:
     signer = SignerInfo(public_key=pack(PubKey(key=pub_key)), mode_info=_DIRECT, sequence=sequence)
     return AuthInfo(
-        signer_infos=[signer], fee=Fee(amount=fee, gas_limit=gas_limit)
+        signer_infos=[signer], fee=Fee(amount=fee, gas_limit=gas_limit, granter=fee_granter)
     ).SerializeToString()

@@ -16,6 +16,11 @@ _COSMOS = {
     "auth.v1beta1.Query": {
         "GET accounts/{address}": "Account",
     },
+    "authz.v1beta1.Query": {
+        "GET grants": "Grants",
+        "GET grants/granter/{granter}": "GranterGrants",
+        "GET grants/grantee/{grantee}": "GranteeGrants",
+    },
     "bank.v1beta1.Query": {
         "GET balances/{address}": "AllBalances",
         "GET balances/{address}/by_denom": "Balance",
@@ -38,6 +43,11 @@ _COSMOS = {
     },
     "consensus.v1.Query": {
         "GET params": "Params",
+    },
+    "feegrant.v1beta1.Query": {
+        "GET allowance/{granter}/{grantee}": "Allowance",
+        "GET allowances/{grantee}": "Allowances",
+        "GET issued/{granter}": "AllowancesByGranter",
     },
     "tx.v1beta1.Service": {
         "POST simulate": "Simulate",

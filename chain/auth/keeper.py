@@ -72,7 +72,7 @@ def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
     """
     gas = params.gas_per_tx + params.gas_per_byte * tx.size_bytes
     for handler, message in tx.messages:
-        gas += handler.gas.add_up(message)
+        gas += handler.count_gas(message)
     return gas
 
 

@@ -19,7 +19,9 @@ from typing import Any
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from chain.runtime.calendar import format_time
 from chain.runtime.encoding import codec, strict
 from chain.runtime.errors import ChainError, SdkError
 
@@ -58,9 +60,10 @@ def get_name(descriptor: Any) -> str:
     `blockenergy/market/Params`.
     """
     origin, module, *_ = descriptor.full_name.split(".")
-    origin = _ORIGINS.get(origin, origin)
     own = descriptor.name
-    return f"{origin}/{own}" if own.startswith("Msg") else f"{origin}/{module}/{own}"
+    short = origin in _ORIGINS or own.startswith("Msg")
+    origin = _ORIGINS.get(origin, origin)
+    return f"{origin}/{own}" if short else f"{origin}/{module}/{own}"
 
 
 def write_content(
@@ -68,6 +71,7 @@ def write_content(
     coins: Sequence[tuple[str, str]],
     gas_limit: int,
     fee_payer: str,
+    fee_granter: str,
     memo: str,
     sequence: int,
     timeout_height: int,
@@ -83,6 +87,8 @@ def write_content(
     }
     if fee_payer:
         fee["payer"] = fee_payer
+    if fee_granter:
+        fee["granter"] = fee_granter
     content: dict[str, Any] = {
         "fee": fee,
         "memo": memo,
@@ -146,6 +152,8 @@ def _get_writer(field: FieldDescriptor) -> _Writer:
         raise TypeError(f"{field.full_name}: hardware wallets cannot sign this type of field")
     if field.message_type.full_name == AnyMessage.DESCRIPTOR.full_name:
         return _write_packed
+    if field.message_type.full_name == Timestamp.DESCRIPTOR.full_name:
+        return _write_time
     return _write_fields
 
 
@@ -158,6 +166,13 @@ def _write_packed(item: AnyMessage, packed_types: PackedTypes, levels: int) -> d
     except codec.EncodingError as error:
         raise ChainError(SdkError.TX_PARSE, str(error)) from None
     return _write_typed(message, packed_types, levels - 1)
+
+
+def _write_time(time: Timestamp, *_: Any) -> str:
+    try:
+        return format_time(time.seconds, time.nanos)
+    except ValueError as error:
+        raise ChainError(SdkError.TX_PARSE, str(error)) from None
 
 
 def require_names(packed_types: PackedTypes) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 _SECONDS_PER_DAY = 86_400
+# Of the years 1 to 9999.
+_FIRST_SECOND = -62_135_596_800
+_LAST_SECOND = 253_402_300_799
 
 
 def format_date(time_s: int) -> str:
@@ -22,6 +25,20 @@ def format_date(time_s: int) -> str:
     month = month + 3 if month < 10 else month - 9
     year = year_of_era + era * 400 + (month <= 2)
     return f"{year:04}{month:02}{day:02}"
+
+
+def format_time(seconds: int, nanos: int) -> str:
+    """A time since 1970 as RFC 3339 writes it, in UTC, without zeros at the end of the fraction.
+
+    Raises ValueError for what is not in the years 1 to 9999.
+    """
+    if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < 10**9):
+        raise ValueError(f"{seconds} s and {nanos} ns are no time of the years 1 to 9999")
+    date = format_date(seconds)
+    hours, rest = divmod(seconds % _SECONDS_PER_DAY, 3600)
+    fraction = f".{nanos:09}".rstrip("0").rstrip(".")
+    clock = f"{hours:02}:{rest // 60:02}:{rest % 60:02}{fraction}"
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock}Z"
 
 
 def get_month(time_s: int) -> int:

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
-from chain.runtime.gas import MessageGas, get_message_gas
+from chain.runtime.gas import get_message_gas
 from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
 from chain.runtime.params import Params
@@ -35,13 +35,16 @@ class Handler:
     message_type: type[Message]
     signer_field: str
     roles: frozenset[int]
-    gas: MessageGas
+    # The gas of one, beside that of its transaction.
+    count_gas: Callable[[Message], int]
     run: Callable[[Context, Any], Message]
     response_type_url: str
     # A number of options.Lane.
     lane: int = options_pb2.LANE_UNSPECIFIED
     # Whether a participant that was removed may send it.
     even_removed: bool = False
+    # Whether its signer can give another the right to send it.
+    delegable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +114,12 @@ def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -
         message_type=_class_of(method.input_type),
         signer_field=signer,
         roles=frozenset(get_option(method.input_type, options_pb2.role)),
-        gas=gas,
+        count_gas=gas.add_up,
         run=run,
         response_type_url=f"/{method.output_type.full_name}",
         lane=get_option(method.input_type, options_pb2.lane),
         even_removed=get_option(method.input_type, options_pb2.even_removed),
+        delegable=get_option(method.input_type, options_pb2.delegable),
     )
 
 

@@ -73,6 +73,7 @@ class DecodedTx:
         "auth_info_bytes",
         "body_bytes",
         "fee",
+        "fee_granter",
         "gas_limit",
         "lane",
         "memo_bytes",
@@ -95,6 +96,7 @@ class DecodedTx:
         pub_key: bytes,
         sequence: int,
         fee: tuple[tuple[str, int], ...],
+        fee_granter: bytes,
         gas_limit: int,
         memo_bytes: int,
         timeout_height: int,
@@ -111,6 +113,8 @@ class DecodedTx:
         self.pub_key = pub_key
         self.sequence = sequence
         self.fee = fee
+        # Whose allowance pays it; empty if the signer does.
+        self.fee_granter = fee_granter
         self.gas_limit = gas_limit
         self.memo_bytes = memo_bytes
         self.timeout_height = timeout_height
@@ -159,7 +163,7 @@ def decode(
         # Neither is in what is signed: either could be dropped by somebody else on the way.
         require(public_key and fee, SdkError.INVALID_REQUEST, "public key and fee are expected")
         plain = [message for _, message in messages]
-        more = (coins, gas_limit, payer, memo, sequence, timeout_height)
+        more = (coins, gas_limit, payer, granter, memo, sequence, timeout_height)
         amino_content = amino_json.write_content(plain, *more, packed_types or {})
     return DecodedTx(
         raw=raw,
@@ -167,7 +171,8 @@ def decode(
         signer=signer,
         pub_key=_decode_pub_key(public_key, signer),
         sequence=sequence,
-        fee=_decode_fee(coins, payer, granter, signer),
+        fee=_decode_fee(coins, payer, signer),
+        fee_granter=decode_address(granter) if granter else b"",
         gas_limit=gas_limit,
         memo_bytes=len(memo.encode()),
         timeout_height=timeout_height,
@@ -380,9 +385,8 @@ def _read_pub_key(data: bytes) -> bytes:
 
 
 def _decode_fee(
-    coins: Sequence[tuple[str, str]], payer: str, granter: str, signer: bytes
+    coins: Sequence[tuple[str, str]], payer: str, signer: bytes
 ) -> tuple[tuple[str, int], ...]:
-    require(not granter, SdkError.INVALID_REQUEST, "fee granters are not supported")
     payer_fits = not payer or decode_address(payer) == signer
     require(payer_fits, SdkError.INVALID_REQUEST, "the fee payer must be the signer")
     if not coins:

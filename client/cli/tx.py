@@ -14,6 +14,7 @@ from typing import Any
 
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.registry.v1.role_pb2 import Role
+from cosmos.authz.v1beta1.tx_pb2 import MsgExec
 from google.protobuf.message import Message
 
 import text_output
@@ -29,6 +30,7 @@ from client.cli.common import (
     add_keyring_option,
     add_node_option,
     add_output_option,
+    get_address,
     get_shown_denoms,
     make_lookups,
     show_values,
@@ -55,6 +57,7 @@ from client.keyring import Keyring
 from client.keys import AccountKey
 from client.orders import OrderState, follow_orders
 from client.rpc import Rpc
+from client.tx import pack
 from client.units import parse, parse_decimal
 from client.watch import decode_events
 
@@ -127,6 +130,14 @@ def add_sending_options(parser: argparse.ArgumentParser) -> None:
         help="per unit of gas, such as 0.00005ueur (default: the chain's minimum)",
     )
     group.add_argument(
+        "--granter",
+        metavar="ADDRESS",
+        help="send it for this account, which has given the key the right to it",
+    )
+    group.add_argument(
+        "--fee-granter", metavar="ADDRESS", help="account whose allowance pays the fee"
+    )
+    group.add_argument(
         "--memo", metavar="TEXT", default="", help="a note stored with the transaction"
     )
     add_chain_id_option(group)
@@ -153,10 +164,14 @@ def send(args: argparse.Namespace, make_message: Callable[[Lookups], Message]) -
     rpc, keyring = Rpc(args.node), Keyring(args.keyring)
     lookups = make_lookups(rpc, keyring)
     address = get_signer_address(keyring, args.key)
+    granter = get_address(keyring, args.granter) if args.granter else ""
+    fee_granter = get_address(keyring, args.fee_granter) if args.fee_granter else ""
     chain_id = chain_pin.choose(keyring.folder, args.chain_id)
     message = make_message(lookups)
     descriptor: Any = message.DESCRIPTOR
-    setattr(message, get_signer(descriptor), address)
+    setattr(message, get_signer(descriptor), granter or address)
+    if granter:
+        message = MsgExec(grantee=address, msgs=[pack(message)])
     wish = _parse_cost(args, lookups)
     if not args.yes:
         confirm(message)
@@ -170,6 +185,7 @@ def send(args: argparse.Namespace, make_message: Callable[[Lookups], Message]) -
         fee=wish.fee,
         gas_limit=wish.gas_limit,
         gas_price=wish.gas_price,
+        fee_granter=fee_granter,
     )
     outcome = signer.send([message], wait=args.wait, memo=args.memo).require_ok()
     return _show_outcome(args, rpc, outcome)

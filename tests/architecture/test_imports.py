@@ -41,6 +41,8 @@ USES: dict[str, set[str]] = {
     "params": {"market", "registry"},
     "validators": {"params", "registry"},
     "upgrade": {"params"},
+    "feegrant": {"auth", "registry"},
+    "authz": {"bank", "market", "metering", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),
 }

@@ -33,6 +33,7 @@ MUST_HAPPEN = {
     "order executed in part", "grid fee for an order", "linked order executed",
     "linked order lapsed", "cancellation lapsed", "position cancelled", "position closed",
     "position closed at a loss", "surplus to the purse", "treasury credited",
+    "order by a delegated key", "right taken back",
     "limit order filled", "limit order filled in part", "congestion", "grid fee in an auction",
     "pool in an auction", "order killed", "thin market", "local energy",
     "booking over several blocks", "grid fee for an offer", "grid paid",

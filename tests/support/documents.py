@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from chain import app
 from tests.support import people
 
 Short = dict[str, Any]
@@ -106,7 +107,7 @@ def complete(short: Mapping[str, Any]) -> Short:
 
 def expand(short: Mapping[str, Any]) -> dict[str, Any]:
     """The genesis document of a short form."""
-    document: dict[str, Any] = {}
+    document: dict[str, Any] = {module.name: {} for module in app.MODULES}
     for path, value in short.items():
         found = _ENTRY.fullmatch(path)
         assert found is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from blockenergy.authz.v1 import events_pb2 as authz_pb2
 from blockenergy.bank.v1 import events_pb2 as bank_pb2
 from blockenergy.carbon.v1 import events_pb2 as carbon_pb2
 from blockenergy.certificates.v1 import events_pb2 as certificates_pb2
@@ -85,7 +86,12 @@ class ScenarioCoverage:
             self.counts["hold expired" if event.expired else "hold ended"] += 1
             self._add("deposit returned", event.deposit)
         elif isinstance(event, CosmosEvent):
-            self._add("fee paid", event.type == "tx" and "fee" in dict(event.attributes))
+            attributes = dict(event.attributes)
+            self._add("fee paid", event.type == "tx" and "fee" in attributes)
+            executed = attributes.get("action") == "/cosmos.authz.v1beta1.MsgExec"
+            self._add("order by a delegated key", executed)
+        elif isinstance(event, authz_pb2.EventRevoked):
+            self.counts["right taken back"] += 1
         elif isinstance(event, bank_pb2.EventArrearsPaid):
             self.counts["arrears paid"] += 1
         elif isinstance(event, settlement_pb2.EventOwedPaid):

@@ -32,6 +32,7 @@ from tests.support import (
     actions,
     carbon_actions,
     credit_actions,
+    delegation_actions,
     forecast_actions,
     market_actions,
     parameters,
@@ -52,6 +53,7 @@ ACTIONS = [
     *forecast_actions.ACTIONS,
     *parameters.ACTIONS,
     *validator_actions.ACTIONS,
+    *delegation_actions.ACTIONS,
 ]
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]

@@ -59,7 +59,7 @@ def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> byt
     """The bytes of a TxRaw."""
     body = make_body(messages, envelope).SerializeToString(deterministic=True)
     if envelope.gas_limit is None:
-        gas = _GAS_BESIDE_MESSAGES + sum(map(compute_message_gas, messages))
+        gas = _GAS_BESIDE_MESSAGES + sum(map(_count_gas, messages))
         envelope = replace(envelope, gas_limit=gas)
     auth_info = make_auth_info(signer, envelope).SerializeToString(deterministic=True)
     mode = envelope.sign_mode if envelope.signed_in is None else envelope.signed_in
@@ -78,6 +78,11 @@ def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> byt
     return raw.SerializeToString(deterministic=True)
 
 
+def _count_gas(message: Message) -> int:
+    handler = app.RULES.handlers.get(f"/{message.DESCRIPTOR.full_name}")
+    return handler.count_gas(message) if handler else compute_message_gas(message)
+
+
 def amino_sign_bytes(messages: Sequence[Message], envelope: Envelope) -> bytes:
     """What is signed in SIGN_MODE_LEGACY_AMINO_JSON."""
     assert envelope.gas_limit is not None
@@ -86,6 +91,7 @@ def amino_sign_bytes(messages: Sequence[Message], envelope: Envelope) -> bytes:
         [(denom, str(amount)) for denom, amount in envelope.fee],
         envelope.gas_limit,
         envelope.fee_payer,
+        envelope.fee_granter,
         envelope.memo,
         envelope.sequence,
         envelope.timeout_height,

@@ -30,10 +30,12 @@ from typing import Any
 
 import pytest
 from blockenergy.auth.v1 import errors_pb2 as auth_errors_pb2
+from blockenergy.authz.v1 import errors_pb2 as authz_errors_pb2
 from blockenergy.bank.v1 import errors_pb2 as bank_errors_pb2
 from blockenergy.carbon.v1 import errors_pb2 as carbon_errors_pb2
 from blockenergy.certificates.v1 import errors_pb2 as certificates_errors_pb2
 from blockenergy.credits.v1 import errors_pb2 as credits_errors_pb2
+from blockenergy.feegrant.v1 import errors_pb2 as feegrant_errors_pb2
 from blockenergy.forecast.v1 import errors_pb2 as forecast_errors_pb2
 from blockenergy.market.v1 import errors_pb2 as market_errors_pb2
 from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
@@ -73,6 +75,8 @@ ERRORS = {
     "peers": peers_errors_pb2.Error,
     "validators": validators_errors_pb2.Error,
     "upgrade": upgrade_errors_pb2.Error,
+    "authz": authz_errors_pb2.Error,
+    "feegrant": feegrant_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",
@@ -217,8 +221,8 @@ def _sign(world: World, vector: Vector) -> bytes:
     appended = bytes.fromhex(changes.pop("append_hex", ""))
     if "pub_key_of" in changes:
         changes["pub_key_of"] = people.wallet(changes["pub_key_of"])
-    if "fee_payer" in changes:
-        changes["fee_payer"] = people.address_text(changes["fee_payer"])
+    for field in {"fee_payer", "fee_granter"} & changes.keys():
+        changes[field] = people.address_text(changes[field])
     messages = [to_message(vector["message"]), *more]
     signed: bytes = world.sign(vector["signer"], *messages, **changes)
     return signed + appended

@@ -32,7 +32,13 @@ AMINO = 127
 
 
 def content(*messages: Message, **changes: Any) -> str:
-    parts = {"coins": [("ueur", "10")], "gas_limit": 402_000, "fee_payer": "", "memo": ""}
+    parts = {
+        "coins": [("ueur", "10")],
+        "gas_limit": 402_000,
+        "fee_payer": "",
+        "fee_granter": "",
+        "memo": "",
+    }
     parts |= {"sequence": 2, "timeout_height": 0, "packed_types": PACKED}
     return amino_json.write_content(messages, **(parts | changes))
 
