@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from functools import cache
 from typing import Any
 
 from blockenergy.authz.v1 import state_pb2
@@ -69,7 +68,6 @@ def add_ordered(
     return max([(slot, totals[slot]) for slot, _ in ordered], key=lambda entry: entry[1])
 
 
-@cache
 def _list_fields(descriptor: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The fields of a message that name a slot, and those with Wh."""
     single = [field for field in descriptor.fields if not field.is_repeated]

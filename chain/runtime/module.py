@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
-from chain.runtime.gas import get_message_gas
+from chain.runtime.gas import MessageGas, get_message_gas
 from chain.runtime.lifecycle import Lifecycle
 from chain.runtime.options import get_option
 from chain.runtime.params import Params
@@ -35,10 +35,11 @@ class Handler:
     message_type: type[Message]
     signer_field: str
     roles: frozenset[int]
-    # The gas of one, beside that of its transaction.
-    count_gas: Callable[[Message], int]
+    gas: MessageGas
     run: Callable[[Context, Any], Message]
     response_type_url: str
+    # The gas of one, beside that of its transaction: `gas`, and that of messages in it.
+    count_gas: Callable[[Message], int]
     # A number of options.Lane.
     lane: int = options_pb2.LANE_UNSPECIFIED
     # Whether a participant that was removed may send it.
@@ -114,9 +115,10 @@ def _handler(method: MethodDescriptor, run: Callable[[Context, Any], Message]) -
         message_type=_class_of(method.input_type),
         signer_field=signer,
         roles=frozenset(get_option(method.input_type, options_pb2.role)),
-        count_gas=gas.add_up,
+        gas=gas,
         run=run,
         response_type_url=f"/{method.output_type.full_name}",
+        count_gas=gas.add_up,
         lane=get_option(method.input_type, options_pb2.lane),
         even_removed=get_option(method.input_type, options_pb2.even_removed),
         delegable=get_option(method.input_type, options_pb2.delegable),

@@ -78,7 +78,10 @@ def test_every_rejection_is_reached(codespace: str) -> None:
 
 def test_every_result_of_a_reading_is_reached() -> None:
     reached = Counter(
-        result for vector in VECTORS for result in vector.get("response", {}).get("results", [])
+        result
+        for vector in VECTORS
+        if vector.folder.startswith("metering/")
+        for result in vector.get("response", {}).get("results", [])
     )
     declared = set(state_pb2.ReadingResult.keys()) - {"READING_RESULT_UNSPECIFIED"}
     assert declared == set(reached)

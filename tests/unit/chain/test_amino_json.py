@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +104,10 @@ def draw_value(field: FieldDescriptor, draw: Any, levels: int) -> Any:
         return draw(st.sampled_from([value.number for value in field.enum_type.values]))
     if field.message_type is None:
         return draw(kinds[field.type])
+    if field.message_type.full_name == "google.protobuf.Timestamp":
+        # Of the years 1 to 9999.
+        seconds = draw(st.integers(-62_135_596_800, 253_402_300_799))
+        return Timestamp(seconds=seconds, nanos=draw(st.integers(0, 10**9 - 1)))
     if field.message_type.full_name == "google.protobuf.Any":
         if not levels:
             return None

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from blockenergy.auth.v1 import state_pb2 as auth_pb2
+from blockenergy.authz.v1 import state_pb2 as authz_pb2
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.carbon.v1 import state_pb2 as carbon_pb2
 from blockenergy.certificates.v1 import state_pb2 as certificates_pb2
 from blockenergy.credits.v1 import state_pb2 as credits_pb2
+from blockenergy.feegrant.v1 import state_pb2 as feegrant_pb2
 from blockenergy.forecast.v1 import state_pb2 as forecast_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
@@ -46,7 +48,7 @@ STATE_KINDS = [
     market_pb2.Purse,
     market_pb2.OfferPurchase, settlement_pb2.FeederCheck,
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
-    peers_pb2.Peer, peers_pb2.Params, upgrade_pb2.Plan,
+    peers_pb2.Peer, peers_pb2.Params, upgrade_pb2.Plan, authz_pb2.Grant, feegrant_pb2.Allowance,
     validators_pb2.Validator, validators_pb2.Proposal, validators_pb2.Params,
     market_pb2.RenewableTrades,
     carbon_pb2.Params, carbon_pb2.Zone, carbon_pb2.FeederZone, carbon_pb2.Delivery,

@@ -105,6 +105,7 @@ def test_state_keys_never_move() -> None:
         "0513": "market.purses", "0514": "market.restored",
         "0606": "settlement.superseded_params", "0800": "params.params",
         "0900": "peers.params", "0901": "peers.peers",
+        "1001": "authz.grants", "1101": "feegrant.allowances",
         "1201": "upgrade.plan", "1202": "upgrade.upgrades",
         "0d00": "forecast.params", "0d01": "forecast.targets", "0d02": "forecast.last_target_id",
         "0d03": "forecast.tallies", "0d04": "forecast.outcomes", "0d05": "forecast.rounds",

@@ -13,7 +13,7 @@ from client.definitions import get_unit
 # Names of things, in a form that the rules check.
 IDENTIFIERS = {
     *{"amount", "denom", "feeder", "meter_id", "name", "networks", "node_id", "parent", "symbol"},
-    "type_url",
+    *("type_url", "msg_type_url", "messages"),
     *("backing_registry", "foreign_id", "name"),
     *("batch", "class_id", "foreign_account", "jurisdiction", "methodology", "origin", "project"),
     *("purpose", "receipt"),

@@ -177,9 +177,9 @@ REJECTED: list[tuple[str, Callable[[Any, Any, Any], Any], str]] = [
         "INVALID_PUB_KEY",
     ),
     (
-        "fee granter",
-        lambda raw, body, info: setattr(info.fee, "granter", BEN.text),
-        "INVALID_REQUEST",
+        "fee granter that is no address",
+        lambda raw, body, info: setattr(info.fee, "granter", "ben"),
+        "INVALID_ADDRESS",
     ),
     (
         "fee payer",

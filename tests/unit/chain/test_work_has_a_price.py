@@ -71,7 +71,7 @@ class TestGasIsKnownBefore:
         tx = app.RULES.decode_tx(raw, 1_000)
         params = world.genesis["auth"]["params"]
         expected = int(params["gas_per_tx"]) + int(params["gas_per_byte"]) * len(raw)
-        assert result.gas_used == expected + sum(compute_message_gas(m) for _, m in tx.messages)
+        assert result.gas_used == expected + sum(h.count_gas(m) for h, m in tx.messages)
 
     @pytest.mark.parametrize("url", sorted(app.RULES.handlers))
     def test_every_message_takes_gas(self, url: str) -> None:
