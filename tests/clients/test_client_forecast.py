@@ -81,7 +81,11 @@ def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "bad.json").write_text("[")
     assert main(["forecast", "score", "--file", str(tmp_path / "bad.json")]) == 2
     assert main(["predict", "quote"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
+    (tmp_path / "bad.json").write_text(f"[{'9' * 5000}]")
+    assert main(["predict", "quote", "--file", str(tmp_path / "bad.json")]) == 2
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert "a number in it is too long" in error
 
 
 def make_csv(path: Path, *rows: str) -> Path:

@@ -141,7 +141,8 @@ def test_a_payment_through_one_node_is_seen_by_the_others(network: Network) -> N
     signer = Signer(Rpc(network.rpc_urls[0]), key, chain_id=read_pin(network.layout.keys))
     outcome = signer.send([payment]).require_ok()
     network.wait_for_height(outcome.height, DEADLINE_S)
-    assert get_free(other, CONSUMER.address) == before + 5
+    # A node knows a block a moment before its application has written it.
+    poll(lambda: get_free(other, CONSUMER.address), lambda found: found == before + 5)
 
 
 def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
@@ -208,6 +209,10 @@ def get_time_s(rpc: Rpc) -> int:
     return rpc.status().latest_time_ns // 10**9
 
 
+def wait_until(rpc: Rpc, block_time_s: int) -> None:
+    poll(lambda: get_time_s(rpc), lambda time_s: time_s >= block_time_s)
+
+
 class Cli:
     """The command line with the keys of the network, answering in JSON."""
 
@@ -261,11 +266,12 @@ def test_forecasts_are_scored_and_shares_paid(
     assert market["market"]["shares"] == ["1000000", "500000"]
     with MeterClient(network.bridge_address) as bridge:
         push_at_slot_end(bridge, slot - 1, import_wh=2_500)
+        wait_until(rpc, slot * SLOT_LENGTH_S - 1)
         cli.sign("frida", "forecast", "reveal", str(files["frida"]), "--target", "1")
         push_at_slot_end(bridge, slot, import_wh=3_000)
     # What was revealed could still be, and is left out.
-    next_gate_s = ((get_time_s(rpc) + 1) // SLOT_LENGTH_S + 1) * SLOT_LENGTH_S - 1
-    poll(lambda: get_time_s(rpc), lambda time_s: time_s >= next_gate_s)
+    next_slot = (get_time_s(rpc) + 1) // SLOT_LENGTH_S + 1
+    wait_until(rpc, next_slot * SLOT_LENGTH_S - 1)
     cli.sign("frida", "forecast", "reveal", str(files["frida"]), "--target", "1")
     skills = poll(
         lambda: cli.call("forecast", "scores", "--target", "1")["scores"],
