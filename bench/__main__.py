@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "gas": ([], ["--rounds", "200"]),
     "carbon": ([], ["--rounds", "100"]),
+    "forecasts": ([], ["--rounds", "20"]),
     "replay": (["--transactions", "20000"], ["--transactions", "100000"]),
 }
 DEADLINE_S = 7200

@@ -147,6 +147,13 @@ def _carbon(result: Mapping[str, Any]) -> Iterator[Row]:
     yield Row(f"statement of {slots:,} slots", f"{seconds} s", "1 s", seconds < 1)
 
 
+def _forecasts(result: Mapping[str, Any]) -> Iterator[Row]:
+    score_s, trade_us = result["score_s"], result["trade_us"]
+    yield Row("1,000 forecasts of 96 slots scored, s", f"{score_s:.2f}", "1", score_s < 1)
+    yield Row("a trade among 16 outcomes, us", f"{trade_us:.0f}", "300", trade_us < 300)
+    yield Row("a target in settlement, us per meter", f"{result['meter_us']:.2f}")
+
+
 _MAKERS = {
     "transfers": _transfers,
     "network": _network,
@@ -155,4 +162,5 @@ _MAKERS = {
     "accounts": _accounts,
     "replay": _replay,
     "carbon": _carbon,
+    "forecasts": _forecasts,
 }

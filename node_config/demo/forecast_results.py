@@ -12,12 +12,14 @@ from blockenergy.forecast.v1 import events_pb2
 from blockenergy.forecast.v1.state_pb2 import MARKET_STATUS_RESOLVED
 from google.protobuf.message import Message
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from client.cli.forecast.predict import name_outcomes
 from node_config.demo.text import eur, kwh
 
 BAND, MEDIAN, CAME, COPY = "#3969ac", "#1d3557", "#c1452f", "#a66f00"
 DPI = 150
+_BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
 _QUANTILES = 9
 _WH_PER_KWH = 1000
 _MICRO = 1_000_000
@@ -156,7 +158,8 @@ def _draw_quantiles(panel: Any, results: ForecastResults, name: str, copycat: st
     )  # fmt: skip
     panel.set_ylabel("net use in kWh")
     panel.set_xlabel("hour of the day (one slot each)")
-    panel.legend(loc="upper left", ncols=2, frameon=False)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.legend(**_BESIDE)
     panel.set_title("Forecasts of the street, fixed before the day, against its meters", loc="left")
 
 
@@ -167,11 +170,15 @@ def _draw_prices(panel: Any, results: ForecastResults) -> None:
     even = [_MICRO // len(names)] * len(names)
     rows = [even, *(list(event.prices_micro) for event in results.trades)]
     edges = range(len(rows) + 1)
+    # One above the other, because they are 1 together, and equal ones would hide each other.
+    below = [0.0] * len(rows)
     for place, name in enumerate(names):
-        values = [row[place] / _MICRO for row in rows]
-        panel.stairs(values, edges, baseline=None, linewidth=1.8, label=f"{name} Wh")
+        top = [sum(row[: place + 1]) / _MICRO for row in rows]
+        panel.stairs(top, edges, baseline=below, fill=True, alpha=0.7, label=f"{name} Wh")
+        below = top
     panel.set_ylim(0, 1)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_ylabel("probability")
     panel.set_xlabel("trades")
-    panel.legend(loc="upper right", ncols=2, frameon=False)
+    panel.legend(**_BESIDE, reverse=True)
     panel.set_title("What the market says of the evening peak, trade by trade", loc="left")

@@ -56,7 +56,14 @@ def test_scores_are_the_chains(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ({"shares": [0, 0], "outcome": 0, "buy": 1}, "beta is missing"),
         ({"beta": 0, "shares": [0, 0], "outcome": 0, "buy": 1}, "at least 1"),
         ({"beta": 5, "shares": [0], "outcome": 0, "buy": 1}, "2 to 16"),
-        ({"beta": 5, "shares": [0, 0], "outcome": 2, "buy": 1}, "below 2"),
+        ({"beta": 5, "shares": [0, 0], "outcome": 2, "buy": 1}, "0 to 1 are"),
+        ({"beta": 5, "shares": [0, 0], "outcome": -1, "buy": 1}, "0 to 1 are"),
+        ({"beta": 5, "shares": [], "outcome": 0, "buy": 1}, "2 to 16"),
+        ({"beta": 5, "shares": [0] * 17, "outcome": 16, "buy": 1}, "2 to 16"),
+        ({"beta": 5, "shares": [0, -1], "outcome": 0, "buy": 1}, "from 0 on"),
+        ({"beta": 5.0, "shares": [0, 0], "outcome": 0, "buy": 1}, "beta: a whole number"),
+        ({"beta": 10**40, "shares": [0, 0], "outcome": 0, "buy": 1}, "beta: a whole number"),
+        ({"beta": 5, "shares": [0, 0], "outcome": True, "buy": 1}, "outcome: a whole number"),
         ({"beta": 5, "shares": [0, 0], "outcome": 0, "buy": -1}, "leave -1"),
         ({"beta": 5, "shares": [0, 0.5], "outcome": 0, "buy": 1}, "whole number"),
         ({"beta": 5, "shares": [0, 0], "outcome": 0, "buy": 1, "x": 1}, "not known"),
@@ -74,7 +81,11 @@ def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "bad.json").write_text("[")
     assert main(["forecast", "score", "--file", str(tmp_path / "bad.json")]) == 2
     assert main(["predict", "quote"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
+    (tmp_path / "bad.json").write_text(f"[{'9' * 5000}]")
+    assert main(["predict", "quote", "--file", str(tmp_path / "bad.json")]) == 2
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert "a number in it is too long" in error
 
 
 def make_csv(path: Path, *rows: str) -> Path:

@@ -1,10 +1,11 @@
 """The whole thing, for real: four validators, a meter bridge, a payment, and a metered slot."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from blockenergy.bank.v1.query_pb2 import QueryBalancesRequest, QueryBalancesResponse
@@ -13,13 +14,15 @@ from blockenergy.market.v1 import query_pb2 as market_query
 from blockenergy.market.v1.state_pb2 import SLOT_STATUS_SETTLED
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
-from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_DISTRIBUTOR, ROLE_FORECASTER
 from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from client.account import Signer
 from client.chain_pin import read_pin
+from client.cli.__main__ import main
+from client.cli.forecast.forecast_file import HEADER
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from client.queries import query
@@ -38,6 +41,12 @@ pytestmark = pytest.mark.network
 T = TypeVar("T")
 DEADLINE_S = 60.0
 CONSUMER, METER = AccountKey(b"c" * 32), MeterKey(b"m" * 32)
+FORECASTING = {
+    "dora": (AccountKey(b"d" * 32), ROLE_DISTRIBUTOR),
+    "frida": (AccountKey(b"f" * 32), ROLE_FORECASTER),
+    "fred": (AccountKey(b"g" * 32), ROLE_FORECASTER),
+}
+WEEK_SLOTS = 7 * 24
 METER_ID = "E0000000000000001"
 SLOT_LENGTH_S, READING_DEADLINE_S = 4, 5
 
@@ -67,8 +76,15 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         4,
         preset=replace(preset, params={**preset.params, "metering": metering, "market": market}),
         base_port=find_free_ports(4).base,
-        accounts=[GenesisAccount(CONSUMER.address, (ROLE_CONSUMER,), 20_000_000)],
+        accounts=[
+            GenesisAccount(CONSUMER.address, (ROLE_CONSUMER,), 20_000_000),
+            *[
+                GenesisAccount(key.address, (role,), 20_000_000)
+                for key, role in FORECASTING.values()
+            ],
+        ],
         meters=[GenesisMeter(METER_ID, CONSUMER.address, "feeder-1", 17_000, METER.pub_key)],
+        forecasts=make_history(),
     )
     lines: list[str] = []
     network = Network(home, lines.append)
@@ -82,6 +98,21 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     # Nothing died on the way, and nothing is left.
     assert lines == []
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def make_history() -> dict[str, Any]:
+    """A target of net use, with 800 Wh in each slot of the week before."""
+    now = int(time.time()) // SLOT_LENGTH_S
+    target = {"quantity": "QUANTITY_NET_USE", "orderer": FORECASTING["dora"][0].address}
+    return {
+        "targets": [{"key": "1", "value": target}],
+        "last_target_id": "1",
+        "tallies": [{"key": "1", "value": {"slot": str(now)}}],
+        "outcomes": [
+            {"key": [str(slot), "1"], "value": {"known": True, "value": "800"}}
+            for slot in range(now - WEEK_SLOTS, now)
+        ],
+    }
 
 
 def get_free(rpc: Rpc, address: str) -> int:
@@ -110,7 +141,8 @@ def test_a_payment_through_one_node_is_seen_by_the_others(network: Network) -> N
     signer = Signer(Rpc(network.rpc_urls[0]), key, chain_id=read_pin(network.layout.keys))
     outcome = signer.send([payment]).require_ok()
     network.wait_for_height(outcome.height, DEADLINE_S)
-    assert get_free(other, CONSUMER.address) == before + 5
+    # A node knows a block a moment before its application has written it.
+    poll(lambda: get_free(other, CONSUMER.address), lambda found: found == before + 5)
 
 
 def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
@@ -171,3 +203,82 @@ def push_at_slot_end(bridge: MeterClient, slot: int, import_wh: int) -> None:
         lambda: bridge.push_telegram(telegram, signature),
         lambda response: response.result in ACKNOWLEDGED,
     )
+
+
+def get_time_s(rpc: Rpc) -> int:
+    return rpc.status().latest_time_ns // 10**9
+
+
+def wait_until(rpc: Rpc, block_time_s: int) -> None:
+    poll(lambda: get_time_s(rpc), lambda time_s: time_s >= block_time_s)
+
+
+class Cli:
+    """The command line with the keys of the network, answering in JSON."""
+
+    def __init__(self, network: Network, capsys: pytest.CaptureFixture[str]) -> None:
+        self._network, self._capsys = network, capsys
+        self._keyring = Keyring(network.layout.keys)
+        for name, (key, _) in FORECASTING.items():
+            self._keyring.add(name, key, None)
+
+    def call(self, *arguments: str) -> Any:
+        """What a command without a signature prints."""
+        status = main([*arguments, "--node", self._network.rpc_urls[1], "-o", "json"])
+        printed = self._capsys.readouterr()
+        assert status == 0, printed.err
+        return json.loads(printed.out)
+
+    def sign(self, signer: str, *arguments: str) -> Any:
+        """Sends what a command signs, and waits for its block."""
+        keys = ["--from", signer, "--keyring", str(self._network.layout.keys), "--yes"]
+        return self.call(*arguments, *keys)
+
+
+def test_forecasts_are_scored_and_shares_paid(
+    network: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One forecast in the open, one sealed and revealed slot by slot, and a market on the slot."""
+    rpc, cli = Rpc(network.rpc_urls[1]), Cli(network, capsys)
+    cli.sign(
+        "dora", "tx", "forecast", "order-forecasts", "--quantity", "net-use",
+        "--reward-per-slot", "0.10", "--funding", "1",
+    )  # fmt: skip
+    slot = get_time_s(rpc) // SLOT_LENGTH_S + 5
+    cli.sign(
+        "dora", "tx", "forecast", "create-market", "--target-id", "1", "--slot", str(slot),
+        "--bounds", "600", "--beta", "1000000", "--closes-at", str(slot * SLOT_LENGTH_S - 1),
+    )  # fmt: skip
+    files = {}
+    for name, value_wh in (("frida", 500), ("fred", 900)):
+        files[name] = tmp_path / f"{name}.csv"
+        rows = [",".join([str(slot + ahead), *[str(value_wh)] * 9]) for ahead in range(8)]
+        files[name].write_text("\n".join([",".join(HEADER), *rows]))
+    stake = ("--target", "1", "--stake", "0.05")
+    cli.sign("frida", "forecast", "submit", str(files["frida"]), "--sealed", *stake)
+    cli.sign("fred", "forecast", "submit", str(files["fred"]), *stake)
+    quoted = cli.call("predict", "quote", "1", "0", "1")
+    cli.sign("frida", "predict", "buy", "1", "0", "1")
+    cli.sign("fred", "predict", "buy", "1", "1", "1")
+    cli.sign("fred", "predict", "sell", "1", "1", "0.5")
+    [market] = cli.call("predict", "markets")["markets"]
+    assert int(quoted["amount"]) == 584_963
+    assert market["market"]["shares"] == ["1000000", "500000"]
+    with MeterClient(network.bridge_address) as bridge:
+        push_at_slot_end(bridge, slot - 1, import_wh=2_500)
+        wait_until(rpc, slot * SLOT_LENGTH_S - 1)
+        cli.sign("frida", "forecast", "reveal", str(files["frida"]), "--target", "1")
+        push_at_slot_end(bridge, slot, import_wh=3_000)
+    # What was revealed could still be, and is left out.
+    next_slot = (get_time_s(rpc) + 1) // SLOT_LENGTH_S + 1
+    wait_until(rpc, next_slot * SLOT_LENGTH_S - 1)
+    cli.sign("frida", "forecast", "reveal", str(files["frida"]), "--target", "1")
+    skills = poll(
+        lambda: cli.call("forecast", "scores", "--target", "1")["scores"],
+        lambda found: len(found) > 1,
+    )
+    assert {entry["skill_permille"] for entry in skills} == {"1000", "-334"}
+    scored = ("forecast", "scores", "--forecaster", FORECASTING["frida"][0].address)
+    [score] = [entry for entry in cli.call(*scored)["scores"] if entry["slot"] == str(slot)]
+    assert (score["score"].get("loss", "0"), score["score"]["reward"]) == ("0", "100000")
+    poll(lambda: cli.call("predict", "markets")["markets"], lambda found: not found)

@@ -1,14 +1,17 @@
 """Outcomes that no meter shows: reported with a bond, disputed with doubling bonds, and in the last
 instance decided by the authority.
 
-The chain waits for nobody: without a report or a decision in time, the market is void.
+If the reporter is silent, anybody can report: otherwise its silence would make the market void at
+prices that an accomplice has just moved. The chain waits for nobody: without any report or a
+decision in time, the market is void.
 """
 
 from __future__ import annotations
 
 from blockenergy.forecast.v1 import events_pb2, state_pb2, tx_pb2
+from blockenergy.registry.v1.role_pb2 import ROLE_REPORTER
 
-from chain import params
+from chain import params, registry
 from chain.forecast.keeper import ForecastError, get_params, take
 from chain.forecast.lifecycle import MARKET, Event
 from chain.forecast.prediction.keeper import get_market, move, require_outcome, resolve
@@ -19,8 +22,10 @@ from chain.runtime.errors import require
 def report_outcome(ctx: Context, msg: tx_pb2.MsgReportOutcome) -> tx_pb2.MsgReportOutcomeResponse:
     """States the outcome of a question."""
     market = get_market(ctx, msg.market_id)
-    require(msg.reporter == market.reporter, ForecastError.NOT_REPORTER)
     _require_waiting(ctx, market, Event.REPORTED)
+    if ctx.block.time_s < market.deadline_s - get_params(ctx).report_window_s:
+        require(msg.reporter == market.reporter, ForecastError.NOT_REPORTER)
+        registry.require_permission(ctx, ctx.signer, frozenset({ROLE_REPORTER}))
     require_outcome(market, msg.outcome)
     bond = state_pb2.Bond(
         owner=msg.reporter, outcome=msg.outcome, amount=get_params(ctx).report_bond

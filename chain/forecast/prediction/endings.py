@@ -33,8 +33,8 @@ def act_on_deadlines(ctx: Context, budget: int) -> int:
     for _, market_id in due:
         market = get_market(ctx, market_id)
         if market.status == state_pb2.MARKET_STATUS_OPEN:
-            # A question waits for its report until then, a target for its settlement.
-            window_s = 0 if market.target_id else get_params(ctx).report_window_s
+            # A question waits for its reporter, then for anybody; a target for its settlement.
+            window_s = 0 if market.target_id else 2 * get_params(ctx).report_window_s
             deadline_s = ctx.block.time_s + window_s if window_s else 0
             move(ctx, market_id, market, Event.CLOSE, deadline_s)
         elif market.status == state_pb2.MARKET_STATUS_CLOSED:

@@ -33,12 +33,12 @@ def score_rounds(ctx: Context, budget: int) -> int:
         if first is None or first[0][0] > last_settled:
             break
         (slot, target_id), taken = first
-        _score_round(ctx, slot, target_id)
+        _score_round(ctx, slot, target_id, taken)
         used += taken.forecasts
     return used
 
 
-def _score_round(ctx: Context, slot: int, target_id: int) -> None:
+def _score_round(ctx: Context, slot: int, target_id: int, taken: state_pb2.Round) -> None:
     forecasts = list(FORECASTS.under((slot, target_id)).items(ctx))
     target = get_target(ctx, target_id)
     before = target.budget
@@ -54,7 +54,7 @@ def _score_round(ctx: Context, slot: int, target_id: int) -> None:
         for forecast in shown:
             _drop(ctx, slot, target_id, target, forecast, False)
     else:
-        most = min(target.reward_per_slot, before)
+        most = min(taken.reward, before)
         _score(ctx, slot, target_id, target, shown, outcome, baseline, most)
     for forecaster, _ in forecasts:
         FORECASTS.delete(ctx, ((slot, target_id), forecaster))

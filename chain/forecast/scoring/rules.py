@@ -71,14 +71,19 @@ def reward(
     A forecast gains what it improves on the baseline and on every open forecast that was there
     before it: whoever could read a forecast earns nothing by repeating it. Rewards are rounded
     down, in favour of the orderer. The order of the entries changes nothing.
+
+    All together earn the share of `most` that the largest gain is of the baseline's loss: being a
+    unit better than yesterday is not worth what knowing the outcome is.
     """
     gains = _compute_gains(entries, baseline_loss)
     weights = [entry.stake * gain for entry, gain in zip(entries, gains, strict=True)]
-    total = sum(weights)
+    # Gains are at most the baseline's loss; where it is 0, nobody gains.
+    earned = most * max(gains, default=0)
+    total = sum(weights) * baseline_loss
     return [
         Result(
             gain=gain,
-            reward=floor_div(most * weight, total) if total else 0,
+            reward=floor_div(earned * weight, total) if total else 0,
             burned=compute_burn(entry.stake, entry.loss, baseline_loss, burn_permille),
         )
         for entry, gain, weight in zip(entries, gains, weights, strict=True)

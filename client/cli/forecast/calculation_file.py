@@ -63,11 +63,13 @@ def quote(place: int, case: dict[str, Any]) -> dict[str, object]:
     _require_keys(where, case, ("beta", "shares", "outcome", "buy"), ())
     shares = _get_numbers(f"{where}.shares", case["shares"], _SHARES_MAX)
     beta = _get_number(f"{where}.beta", case["beta"], _BETA_MAX)
-    outcome = _get_number(f"{where}.outcome", case["outcome"], len(shares))
     if not 2 <= len(shares) <= forecast.lmsr.OUTCOMES_MAX or min(shares) < 0:
         raise UsageError(f"{where}.shares: 2 to {forecast.lmsr.OUTCOMES_MAX} numbers from 0 on")
-    if beta < 1 or outcome < 0:
-        raise UsageError(f"{where}: beta is at least 1, and outcomes are counted from 0")
+    if beta < 1:
+        raise UsageError(f"{where}.beta: at least 1 is expected")
+    outcome = _get_number(f"{where}.outcome", case["outcome"], _SHARES_MAX)
+    if not 0 <= outcome < len(shares):
+        raise UsageError(f"{where}.outcome: 0 to {len(shares) - 1} are expected")
     buy = _get_number(f"{where}.buy", case["buy"], _SHARES_MAX)
     after = forecast.lmsr.trade(shares, outcome, buy)
     if not 0 <= after[outcome] < _SHARES_MAX:

@@ -169,13 +169,21 @@ def _make_hashes(args: argparse.Namespace, content: ForecastFile, target_id: int
 def _reveal(args: argparse.Namespace) -> int:
     content = read_forecast(args.file)
     salts = read_salts(args.file, len(content.quantiles))
-    places = _find_revealable(Rpc(args.node), content)
+    rpc, target_id = Rpc(args.node), parse(options.UNIT_NONE, args.target)
+    signer = tx.get_signer_address(Keyring(args.keyring), args.key)
+    places = [
+        place
+        for place in _find_revealable(rpc, content)
+        if _is_sealed(rpc, target_id, content.first_slot + place, signer)
+    ]
+    # A message has consecutive slots.
+    places = [place for offset, place in enumerate(places) if place == places[0] + offset]
     if not places:
         raise UsageError(
-            f"no slot of {args.file} can be revealed now: after its gate, before its deadline"
+            f"no slot of {args.file} can be revealed now: after its gate, before its deadline, once"
         )
     message = tx_pb2.MsgRevealForecast(
-        target_id=parse(options.UNIT_NONE, args.target),
+        target_id=target_id,
         first_slot=content.first_slot + places[0],
         quantiles=_join(content.quantiles[place] for place in places),
         salts=[salts[place] for place in places],
@@ -200,6 +208,16 @@ def _find_revealable(rpc: Rpc, content: ForecastFile) -> list[int]:
         <= now_s
         < (slot + 1) * length_s + metering.reading_deadline_s
     ]
+
+
+def _is_sealed(rpc: Rpc, target_id: int, slot: int, forecaster: str) -> bool:
+    """Whether a forecast is on the chain and not revealed yet."""
+    request = query_pb2.QueryForecastsRequest(
+        target_id=target_id, slot=slot, pagination=PageRequest(limit=PAGE)
+    )
+    pages = query_pages(rpc, request, query_pb2.QueryForecastsResponse)
+    own = [one for page in pages for one in page.forecasts if one.forecaster == forecaster]
+    return any(not one.forecast.quantiles for one in own)
 
 
 def _show_scores(args: argparse.Namespace) -> int:

@@ -156,6 +156,8 @@ def _quote(args: argparse.Namespace) -> int:
     elif quotes:
         rows = [(str(one["cost"]), str(one["prices"])) for one in quotes]
         text_output.say(format_table(("cost", "prices"), rows))
+    else:
+        text_output.say("no quotes")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from blockenergy.forecast.v1 import query_pb2, tx_pb2
+from blockenergy.forecast.v1.state_pb2 import QUANTITY_NET_USE
 
 from chain.forecast import compute_hash
 from chain.forecast.state import FORECASTS, ROUNDS
@@ -108,7 +109,7 @@ def test_the_sequence_of_reveals_changes_nothing(sequence: Sequence[str]) -> Non
         assert rejections(world) == [""]
     settle(world)
     # Losses of 200, 4,500 and 180,000 against 9,000 of yesterday's.
-    assert earned(world) == {"frida": 66_165, "franz": 33_834, "fred": -STAKE}
+    assert earned(world) == {"frida": 64_695, "franz": 33_082, "fred": -STAKE}
 
 
 def test_a_copied_hash_opens_nothing_and_costs_its_stake() -> None:
@@ -119,7 +120,7 @@ def test_a_copied_hash_opens_nothing_and_costs_its_stake() -> None:
     world.block(reveal(world, "frida", GOOD), copied, at=GATE_S)
     assert rejections(world) == ["", "HASH_DIFFERS"]
     settle(world)
-    assert earned(world) == {"frida": 100_000, "franz": -STAKE // 2, "fred": 0}
+    assert earned(world) == {"frida": 97_777, "franz": -STAKE // 2, "fred": 0}
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -132,7 +133,31 @@ def test_who_repeats_what_can_be_read_earns_nothing_whatever_the_stake(is_open: 
         world.block(commit(world, "franz", hash_of("franz", GOOD), 1_000_000))
         world.block(reveal(world, "franz", GOOD), at=GATE_S)
     settle(world)
-    assert earned(world) == {"frida": 100_000, "franz": 0, "fred": 0}
+    assert earned(world) == {"frida": 97_777, "franz": 0, "fred": 0}
+
+
+def test_who_hedges_around_yesterday_with_two_accounts_earns_next_to_nothing() -> None:
+    """Yesterday give or take 1 Wh: one of the two is always better than yesterday."""
+    world = make_street()
+    world.block(submit(world, "frida", [801] * 9), submit(world, "franz", [799] * 9))
+    settle(world)
+    assert earned(world) == {"frida": 500, "franz": -250, "fred": 0}
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_who_has_the_forecasts_cannot_offer_less(is_ended: bool) -> None:
+    world = make_street()
+    world.block(submit(world, "frida", GOOD))
+    orderer = people.address_text("distributor")
+    if is_ended:
+        end = tx_pb2.MsgEndOrder(orderer=orderer, target_id=1)
+        world.block(world.sign("distributor", end))
+    else:
+        less = tx_pb2.MsgOrderForecasts(orderer=orderer, quantity=QUANTITY_NET_USE)
+        world.block(world.sign("distributor", less))
+    assert rejections(world) == [""]
+    settle(world)
+    assert earned(world)["frida"] == 97_777
 
 
 def test_a_missing_reveal_delays_nothing() -> None:
@@ -140,7 +165,7 @@ def test_a_missing_reveal_delays_nothing() -> None:
     world.block(commit(world, "frida", hash_of("frida", GOOD)), submit(world, "franz", FAIR))
     settle(world)
     assert not list(ROUNDS.items(world.state)) and not list(FORECASTS.items(world.state))
-    assert earned(world) == {"frida": -STAKE // 2, "franz": 100_000, "fred": 0}
+    assert earned(world) == {"frida": -STAKE // 2, "franz": 50_000, "fred": 0}
 
 
 def test_a_slot_that_is_never_settled_gives_every_stake_back() -> None:
@@ -167,7 +192,7 @@ def test_work_per_block_is_bounded_and_all_of_it_is_done() -> None:
     for _ in range(3):
         world.block()
     assert not list(ROUNDS.items(world.state))
-    assert earned(world) == {"frida": 100_000, "franz": 0, "fred": 0}
+    assert earned(world) == {"frida": 97_777, "franz": 0, "fred": 0}
 
 
 def test_the_frozen_forecast_takes_nobody_without_skill() -> None:

@@ -66,6 +66,8 @@ def test_sums(
     """
     results = rules.reward(drawn, baseline_loss, most, burn_permille)
     assert sum(result.reward for result in results) <= most
+    best = max((result.gain for result in results), default=0)
+    assert sum(result.reward for result in results) * baseline_loss <= most * best
     for entry, result in zip(drawn, results, strict=True):
         assert 0 <= result.burned <= entry.stake
         assert not (result.reward and result.burned)
