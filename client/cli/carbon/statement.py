@@ -176,6 +176,8 @@ def _format(values: dict[str, int]) -> dict[str, object]:
     """As a person reads them."""
     shown: dict[str, object] = {}
     for name, value in values.items():
+        if name in _SOURCES and not value:
+            continue
         if name.endswith("_wh"):
             shown[name.removesuffix("_wh")] = format_value(options.UNIT_WH, value)
         elif name.endswith("_ppm"):
