@@ -14,6 +14,7 @@ from typing import Any
 
 from blockenergy.carbon.v1 import state_pb2 as carbon_pb2
 from blockenergy.certificates.v1 import query_pb2, state_pb2, tx_pb2
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.settlement.v1.state_pb2 import Line, Progress
 
 from bench.gas import RULES, measure_call
@@ -117,7 +118,11 @@ def make_world(slots: int) -> World:
             factor=_FACTOR, peak_g_per_mwh=420_000, issued_wh=500, exact_import_wh=400, use_wh=400
         )
         CARBON_SLOTS.set(state, (slot, 0), carbon_slot)
-        LINES.set(state, (slot, anna.address), Line(export_wh=500, renewable_wh=500))
+        LINES.set(
+            state,
+            (slot, anna.address),
+            Line(export_wh=500, renewable_wh=500, energy_source=ENERGY_SOURCE_SOLAR),
+        )
         LINES.set(state, (slot, ben.address), Line(import_wh=400))
     PROGRESS.set(state, Progress(slot=FIRST_SLOT + slots, history_from=FIRST_SLOT))
     world.store.apply(state.store.changes)

@@ -15,11 +15,12 @@ from chain.carbon import lifecycle, msgs, queries
 from chain.carbon.factors import begin_slot, make_rate
 from chain.carbon.fund import FUND, close_slot, fill, refund
 from chain.carbon.genesis import validate_genesis, validate_params
-from chain.carbon.invariants import begun, charged, claimed_once
+from chain.carbon.invariants import begun, charged, claimed_once, sources_known
 from chain.carbon.keeper import (
     BookedLine,
     Books,
     CarbonError,
+    add_source,
     announce_slot,
     book_lines,
     get_charge_max_per_kwh,
@@ -41,6 +42,7 @@ from chain.carbon.reading import (
     list_slots,
     prune,
     require_device,
+    split_matched_claim,
 )
 from chain.carbon.rules import (
     Claimable,
@@ -49,6 +51,7 @@ from chain.carbon.rules import (
     Rate,
     compute_charge,
     compute_part,
+    split_by_source,
 )
 from chain.carbon.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -60,7 +63,7 @@ MODULE = Module(
     msgs=msgs,
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
-    invariants=(claimed_once, charged, begun),
+    invariants=(claimed_once, charged, begun, sources_known),
     lifecycles=(lifecycle.DEVICE,),
     params=PARAMS,
     validate_params=validate_params,
@@ -79,6 +82,7 @@ __all__ = [
     "Part",
     "Rate",
     "add_debt",
+    "add_source",
     "announce_slot",
     "begin_slot",
     "book_lines",
@@ -104,4 +108,6 @@ __all__ = [
     "refund",
     "require_authority",
     "require_device",
+    "split_by_source",
+    "split_matched_claim",
 ]

@@ -11,6 +11,7 @@ from chain.carbon.state import (
     DELIVERIES,
     DEVICES,
     FACTORS,
+    FEEDER_BOOKS,
     FEEDER_ZONES,
     PARAMS,
     PRICES,
@@ -82,6 +83,9 @@ def _validate_factors(state: HasStore) -> None:
         error = rules.find_factor_error(factor, _FACTOR_MAX_G_PER_MWH)
         if error or not ZONES.has(state, zone):
             raise GenesisError(f"carbon.factors {zone}, {slot}: {error or 'there is no such zone'}")
+    for (slot, feeder), book in FEEDER_BOOKS.items(state):
+        if sum(part.wh for part in book.given_by_source) != book.given_wh:
+            raise GenesisError(f"carbon.feeder_books {slot}, {feeder}: sources do not add up")
     for (slot, zone), sums in CARBON_SLOTS.items(state):
         highest = max(
             sums.peak_g_per_mwh, sums.factor.residual_g_per_mwh, sums.factor.location_g_per_mwh

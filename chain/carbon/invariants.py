@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chain.carbon.state import CARBON_SLOTS, FUNDS, LAST_BEGUN
+from chain.carbon.state import CARBON_SLOTS, FEEDER_BOOKS, FUNDS, LAST_BEGUN
 from chain.runtime.state.collections import HasStore
 
 
@@ -17,6 +17,15 @@ def claimed_once(state: HasStore) -> list[str]:
         if sums.self_wh + sums.given_wh > sums.issued_wh:
             problems.append(f"slot {slot}, zone {zone}: more is used and given than issued")
     return problems
+
+
+def sources_known(state: HasStore) -> list[str]:
+    """What was given on a feeder is known by its sources."""
+    return [
+        f"slot {slot}: what was given on {feeder} is not what its sources have"
+        for (slot, feeder), book in FEEDER_BOOKS.items(state)
+        if sum(part.wh for part in book.given_by_source) != book.given_wh
+    ]
 
 
 def charged(state: HasStore) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableSequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from blockenergy.carbon.v1 import errors_pb2, events_pb2, state_pb2
-from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
+from blockenergy.registry.v1.energy_source_pb2 import (
+    ENERGY_SOURCE_SOLAR,
+    ENERGY_SOURCE_UNSPECIFIED,
+    EnergySource,
+)
 
 from chain import metering, registry
 from chain.carbon import factors, rules
@@ -37,12 +41,15 @@ class Books:
 
 
 class BookedLine(NamedTuple):
-    """A line as the books take it in. feeder: where its renewable energy was traded."""
+    """A line as the books take it in. feeder: where its renewable energy was traded. energy_source:
+    what was issued for.
+    """
 
     zone: int
     feeder: str
     flows: rules.Flows
     part: rules.Part
+    energy_source: EnergySource = ENERGY_SOURCE_UNSPECIFIED
 
 
 def read_books(state: HasStore, slot: int) -> Books:
@@ -72,19 +79,25 @@ def get_zones(state: HasStore, slot: int) -> dict[str, int]:
     return {feeder: zone for feeder, zone in found.items() if zone}
 
 
-def issue(ctx: Context, books: Books, zone: int, energy: metering.SlotEnergy) -> int:
-    """What is issued for the exact export of a meter; 0 without a device in force."""
+def issue(
+    ctx: Context, books: Books, zone: int, energy: metering.SlotEnergy
+) -> tuple[int, EnergySource]:
+    """What is issued for the exact export of a meter, and what it was made from; 0 without a device
+    in force.
+    """
     device = DEVICES.get(ctx, energy.meter_id)
     if device is None or device.status != state_pb2.DEVICE_STATUS_IN_FORCE:
-        return 0
+        return 0, ENERGY_SOURCE_UNSPECIFIED
     if device.backing_registry or not is_of_meter(ctx, energy.meter_id, device):
-        return 0
+        return 0, ENERGY_SOURCE_UNSPECIFIED
     is_solar = device.energy_source == ENERGY_SOURCE_SOLAR
     ceiling = books.ceilings_permille[zone] if is_solar else PERMILLE
     cap_wh = rules.compute_cap_wh(device.power_w, books.duration_s, ceiling)
     if not device.storage_behind_wh and not device.debt_wh:
-        return min(energy.export_wh, cap_wh)
-    return _issue_with_record(ctx, books.slot, energy, device, cap_wh)
+        issued_wh = min(energy.export_wh, cap_wh)
+    else:
+        issued_wh = _issue_with_record(ctx, books.slot, energy, device, cap_wh)
+    return issued_wh, device.energy_source
 
 
 def is_of_meter(state: HasStore, meter_id: str, device: state_pb2.Device) -> bool:
@@ -116,7 +129,20 @@ def book_lines(ctx: Context, slot: int, lines: Iterable[BookedLine]) -> None:
         book = FEEDER_BOOKS.get(ctx, (slot, feeder)) or state_pb2.FeederBook()
         book.claim_wh += sum(line.part.claim_wh for line in booked)
         book.given_wh += sum(line.part.given_wh for line in booked)
+        for line in booked:
+            add_source(book.given_by_source, line.energy_source, line.part.given_wh)
         FEEDER_BOOKS.set(ctx, (slot, feeder), book)
+
+
+def add_source(parts: MutableSequence[state_pb2.SourceWh], source: EnergySource, wh: int) -> None:
+    """Adds energy of a source to a list that has each source once."""
+    if not wh:
+        return
+    for part in parts:
+        if part.energy_source == source:
+            part.wh += wh
+            return
+    parts.append(state_pb2.SourceWh(energy_source=source, wh=wh))
 
 
 def announce_slot(ctx: Context, slot: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blockenergy.carbon.v1 import state_pb2
+from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 
 from chain.carbon import rules
 from chain.carbon.keeper import CarbonError
@@ -29,6 +30,14 @@ def get_matched_claim_wh(state: HasStore, slot: int, feeder: str, claim_wh: int)
     if book is None or not claim_wh:
         return claim_wh
     return rules.compute_matched_claim_wh(claim_wh, book.claim_wh, book.given_wh)
+
+
+def split_matched_claim(
+    state: HasStore, slot: int, feeder: str, matched_wh: int
+) -> dict[EnergySource, int]:
+    """What the matched part of a purchase on a feeder was made from."""
+    book = FEEDER_BOOKS.get_shared(state, (slot, feeder)) if matched_wh else None
+    return rules.split_by_source(matched_wh, book.given_by_source) if book else {}
 
 
 def compute_delivered_wh(state: HasStore, wh: int, source: int, target: int) -> int | None:

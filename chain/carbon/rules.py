@@ -8,9 +8,11 @@ be taken back in whatever pieces, each as the difference of two charges.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from blockenergy.carbon.v1 import state_pb2
+from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 
 from chain.runtime.units import MICRO, PERMILLE, ceil_div, floor_div
 
@@ -108,6 +110,17 @@ def compute_matched_claim_wh(claim_wh: int, sum_claim_wh: int, sum_given_wh: int
     if sum_given_wh >= sum_claim_wh:
         return claim_wh
     return floor_div(claim_wh * sum_given_wh, sum_claim_wh)
+
+
+def split_by_source(wh: int, parts: Iterable[state_pb2.SourceWh]) -> dict[EnergySource, int]:
+    """Splits energy in proportion to what sources have made, without losing a Wh."""
+    parts, shares, before_wh, given = list(parts), {}, 0, 0
+    total = sum(part.wh for part in parts)
+    for part in parts if total else ():
+        before_wh += part.wh
+        until = floor_div(wh * before_wh, total)
+        shares[part.energy_source], given = until - given, until
+    return shares
 
 
 def compute_cap_wh(power_w: int, duration_s: int, ceiling_permille: int) -> int:

@@ -27,7 +27,9 @@ class SlotClaim(NamedTuple):
     claimable: carbon.Claimable
     claim: state_pb2.Claim
     limit_wh: int
+    # Claimed more: in total, and of each certificate with its series.
     more_wh: int = 0
+    parts: Sequence[tuple[state_pb2.Series, int]] = ()
 
     def compute_refund(self) -> int:
         """What is refunded for what is claimed more: the difference of two charges."""
@@ -71,6 +73,8 @@ def retire(ctx: Context, consumer: bytes, taken: Sequence[Taken], plan: Sequence
         refund = one_slot.compute_refund()
         before_wh = one_slot.claim.retired_wh
         one_slot.claim.retired_wh += one_slot.more_wh
+        for series, wh in one_slot.parts:
+            carbon.add_source(one_slot.claim.retired_by_source, series.energy_source, wh)
         one_slot.claim.refunded += refund
         CLAIMS.set(ctx, (one_slot.slot, consumer), one_slot.claim)
         if one_slot.claimable.battery_import_wh:
@@ -87,10 +91,11 @@ def _plan_slot(ctx: Context, consumer: bytes, slot: int, taken: Sequence[Taken])
         discharged = storage.get_last_discharge_slot(ctx, consumer)
         kept = discharged is not None and discharged <= slot
         require(kept, CertificatesError.DISCHARGED_SINCE, f"slot {slot}")
-    more_wh = sum(_require_delivered_wh(ctx, one, found.line.zone) for one in taken)
+    parts = [(one.series, _require_delivered_wh(ctx, one, found.line.zone)) for one in taken]
+    more_wh = sum(wh for _, wh in parts)
     left_wh = max(0, found.limit_wh - found.claim.retired_wh)
     require(more_wh <= left_wh, CertificatesError.USE_EXCEEDED, f"slot {slot}: {left_wh} Wh")
-    return found._replace(more_wh=more_wh)
+    return found._replace(more_wh=more_wh, parts=parts)
 
 
 def _require_delivered_wh(state: HasStore, taken: Taken, zone: int) -> int:

@@ -50,9 +50,11 @@ def validate_genesis(state: HasStore) -> None:
     for slot, touched_wh in TOUCHED.items(state):
         if touched_wh > carbon.get_free_wh(state, slot):
             raise GenesisError(f"certificates.touched {slot}: more than there are certificates")
-    for slot, _ in (key for key, _ in CLAIMS.items(state)):
+    for (slot, _), claim in CLAIMS.items(state):
         if slot >= next_slot:
             raise GenesisError(f"certificates.claims {slot}: the slot is not settled")
+        if sum(part.wh for part in claim.retired_by_source) != claim.retired_wh:
+            raise GenesisError(f"certificates.claims {slot}: sources do not add up to retired_wh")
     for (slot, _), holding in HOLDINGS.items(state):
         if not holding.wh:
             raise GenesisError(f"certificates.holdings {slot}: nothing has no entry")

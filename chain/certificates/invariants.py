@@ -41,6 +41,8 @@ def claims_covered(state: HasStore) -> list[str]:
     """No account has matched more of its use than exact readings show."""
     problems = []
     for (slot, consumer), claim in CLAIMS.items(state):
+        if sum(part.wh for part in claim.retired_by_source) != claim.retired_wh:
+            problems.append(f"slot {slot}: sources of {bech32.encode(consumer)} do not add up")
         line = settlement.get_line(state, slot, consumer)
         if line is None:
             continue

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from blockenergy.certificates.v1 import errors_pb2, state_pb2
 
-from chain import metering, settlement, storage
+from chain import metering, settlement
 from chain.certificates.state import HOLDINGS, LAST_CLOSED, PARAMS, SERIES, TOUCHED
 from chain.runtime import slots
 from chain.runtime.context import Context
@@ -55,7 +55,7 @@ def find_series(state: HasStore, slot: int, producer: bytes) -> state_pb2.Series
         zone=line.zone,
         issued_wh=free_wh,
         made_wh=line.renewable_wh,
-        from_storage=storage.get_last_discharge_slot(state, producer) is not None,
+        energy_source=line.energy_source,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from blockenergy.certificates.v1 import query_pb2, state_pb2
 
-from chain import carbon, metering
+from chain import carbon, metering, settlement
 from chain.certificates import statement as statements
 from chain.certificates.claims import require_claimable
 from chain.certificates.keeper import (
     SUM_LIMIT,
     CertificatesError,
     find_series,
+    get_expiry_s,
     get_gone_wh,
     get_held_wh,
 )
@@ -44,6 +45,25 @@ def series(ctx: Context, request: query_pb2.QuerySeriesRequest) -> query_pb2.Que
         # Not added up over its holders: a list has no proof that it is complete.
         held_wh=found.issued_wh - get_gone_wh(found),
         devices=_list_devices(ctx, producer) if request.with_devices else (),
+    )
+
+
+def free(ctx: Context, request: query_pb2.QueryFreeRequest) -> query_pb2.QueryFreeResponse:
+    """What a producer holds of its own series."""
+    first, last, producer = request.first_slot, request.last_slot, decode_address(request.producer)
+    require(first <= last < first + _SLOTS_MAX, CertificatesError.TOO_MANY_SLOTS)
+    # Nothing is free in a slot that is not settled, nor once its certificates have expired.
+    settled = range(first, min(last + 1, settlement.get_next_slot(ctx)))
+    held = [
+        (slot, get_held_wh(ctx, slot, producer, producer, found))
+        for slot in settled
+        if ctx.block.time_s < get_expiry_s(ctx, slot)
+        and (found := find_series(ctx, slot, producer)) is not None
+    ]
+    return query_pb2.QueryFreeResponse(
+        entries=[
+            state_pb2.Entry(slot=slot, producer=request.producer, wh=wh) for slot, wh in held if wh
+        ]
     )
 
 

@@ -12,6 +12,15 @@ from typing import NamedTuple
 
 from blockenergy.carbon.v1 import state_pb2 as carbon_pb2
 from blockenergy.certificates.v1 import state_pb2
+from blockenergy.registry.v1.energy_source_pb2 import (
+    ENERGY_SOURCE_BIOMASS,
+    ENERGY_SOURCE_GEOTHERMAL,
+    ENERGY_SOURCE_HYDRO,
+    ENERGY_SOURCE_SOLAR,
+    ENERGY_SOURCE_STORAGE,
+    ENERGY_SOURCE_WIND,
+)
+from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
 
 from chain import carbon, settlement
 from chain.certificates.state import CLAIMS
@@ -19,6 +28,15 @@ from chain.runtime.state.collections import HasStore
 from chain.runtime.units import MICRO, PERMILLE, ceil_div, floor_div
 
 _NO_CLAIM = state_pb2.Claim()
+# The field of what is matched with energy from a source.
+_MATCHED = {
+    ENERGY_SOURCE_SOLAR: "matched_solar_wh",
+    ENERGY_SOURCE_WIND: "matched_wind_wh",
+    ENERGY_SOURCE_HYDRO: "matched_hydro_wh",
+    ENERGY_SOURCE_GEOTHERMAL: "matched_geothermal_wh",
+    ENERGY_SOURCE_BIOMASS: "matched_biomass_wh",
+    ENERGY_SOURCE_STORAGE: "matched_storage_wh",
+}
 
 
 class Sums(NamedTuple):
@@ -36,6 +54,12 @@ class Sums(NamedTuple):
     refunded: int = 0
     offset_g: int = 0
     estimated_factor_wh: int = 0
+    matched_solar_wh: int = 0
+    matched_wind_wh: int = 0
+    matched_hydro_wh: int = 0
+    matched_geothermal_wh: int = 0
+    matched_biomass_wh: int = 0
+    matched_storage_wh: int = 0
 
 
 def compute_slot_sums(state: HasStore, slot: int, account: bytes) -> Sums | None:
@@ -68,7 +92,27 @@ def compute_slot_sums(state: HasStore, slot: int, account: bytes) -> Sums | None
         refunded=claim.refunded,
         offset_g=claim.offset_g,
         estimated_factor_wh=0 if measured else use_wh,
+        **_split_matched(state, slot, line, claim, bought_wh, relieved_wh),
     )
+
+
+def _split_matched(
+    state: HasStore,
+    slot: int,
+    line: settlement_pb2.Line,
+    claim: state_pb2.Claim,
+    bought_wh: int,
+    relieved_wh: int,
+) -> dict[str, int]:
+    """What the matched use of a line was made from, by the field of its source."""
+    shares = [
+        {line.energy_source: line.self_wh},
+        carbon.split_matched_claim(state, slot, line.claim_feeder, bought_wh),
+        carbon.split_by_source(relieved_wh, claim.retired_by_source),
+    ]
+    return {
+        name: sum(share.get(source, 0) for share in shares) for source, name in _MATCHED.items()
+    }
 
 
 def add_up(parts: Iterable[Sums]) -> Sums:

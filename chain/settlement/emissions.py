@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
+from blockenergy.registry.v1.energy_source_pb2 import (
+    ENERGY_SOURCE_STORAGE,
+    ENERGY_SOURCE_UNSPECIFIED,
+)
 from blockenergy.settlement.v1 import state_pb2
 
 from chain import carbon, market, metering, registry, storage
@@ -24,15 +28,19 @@ def book(
     # Nothing is read for it where there is but one zone.
     zone = _find_zone(ctx, books, owner, position) if books.zones else 0
     import_wh, issued_wh, exact = 0, 0, True
+    source = ENERGY_SOURCE_UNSPECIFIED
     for energy in meters:
         import_wh += energy.import_wh if energy.apart is None else energy.apart.import_wh
         exact = exact and energy.exact
         if energy.export_wh and energy.exact:
-            issued_wh += carbon.issue(ctx, books, zone, energy)
+            # All devices of an account have one source.
+            made_wh, source = carbon.issue(ctx, books, zone, energy)
+            issued_wh += made_wh
     battery = storage.track(ctx, slot_ctx.slot, owner, meters, exact=exact)
     exempt_wh = 0
     if battery is not None:
         exempt_wh, issued_wh = battery
+        source = ENERGY_SOURCE_STORAGE
         # Of what a battery stored while it was silent, its line has only what was not estimated.
         exempt_wh = min(exempt_wh, import_wh)
     bid_wh = due_wh = 0
@@ -45,12 +53,13 @@ def book(
         import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, battery is not None
     )
     part = carbon.compute_part(flows, books.rates[zone])
-    return carbon.BookedLine(zone, position.feeder if position is not None else "", flows, part)
+    feeder = position.feeder if position is not None else ""
+    return carbon.BookedLine(zone, feeder, flows, part, source)
 
 
 def write(line: state_pb2.Line, booked: carbon.BookedLine) -> None:
     """Writes what is not zero into a line; its charge is there."""
-    zone, _, flows, part = booked
+    zone, _, flows, part, source = booked
     if zone:
         line.zone = zone
     if not flows.exact:
@@ -59,6 +68,7 @@ def write(line: state_pb2.Line, booked: carbon.BookedLine) -> None:
         line.exempt_wh = flows.exempt_wh
     if flows.issued_wh:
         line.renewable_wh = flows.issued_wh
+        line.energy_source = source
         line.self_wh = part.self_wh
     if part.claim_wh:
         line.claim_wh = part.claim_wh

@@ -103,6 +103,22 @@ def _set_messages(message: Message, field: FieldDescriptor, text: str, lookups: 
     # The last two come from a "@type" that is none.
     except (json_format.ParseError, AttributeError, KeyError, RecursionError) as error:
         raise UsageError(f"this JSON does not match the field: {error}") from None
+    value = getattr(message, field.name)
+    for part in value if field.is_repeated else [value]:
+        _resolve_addresses(part, lookups)
+
+
+def _resolve_addresses(message: Message, lookups: Lookups) -> None:
+    """Replaces key names in the address fields of a message, and of messages in it."""
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for part in value if field.is_repeated else [value]:
+                _resolve_addresses(part, lookups)
+        elif get_unit(field) == options.UNIT_ADDRESS:
+            if field.is_repeated:
+                value[:] = [lookups.get_address(one) for one in value]
+            else:
+                setattr(message, field.name, lookups.get_address(value))
 
 
 def _parse_value(field: FieldDescriptor, text: str, lookups: Lookups) -> str | bytes | int:

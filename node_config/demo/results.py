@@ -122,7 +122,7 @@ class Results:
 
 
 # What of a line is no sum.
-_NO_SUMS = ("quality", "inexact", "zone", "claim_feeder")
+_NO_SUMS = ("quality", "inexact", "zone", "claim_feeder", "energy_source")
 LINE_FIELDS = [field.name for field in Line.DESCRIPTOR.fields if field.name not in _NO_SUMS]
 
 

@@ -84,6 +84,8 @@ def test_a_statement_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture
         "slots": 1, "use_wh": 400, "exact_use_wh": 400, "matched_wh": 300, "retired_wh": 300,
         "location_g": 168, "market_g": 42, "matched_ppm": 750_000, "carbon_free_ppm": 750_000,
         "charge": 13_440, "refunded": 10_080, "offset_g": 0, "estimated_factor_wh": 400,
+        "matched_solar_wh": 300, "matched_wind_wh": 0, "matched_hydro_wh": 0,
+        "matched_geothermal_wh": 0, "matched_biomass_wh": 0, "matched_storage_wh": 0,
     }  # fmt: skip
     assert "75.00%" in output and "42 g" in output
     rows = list(csv.DictReader(table.read_text().splitlines()))

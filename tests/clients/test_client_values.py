@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.bank.v1.tx_pb2 import MsgReserve
+from blockenergy.certificates.v1.state_pb2 import Entry
+from blockenergy.certificates.v1.tx_pb2 import MsgCancelCertificates
 from blockenergy.market.v1.query_pb2 import QuerySlotsRequest
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from blockenergy.metering.v1.state_pb2 import Reading
@@ -111,6 +113,15 @@ def test_readings_from_a_file(tmp_path: Path) -> None:
     expected = MsgSubmitReadings(readings=[Reading(meter_id="m1", slot=5), Reading(meter_id="m2")])
     assert build(MsgSubmitReadings, "--readings", f"@{path}") == expected
     assert build(MsgSubmitReadings, "--readings", path.read_text()) == expected
+
+
+def test_addresses_in_json_may_be_key_names() -> None:
+    text = '[{"slot": 7, "producer": "%s", "wh": 5}]'
+    expected = MsgCancelCertificates(entries=[Entry(slot=7, producer=ALICE, wh=5)])
+    for producer in ("alice", ALICE):
+        assert build(MsgCancelCertificates, "--entries", text % producer) == expected
+    with pytest.raises(UsageError, match="--entries: there is no such key"):
+        build(MsgCancelCertificates, "--entries", text % "bob")
 
 
 @pytest.mark.parametrize("text", ["{}", "[5]", '[{"nothing": 1}]', "[", "", '[{"slot": -1}]'])

@@ -30,6 +30,7 @@ def make_page(
     rows = [
         ("Use", f"{_kwh(sums.use_wh)} kWh"),
         ("Matched in the same slot", f"{_kwh(sums.matched_wh)} kWh, {_percent(found.matched_ppm)}"),
+        *_list_sources(sums),
         ("Carbon-free, with the rest of the mix", _percent(found.carbon_free_ppm)),
         ("Emissions by location", f"{found.location_g} g CO2e"),
         ("Emissions by market", f"{found.market_g} g CO2e"),
@@ -76,6 +77,16 @@ def make_picture(slots: Sequence[certificates.Sums]) -> str:
         f"{_draw_label(f'emissions by market, highest bar: {_grams(most_ug)} g CO2e', top + 14)}"
         f"</svg>"
     )
+
+
+def _list_sources(sums: certificates.Sums) -> list[tuple[str, str]]:
+    """A row for each source of what was matched."""
+    prefix = "matched_"
+    return [
+        (f"of it {name.removeprefix(prefix).removesuffix('_wh')}", f"{_kwh(wh)} kWh")
+        for name, wh in sums._asdict().items()
+        if name.startswith(prefix) and name != "matched_wh" and wh
+    ]
 
 
 def _draw_bars(values: Sequence[int], most: int, bottom: int, height: int, color: str) -> str:

@@ -39,6 +39,12 @@ _SLOTS_PER_QUERY = 1_000
 # Each reads up to four values, and a proven query no more than a thousand.
 _SLOTS_PER_PROVEN_QUERY = 200
 _PATH = "/blockenergy.certificates.v1.Query/Statement"
+# What is matched, by what it was made from.
+_SOURCES = [
+    name
+    for name in certificates.Sums._fields
+    if name.startswith("matched_") and name != "matched_wh"
+]
 _Response = query_pb2.QueryStatementResponse
 Ask = Callable[[query_pb2.QueryStatementRequest], query_pb2.QueryStatementResponse]
 _SLOTS_MAX = 200_000
@@ -123,6 +129,7 @@ def make_values(total: certificates.Sums) -> dict[str, int]:
         "refunded": total.refunded,
         "offset_g": total.offset_g,
         "estimated_factor_wh": total.estimated_factor_wh,
+        **{name: value for name, value in total._asdict().items() if name in _SOURCES},
     }
 
 
@@ -169,6 +176,8 @@ def _format(values: dict[str, int]) -> dict[str, object]:
     """As a person reads them."""
     shown: dict[str, object] = {}
     for name, value in values.items():
+        if name in _SOURCES and not value:
+            continue
         if name.endswith("_wh"):
             shown[name.removesuffix("_wh")] = format_value(options.UNIT_WH, value)
         elif name.endswith("_ppm"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from blockenergy.carbon.v1.state_pb2 import SourceWh
+from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import market
-from chain.carbon import rules
+from chain.carbon import add_source, rules
 from chain.carbon.rules import Claimable, Flows, Rate
 from tests.support.properties import examples
 
@@ -127,6 +129,20 @@ def test_nobody_on_a_feeder_is_relieved_by_what_was_not_made(
     assert claimed - sum(part.short_wh for part in parts) <= given_wh
     matched = [rules.compute_matched_claim_wh(p.claim_wh, claimed, given_wh) for p in parts]
     assert sum(matched) <= given_wh
+
+
+@given(WH, st.lists(st.tuples(st.sampled_from(EnergySource.values()), WH), max_size=6))
+@examples(200)
+def test_energy_is_split_by_source_without_losing_any(
+    wh: int, parts: list[tuple[EnergySource, int]]
+) -> None:
+    listed: list[SourceWh] = []
+    for source, part_wh in parts:
+        add_source(listed, source, part_wh)
+    shares, total = rules.split_by_source(wh, listed), sum(part.wh for part in listed)
+    assert sum(shares.values()) == (wh if total else 0)
+    for part in listed:
+        assert abs(shares[part.energy_source] - wh * part.wh / total) <= 1
 
 
 @given(WH, WH, st.integers(0, 2_000_000), st.integers(0, 10**9), st.lists(WH, max_size=5))

@@ -181,7 +181,8 @@ class TestSellingTwice:
         anna = street.line(slot, "anna")
         assert (anna["given_wh"], anna["short_wh"]) == (200, 400)
         assert anna["carbon_charge"] == 400 * 420_000 * 80_000_000 // 10**12
-        assert street.statement("ben", slot, slot).sums.matched_wh == 200
+        sums = street.statement("ben", slot, slot).sums
+        assert (sums.matched_wh, sums.matched_solar_wh) == (200, 200)
 
     def test_buying_much_and_using_little_leaves_nothing_to_sell(self) -> None:
         street = GreenStreet()

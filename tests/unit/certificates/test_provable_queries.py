@@ -61,6 +61,7 @@ def street() -> GreenStreet:
         ("certificates.Params", {}),
         ("certificates.Series", {"slot": 0, "producer": ANNA}),
         ("certificates.Holding", {"slot": 0, "producer": ANNA, "holder": ANNA}),
+        ("certificates.Free", {"producer": ANNA, "first_slot": 0, "last_slot": 0}),
         ("certificates.Price", {"holder": ANNA}),
         ("certificates.Claimable", {"slot": 0, "consumer": BEN}),
         ("certificates.Statement", {"account": BEN, "first_slot": 0, "last_slot": 0}),

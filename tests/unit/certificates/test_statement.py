@@ -52,7 +52,8 @@ def test_a_published_example_of_granular_certificates() -> None:
     held = street.world.short()[f"certificates.holdings[{number}, anna & anna]"]
     assert held == {"wh": "100"}
     assert "used less in this slot" in street.retire("anna", number, 1, "ben")
-    assert street.statement("ben", number, number).market_g == 0
+    found = street.statement("ben", number, number)
+    assert (found.market_g, found.sums.matched_solar_wh) == (0, 150)
 
 
 def test_a_line_that_is_not_exact_counts_with_the_peak() -> None:
