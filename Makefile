@@ -66,6 +66,9 @@ bench-year: $(VENV)/.project proto ## Trade a year of given homes, and search lo
 	$(python) -m bench.year --homes 100 --pv 0.5 --errors "single homes"
 	$(python) -m bench.deviations --tries 100000
 
+bench-floods: $(VENV)/.project proto cometbft compiled ## Flood four validators in nine ways, ten minutes each; two hours
+	$(python) -m bench.flood --seconds 600 --json out/bench/floods.json
+
 bench-bridge: $(VENV)/.dev proto ## Measure how fast telegrams are read, by format, and readings reach a bridge's disk
 	$(python) -m bench.bridge
 
@@ -161,7 +164,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -6,12 +6,16 @@ Four validators with the settings of the `localnet` preset. The time to finality
 steady rate is measured without a flood and under each, on a network of its own each time. A flood
 comes over as many connections as there are validators, as fast as they answer:
 
-- valid: signed transfers of 16 messages from 100 funded accounts;
-- wrong: transactions of an unregistered account, wrongly signed ones, and 240 kB of messages;
+- valid: signed transactions of 16 transfers from 100 funded accounts; valid-small: of one;
+- wrong: transactions of an unregistered account, wrongly signed ones, noise, and 240 kB of
+  messages; signature, unregistered, large: each of these alone;
+- p2p: the same as wrong, at the last validator alone, which is corrupt: it lets everything in and
+  sends it to the others;
 - simulate: simulations of 16 messages;
 - query: the longest lists that a query gives.
 
-Memory is that of each process, at its peak under the flood, beside its size before.
+Memory is that of each process, at its peak under the flood, beside its size before; of validators
+that are not corrupt. A flood goes on for as long as the honest transfers that are measured.
 """
 
 from __future__ import annotations
@@ -35,9 +39,10 @@ from bench.report import finish, make_parser
 from bench.workload import make_genesis_accounts, make_keys, make_our_transfers
 
 VALIDATORS = 4
-HONEST, FLOODING = 20, 100
+# A multiple of the nodes that take them, so that each account keeps to one.
+HONEST, FLOODING = 24, 100
 SAMPLE_S = 0.2
-QUIET = "none"
+QUIET, P2P = "none", "p2p"
 
 
 def main() -> int:
@@ -64,13 +69,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def _measure_one(home: Path, flood: str, options: argparse.Namespace) -> dict[str, Any]:
     keys = make_keys(HONEST + FLOODING)
     preset = load_settings({})
-    with run_validators(home, preset, make_genesis_accounts(keys), VALIDATORS) as nodes:
+    accounts, corrupt = make_genesis_accounts(keys), int(flood == P2P)
+    with run_validators(home, preset, accounts, VALIDATORS, corrupt=corrupt) as all_nodes:
+        nodes = all_nodes[: VALIDATORS - corrupt]
         genesis = read_genesis(nodes[0])
         count = int(options.rate * options.seconds)
         streams = make_our_transfers(genesis, keys[:HONEST], CHAIN_ID, count)
         txs = [tx for group in zip(*streams, strict=True) for tx in group]
         urls = [node.files.rpc_url for node in nodes]
-        target = make_target(urls, CHAIN_ID, genesis)
+        flooded = [node.files.rpc_url for node in all_nodes[-1:]] if corrupt else urls
+        target = make_target(flooded, CHAIN_ID, genesis)
         before = _read_mib(nodes)
         with _flooding(flood, target, FLOODING, HONEST), _sampling(nodes) as peaks:
             latency = measure_latency(urls, txs, options.rate)

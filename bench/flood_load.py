@@ -27,7 +27,6 @@ from client.keys import AccountKey
 from client.tx import sign
 
 MESSAGES = 16
-TXS_PER_SENDER = 200
 BATCH = 10
 LARGE_MESSAGES = 2_500
 PAGE = 1_000
@@ -80,27 +79,32 @@ def run_flood(
 class Valid:
     """Transactions of funded accounts, in turn, each account's in their order."""
 
-    def __init__(self, target: Target, keys: Sequence[AccountKey]) -> None:
-        self._queues = [
-            [_sign(target, key, sequence, MESSAGES) for sequence in range(TXS_PER_SENDER)]
-            for key in keys
-        ]
-        self._next = [0] * len(keys)
+    def __init__(
+        self, target: Target, keys: Sequence[AccountKey], messages: int = MESSAGES
+    ) -> None:
+        self._target = target
+        self._keys = keys
+        self._messages = messages
+        self._sequences = [0] * len(keys)
+        # The next of each account.
+        self._next = [self._sign(at) for at in range(len(keys))]
         self._turns = itertools.cycle(range(len(keys)))
         self._asked: list[int] = []
 
     def make(self) -> list[dict[str, Any]]:
         """The next calls."""
         self._asked = [next(self._turns) for _ in range(BATCH)]
-        return [
-            _broadcast(self._queues[at][min(self._next[at], TXS_PER_SENDER - 1)])
-            for at in self._asked
-        ]
+        return [_broadcast(self._next[at]) for at in self._asked]
 
     def hear(self, answers: Sequence[Any]) -> None:
         """Goes on with the accounts whose transaction was taken."""
         for at, answer in zip(self._asked, answers, strict=True):
-            self._next[at] += answer.get("result", {}).get("code", 1) in (0, WRONG_SEQUENCE)
+            if answer.get("result", {}).get("code", 1) in (0, WRONG_SEQUENCE):
+                self._sequences[at] += 1
+                self._next[at] = self._sign(at)
+
+    def _sign(self, at: int) -> bytes:
+        return _sign(self._target, self._keys[at], self._sequences[at], self._messages)
 
 
 class Repeated:
@@ -117,15 +121,30 @@ class Repeated:
         """Nothing depends on them."""
 
 
+def _make_valid_small(target: Target, keys: Sequence[AccountKey]) -> Valid:
+    return Valid(target, keys, 1)
+
+
+def _spoil(target: Target, keys: Sequence[AccountKey], messages: int) -> list[bytes]:
+    good = [_sign(target, key, 0, messages) for key in keys]
+    return [raw[:-1] + bytes([raw[-1] ^ 1]) for raw in good]
+
+
+def _make_unregistered(target: Target, messages: int, count: int) -> list[bytes]:
+    key = AccountKey(bytes(31) + b"\x07")
+    return [_sign(target, key, sequence, messages, 1) for sequence in range(count)]
+
+
 def _make_wrong(target: Target, keys: Sequence[AccountKey]) -> Repeated:
     chance = random.Random(1)
-    unknown_key = AccountKey(bytes(31) + b"\x07")
-    good = [_sign(target, key, 0, 1) for key in keys]
-    spoiled = [raw[:-1] + bytes([raw[-1] ^ 1]) for raw in good]
-    unknown = [_sign(target, unknown_key, sequence, MESSAGES, 1) for sequence in range(20)]
-    large = _sign(target, unknown_key, 0, LARGE_MESSAGES, 1)
+    unknown = _make_unregistered(target, MESSAGES, 20)
+    large = _make_unregistered(target, LARGE_MESSAGES, 1)
     noise = [chance.randbytes(300) for _ in range(5)]
-    return Repeated([_broadcast(raw) for raw in [*spoiled, *unknown, *noise, large]])
+    return _repeat([*_spoil(target, keys, 1), *unknown, *noise, *large])
+
+
+def _repeat(txs: Sequence[bytes]) -> Repeated:
+    return Repeated([_broadcast(raw) for raw in txs])
 
 
 def _make_simulations(target: Target, keys: Sequence[AccountKey]) -> Repeated:
@@ -145,7 +164,12 @@ def _make_queries(target: Target, keys: Sequence[AccountKey]) -> Repeated:
 Source = Valid | Repeated
 FLOODS: dict[str, Callable[[Target, Sequence[AccountKey]], Source]] = {
     "valid": Valid,
+    "valid-small": _make_valid_small,
     "wrong": _make_wrong,
+    "signature": lambda target, keys: _repeat(_spoil(target, keys, 1)),
+    "unregistered": lambda target, _: _repeat(_make_unregistered(target, 1, 100)),
+    "large": lambda target, _: _repeat(_make_unregistered(target, LARGE_MESSAGES, 4)),
+    "p2p": _make_wrong,
     "simulate": _make_simulations,
     "query": _make_queries,
 }

@@ -111,8 +111,11 @@ def run_validators(
     accounts: Sequence[GenesisAccount],
     validators: int,
     tuning: Tuning = AS_SHIPPED,
+    corrupt: int = 0,
 ) -> Iterator[list[Node]]:
-    """A network of BlockEnergy, two processes for each validator."""
+    """A network of BlockEnergy, two processes for each validator; the last `corrupt` of them let
+    everything into their mempools.
+    """
     init_network(
         home / "net",
         validators,
@@ -122,6 +125,7 @@ def run_validators(
         chain_id=CHAIN_ID,
     )
     comet = str(cometbft_binary())
+    modules = ["abci_app"] * (validators - corrupt) + ["bench.open_app"] * corrupt
     with run_nodes(
         [
             (
@@ -129,7 +133,7 @@ def run_validators(
                 {
                     "app": [
                         sys.executable,
-                        *["-m", "abci_app", "--home", ".", "--address"],
+                        *["-m", module, "--home", ".", "--address"],
                         files.proxy_app,
                         *tuning.app_options,
                     ],
@@ -143,7 +147,7 @@ def run_validators(
                     ],
                 },
             )
-            for files in load_layout(home / "net").nodes
+            for files, module in zip(load_layout(home / "net").nodes, modules, strict=True)
         ]
     ) as nodes:
         yield nodes

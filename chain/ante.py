@@ -7,6 +7,8 @@ whatever becomes of its messages.
 
 from __future__ import annotations
 
+from blockenergy.auth.v1.state_pb2 import Params
+
 from chain import auth, bank, feegrant, registry
 from chain.params import is_change_by_authority
 from chain.ruleset import Ruleset
@@ -16,22 +18,20 @@ from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.tx import DecodedTx, SignerData
 
 
-def decode(ctx: Context, raw: bytes, ruleset: Ruleset) -> DecodedTx:
+def decode(raw: bytes, params: Params, ruleset: Ruleset) -> DecodedTx:
     """The transaction in some bytes. What is too large, or has too many messages, is rejected
-    before it is decoded.
+    before it is decoded. params: those of accounts, as for `check`.
     """
-    params = auth.get_params(ctx)
     require(len(raw) <= params.tx_bytes_max, SdkError.TX_TOO_LARGE)
     return ruleset.decode_tx(raw, params.messages_per_tx_max)
 
 
-def check(ctx: Context, tx: DecodedTx) -> int:
+def check(ctx: Context, tx: DecodedTx, params: Params) -> int:
     """Takes fee and sequence of a transaction; returns its gas.
 
     Rejects a transaction that breaks a limit, whose signer may not send one of its messages or
     cannot pay the fee, whose sequence is not the next one, or whose signature does not verify.
     """
-    params = auth.get_params(ctx)
     gas = auth.validate_basic(tx, params, ctx.block.height)
     require_permission(ctx, tx)
     _require_funds(ctx, tx)

@@ -135,12 +135,12 @@ def check_tx(
     """Whether a transaction may wait in the mempool, or stay there if it is not new. Nothing is
     executed, so that only fees and sequences change.
     """
-    ctx = Context(mempool.store, mempool.block)
+    params = auth.get_params(mempool)
     try:
-        tx = ante.decode(ctx, raw, ruleset)
+        tx = ante.decode(raw, params, ruleset)
         if is_new:
             mempool.require_room(tx)
-        gas = ante.check(Context(mempool.store, mempool.block, tx.signer), tx)
+        gas = ante.check(Context(mempool.store, mempool.block, tx.signer), tx, params)
     except ChainError as error:
         ruleset.forget_txs([raw])
         return reject(error)
@@ -193,11 +193,13 @@ def deliver_tx(
     store: CacheStore, block: BlockInfo, raw: bytes, ruleset: Ruleset = RULES
 ) -> TxResult:
     """Executes one transaction of a block on the block's store."""
+    # Parameters may have been changed by the transaction before.
+    params = auth.get_params(Context(store, block))
     try:
-        tx = ante.decode(Context(store, block), raw, ruleset)
+        tx = ante.decode(raw, params, ruleset)
     except ChainError as error:
         return reject(error)
-    return transactions.deliver_tx(store, block, tx)
+    return transactions.deliver_tx(store, block, tx, params)
 
 
 def query(reader: Reader, block: BlockInfo, path: str, data: bytes) -> bytes:
@@ -247,7 +249,7 @@ def find_signer_data(
     """
     ctx = Context(store, block)
     try:
-        tx = ante.decode(ctx, raw, ruleset)
+        tx = ante.decode(raw, auth.get_params(ctx), ruleset)
         if mempool is not None:
             mempool.require_room(tx)
     except ChainError:

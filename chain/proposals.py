@@ -49,20 +49,20 @@ def fits_in_block(
     """Whether transactions that have passed CheckTx fit in a block together."""
     if sum(map(size_in_block, txs)) > size.max_bytes:
         return False
-    ctx = Context(CacheStore(reader), block)
-    params = auth.get_params(ctx)
-    gas = sum(auth.compute_gas(ante.decode(ctx, raw, ruleset), params) for raw in txs)
+    params = auth.get_params(Context(CacheStore(reader), block))
+    gas = sum([auth.compute_gas(ante.decode(raw, params, ruleset), params) for raw in txs])
     return gas <= min(size.gas, params.gas_per_block_max)
 
 
 def is_valid(reader: Reader, block: BlockInfo, txs: Iterable[bytes], ruleset: Ruleset) -> bool:
     """Whether each transaction passes behind those before it, within the gas of a block."""
     ctx = Context(CacheStore(reader), block)
-    gas_left = auth.get_params(ctx).gas_per_block_max
+    params = auth.get_params(ctx)
+    gas_left = params.gas_per_block_max
     try:
         for raw in txs:
-            tx = ante.decode(ctx, raw, ruleset)
-            gas_left -= ante.check(Context(ctx.store, block, tx.signer), tx)
+            tx = ante.decode(raw, params, ruleset)
+            gas_left -= ante.check(Context(ctx.store, block, tx.signer), tx, params)
             if gas_left < 0:
                 return False
     except ChainError:
@@ -120,7 +120,7 @@ class _Selection:
         """Takes what waits, apart from what cannot even be decoded."""
         for number, raw in enumerate(txs):
             try:
-                tx = ante.decode(self._ctx, raw, ruleset)
+                tx = ante.decode(raw, self._params, ruleset)
             except ChainError:
                 continue
             self._queues.setdefault(tx.signer, deque()).append((number, tx))
@@ -185,7 +185,7 @@ class _Selection:
 
     def _passes(self, tx: DecodedTx) -> bool:
         try:
-            ante.check(Context(self._ctx.store, self._ctx.block, tx.signer), tx)
+            ante.check(Context(self._ctx.store, self._ctx.block, tx.signer), tx, self._params)
         except ChainError:
             return False
         return True

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from blockenergy.auth.v1.state_pb2 import Params
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from google.protobuf.any_pb2 import Any as AnyMessage
 
@@ -68,10 +69,10 @@ def reject(error: ChainError) -> TxResult:
     return result
 
 
-def deliver_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx) -> TxResult:
-    """Executes a transaction of a block."""
+def deliver_tx(store: CacheStore, block: BlockInfo, tx: DecodedTx, params: Params) -> TxResult:
+    """Executes a transaction of a block. params: those of accounts, as they are before it."""
     try:
-        gas = ante.check(Context(store, block, tx.signer), tx)
+        gas = ante.check(Context(store, block, tx.signer), tx, params)
     except ChainError as error:
         return reject(error)
     result = TxResult(gas_wanted=tx.gas_limit, gas_used=gas)

@@ -30,12 +30,17 @@ from node_config.cometbft.toolchain import exclusive, get_cache_folder, say
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abci_app", "chain")
 FILES = (
-    *("chain/runtime/*.py", "chain/runtime/*/*.py", "chain/ante.py", "chain/mempool.py"),
-    *("chain/proposals.py", "chain/transactions.py"),
+    *("chain/runtime/*.py", "chain/runtime/*/*.py", "chain/ante.py", "chain/app.py"),
+    *("chain/mempool.py", "chain/proposals.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     "chain/market/open_slot.py",
     *("chain/settlement/accounts.py", "chain/settlement/block.py"),
-    *("abci_app/results.py", "abci_app/protocol/dispatch.py", "abci_app/protocol/framing.py"),
+    *(
+        "abci_app/prefetch.py",
+        "abci_app/results.py",
+        "abci_app/protocol/dispatch.py",
+        "abci_app/protocol/framing.py",
+    ),
     *(f"abci_app/storage/{name}.py" for name in ("history", "persistence", "snapshot")),
 )
 # What is written in C because nothing else makes it fast. Its definition is in Python all the same.

@@ -49,8 +49,7 @@ def validate_basic(tx: txs.DecodedTx, params: state_pb2.Params, height: int) -> 
     gas = validate_limits(tx, params, height)
     if gas > tx.gas_limit:
         raise ChainError(SdkError.OUT_OF_GAS, f"needs {gas}, limit {tx.gas_limit}")
-    if tx.fee or params.min_gas_price_micro:
-        _require_min_fee(tx, params)
+    _require_min_fee(tx, params)
     return gas
 
 
@@ -58,10 +57,11 @@ def validate_limits(tx: txs.DecodedTx, params: state_pb2.Params, height: int) ->
     """As `validate_basic`, whatever the transaction offers for its gas."""
     require(not tx.timeout_height or height <= tx.timeout_height, SdkError.TIMEOUT_HEIGHT)
     require(tx.memo_bytes <= params.memo_bytes_max, SdkError.MEMO_TOO_LARGE)
-    require(tx.gas_limit <= params.gas_limit_max, SdkError.INVALID_REQUEST, "gas limit too high")
+    most = params.gas_limit_max
+    require(tx.gas_limit <= most, SdkError.INVALID_REQUEST, "gas limit too high")
     gas = compute_gas(tx, params)
-    if gas > params.gas_limit_max:
-        raise ChainError(SdkError.TX_TOO_LARGE, f"needs {gas} gas, max {params.gas_limit_max}")
+    if gas > most:
+        raise ChainError(SdkError.TX_TOO_LARGE, f"needs {gas} gas, max {most}")
     return gas
 
 
@@ -70,10 +70,7 @@ def compute_gas(tx: txs.DecodedTx, params: state_pb2.Params) -> int:
 
     It stands for the work and is known before: it depends on the transaction and parameters alone.
     """
-    gas = params.gas_per_tx + params.gas_per_byte * tx.size_bytes
-    for handler, message in tx.messages:
-        gas += handler.count_gas(message)
-    return gas
+    return params.gas_per_tx + params.gas_per_byte * tx.size_bytes + tx.message_gas
 
 
 def authenticate(account: state_pb2.Account, tx: txs.DecodedTx, chain_id: str) -> None:
@@ -103,12 +100,12 @@ def get_signer_data(
 
 
 def _require_min_fee(tx: txs.DecodedTx, params: state_pb2.Params) -> None:
-    wrong = [denom for denom, _ in tx.fee if denom != params.fee_denom]
-    require(not wrong, SdkError.INVALID_COINS, f"fees are paid in {params.fee_denom}")
+    paid = 0
+    for denom, amount in tx.fee:
+        if denom != params.fee_denom:
+            raise ChainError(SdkError.INVALID_COINS, f"fees are paid in {params.fee_denom}")
+        paid += amount
     minimum = compute_min_fee(tx.gas_limit, params.min_gas_price_micro)
-    paid = sum(amount for _, amount in tx.fee)
-    require(
-        paid >= minimum,
-        SdkError.INSUFFICIENT_FEE,
-        f"{paid}{params.fee_denom} of {minimum}{params.fee_denom}",
-    )
+    if paid < minimum:
+        detail = f"{paid}{params.fee_denom} of {minimum}{params.fee_denom}"
+        raise ChainError(SdkError.INSUFFICIENT_FEE, detail)

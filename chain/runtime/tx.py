@@ -77,6 +77,7 @@ class DecodedTx:
         "gas_limit",
         "lane",
         "memo_bytes",
+        "message_gas",
         "messages",
         "pub_key",
         "raw",
@@ -108,6 +109,7 @@ class DecodedTx:
         self.raw = raw
         self.size_bytes = len(raw)
         self.messages = messages
+        self.message_gas = sum([handler.count_gas(message) for handler, message in messages])
         self.signer = signer
         # 33 bytes, or empty if the transaction relies on the key of an earlier one.
         self.pub_key = pub_key
