@@ -28,8 +28,10 @@ from blockenergy.market.v1.state_pb2 import Position
 from bench.report import finish, make_parser
 from chain.market.pool.batch import MarketOrder, execute_batch
 from chain.market.pool.purse_rules import Terms, compute_cap, compute_opening, split_surplus
-from chain.market.positions.keeper import compute_share, take_share
-from chain.market.rules import Curve, compute_close_cost, compute_funding
+from chain.market.positions.charges import Charges
+from chain.market.positions.closing import take_both_sides
+from chain.market.positions.influence import Traded, note_start
+from chain.market.rules import Curve, Price, compute_close_cost, compute_funding
 from chain.market.rules import compute_payment as pay
 from chain.market.rules import compute_receipt as receive
 from chain.settlement.rules import Agreed, Metered, compute_backstop_bill, compute_line
@@ -58,8 +60,16 @@ class Slot:
     curve: Curve
     positions: list[Position]
     net_wh: int = 0
-    # What the pool has earned, closed positions included, and what both ways were traded.
+    # What the pool has earned, closed positions included.
     earned: int = 0
+    # All that was ever traded, in halves of a Wh.
+    traded: Traded = field(default_factory=lambda: Traded(0, 0))
+    # What each owner has lost by closing, paid at once.
+    losses: list[int] = field(init=False)
+    late_fee_per_kwh: int = 0
+
+    def __post_init__(self) -> None:
+        self.losses = [0] * len(self.positions)
 
 
 @dataclass
@@ -186,6 +196,12 @@ def trade(slot: Slot, wanted_wh: Sequence[int]) -> None:
         for number in owners
     ]
     done = execute_batch(slot.curve, slot.net_wh, orders)
+    block = Traded(
+        sum(wh for order, wh in zip(orders, done.quantities, strict=True) if order.is_buy),
+        sum(wh for order, wh in zip(orders, done.quantities, strict=True) if not order.is_buy),
+    )
+    middle = Traded(*map(sum, zip(slot.traded, block, strict=True)))
+    slot.traded = Traded(*map(sum, zip(middle, block, strict=True)))
     for number, order, wh in zip(owners, orders, done.quantities, strict=True):
         position = slot.positions[number]
         if order.is_buy:
@@ -200,31 +216,46 @@ def trade(slot: Slot, wanted_wh: Sequence[int]) -> None:
             position.revenue += amount
             slot.net_wh -= wh
             slot.earned -= amount
-        close(slot, position)
+        book(slot, number, order.is_buy, wh, middle)
 
 
-def close(slot: Slot, position: Position) -> None:
-    """What is on both sides: the pool keeps the worse of cost and revenue for the owner."""
-    both_wh = min(position.bought_wh, position.sold_wh)
-    if both_wh:
-        bought = compute_share(position, True, both_wh)
-        sold = compute_share(position, False, both_wh)
-        take_share(position, True, both_wh, bought)
-        take_share(position, False, both_wh, sold)
-        # What the owner pays at once is a cost that no position has.
-        position.grid_fees += max(0, bought.amount - sold.amount)
-        slot.earned += max(0, sold.amount - bought.amount)
+def deal(slot: Slot, buyer: int, seller: int, wh: int, price: int) -> None:
+    """A purchase from an offer, in which the pool has no part."""
+    middle = Traded(*(half_wh + wh for half_wh in slot.traded))
+    slot.traded = Traded(*(half_wh + wh for half_wh in middle))
+    for number, is_buy in ((buyer, True), (seller, False)):
+        position = slot.positions[number]
+        if is_buy:
+            position.bought_wh += wh
+            position.cost += pay(Price(price, 1), wh)
+        else:
+            position.sold_wh += wh
+            position.revenue += receive(Price(price, 1), wh)
+        book(slot, number, is_buy, wh, middle)
+
+
+def book(slot: Slot, number: int, is_buy: bool, wh: int, traded: Traded) -> None:
+    """Notes what was traded before it; what is then on both sides is closed."""
+    position = slot.positions[number]
+    if not position.bought_wh or not position.sold_wh:
+        if wh:
+            note_start(position, is_buy, wh, traded)
+        return
+    charges = Charges(slot.curve, slot.late_fee_per_kwh)
+    bought, sold, loss = take_both_sides(position, traded, not is_buy, charges)
+    slot.losses[number] += loss
+    slot.earned += loss - bought.amount + sold.amount
 
 
 def settle(slot: Slot, net_wh: Sequence[int], year: Year) -> tuple[int, int]:
     """Meters an hour; returns the pool's result and the surplus, and adds to the year."""
     charges = 0
-    for position, wh in zip(slot.positions, net_wh, strict=True):
+    for position, loss, wh in zip(slot.positions, slot.losses, net_wh, strict=True):
         agreed = Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
         line = compute_line(agreed, Metered(max(0, wh), max(0, -wh)), slot.curve)
         charges += line.imbalance_charge - line.imbalance_credit
         alone = wh * (HIGH if wh > 0 else LOW) // 1000
-        year.gain += alone + line.credited - line.charged - position.grid_fees
+        year.gain += alone + line.credited - line.charged - loss
     close_cost = compute_close_cost(slot.curve, slot.net_wh)
     bill = compute_backstop_bill(sum(net_wh), slot.curve)
     used_wh = sum(wh for wh in net_wh if wh > 0)

@@ -62,6 +62,7 @@ from chain.market.positions.invariants import (
     own_holds,
     secured,
     slot_sums,
+    starts,
 )
 from chain.market.positions.plan import get_plan
 from chain.market.renewable import compute_due_wh, get_due_wh, renewable_trades
@@ -86,6 +87,7 @@ MODULE: Module = Module(
         purse_sums,
         secured,
         one_side,
+        starts,
         offers_secured,
         no_purchases_left,
         own_holds,

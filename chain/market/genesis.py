@@ -8,6 +8,7 @@ from chain import bank, metering, registry
 from chain.market.auction.full_book import LINEAR_ORDERS_MAX
 from chain.market.pool.purse_rules import compute_cap
 from chain.market.pool.purses import get_terms
+from chain.market.positions.influence import TRADED_MAX_WH
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
 from chain.market.state import (
     BOOKING,
@@ -67,6 +68,8 @@ _SLOT_LIMITS = {
     "resting_orders": ORDERS_PER_SLOT_MAX,
     "minimum_quantity_orders": _MINIMUM_QUANTITY_ORDERS_MAX,
     "linear_orders": LINEAR_ORDERS_MAX,
+    "traded_buy_wh": TRADED_MAX_WH,
+    "traded_sell_wh": TRADED_MAX_WH,
 }
 
 

@@ -136,6 +136,17 @@ def compute_close_cost(curve: Curve, net_wh: int) -> int:
     return ceil_div(net_wh * price, WH_PER_KWH)
 
 
+def compute_influence(curve: Curve, quantity_wh: int, opposite_half_wh: int) -> int:
+    """What a position has, at most, brought those who traded the other way while it was held: each
+    Wh of it moves the line by its slope for each Wh of theirs; rounded up.
+
+    opposite_half_wh: what they traded, in halves of a Wh.
+    """
+    low, high = curve.get_ends()
+    moved = (high - low) * quantity_wh * opposite_half_wh
+    return ceil_div(moved, 4 * WH_PER_KWH * max(curve.depth_wh, 1))
+
+
 def compute_reserve(
     is_buy: bool,
     quantity_wh: int,

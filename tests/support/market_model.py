@@ -58,6 +58,10 @@ class MarketModel:
     ledger: SlotLedger = field(default_factory=SlotLedger)
     # Net energy over each line, towards the accounts behind it.
     flows: Counter[str] = field(default_factory=Counter)
+    # All that was bought, and sold, until the middle of this block, in halves of a Wh; and what of
+    # the other side there was when each account began.
+    traded: Counter[bool] = field(default_factory=Counter)
+    starts: Counter[str] = field(default_factory=Counter)
 
     @property
     def net_wh(self) -> int:
@@ -73,10 +77,15 @@ class MarketModel:
         self.seed = sha256("\n".join(sorted(texts)).encode()).digest()
         live = [order for order in orders if self._is_covered(order, orders)]
         price = self._match(live)
+        block: Counter[bool] = Counter()
+        for order in live:
+            block[order.is_buy] += order.executed
+        self.traded += block
         for order in sorted(live, key=lambda order: not order.cancels):
             if order.executed:
                 (self._cancel if order.cancels else self._trade)(order, price)
-                self._close(order.owner)
+                self._close(order)
+        self.traded += block
 
     def marginal_price(self, net_wh: int) -> Fraction:
         """The price line, between the bounds but for the margin."""
@@ -248,6 +257,11 @@ class MarketModel:
         collateral = ceil(Fraction(wh * risk_per_kwh * self.collateral_permille, 10**6))
         grid_fee = floor(Fraction(wh * fee, 1000))
         entry = Entry(order.is_buy, wh, amount, grid_fee, collateral)
+        position = self.ledger.positions[order.owner]
+        same = position.bought_wh if order.is_buy else position.sold_wh
+        if not (position.sold_wh if order.is_buy else position.bought_wh):
+            earlier, now = self.starts[order.owner], self.traded[not order.is_buy]
+            self.starts[order.owner] = floor(Fraction(earlier * same + now * wh, same + wh))
         self.ledger.trade(order.owner, entry)
         self._move(order)
 
@@ -260,18 +274,30 @@ class MarketModel:
             fee = ceil(position.sold_grid_fees * of_sale)
             collateral = floor(position.sell_collateral * of_sale)
             loss = max(part + fee, ceil((price + self.margin) * wh / 1000)) - part
+            imbalance = ceil(Fraction(wh * HIGH, 1000)) - part
         else:
             of_purchase = Fraction(wh, position.bought_wh)
             part = floor(position.cost * of_purchase)
             fee = ceil(position.grid_fees * of_purchase)
             collateral = floor(position.buy_collateral * of_purchase)
             loss = part - min(max(0, part - fee), floor((price - self.margin) * wh / 1000))
+            imbalance = part - floor(Fraction(wh * LOW, 1000))
+        loss = max(loss, min(self._influence(order, wh), imbalance))
         entry = Entry(not order.is_buy, wh, part, fee, collateral)
         self.ledger.cancel(order.owner, entry, loss)
         self._move(order)
 
-    def _close(self, owner: str) -> None:
-        """What is on both sides is closed at the owner's loss, if it is one."""
+    def _influence(self, order: Order, wh: int) -> int:
+        """What energy that an order closes has brought others, who traded as the order does."""
+        others = max(0, self.traded[order.is_buy] - wh - self.starts[order.owner])
+        slope = Fraction(HIGH - LOW - 2 * self.margin, 2 * self.depth_wh)
+        return ceil(wh * slope * others / 2000)
+
+    def _close(self, order: Order) -> None:
+        """Closes what is on both sides: its owner loses at least what it has brought others, as far
+        as its hold goes.
+        """
+        owner = order.owner
         position = self.ledger.positions[owner]
         both = min(position.bought_wh, position.sold_wh)
         if not both:
@@ -291,8 +317,18 @@ class MarketModel:
             ceil(position.sold_grid_fees * of_sale),
             floor(position.sell_collateral * of_sale),
         )
-        self.ledger.cancel(owner, bought, max(0, bought.amount - sold.amount))
+        loss = max(0, bought.amount - sold.amount)
+        imbalance = (
+            ceil(Fraction(both * HIGH, 1000)) - sold.amount
+            if order.is_buy
+            else bought.amount - floor(Fraction(both * LOW, 1000))
+        )
+        freed = bought.amount + bought.collateral + sold.collateral
+        charge = min(self._influence(order, both), imbalance, freed)
+        self.ledger.cancel(owner, bought, max(loss, charge))
         self.ledger.cancel(owner, sold, 0)
+        if position.bought_wh if order.is_buy else position.sold_wh:
+            self.starts[owner] = self.traded[not order.is_buy]
 
     def _move(self, order: Order) -> None:
         change_wh = order.executed if order.is_buy else -order.executed

@@ -96,7 +96,10 @@ def _book_fill(
         )
     )
     if fill.filled_wh:
-        positions.close_both_sides(ctx, slot, info, owner)
+        closes_purchase = order.side == state_pb2.SIDE_SELL
+        positions.close_both_sides(
+            ctx, slot, info, owner, positions.get_traded(info), closes_purchase
+        )
         positions.remove_if_empty(ctx, slot, owner)
     limit_orders.change_resting(ctx, slot, owner, order, -1)
 
@@ -138,6 +141,7 @@ def _secure(
         is_buy,
         fill.filled_wh,
         fill.amount,
+        positions.get_traded(info),
         feeder=order.feeder,
         collateral=collateral,
         renewable=order.renewable,

@@ -165,10 +165,11 @@ def _list_nodes(
 
 def _add_to_slot(info: state_pb2.Slot, clearing: state_pb2.Clearing, orders: record.Orders) -> None:
     """Adds all fills to the sums of the slot, and the income of the grid."""
-    fills = record.list_fills(clearing, orders)
+    fills, traded = record.list_fills(clearing, orders), positions.get_traded(info)
     for (_, order), fill in zip(orders, fills, strict=True):
         is_buy = order.side == state_pb2.SIDE_BUY
-        positions.add_to_slot(info, positions.Trade(is_buy, fill.filled_wh, fill.amount))
+        trade = positions.Trade(is_buy, fill.filled_wh, fill.amount, traded)
+        positions.add_to_slot(info, trade)
     info.congestion_rent += sum(node.congestion_rent for node in clearing.nodes)
     info.grid_fees += sum(node.grid_fee for node in clearing.nodes)
 

@@ -76,15 +76,18 @@ def _execute_slot(ctx: Context, slot: int, purchases: _Purchases) -> None:
     info = SLOTS.get(ctx, slot)
     assert info is not None, "a purchase was taken for a slot that is not open"
     executed_wh = _share_headrooms(ctx, slot, purchases, _share_offers(ctx, slot, purchases))
+    whole_wh = sum(executed_wh.values())
+    traded = positions.get_traded(info, whole_wh, whole_wh)
     for order_id, purchase in purchases.items():
         OFFER_PURCHASES.delete(ctx, (slot, order_id))
         info.pending_wh -= purchase.quantity_wh
         if executed_wh[order_id]:
-            _buy(ctx, slot, info, order_id, purchase, executed_wh[order_id])
+            _buy(ctx, slot, info, order_id, purchase, executed_wh[order_id], traded)
         else:
             _lapse(ctx, slot, order_id, purchase)
         buyer = bech32.decode(purchase.buyer)
         positions.note_order(ctx, slot, buyer, True, -purchase.quantity_wh)
+    positions.add_traded(info, whole_wh, whole_wh)
     SLOTS.set(ctx, slot, info)
 
 
@@ -155,8 +158,12 @@ def _buy(
     order_id: int,
     purchase: state_pb2.OfferPurchase,
     quantity_wh: int,
+    traded: positions.Traded,
 ) -> None:
-    """Books both sides of what is executed; the caller writes the slot."""
+    """Books both sides of what is executed; the caller writes the slot.
+
+    traded: in the slot until the middle of this block.
+    """
     seller, buyer = bech32.decode(purchase.seller), bech32.decode(purchase.buyer)
     offer = OFFERS.get(ctx, (slot, seller))
     assert offer is not None, "an offer is gone that has energy left"
@@ -165,6 +172,7 @@ def _buy(
         is_buy=True,
         quantity_wh=quantity_wh,
         amount=rules.compute_payment(rules.Price(offer.price_per_kwh + fee, 1), quantity_wh),
+        traded=traded,
         grid_fee=feeders.compute_grid_fee(fee, quantity_wh),
         feeder=purchase.feeder,
         collateral=_compute_collateral(info, PARAMS.at(ctx, slot), quantity_wh),
@@ -172,7 +180,7 @@ def _buy(
     freed = purchase.reserved - bought.amount - bought.collateral
     positions.unlock_collateral(ctx, slot, buyer, freed)
     positions.book_trade(ctx, slot, info, buyer, bought)
-    _sell(ctx, slot, info, seller, offer, quantity_wh)
+    _sell(ctx, slot, info, seller, offer, quantity_wh, traded)
     ctx.emit(
         events_pb2.EventOfferBought(
             order_id=order_id,
@@ -184,11 +192,9 @@ def _buy(
             grid_fee=bought.grid_fee,
         )
     )
-    late_fee = positions.get_late_fee(ctx, slot, info)
+    charges = positions.get_charges(ctx, slot, info)
     for owner, is_buyer in ((buyer, True), (seller, False)):
-        positions.close_both_sides(
-            ctx, slot, info, owner, late_fee=late_fee, closes_purchase=not is_buyer
-        )
+        positions.close_both_sides(ctx, slot, info, owner, traded, not is_buyer, charges)
 
 
 def _sell(
@@ -198,6 +204,7 @@ def _sell(
     seller: bytes,
     offer: state_pb2.Offer,
     quantity_wh: int,
+    traded: positions.Traded,
 ) -> None:
     """Books the seller's side; the collateral of what was sold moves to the seller's position."""
     held, left_wh = get_held(ctx, seller, offer), offer.available_wh - quantity_wh
@@ -211,6 +218,7 @@ def _sell(
         is_buy=False,
         quantity_wh=quantity_wh,
         amount=rules.compute_receipt(rules.Price(offer.price_per_kwh, 1), quantity_wh),
+        traded=traded,
         feeder=offer.feeder,
         collateral=part,
     )

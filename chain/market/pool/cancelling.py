@@ -13,17 +13,13 @@ from collections.abc import Mapping
 from blockenergy.market.v1 import state_pb2
 
 from chain.market import positions, rules
-from chain.market.keeper import (
-    MarketError,
-    get_position,
-)
+from chain.market.keeper import MarketError, get_curve, get_position
 from chain.market.open_slot import require_open_slot, require_price_limit, require_quantity
 from chain.market.pool.orders import add_order
 from chain.market.state import SLOTS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
-from chain.runtime.units import WH_PER_KWH, ceil_div
 
 # Who cancels what was bought sells it.
 _OPPOSITE = {
@@ -50,13 +46,13 @@ def place_cancellation(
     in_position_wh = position.bought_wh if is_bought else position.sold_wh
     enough = quantity_wh <= in_position_wh
     require(enough, MarketError.POSITION_TOO_SMALL, f"{in_position_wh} Wh")
-    late_fee = positions.get_late_fee(ctx, slot, open_slot.info)
+    curve = get_curve(open_slot.info)
     order = state_pb2.Order(
         owner=bech32.encode(owner),
         side=_OPPOSITE[side],
         quantity_wh=quantity_wh,
         price_limit_per_kwh=limit,
-        reserved=compute_largest_loss(position, is_bought, quantity_wh, limit, late_fee),
+        reserved=compute_largest_loss(position, is_bought, quantity_wh, curve),
         cancels=True,
     )
     return add_order(ctx, slot, owner, order)
@@ -66,20 +62,19 @@ def compute_largest_loss(
     position: state_pb2.Position,
     is_bought: bool,
     quantity_wh: int,
-    limit: int,
-    late_fee: positions.LateFee,
+    curve: rules.Curve,
 ) -> int:
     """What cancelling can cost beyond the hold of the position.
 
-    What was bought is on hold, and no more can be lost. What was sold may have to be bought back
-    at the limit, and its grid fee is paid in any case.
+    What was bought is on hold, and no more can be lost. What was sold costs no more than not to
+    deliver it, whatever others trade in this block, and has its collateral; its grid fee is paid in
+    any case.
     """
     if is_bought:
         return 0
     share = positions.compute_share(position, False, quantity_wh)
-    payment = ceil_div(quantity_wh * limit, WH_PER_KWH)
-    loss = max(share.grid_fee, payment - share.amount)
-    return late_fee.add_to(loss, share.amount, is_bought, quantity_wh)
+    imbalance = positions.Charges(curve).compute_imbalance(share.amount, False, quantity_wh)
+    return max(0, max(share.grid_fee, imbalance) - share.collateral)
 
 
 def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order]) -> set[int]:
@@ -89,7 +84,7 @@ def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order
     uncovered = set()
     info = SLOTS.get_shared(ctx, slot)
     assert info is not None, "an order was taken for a slot that is not open"
-    late_fee = positions.get_late_fee(ctx, slot, info)
+    curve = get_curve(info)
     taken_wh: dict[tuple[str, bool], int] = {}
     for order_id, order in orders.items():
         if not order.cancels:
@@ -99,7 +94,7 @@ def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order
         whole_wh = position.bought_wh if is_bought else position.sold_wh
         sum_wh = taken_wh.get((order.owner, is_bought), 0) + order.quantity_wh
         if sum_wh <= whole_wh and order.reserved >= compute_largest_loss(
-            position, is_bought, order.quantity_wh, order.price_limit_per_kwh, late_fee
+            position, is_bought, order.quantity_wh, curve
         ):
             taken_wh[order.owner, is_bought] = sum_wh
         else:
@@ -108,14 +103,21 @@ def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order
 
 
 def compute_trade(
-    ctx: Context, slot: int, info: state_pb2.Slot, order: state_pb2.Order, price: rules.Price
+    ctx: Context,
+    slot: int,
+    info: state_pb2.Slot,
+    order: state_pb2.Order,
+    price: rules.Price,
+    traded: positions.Traded,
 ) -> positions.Trade:
     """The trade that closes part of a position, without a grid fee of its own.
 
     price: what the pool bids for what was bought, or asks for what was sold. Bought: it brings the
     cost without the grid fee, or the worth at that price, whichever is less. Sold: it costs the
-    revenue and the grid fee, or what the energy costs at that price, whichever is more. The fee for
-    cancelling late comes on top.
+    revenue and the grid fee, or what the energy costs at that price, whichever is more. The
+    charges for closing come on top.
+
+    traded: in the slot until the middle of this block.
     """
     is_bought, quantity_wh = order.side == state_pb2.SIDE_SELL, order.quantity_wh
     position = positions.require_position(ctx, slot, bech32.decode(order.owner))
@@ -127,7 +129,8 @@ def compute_trade(
     else:
         payment = rules.compute_payment(price, quantity_wh)
         loss = max(share.amount + share.grid_fee, payment) - share.amount
-    late_fee = positions.get_late_fee(ctx, slot, info)
-    loss = late_fee.add_to(loss, share.amount, is_bought, quantity_wh)
+    opposite_half_wh = traded.since(position, is_bought, quantity_wh)
+    charges = positions.get_charges(ctx, slot, info)
+    loss = charges.add_to(loss, share.amount, is_bought, quantity_wh, opposite_half_wh)
     amount = share.amount - loss if is_bought else share.amount + loss
-    return positions.Trade(not is_bought, quantity_wh, amount, feeder=order.feeder)
+    return positions.Trade(not is_bought, quantity_wh, amount, traded, feeder=order.feeder)

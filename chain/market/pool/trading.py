@@ -56,6 +56,7 @@ class _Book:
     # On the line, before the margin.
     price: rules.Price = field(init=False)
     executed_wh: dict[int, int] = field(init=False)
+    traded: positions.Traded = field(init=False)
     lapses: dict[int, events_pb2.LapseReason] = field(init=False)
     # By feeder: the change of its flow by the executed orders.
     changes_wh: dict[str, int] = field(default_factory=dict)
@@ -164,6 +165,9 @@ def _break_links(books: list[_Book]) -> None:
 
 def _close_book(ctx: Context, book: _Book) -> None:
     """Books what is executed, cancellations first, releases the rest, announces the price."""
+    bought_wh, sold_wh = _sum_executed(book)
+    book.traded = positions.get_traded(book.info, bought_wh, sold_wh)
+    positions.add_traded(book.info, bought_wh, sold_wh)
     cancellations_first = sorted(book.orders, key=lambda i: (not book.orders[i].cancels, i))
     for order_id in cancellations_first:
         order, quantity_wh = book.orders[order_id], book.executed_wh.get(order_id, 0)
@@ -181,7 +185,7 @@ def _close_book(ctx: Context, book: _Book) -> None:
         feeders.book_flow(ctx, book.slot, feeder, change_wh)
     book.info.pending_wh = 0
     SLOTS.set(ctx, book.slot, book.info)
-    _announce(ctx, book)
+    _announce(ctx, book, bought_wh, sold_wh)
 
 
 def _lapse(ctx: Context, book: _Book, order_id: int, order: state_pb2.Order) -> None:
@@ -228,9 +232,9 @@ def _execute(
         )
     )
     # The trade of a cancellation has the fee in it.
-    late_fee = None if order.cancels else positions.get_late_fee(ctx, book.slot, book.info)
+    charges = None if order.cancels else positions.get_charges(ctx, book.slot, book.info)
     positions.close_both_sides(
-        ctx, book.slot, book.info, owner, unsecured, late_fee, closes_purchase=not is_buy
+        ctx, book.slot, book.info, owner, book.traded, not is_buy, charges, unsecured
     )
 
 
@@ -245,7 +249,7 @@ def _compute_trade(
     is_buy = order.side == state_pb2.SIDE_BUY
     price = book.price.add(_get_extra(book, order))
     if order.cancels:
-        return cancelling.compute_trade(ctx, book.slot, book.info, order, price)
+        return cancelling.compute_trade(ctx, book.slot, book.info, order, price, book.traded)
     grid_fee_per_kwh = book.nodes[order.feeder].grid_fee_per_kwh
     compute_amount = rules.compute_payment if is_buy else rules.compute_receipt
     params = PARAMS.at(ctx, book.slot)
@@ -255,6 +259,7 @@ def _compute_trade(
         is_buy,
         quantity_wh,
         compute_amount(price, quantity_wh),
+        book.traded,
         feeders.compute_grid_fee(grid_fee_per_kwh, quantity_wh),
         order.feeder,
         rules.compute_buy_collateral(
@@ -276,13 +281,18 @@ def _note_flow(book: _Book, order: state_pb2.Order, quantity_wh: int) -> None:
     book.changes_wh[order.feeder] = book.changes_wh.get(order.feeder, 0) + change_wh
 
 
-def _announce(ctx: Context, book: _Book) -> None:
+def _sum_executed(book: _Book) -> tuple[int, int]:
+    """What the orders of the block buy, and what they sell, in Wh."""
     bought_wh, sold_wh = 0, 0
     for order_id, quantity_wh in book.executed_wh.items():
         if book.orders[order_id].side == state_pb2.SIDE_BUY:
             bought_wh += quantity_wh
         else:
             sold_wh += quantity_wh
+    return bought_wh, sold_wh
+
+
+def _announce(ctx: Context, book: _Book, bought_wh: int, sold_wh: int) -> None:
     if bought_wh or sold_wh:
         curve, net_wh = get_curve(book.info), get_net_wh(book.info)
         ctx.emit(

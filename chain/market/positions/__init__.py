@@ -5,7 +5,9 @@ the cost and the collateral; while orders wait for the end of the block, it has 
 well.
 """
 
+from chain.market.positions.charges import Charges, get_charges
 from chain.market.positions.closing import close_both_sides
+from chain.market.positions.influence import Traded, add_traded, get_traded
 from chain.market.positions.keeper import (
     Share,
     Trade,
@@ -23,19 +25,21 @@ from chain.market.positions.keeper import (
     take_share,
     unlock_collateral,
 )
-from chain.market.positions.late_fee import LateFee, get_late_fee
 
 __all__ = [
-    "LateFee",
+    "Charges",
     "Share",
     "Trade",
+    "Traded",
     "add_to_position",
     "add_to_slot",
+    "add_traded",
     "book_trade",
     "close_both_sides",
     "compute_share",
+    "get_charges",
     "get_grid_node",
-    "get_late_fee",
+    "get_traded",
     "is_empty",
     "lock_collateral",
     "lock_from_hold",

@@ -67,8 +67,10 @@ def curtail(ctx: Context, msg: tx_pb2.MsgCurtail) -> tx_pb2.MsgCurtailResponse:
     for part in parts:
         _take_away(ctx, msg.slot, number, part)
         bank.transfer(ctx, ctx.signer, part.owner, denom, part.compensation)
-    _take_over(ctx, msg.slot, parts)
-    positions.close_both_sides(ctx, msg.slot, info, ctx.signer)
+    traded = positions.get_traded(info)
+    _take_over(ctx, msg.slot, parts, traded)
+    closes_purchase = msg.side == state_pb2.SIDE_SELL
+    positions.close_both_sides(ctx, msg.slot, info, ctx.signer, traded, closes_purchase)
     positions.remove_if_empty(ctx, msg.slot, ctx.signer)
     SLOTS.set(ctx, msg.slot, info)
     record = state_pb2.Curtailment(
@@ -204,7 +206,7 @@ def _take_away(ctx: Context, slot: int, number: int, part: Part) -> None:
     )
 
 
-def _take_over(ctx: Context, slot: int, parts: Sequence[Part]) -> None:
+def _take_over(ctx: Context, slot: int, parts: Sequence[Part], traded: positions.Traded) -> None:
     """Gives the distributor what was taken from all of them, in one trade, and books it at the
     distributor's grid node instead of theirs. The sums of the slot stay as they are.
     """
@@ -216,7 +218,9 @@ def _take_over(ctx: Context, slot: int, parts: Sequence[Part]) -> None:
     is_buy = parts[0].is_buy
     quantity_wh = sum(part.quantity_wh for part in parts)
     due_wh = sum(part.due_wh for part in parts)
-    trade = positions.Trade(is_buy, quantity_wh, amount, grid_fee, node, collateral, due_wh=due_wh)
+    trade = positions.Trade(
+        is_buy, quantity_wh, amount, traded, grid_fee, node, collateral, due_wh=due_wh
+    )
     positions.add_to_position(ctx, slot, ctx.signer, trade)
     changes_wh = {node: quantity_wh}
     for part in parts:

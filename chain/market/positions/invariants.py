@@ -8,6 +8,7 @@ from blockenergy.market.v1 import state_pb2
 
 from chain import registry
 from chain.market.keeper import get_collateral_hold
+from chain.market.positions.influence import Traded, get_traded
 from chain.market.state import FLOWS, LIMIT_ORDERS, OFFERS, POSITIONS, SLOTS
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
@@ -53,6 +54,19 @@ def one_side(state: HasStore) -> list[str]:
         for (slot, _), position in POSITIONS.items(state)
         if position.bought_wh and position.sold_wh
     ]
+
+
+def starts(state: HasStore) -> list[str]:
+    """No position began after more than what was traded the other way."""
+    problems = []
+    for (slot, _), position in POSITIONS.items(state):
+        info = SLOTS.get(state, slot)
+        traded = get_traded(info) if info is not None else Traded(0, 0)
+        has_energy = position.bought_wh or position.sold_wh
+        start_max = traded.before(bool(position.bought_wh))
+        if has_energy and position.opposite_start_half_wh > start_max:
+            problems.append(f"slot {slot}: a position began after what was traded")
+    return problems
 
 
 def own_holds(state: HasStore) -> list[str]:

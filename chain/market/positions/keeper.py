@@ -8,6 +8,7 @@ from blockenergy.market.v1 import state_pb2
 
 from chain import bank, registry
 from chain.market.grid import feeders
+from chain.market.positions.influence import Traded, note_start
 from chain.market.state import OFFERS, PARAMS, POSITIONS, RESTING
 from chain.runtime.context import Context
 from chain.runtime.state.collections import HasStore
@@ -20,12 +21,13 @@ class Trade(NamedTuple):
     amount: to pay or to receive on delivery, grid fee included. feeder: where the energy is used
     or produced; empty: the grid supply point. collateral: the part of the hold that secures it,
     beside the amount to pay. renewable: by a renewable order. due_wh: renewable energy that is due
-    with a sale that was curtailed.
+    with a sale that was curtailed. traded: in the slot until then.
     """
 
     is_buy: bool
     quantity_wh: int
     amount: int
+    traded: Traded
     grid_fee: int = 0
     feeder: str = ""
     collateral: int = 0
@@ -124,6 +126,8 @@ def add_to_position(ctx: Context, slot: int, owner: bytes, trade: Trade) -> None
         position.sell_collateral += trade.collateral
         position.renewable_ask_wh += trade.quantity_wh if trade.renewable else 0
         position.renewable_due_wh += trade.due_wh
+    if not (position.bought_wh and position.sold_wh):
+        note_start(position, trade.is_buy, trade.quantity_wh, trade.traded)
     POSITIONS.set(ctx, (slot, owner), position)
 
 

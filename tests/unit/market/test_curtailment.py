@@ -40,7 +40,9 @@ def everything(grid: GridMarket, slot: int, names: tuple[str, ...]) -> tuple[int
     """What positions of some add up to: Wh, money, fees, securities."""
     found = [grid.position(slot, name) for name in names]
     fields = [field.name for field in Position.DESCRIPTOR.fields]
-    counted = [name for name in fields if name not in ("hold_id", "feeder")]
+    counted = [
+        name for name in fields if name not in ("hold_id", "feeder", "opposite_start_half_wh")
+    ]
     return tuple(sum(getattr(position, name) for position in found) for name in counted)
 
 
