@@ -6,15 +6,16 @@
     DD  general-ciphering             with the key that both sides have agreed on before
     DF  general-signing               ECDSA with P-256 (suite 1) or P-384 (suite 2)
 
-They come in HDLC frames, in M-Bus frames, behind the header of TCP, or bare.
+They come in HDLC frames, in M-Bus frames, behind the header of TCP, or bare. Meters in Luxembourg
+and Austria cipher a DSMR telegram in the same way, as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from meter_bridge.formats import dlms_security, hdlc, mbus_frames
+from meter_bridge.formats import dlms_security, dsmr, hdlc, mbus_frames
 from meter_bridge.formats.axdr import Data, Reader, read_data
 from meter_bridge.formats.dlms_lists import read_list
 from meter_bridge.formats.local_time import compute_unix_s, make_wall_clock
@@ -27,6 +28,8 @@ from meter_bridge.formats.telegram import (
 )
 
 NOTIFICATION, BLOCK, SIGNED = 0x0F, 0xE0, 0xDF
+# How a DSMR telegram begins.
+DSMR = b"/"
 DATE_TIME_BYTES = 12
 OCTETS = 9
 # Version 1, source and destination port, length.
@@ -56,6 +59,11 @@ def read(raw: bytes, context: Context) -> list[Content]:
         raise TelegramError("The telegram is empty.")
     apdu, checks = unframe(raw)
     opened = open_apdu(Opened(apdu, checks), context)
+    if opened.apdu.startswith(DSMR):
+        return [
+            replace(one, checks=(*opened.checks, *one.checks), counter=opened.counter)
+            for one in dsmr.read(opened.apdu.rstrip(b"\0"), context)
+        ]
     date_time, body = read_notification(opened.apdu)
     found = read_list(body)
     # The clock object, where there is one, says when the values were taken.
@@ -82,7 +90,7 @@ def open_apdu(opened: Opened, context: Context) -> Opened:
     """Joins blocks, deciphers and verifies until there is a data notification."""
     for _ in range(LAYERS_MAX):
         tag = opened.apdu[0] if opened.apdu else -1
-        if tag == NOTIFICATION:
+        if tag == NOTIFICATION or (opened.counter is not None and opened.apdu.startswith(DSMR)):
             return opened
         if tag == BLOCK:
             opened = Opened(join_blocks(opened.apdu), opened.checks, opened.counter)

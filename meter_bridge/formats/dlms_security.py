@@ -7,12 +7,15 @@ for the gateway to watch, which remembers the last one.
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    load_der_public_key,
+    load_pem_public_key,
+)
 
 from meter_bridge.formats.axdr import Reader
 from meter_bridge.formats.telegram import Secrets, TelegramError
@@ -26,6 +29,15 @@ CURVES = {
     32: (ec.SECP256R1, hashes.SHA256, "ECDSA P-256 signature"),
     48: (ec.SECP384R1, hashes.SHA384, "ECDSA P-384 signature"),
 }
+# Curves by name, for keys that are only a point: compressed, or both coordinates.
+POINTS: dict[str, ec.EllipticCurve] = {
+    curve.name: curve
+    for curve in (
+        ec.SECP192R1(), ec.SECP256K1(), ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(),
+        ec.BrainpoolP256R1(), ec.BrainpoolP384R1(),
+    )
+}  # fmt: skip
+POINT_MARKS = (b"\x02", b"\x03", b"\x04")
 # Transaction id, originator, recipient, date and time, other information.
 HEADER_FIELDS = 5
 
@@ -125,7 +137,7 @@ def verify(apdu: bytes, secrets: Secrets) -> tuple[bytes, str]:
         raise TelegramError("The telegram's signature is not that of suite 1 or 2.")
     half = len(signature) // 2
     curve, digest, name = CURVES[half]
-    key = load_public_key(secrets.public_key)
+    key = load_public_key(secrets.public_key, curve().name)
     if not isinstance(key.curve, curve):
         raise TelegramError("The meter's public key is of another suite than the signature.")
     numbers = (int.from_bytes(part, "big") for part in (signature[:half], signature[half:]))
@@ -136,17 +148,22 @@ def verify(apdu: bytes, secrets: Secrets) -> tuple[bytes, str]:
     return content, name
 
 
-def load_public_key(der: bytes) -> ec.EllipticCurvePublicKey:
-    """The key of a meter that signs its telegrams.
+def load_public_key(content: bytes, curve: str = "") -> ec.EllipticCurvePublicKey:
+    """The key of a meter that signs its telegrams: in DER, in PEM, or as a point of a named curve.
 
     Errors: TelegramError.
     """
-    if not der:
+    if not content:
         raise TelegramError("The telegram is signed; give the meter's public key.")
     try:
-        key = load_der_public_key(der)
-    except ValueError as error:
-        raise TelegramError("The meter's public key is not in DER.") from error
+        if content.startswith(b"-----BEGIN"):
+            key = load_pem_public_key(content)
+        elif curve in POINTS and content[:1] in POINT_MARKS:
+            return ec.EllipticCurvePublicKey.from_encoded_point(POINTS[curve], content)
+        else:
+            key = load_der_public_key(content)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TelegramError("The meter's public key is not in DER or PEM, nor a point.") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise TelegramError("The meter's public key is not one of an elliptic curve.")
     return key
