@@ -200,8 +200,8 @@ def open_transport(link: Link, secrets: Secrets) -> Link:
     plain = cipher.decryptor().update(rest[:size]) + rest[size:]
     if not plain.startswith(IDLE_FILLER):
         raise TelegramError("The telegram was altered, or the key is wrong.")
-    checks = (*link.checks, "AES-128-CBC decryption")
-    return Link(address, plain, checks, link.counter)
+    # Only the first bytes are known, so this is no check of the others.
+    return Link(address, plain, link.checks, link.counter)
 
 
 def read_records(content: bytes) -> dict[str, Quantity]:

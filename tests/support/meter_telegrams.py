@@ -132,9 +132,12 @@ def make_hdlc(apdu: bytes) -> bytes:
     return b"\x7e" + frame + compute_x25(frame) + b"\x7e"
 
 
-def encipher(apdu: bytes, counter: int, *, suite: int = 0, key: bytes = KEY) -> bytes:
+def encipher(
+    apdu: bytes, counter: int, *, suite: int = 0, key: bytes = KEY, header: bytes = b""
+) -> bytes:
     control = bytes([0x30 | suite])
     added = control + (AUTHENTICATION_KEY if len(key) == 16 else AUTHENTICATION_KEY * 2)
+    added += header
     nonce = SYSTEM_TITLE + counter.to_bytes(4, "big")
     encryptor = Cipher(algorithms.AES(key), modes.GCM(nonce)).encryptor()
     encryptor.authenticate_additional_data(added)

@@ -271,3 +271,48 @@ def test_several_volumes_in_a_wireless_telegram() -> None:
     }  # fmt: skip
     with pytest.raises(TelegramError, match="twice"):
         read_records(records + bytes.fromhex("0403E9030000"))
+
+
+def make_green_button(direction: int, accumulation: int, readings: str, multiplier: int = 0) -> str:
+    return (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><content>'
+        '<ReadingType xmlns="http://naesb.org/espi">'
+        f"<accumulationBehaviour>{accumulation}</accumulationBehaviour>"
+        f"<flowDirection>{direction}</flowDirection>"
+        f"<powerOfTenMultiplier>{multiplier}</powerOfTenMultiplier><uom>72</uom></ReadingType>"
+        '</content></entry><entry><content><IntervalBlock xmlns="http://naesb.org/espi">'
+        f"{readings}</IntervalBlock></content></entry></feed>"
+    )
+
+
+def make_reading(start_s: int, length_s: int, value: int) -> str:
+    return (
+        f"<IntervalReading><timePeriod><duration>{length_s}</duration><start>{start_s}</start>"
+        f"</timePeriod><value>{value}</value></IntervalReading>"
+    )
+
+
+def test_net_intervals_and_registers_of_green_button() -> None:
+    two = make_reading(900, 900, 250) + make_reading(1800, 900, -40)
+    found = read(make_green_button(4, 4, two, 3))
+    assert [(one.energy_wh, one.is_export) for one in found.intervals] == [
+        (250_000, False), (40_000, True),
+    ]  # fmt: skip
+    with pytest.raises(TelegramError, match="-40"):
+        read(make_green_button(1, 4, two))
+    two = make_reading(900, 0, 70_250) + make_reading(1800, 0, 70_400)
+    found = read(make_green_button(19, 9, two))
+    assert (found.export_register_wh, found.import_register_wh) == (70_400, None)
+    assert found.time_s == 1_800 and not found.intervals
+    with pytest.raises(TelegramError, match="not possible"):
+        read(make_green_button(19, 4, two))
+
+
+def test_values_and_times_that_a_head_end_leaves_out() -> None:
+    head = "MEPMD01,20080501,LGZ,X,,,202606031515,M1,OK,E,KWH,1.0,00000015,4,"
+    found = read(head + "202606020015,R0,1.5,,R0,2,,N,,,E,3")
+    assert [(one.start_s % 86_400, one.energy_wh) for one in found.intervals] == [
+        (0, 1_500), (900, 2_000), (2_700, 3_000),
+    ]  # fmt: skip
+    with pytest.raises(TelegramError, match="is not a time"):
+        read(head + ",R0,1.5,,R0,2,,N,,,E,3")
