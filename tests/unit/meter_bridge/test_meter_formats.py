@@ -133,22 +133,14 @@ def test_suite_2_has_longer_keys() -> None:
         read_one("dlms", apdu)
 
 
-GENERAL_HEADER = b"\x08" + bytes(8) + b"\x08" + written.SYSTEM_TITLE + b"\x08" + bytes(8) + b"\0\0"
-
-
-def make_general(apdu: bytes, key_info: bytes) -> bytes:
-    """general-ciphering, of a message that is ciphered for general-glo-ciphering."""
-    return b"\xdd" + GENERAL_HEADER + key_info + apdu[10:]
-
-
 @pytest.mark.parametrize(("suite", "size"), [(0, 16), (1, 16), (2, 32)])
 def test_a_key_that_comes_with_the_telegram(suite: int, size: int) -> None:
     key, master = bytes(range(size)), bytes(range(50, 50 + size))
     wrapped = aes_key_wrap(master, key)
     ciphered = written.encipher(
-        written.make_notification(SHOWN), 4, suite=suite, key=key, header=GENERAL_HEADER
+        written.make_notification(SHOWN), 4, suite=suite, key=key, header=written.GENERAL_HEADER
     )
-    raw = make_general(ciphered, b"\1\1\0" + bytes([len(wrapped)]) + wrapped)
+    raw = written.make_general(ciphered, b"\1\1\0" + bytes([len(wrapped)]) + wrapped)
     authentication_key = written.AUTHENTICATION_KEY * (size // 16)
     secrets = Secrets(b"", authentication_key, b"", master)
     found = read_one("dlms", raw, Context(secrets=secrets))
@@ -162,11 +154,11 @@ def test_a_key_that_comes_with_the_telegram(suite: int, size: int) -> None:
             read_one("dlms", raw, Context(secrets=Secrets(b"", authentication_key, b"", other)))
 
 
-@pytest.mark.parametrize("header", [b"", GENERAL_HEADER])
+@pytest.mark.parametrize("header", [b"", written.GENERAL_HEADER])
 def test_a_key_that_is_named_or_agreed_on(header: bytes) -> None:
     ciphered = written.encipher(written.make_notification(SHOWN), 4, header=header)
     for info in (b"\0", b"\1\0\0"):
-        found = read_one("dlms", make_general(ciphered, info))
+        found = read_one("dlms", written.make_general(ciphered, info))
         assert (found.import_register_wh, found.key_id) == (SHOWN.import_wh, "")
     for info, problem in (
         (b"\1\0\1", "all meters"),
@@ -175,7 +167,7 @@ def test_a_key_that_is_named_or_agreed_on(header: bytes) -> None:
         (b"\1\2\1\2\0", "ECDH"),
     ):
         with pytest.raises(TelegramError, match=problem):
-            read_one("dlms", make_general(ciphered, info))
+            read_one("dlms", written.make_general(ciphered, info))
 
 
 def test_what_is_ciphered_without_a_tag_is_not_protected() -> None:
