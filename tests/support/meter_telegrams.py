@@ -174,7 +174,6 @@ def make_dlms_wrapped(shown: Shown, change: Change = leave, *, counter: int = 7)
 
 
 def make_dsmr_ciphered(shown: Shown, change: Change = leave, *, counter: int = 7) -> bytes:
-    """As in Luxembourg."""
     return encipher(make_dsmr(shown, change), counter)
 
 
