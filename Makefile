@@ -123,6 +123,14 @@ test-agents: $(VENV)/.dev proto ## What forecasts, plans and detection reach on 
 fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),1200) $(FUZZ_ARGS)
 
+oracles: ## Install the GPL libraries that some tests compare with, in .oracles; else they are skipped
+	python3 -m venv .oracles
+	.oracles/bin/pip install --quiet --no-deps --requirement requirements/oracles.txt
+
+fuzz-meters: $(VENV)/.dev proto ## A million nearly right telegrams to each reader of a meter format; some hours
+	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),28800) $(FUZZ_ARGS) --targets \
+	  $$($(python) -c "from tests.fuzz.telegrams import TELEGRAMS; print(*TELEGRAMS)")
+
 lint: $(VENV)/.dev ## Check format and style
 	$(python) -m ruff format --quiet --check .
 	$(python) -m ruff check --quiet .
@@ -164,7 +172,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz fuzz-meters oracles lint typecheck format proto docs cometbft compiled lock clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

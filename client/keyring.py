@@ -24,7 +24,7 @@ from chain.runtime.encoding import bech32
 from client import private_file
 from client.errors import MissingError, UsageError
 from client.json_input import parse_json
-from client.keys import AccountKey, Key, MeterKey, TelegramKey
+from client.keys import AccountKey, Key, MeterKey, P256MeterKey, TelegramKey
 
 HOME_VARIABLE = "BLOCKENERGY_HOME"
 FILE_BYTES_MAX = 16 * 1024
@@ -36,7 +36,7 @@ SCRYPT_N_MAX = 1 << 20
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _KEY_TYPES: dict[str, type[AccountKey | MeterKey | TelegramKey]] = {
-    kind.key_type: kind for kind in (AccountKey, MeterKey, TelegramKey)
+    kind.key_type: kind for kind in (AccountKey, MeterKey, P256MeterKey, TelegramKey)
 }
 
 
@@ -45,7 +45,7 @@ class KeyInfo:
     """The public part of a stored key."""
 
     name: str
-    # `account`, `meter` or `telegram`.
+    # `account`, `meter`, `meter-p256` or `telegram`.
     key_type: str
     # Empty for keys that have no account.
     address: str

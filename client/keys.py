@@ -10,7 +10,10 @@ import hashlib
 import hmac
 
 from coincurve import PrivateKey
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mnemonic import Mnemonic
 
@@ -22,6 +25,7 @@ SECRET_BYTES = 32
 # Of AES-128 and AES-256.
 TELEGRAM_KEY_BYTES = (16, 32)
 MNEMONIC_BITS, MNEMONIC_LANGUAGE = 256, "english"
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _HARDENED = 1 << 31
 # m/44'/118'/0'/0/0; 118 is the coin type of Cosmos wallets.
 COSMOS_PATH = (44 | _HARDENED, 118 | _HARDENED, _HARDENED, 0, 0)
@@ -84,6 +88,35 @@ class MeterKey:
     def sign(self, content: bytes) -> bytes:
         """The 64-byte signature over the content."""
         return self._key.sign(content)
+
+
+class P256MeterKey(MeterKey):
+    """A P-256 key that signs readings, as secure elements of meters have it; raises ValueError for
+    an invalid secret.
+    """
+
+    key_type = "meter-p256"
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = _require_secret(secret)
+        number = int.from_bytes(secret, "big")
+        self._p256_key = ec.derive_private_key(number, ec.SECP256R1())
+        # A compressed point, 33 bytes.
+        self.pub_key = self._p256_key.public_key().public_bytes(
+            Encoding.X962, PublicFormat.CompressedPoint
+        )
+
+    @classmethod
+    def generate(cls) -> P256MeterKey:
+        """A new random key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return cls(key.private_numbers().private_value.to_bytes(SECRET_BYTES, "big"))
+
+    def sign(self, content: bytes) -> bytes:
+        """The 64-byte r||s signature with a low s; deterministic (RFC 6979)."""
+        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+        r, s = decode_dss_signature(self._p256_key.sign(content, algorithm))
+        return r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big")
 
 
 class TelegramKey:

@@ -21,8 +21,7 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 )
 from blockenergy.metering.v1.state_pb2 import Reading
 
-from chain.metering import reading_sign_bytes
-from chain.runtime.signatures import verify_ed25519
+from chain.metering import HASH_BYTES, is_signed
 from meter_bridge import formats, readings
 from meter_bridge.chain import (
     METER_FRESH_S,
@@ -194,13 +193,12 @@ class Intake:
         return max(int(self._clock()), head.time_s if head else 0)
 
     def _require_signed(self, reading: Reading, params: Params) -> None:
-        content = reading_sign_bytes(params.chain_id, reading)
         # The meter may have been exchanged for one with another key a moment ago.
-        is_signed = any(
-            verify_ed25519(self._find_meter(reading, fresh_s).pub_key, content, reading.signature)
+        is_valid = any(
+            is_signed(self._find_meter(reading, fresh_s).pub_key, params.chain_id, reading)
             for fresh_s in (METER_FRESH_S, RECHECKED_METER_FRESH_S)
         )
-        if not is_signed:
+        if not is_valid:
             raise PushRejectedError(
                 bridge_pb2.PUSH_WRONG_SIGNATURE,
                 f"The signature is not valid for meter {reading.meter_id}, this reading and "
@@ -254,8 +252,10 @@ def validate_basic(reading: Reading) -> None:
         raise malformed("The slot or a register is larger than 2^63 - 1.")
     if len(reading.signature) != SIGNATURE_BYTES:
         raise malformed(
-            f"The signature has {len(reading.signature)} bytes; Ed25519 needs {SIGNATURE_BYTES}."
+            f"The signature has {len(reading.signature)} bytes; it needs {SIGNATURE_BYTES}."
         )
+    if len(reading.telegram_hash) not in (0, HASH_BYTES):
+        raise malformed(f"The hash of a telegram has {HASH_BYTES} bytes.")
 
 
 def malformed(detail: str) -> PushRejectedError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from client.cli.prompts import ask_passphrase
 from client.errors import MissingError
 from client.keyring import Keyring
-from client.keys import AccountKey, Key, MeterKey, TelegramKey
+from client.keys import SECRET_BYTES, AccountKey, Key, MeterKey, P256MeterKey, TelegramKey
 from meter_bridge.tls import MissingFileError, TlsError, read
 
 HELP = "a key's name in the keyring, or the path of a key file (NAME.json"
@@ -56,13 +57,16 @@ def find_keyring(text: str, keyring: Path | None) -> Keyring:
 
 
 def load_pem(path: Path) -> MeterKey:
-    """An Ed25519 key made by a device or another program."""
+    """An Ed25519 or P-256 key made by a device or another program."""
     try:
         key = load_pem_private_key(read(path, is_key=True), None)
     except (MissingFileError, TlsError) as error:
         raise MissingError(str(error)) from error
     except (ValueError, TypeError) as error:
         raise MissingError(f"{path} is not an unencrypted private key in PEM") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise MissingError(f"{path} is not an Ed25519 key")
-    return MeterKey(key.private_bytes_raw())
+    if isinstance(key, Ed25519PrivateKey):
+        return MeterKey(key.private_bytes_raw())
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+        number = key.private_numbers().private_value
+        return P256MeterKey(number.to_bytes(SECRET_BYTES, "big"))
+    raise MissingError(f"{path} is neither an Ed25519 nor a P-256 key")

@@ -26,7 +26,7 @@ from chain.metering.params import (
     get_slot_params,
     get_tolerance_max_permille,
 )
-from chain.metering.rules import SILENT_HOURS_MAX, reading_sign_bytes
+from chain.metering.rules import HASH_BYTES, SILENT_HOURS_MAX, is_signed, reading_sign_bytes
 from chain.metering.silence import Apart, Prices, list_estimates, require_speaking
 from chain.metering.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -46,6 +46,7 @@ MODULE = Module(
 )
 
 __all__ = [
+    "HASH_BYTES",
     "MODULE",
     "SILENT_HOURS_MAX",
     "Apart",
@@ -60,6 +61,7 @@ __all__ = [
     "get_params",
     "get_slot_params",
     "get_tolerance_max_permille",
+    "is_signed",
     "list_estimates",
     "list_unsettled_energy",
     "measure_check_meter",

@@ -10,11 +10,11 @@ from blockenergy.registry.v1 import state_pb2 as registry_pb2
 
 from chain import registry
 from chain.metering import halts, rules
+from chain.metering.exchanges import continue_registers, get_offset, require_meter
 from chain.metering.silence import Apart, Prices, settle_correction, settle_silence
 from chain.metering.state import BASELINES, CONFLICTS, LAST_SETTLED, OFFSETS, PARAMS, READINGS
 from chain.runtime import slots
 from chain.runtime.context import Context
-from chain.runtime.signatures import verify_ed25519
 from chain.runtime.state.collections import HasStore
 
 _REGISTER_MAX_WH = 1 << 63
@@ -45,12 +45,12 @@ def record(ctx: Context, reading: state_pb2.Reading) -> state_pb2.ReadingResult:
     if meter is None:
         return state_pb2.READING_METER_UNKNOWN
     params = PARAMS.at(ctx, reading.slot)
-    offset = _get_offset(ctx, reading, params.slot_length_s)
+    offset = get_offset(ctx, reading, params.slot_length_s)
     key = (reading.slot, reading.meter_id)
     shown = state_pb2.Registers(
         import_wh=reading.import_register_wh, export_wh=reading.export_register_wh
     )
-    registers = shown if offset is None else _continue_registers(meter, shown, offset)
+    registers = shown if offset is None else continue_registers(meter, shown, offset)
     recorded = READINGS.get(ctx, key)
     if recorded == registers:
         return state_pb2.READING_ALREADY_RECORDED
@@ -72,7 +72,7 @@ def settle(ctx: Context, slot: int, meter_id: str, prices: Prices) -> SlotEnergy
     removed before the end of the slot is settled up to its final reading, and closed; one that was
     added after it has nothing in it.
     """
-    meter = _require_meter(ctx, meter_id)
+    meter = require_meter(ctx, meter_id)
     if meter.status == registry_pb2.STATUS_REMOVED:
         last = slots.slot_at(meter.removed_at_s, PARAMS.get_shared(ctx).slot_length_s)
         if last <= slot:
@@ -106,7 +106,7 @@ def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) ->
     """Why the registers of a meter cannot have been these when it was taken out, in the slot in
     delivery; empty if they can.
     """
-    meter = _require_meter(ctx, meter_id)
+    meter = require_meter(ctx, meter_id)
     slot = slots.slot_at(ctx.block.time_s, PARAMS.get_shared(ctx).slot_length_s)
     final = _continue_final(ctx, meter_id, meter, final)
     before, slot_before = _get_last_read(ctx, meter_id, meter)
@@ -121,30 +121,10 @@ def find_final_error(ctx: Context, meter_id: str, final: state_pb2.Registers) ->
     return f"at most {limits_wh[0]} Wh from {before.import_wh} and {before.export_wh}"
 
 
-def exchange(
-    ctx: Context, meter_id: str, final: state_pb2.Registers, initial: state_pb2.Registers
-) -> None:
-    """Lets the registers of another device continue those of a meter, from the final ones of the
-    old device and the initial ones of the new.
-    """
-    meter = _require_meter(ctx, meter_id)
-    size_wh = registry.get_register_size_wh(meter)
-    old = OFFSETS.get(ctx, meter_id) or state_pb2.Offset()
-    offset = state_pb2.Offset(
-        import_wh=(final.import_wh + old.import_wh - initial.import_wh) % size_wh,
-        export_wh=(final.export_wh + old.export_wh - initial.export_wh) % size_wh,
-        exchanged_at_s=ctx.block.time_s,
-        former_pub_key=meter.pub_key,
-        former_import_wh=old.import_wh,
-        former_export_wh=old.export_wh,
-    )
-    OFFSETS.set(ctx, meter_id, offset)
-
-
 def record_final(ctx: Context, meter_id: str, final: state_pb2.Registers) -> int:
     """Records the final registers of a meter as its reading of the slot in delivery; returns it."""
     slot = slots.slot_at(ctx.block.time_s, PARAMS.get_shared(ctx).slot_length_s)
-    meter = _require_meter(ctx, meter_id)
+    meter = require_meter(ctx, meter_id)
     READINGS.set(ctx, (slot, meter_id), _continue_final(ctx, meter_id, meter, final))
     if meter.closed:
         _forget_registers(ctx, meter_id)
@@ -235,8 +215,7 @@ def _find_rejection(
         return state_pb2.READING_TOO_EARLY
     if halts.is_past_deadline(ctx, reading.slot, params):
         return state_pb2.READING_TOO_LATE
-    content = rules.reading_sign_bytes(ctx.block.chain_id, reading)
-    if not verify_ed25519(pub_key, content, reading.signature):
+    if not rules.is_signed(pub_key, ctx.block.chain_id, reading):
         return state_pb2.READING_WRONG_SIGNATURE
     return state_pb2.READING_RESULT_UNSPECIFIED
 
@@ -284,41 +263,11 @@ def _compute_limits_wh(
     return energy_wh, export_wh
 
 
-def _get_offset(
-    state: HasStore, reading: state_pb2.Reading, slot_length_s: int
-) -> state_pb2.Offset | None:
-    """What continues the registers of a reading; with the former key and offset if the meter was
-    exchanged after the slot had ended.
-    """
-    offset = OFFSETS.get_shared(state, reading.meter_id)
-    if offset is None:
-        return None
-    is_former = slots.end_s(reading.slot, slot_length_s) < offset.exchanged_at_s
-    if not is_former:
-        return state_pb2.Offset(import_wh=offset.import_wh, export_wh=offset.export_wh)
-    return state_pb2.Offset(
-        import_wh=offset.former_import_wh,
-        export_wh=offset.former_export_wh,
-        former_pub_key=offset.former_pub_key,
-    )
-
-
 def _continue_final(
     state: HasStore, meter_id: str, meter: registry_pb2.Meter, final: state_pb2.Registers
 ) -> state_pb2.Registers:
     offset = OFFSETS.get_shared(state, meter_id)
-    return final if offset is None else _continue_registers(meter, final, offset)
-
-
-def _continue_registers(
-    meter: registry_pb2.Meter, shown: state_pb2.Registers, offset: state_pb2.Offset
-) -> state_pb2.Registers:
-    """What the registers would be if the meter had never been exchanged."""
-    size_wh = registry.get_register_size_wh(meter)
-    return state_pb2.Registers(
-        import_wh=(shown.import_wh + offset.import_wh) % size_wh,
-        export_wh=(shown.export_wh + offset.export_wh) % size_wh,
-    )
+    return final if offset is None else continue_registers(meter, final, offset)
 
 
 def _measure(
@@ -388,9 +337,3 @@ def _make_read(slot: int, registers: state_pb2.Registers) -> state_pb2.Baseline:
 def _make_baseline(meter: registry_pb2.Meter) -> state_pb2.Baseline:
     """The baseline of a meter that was never settled."""
     return state_pb2.Baseline(import_wh=meter.initial_import_wh, export_wh=meter.initial_export_wh)
-
-
-def _require_meter(state: HasStore, meter_id: str) -> registry_pb2.Meter:
-    meter = registry.get_meter(state, meter_id)
-    assert meter is not None, "a meter is settled that was never registered"
-    return meter

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from blockenergy.metering.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import registry
-from chain.metering import keeper
+from chain.metering import exchanges, keeper
 from chain.metering.silence import MeteringError
 from chain.metering.state import PARAMS
 from chain.runtime.context import Context
@@ -34,7 +34,7 @@ def exchange_meter(ctx: Context, msg: tx_pb2.MsgExchangeMeter) -> tx_pb2.MsgExch
     final = state_pb2.Registers(import_wh=msg.final_import_wh, export_wh=msg.final_export_wh)
     initial = state_pb2.Registers(import_wh=msg.initial_import_wh, export_wh=msg.initial_export_wh)
     _require_final(ctx, msg.meter_id, final)
-    keeper.exchange(ctx, msg.meter_id, final, initial)
+    exchanges.exchange(ctx, msg.meter_id, final, initial)
     registry.exchange_meter(ctx, msg.meter_id, msg.pub_key)
     ctx.emit(
         events_pb2.EventMeterExchanged(
@@ -46,6 +46,25 @@ def exchange_meter(ctx: Context, msg: tx_pb2.MsgExchangeMeter) -> tx_pb2.MsgExch
         )
     )
     return tx_pb2.MsgExchangeMeterResponse()
+
+
+def replace_meter_key(
+    ctx: Context, msg: tx_pb2.MsgReplaceMeterKey
+) -> tx_pb2.MsgReplaceMeterKeyResponse:
+    """Gives a meter another key, and lets the old one end."""
+    registry.require_registrar(ctx, msg.registrar)
+    registry.require_installed(ctx, msg.meter_id)
+    registry.require_free_key(ctx, msg.pub_key)
+    error = exchanges.find_rekeying_error(ctx, msg.meter_id)
+    require(not error, MeteringError.EXCHANGED_JUST_NOW, error)
+    exchanges.replace_key(ctx, msg.meter_id, revoked=msg.revoked)
+    registry.exchange_meter(ctx, msg.meter_id, msg.pub_key)
+    ctx.emit(
+        events_pb2.EventMeterKeyReplaced(
+            meter_id=msg.meter_id, pub_key=msg.pub_key.hex(), revoked=msg.revoked
+        )
+    )
+    return tx_pb2.MsgReplaceMeterKeyResponse()
 
 
 def remove_meter(ctx: Context, msg: tx_pb2.MsgRemoveMeter) -> tx_pb2.MsgRemoveMeterResponse:

@@ -7,9 +7,11 @@ import hashlib
 from blockenergy.metering.v1 import state_pb2
 
 from chain.runtime.encoding import codec
+from chain.runtime.signatures import verify_meter
 from chain.runtime.units import PERMILLE, ceil_div
 
 _DOMAIN = b"blockenergy/reading/v1"
+HASH_BYTES = 32
 SECONDS_PER_HOUR = 3600
 # Silence beyond about a century allows no more energy: the settlement of a meter stays in 64 bits.
 SILENT_HOURS_MAX = 1_000_000
@@ -25,8 +27,18 @@ def reading_sign_bytes(chain_id: str, reading: state_pb2.Reading) -> bytes:
         slot=reading.slot,
         import_register_wh=reading.import_register_wh,
         export_register_wh=reading.export_register_wh,
+        telegram_hash=reading.telegram_hash,
     )
     return _DOMAIN + hashlib.sha256(chain_id.encode()).digest() + codec.encode(content)
+
+
+def is_signed(pub_key: bytes, chain_id: str, reading: state_pb2.Reading) -> bool:
+    """Whether a meter with this key has signed a reading for the chain. A hash of another size than
+    32 bytes cannot be signed.
+    """
+    if len(reading.telegram_hash) not in (0, HASH_BYTES):
+        return False
+    return verify_meter(pub_key, reading_sign_bytes(chain_id, reading), reading.signature)
 
 
 def compute_energy_max_wh(

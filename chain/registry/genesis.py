@@ -8,7 +8,7 @@ from blockenergy.registry.v1.role_pb2 import Role
 from chain.registry import rules
 from chain.registry.state import FEEDER_COUNT, FEEDERS, METERS, PARAMS, PARTICIPANTS
 from chain.runtime.encoding import bech32
-from chain.runtime.signatures import is_ed25519_key
+from chain.runtime.signatures import is_meter_key
 from chain.runtime.state.collections import GenesisError, HasStore
 
 _ROLES = frozenset(Role.values()) - {0}
@@ -75,7 +75,7 @@ def _validate_meter(
     is_distributor = owner is not None and Role.ROLE_DISTRIBUTOR in owner.roles
     if active and is_distributor and not meter.checks_feeder:
         raise GenesisError(f"registry.meters {meter_id}: the owner is a distributor")
-    if not is_ed25519_key(meter.pub_key) or meter.status not in _STATUSES:
+    if not is_meter_key(meter.pub_key) or meter.status not in _STATUSES:
         raise GenesisError(f"registry.meters {meter_id}: key or status is wrong")
     if meter.export_capacity_w > meter.capacity_w:
         raise GenesisError(f"registry.meters {meter_id}: it exports more than it carries")

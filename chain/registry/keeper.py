@@ -21,7 +21,7 @@ from chain.registry.state import (
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, ErrorCodes, SdkError, require
-from chain.runtime.signatures import is_ed25519_key
+from chain.runtime.signatures import is_meter_key
 from chain.runtime.state.collections import HasStore
 
 RegistryError = ErrorCodes("registry", errors_pb2.Error.DESCRIPTOR)
@@ -82,8 +82,11 @@ def require_installed(state: HasStore, meter_id: str) -> None:
 
 def require_free_key(state: HasStore, pub_key: bytes) -> None:
     """Rejects a key that no device can sign with, and one that another device signs with."""
-    is_key = is_ed25519_key(pub_key)
-    require(is_key, RegistryError.METER_INVALID, "the key is no Ed25519 key of 32 bytes")
+    require(
+        is_meter_key(pub_key),
+        RegistryError.METER_INVALID,
+        "the key is neither an Ed25519 key of 32 bytes nor a P-256 key of 33",
+    )
     holder = next(METERS_BY_KEY.keys(state, pub_key.hex()), None)
     require(holder is None, RegistryError.METER_KEY_IN_USE, f"{holder}")
 

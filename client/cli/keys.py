@@ -20,7 +20,7 @@ from client.cli.prompts import ask_new_passphrase, read_line
 from client.cli.table import format_table
 from client.errors import UsageError
 from client.keyring import KeyInfo, Keyring
-from client.keys import AccountKey, Key, MeterKey, TelegramKey, make_mnemonic
+from client.keys import AccountKey, Key, MeterKey, P256MeterKey, TelegramKey, make_mnemonic
 
 # 24 words, with ample white space.
 MNEMONIC_CHARACTERS_MAX = 1000
@@ -36,6 +36,8 @@ _CHAIN_ID = (
     "any chain id, so take it from the operator of the network. The first --chain-id of a "
     "transaction is pinned as well."
 )
+
+METER_KEYS = {kind.key_type: kind for kind in (MeterKey, P256MeterKey)}
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -57,10 +59,11 @@ def _fill_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="name for the key")
     parser.add_argument(
         "--type",
-        choices=("account", "meter", "telegram"),
+        choices=("account", "meter", "meter-p256", "telegram"),
         default="account",
-        help="account: secp256k1, signs transactions; meter: Ed25519, signs readings; telegram: "
-        "opens encrypted telegrams of a meter, read from standard input in hexadecimal",
+        help="account: secp256k1, signs transactions; meter: Ed25519, signs readings; "
+        "meter-p256: the same with P-256; telegram: opens encrypted telegrams of a meter, read "
+        "from standard input in hexadecimal",
     )
     parser.add_argument(
         "--recover",
@@ -115,10 +118,10 @@ def _make_key(args: argparse.Namespace) -> tuple[Key, str]:
             raise UsageError(
                 "a telegram key is given on standard input as 32 or 64 hexadecimal digits"
             ) from error
-    if args.type == "meter":
+    if args.type in METER_KEYS:
         if args.recover:
             raise UsageError("a meter key has no mnemonic to recover it from; omit --recover")
-        return MeterKey.generate(), ""
+        return METER_KEYS[args.type].generate(), ""
     if args.recover:
         if sys.stdin.isatty():
             text_output.complain("Enter the mnemonic, words separated by spaces:")

@@ -49,8 +49,9 @@ log = logging.getLogger(__name__)
 TXS_AT_ONCE = 4
 # Max readings in flight: half a second of signature checks in one block.
 READINGS_AT_ONCE_MAX = 4_000
-# The largest encoded reading: a meter id of 64 bytes, a signature, and three numbers of 63 bits.
-READING_BYTES_MAX = 168
+# The largest encoded reading: a meter id of 64 bytes, a signature, a hash, and three numbers of 63
+# bits.
+READING_BYTES_MAX = 202
 # Max size of a transaction without its messages, and of a message without its readings.
 TX_BYTES_MAX = 512
 MESSAGE_BYTES_MAX = 160

@@ -45,7 +45,7 @@ from meter_bridge.client.connection import (
     MeterClient,
 )
 from meter_bridge.client.export import fill_export
-from meter_bridge.client.gateway import fill_gateway
+from meter_bridge.client.gateway import fill_gateway, fill_proof
 from meter_bridge.client.parse import FORMAT_NAMES, fill_parse
 from meter_bridge.client.telegrams import Source, prepare, read_telegrams
 from meter_bridge.formats import dsmr
@@ -86,6 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Reads meters from serial ports, TCP, MQTT, HTTP, websockets and files, signs the "
                 "readings of their slots and sends them to a bridge, as one TOML file says.",
                 fill_gateway,
+            ),
+            "proof": Command(
+                "show the telegram of a reading",
+                "Shows a reading of a gateway with the telegram that it was made of, and the salt: "
+                "the SHA-256 of both is what the chain has of it. The gateway must not be running.",
+                fill_proof,
             ),
             "export": Command(
                 "write the intervals of a meter for others to read",

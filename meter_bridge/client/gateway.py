@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 
 import text_output
-from client.errors import ClientError
+from client.cli.common import add_output_option, show_values
+from client.errors import ClientError, MissingError
 from meter_bridge.gateway.config import load
 from meter_bridge.gateway.run import RunningGateway, check_gateway
-from meter_bridge.gateway.store import StoreError
+from meter_bridge.gateway.store import Store, StoreError
 
 EXIT_FAILED = 1
 
@@ -34,6 +35,46 @@ def fill_gateway(parser: argparse.ArgumentParser) -> None:
         help="only check the file, keys and libraries; touch neither meters nor the bridge",
     )
     parser.set_defaults(run_meter=run_gateway)
+
+
+def fill_proof(parser: argparse.ArgumentParser) -> None:
+    """Options of `proof`."""
+    parser.add_argument("config", metavar="CONFIG.toml", type=Path, help="that of the gateway")
+    parser.add_argument("meter_id", metavar="METER", help="id of the meter")
+    parser.add_argument("slot", metavar="SLOT", type=int, help="slot of the reading")
+    add_output_option(parser)
+    parser.set_defaults(run_meter=show_proof)
+
+
+def show_proof(args: argparse.Namespace) -> int:
+    """Prints a reading with its telegram and salt. Errors: ClientError."""
+    gateway = load(args.config)
+    try:
+        store = Store(gateway.options.home, gateway.options.waiting_max)
+    except StoreError as error:
+        raise GatewayFailedError(str(error)) from error
+    try:
+        entry = store.find(args.meter_id, args.slot)
+    finally:
+        store.close()
+    if entry is None:
+        raise MissingError(f"there is no reading of {args.meter_id} for slot {args.slot}")
+    if not entry.raw:
+        raise MissingError("the telegram of this reading was not kept, or not for so long")
+    show_values(
+        args,
+        {
+            "meter_id": entry.reading.meter_id,
+            "slot": entry.reading.slot,
+            "import_register_wh": entry.reading.import_register_wh,
+            "export_register_wh": entry.reading.export_register_wh,
+            "signature": entry.reading.signature.hex(),
+            "telegram_hash": entry.reading.telegram_hash.hex(),
+            "salt": entry.salt.hex(),
+            "telegram": entry.raw.hex(),
+        },
+    )
+    return 0
 
 
 def run_gateway(args: argparse.Namespace) -> int:

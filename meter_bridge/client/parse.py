@@ -43,7 +43,8 @@ def fill_parse(parser: argparse.ArgumentParser) -> None:
     for name, what in (
         ("encryption", "that opens encrypted telegrams"),
         ("authentication", "of DLMS, beside it"),
-        ("public", "that verifies signed telegrams, in DER"),
+        ("master", "of DLMS that opens keys which come with telegrams"),
+        ("public", "that verifies signed telegrams, in DER or PEM, or as a point"),
     ):
         parser.add_argument(
             f"--{name}-key",
@@ -82,7 +83,9 @@ def parse(args: argparse.Namespace) -> int:
     checks = require_digest(args.file, content)
     format_id = choose_format(args.file, args.format, content)
     telegrams = split_telegrams(args.file, content, format_id)
-    secrets = Secrets(args.encryption_key, args.authentication_key, args.public_key)
+    secrets = Secrets(
+        args.encryption_key, args.authentication_key, args.public_key, args.master_key
+    )
     context = Context(args.local_time, secrets, obis=args.obis)
     shown = [row for raw in telegrams for row in describe(format_id, raw, context, checks)]
     if args.output == "json":

@@ -55,12 +55,15 @@ class Format:
     split: Callable[[bytes], Sequence[bytes]] = take_whole
 
 
-# What only P1 telegrams have. One changed bit leaves several of them.
+# What only P1 telegrams have, behind what is left of the one before. One changed bit leaves several
+# of them.
 _DSMR = re.compile(
-    rb"\A\s*/.*^(?:1-3:0\.2\.8\(|0-0:1\.0\.0\(|0-0:96\.1\.1\(|0-0:42\.0\.0\(|![^\s])",
+    rb"\A(?:[^/]{0,8192}[\r\n])?\s*/.{0,8192}^(?:1-3:0\.2\.8\(|0-0:1\.0\.0\(|0-0:96\.1\.1\(|0-0:42\.0\.0\(|![^\s])",
     re.DOTALL | re.MULTILINE,
 )
-_IEC_62056_21 = re.compile(rb"\A[\x00\x7f\xff\s]*(?:/\?|/[A-Za-z]{3}|\x02|[0-9A-Z.:*-]{3,24}\()")
+_IEC_62056_21 = re.compile(
+    rb"\A[\x00\x7f\xff\s]*(?:/\?|/[A-Za-z]{3}|\x02|\x06[0-9]|[0-9A-Z.:*-]{3,24}\()"
+)
 _XML, _JSON = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<"), re.compile(rb"\A\s*\{")
 _DLMS = re.compile(
     rb"\A(?:\x7e|\x68..\x68|\xe6[\xe6\xe7]\x00|\x0f....[\x00\x09\x0c]|[\xdb\xdc\xdd\xdf\xe0]|\x00\x01)",

@@ -105,17 +105,31 @@ def read_row(fields: Sequence[str]) -> Row:
     if not meter_id:
         raise TelegramError(f"{fields[METER][:30]!r} cannot be a meter id.")
     constant = parse_amount(fields[CONSTANT])
+    length_s = read_length_s(fields[LENGTH])
+    triplets = [(rest[at], rest[at + 1][:8], rest[at + 2]) for at in range(0, len(rest), 3)]
+    times = read_times_s([text for text, _, _ in triplets], length_s)
     values = tuple(
-        (read_time_s(rest[at]), rest[at + 1][:8], parse_amount(rest[at + 2]) * constant)
-        for at in range(0, len(rest), 3)
+        (time_s, code, parse_amount(value) * constant)
+        for time_s, (_, code, value) in zip(times, triplets, strict=True)
+        # The head-end has no value of this interval.
+        if value
     )
-    times = [time_s for time_s, _, _ in values]
+    is_register = unit.endswith(REGISTER)
+    return Row(meter_id, unit.removesuffix(REGISTER), is_register, length_s, values)
+
+
+def read_times_s(texts: Sequence[str], length_s: int) -> list[int]:
+    """The time of each value; one that is left out is an interval after the one before.
+
+    Errors: TelegramError.
+    """
+    times: list[int] = []
+    for text in texts:
+        is_left_out = not text and times and length_s
+        times.append(times[-1] + length_s if is_left_out else read_time_s(text))
     if times != sorted(set(times)):
         raise TelegramError("The values of a record are not in the order of their times.")
-    is_register = unit.endswith(REGISTER)
-    return Row(
-        meter_id, unit.removesuffix(REGISTER), is_register, read_length_s(fields[LENGTH]), values
-    )
+    return times
 
 
 def read_time_s(text: str) -> int:

@@ -3,18 +3,19 @@
     0F  DataNotification              what is measured, with the meter's clock
     E0  general-block-transfer        a part of one of the others
     DB, DC  general-glo-ciphering, general-ded-ciphering
-    DD  general-ciphering             with the key that both sides have agreed on before
+    DD  general-ciphering             with a key that is agreed on before, or comes wrapped
     DF  general-signing               ECDSA with P-256 (suite 1) or P-384 (suite 2)
 
-They come in HDLC frames, in M-Bus frames, behind the header of TCP, or bare.
+They come in HDLC frames, in M-Bus frames, behind the header of TCP, or bare. Meters in Luxembourg
+and Austria cipher a DSMR telegram in the same way, as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from meter_bridge.formats import dlms_security, hdlc, mbus_frames
+from meter_bridge.formats import dlms_security, dsmr, hdlc, mbus_frames
 from meter_bridge.formats.axdr import Data, Reader, read_data
 from meter_bridge.formats.dlms_lists import read_list
 from meter_bridge.formats.local_time import compute_unix_s, make_wall_clock
@@ -27,6 +28,8 @@ from meter_bridge.formats.telegram import (
 )
 
 NOTIFICATION, BLOCK, SIGNED = 0x0F, 0xE0, 0xDF
+# How a DSMR telegram begins.
+DSMR = b"/"
 DATE_TIME_BYTES = 12
 OCTETS = 9
 # Version 1, source and destination port, length.
@@ -44,6 +47,7 @@ class Opened:
     apdu: bytes
     checks: tuple[str, ...]
     counter: int | None = None
+    key_id: str = ""
 
 
 def read(raw: bytes, context: Context) -> list[Content]:
@@ -56,13 +60,24 @@ def read(raw: bytes, context: Context) -> list[Content]:
         raise TelegramError("The telegram is empty.")
     apdu, checks = unframe(raw)
     opened = open_apdu(Opened(apdu, checks), context)
+    if opened.apdu.startswith(DSMR):
+        return [
+            replace(
+                one,
+                checks=(*opened.checks, *one.checks),
+                counter=opened.counter,
+                key_id=opened.key_id,
+            )
+            for one in dsmr.read(opened.apdu.rstrip(b"\0"), context)
+        ]
     date_time, body = read_notification(opened.apdu)
     found = read_list(body)
     # The clock object, where there is one, says when the values were taken.
     time_s = read_time_s(found.date_time or date_time, context)
     if not found.values:
         raise TelegramError("The telegram has no value that a reading could be made of.")
-    return [found.make_content(time_s, opened.checks, opened.counter)]
+    content = found.make_content(time_s, opened.checks, opened.counter)
+    return [replace(content, key_id=opened.key_id)]
 
 
 def unframe(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -82,16 +97,17 @@ def open_apdu(opened: Opened, context: Context) -> Opened:
     """Joins blocks, deciphers and verifies until there is a data notification."""
     for _ in range(LAYERS_MAX):
         tag = opened.apdu[0] if opened.apdu else -1
-        if tag == NOTIFICATION:
+        if tag == NOTIFICATION or (opened.counter is not None and opened.apdu.startswith(DSMR)):
             return opened
         if tag == BLOCK:
-            opened = Opened(join_blocks(opened.apdu), opened.checks, opened.counter)
+            opened = replace(opened, apdu=join_blocks(opened.apdu))
         elif tag == SIGNED:
             content, check = dlms_security.verify(opened.apdu, context.secrets)
-            opened = Opened(content, (*opened.checks, check), opened.counter)
+            opened = replace(opened, apdu=content, checks=(*opened.checks, check))
         elif tag in dlms_security.CIPHERED:
-            content, check, counter = dlms_security.decipher(opened.apdu, context.secrets)
-            opened = Opened(content, (*opened.checks, check), counter)
+            found = dlms_security.decipher(opened.apdu, context.secrets)
+            checks = (*opened.checks, found.check) if found.check else opened.checks
+            opened = Opened(found.content, checks, found.counter, found.key_id)
         else:
             break
     raise TelegramError("The telegram is no DLMS data notification.")

@@ -190,7 +190,7 @@ class _Builder:
 
 # Units of IEEE 2030.5 and of Green Button.
 UOM = {5: "A", 29: "V", 33: "Hz", 38: "W", 61: "VA", 63: "var", 71: "VAh", 72: "Wh", 73: "varh"}
-FORWARD, REVERSE = 1, 19
+FORWARD, NET, REVERSE = 1, 4, 19
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,8 @@ class ReadingType:
     is_export: bool
     # Behaviour 9 is a register, 4 the difference from the value before.
     accumulation: int
+    # Import less export: a value below zero is export.
+    is_net: bool = False
 
 
 def read_reading_type(element: Element | None) -> ReadingType:
@@ -209,13 +211,15 @@ def read_reading_type(element: Element | None) -> ReadingType:
     if element is None:
         return ReadingType("", 0, False, 0)
     exponent = element.get_int("powerOfTenMultiplier") or 0
+    direction = element.get_int("flowDirection")
     if abs(exponent) > 9:
         raise TelegramError(f"The telegram's powerOfTenMultiplier is {exponent}.")
     return ReadingType(
         UOM.get(element.get_int("uom") or 0, ""),
         exponent,
-        element.get_int("flowDirection") == REVERSE,
+        direction == REVERSE,
         element.get_int("accumulationBehaviour") or 0,
+        direction == NET,
     )
 
 

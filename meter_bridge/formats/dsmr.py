@@ -90,7 +90,7 @@ def read(raw: bytes, context: Context) -> list[Content]:
     return [
         Content(
             meter_id=read_meter_id(objects),
-            time_s=read_time_s(objects, context.local_time) if is_protected else None,
+            time_s=read_time_s(objects, context.local_time) if CLOCK in objects else None,
             import_register_wh=find_register_wh(objects, IMPORT),
             export_register_wh=find_register_wh(objects, EXPORT),
             values=read_values(decode_objects(content)),

@@ -31,6 +31,8 @@ from meter_bridge.formats.telegram import (
 NAMESPACE = "http://naesb.org/espi"
 INTERVALS_MAX = 200_000
 DAY_S = 86_400
+# How values accumulate that are registers: cumulative, and summation.
+REGISTERS = (3, 9)
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,22 @@ def read(raw: bytes, _: Context) -> list[Content]:
     root = read_xml(raw)
     entries = list(find_entries(root))
     types = {one.own: one.resource for one in entries if one.resource.name == "ReadingType"}
-    found: dict[str, list[Interval]] = {}
+    # Of each usage point: intervals, and what registers showed at the end of others.
+    found: dict[str, tuple[list[Interval], list[Interval]]] = {}
     for entry in entries:
         if entry.resource.name == "IntervalBlock":
             meaning = read_reading_type(find_type(entry, entries, types))
             if meaning.unit == "Wh":
-                point = name_usage_point(entry.own)
-                found.setdefault(point, []).extend(read_block(entry.resource, meaning))
+                point = found.setdefault(name_usage_point(entry.own), ([], []))
+                is_register = meaning.accumulation in REGISTERS
+                point[is_register].extend(read_block(entry.resource, meaning))
     if not found:
         raise TelegramError("The file has no intervals of energy in Wh.")
-    return [make_content(point, intervals) for point, intervals in found.items()]
+    return [make_content(point, *values) for point, values in found.items()]
 
 
-def make_content(point: str, intervals: list[Interval]) -> Content:
-    """The intervals of one usage point, sorted, none twice."""
+def make_content(point: str, intervals: list[Interval], shown: list[Interval]) -> Content:
+    """The intervals of one usage point, sorted, none twice, and what its registers showed last."""
     ordered = tuple(sorted(set(intervals), key=lambda one: (one.start_s, one.is_export)))
     if len(ordered) > INTERVALS_MAX:
         raise TelegramError(f"The file has more than {INTERVALS_MAX} intervals.")
@@ -73,9 +77,13 @@ def make_content(point: str, intervals: list[Interval]) -> Content:
         for name, is_export in (("import", False), ("export", True))
         if any(one.is_export is is_export for one in ordered)
     }
+    shown.sort(key=lambda one: one.start_s + one.length_s)
+    registers = {one.is_export: one.energy_wh for one in shown}
     return Content(
         meter_id=point,
-        time_s=max((one.start_s + one.length_s for one in ordered), default=None),
+        time_s=max((one.start_s + one.length_s for one in (*ordered, *shown)), default=None),
+        import_register_wh=registers.get(False),
+        export_register_wh=registers.get(True),
         values={f"sum of {name}": Quantity(Decimal(wh), "Wh") for name, wh in sums.items()},
         intervals=ordered,
     )
@@ -117,6 +125,8 @@ def find_type(block: Entry, entries: list[Entry], types: dict[str, Element]) -> 
 
 def read_block(block: Element, meaning: ReadingType) -> Iterator[Interval]:
     """The intervals of one block. Errors: TelegramError."""
+    # A register is read at a moment.
+    least_s = 0 if meaning.accumulation in REGISTERS else 1
     for one in block.children:
         if one.name != "IntervalReading":
             continue
@@ -125,12 +135,13 @@ def read_block(block: Element, meaning: ReadingType) -> Iterator[Interval]:
         value = one.get_int("value")
         if start_s is None or length_s is None or value is None:
             raise TelegramError("An interval lacks its start, its duration or its value.")
-        if start_s < 0 or not 0 < length_s <= DAY_S:
+        if start_s < 0 or not least_s <= length_s <= DAY_S:
             raise TelegramError(f"An interval of {length_s} s from {start_s} is not possible.")
-        energy_wh = to_wh(make_quantity(value, meaning))
+        is_export = meaning.is_export or (meaning.is_net and value < 0)
+        energy_wh = to_wh(make_quantity(abs(value) if meaning.is_net else value, meaning))
         quality = one.find("ReadingQuality", "quality")
         text = quality.text.strip()[:20] if quality else ""
-        yield Interval(start_s, length_s, energy_wh, meaning.is_export, text)
+        yield Interval(start_s, length_s, energy_wh, is_export, text)
 
 
 def name_usage_point(link: str) -> str:

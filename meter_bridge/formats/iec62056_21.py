@@ -7,8 +7,9 @@ r"""Readouts of IEC 62056-21 (once IEC 1107), modes A to D, as text over an opti
     !
     <ETX> and the block check character, by exclusive or of all after STX
 
-Codes are `C.D.E` or `A-B:C.D.E*F`. The block check is verified where there is one; a readout
-without it is marked, because nothing in it tells of a changed digit. Few meters send a clock.
+Codes are `C.D.E` or `A-B:C.D.E*F`; a line may have several objects. The block check is verified
+where there is one; a readout without it is marked, because nothing in it tells of a changed digit.
+Few meters send a clock, and some no unit: a register with decimals and without unit shows kWh.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from meter_bridge.formats.local_time import make_wall_clock
 from meter_bridge.formats.registers import read_registers_wh
 from meter_bridge.formats.telegram import (
     AMOUNT,
-    TELEGRAM_BYTES_MAX,
     Content,
     Context,
     Quantity,
@@ -31,17 +31,22 @@ from meter_bridge.formats.telegram import (
 )
 
 STX, ETX = b"\x02", b"\x03"
+# With the values of fifteen months for each of four tariffs.
+READOUT_BYTES_MAX = 32_768
 BLOCK_CHECK = "block check character"
 # Manufacturer, baud rate character, escapes of mode E, identification.
 IDENTIFICATION = re.compile(rb"/([A-Za-z]{2}[A-Za-z])([0-9A-I]?)((?:\\[ -~])*)([ -~]{0,60})\r?\n")
 # What a line has before the first character, and the echo of the request.
 PREAMBLE = re.compile(rb"[\x00\x7f\xff\s]*(?:/\?[A-Za-z0-9]*!\r?\n)?")
+# The echo of the answer to the identification.
+ACKNOWLEDGEMENT = re.compile(rb"\x06[0-9A-I]{3}\r?\n")
 # Where meters say who they are, by precedence.
 IDENTIFIERS = (
     "0-0:96.1.255",
     "0-0:96.1.0",
     "1-0:0.0.0",
     "1-0:96.1.0",
+    "0-0:C.1.0",
     "0.0.0",
     "C.1",
     "C.1.0",
@@ -50,14 +55,18 @@ IDENTIFIERS = (
 )
 TIMES, DATES = ("0.9.1", "1-0:0.9.1"), ("0.9.2", "1-0:0.9.2")
 UNITS = frozenset(
-    {"", "wh", "kwh", "mwh", "w", "kw", "v", "a", "var", "kvar", "varh", "kvarh", "hz", "va", "kva"}
-)
+    {"", "wh", "kwh", "mwh", "w", "kw", "v", "a", "var", "kvar", "varh", "kvarh", "hz", "va", "kva",
+     "vah", "kvah", "gj", "m3"}
+)  # fmt: skip
 PRINTABLE = re.compile(rb"[\r\n\x20-\x7e]*")
-_OBJECT = re.compile(r"([0-9A-Z:.*&#-]{1,24})\(([^()]*)\)(.*)", re.ASCII)
+# A value without a code belongs to the object before it, such as the time of a maximum.
+_OBJECT = re.compile(r"(?:^|(?<=\)))([0-9A-Z:.*&#-]{0,24})\(([^()]*)\)", re.ASCII)
+_REGISTER = re.compile(r"(?:1-[0-9]{1,3}:)?[12]\.8\.[0-9]{1,3}", re.ASCII)
 # The mark behind the last object, in a line of its own or not.
 _LAST = re.compile(rb"[\n)]!")
+_DSMR_CHECKSUM = re.compile(rb"[0-9A-Fa-f]{4}(?![^\r\n])")
 _HISTORY = re.compile(r".*[*&](?!255$)[0-9]{1,3}", re.ASCII)
-_SHOWN_DATE = re.compile(r"[0-9]?([0-9]{2})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
+_SHOWN_DATE = re.compile(r"(?:[0-9]|20)?([0-9]{2})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
 _SHOWN_TIME = re.compile(r"[0-9]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})", re.ASCII)
 
 
@@ -66,13 +75,17 @@ def read(raw: bytes, context: Context) -> list[Content]:
 
     Errors: TelegramError.
     """
-    require_bytes(raw, TELEGRAM_BYTES_MAX)
+    require_bytes(raw, READOUT_BYTES_MAX)
     raw = raw[len(PREAMBLE.match(raw)[0]) :]  # type: ignore[index]
     found = IDENTIFICATION.match(raw)
     rest = raw[found.end() :].lstrip(b"\r\n") if found else raw
+    if acknowledged := ACKNOWLEDGEMENT.match(rest):
+        rest = rest[acknowledged.end() :]
     block, checks = require_block_check(rest)
     objects = read_objects(block)
-    values = {code: quantity for code, text in objects.items() if (quantity := as_quantity(text))}
+    values = {
+        code: quantity for code, text in objects.items() if (quantity := as_quantity(code, text))
+    }
     imported, exported = read_registers_wh(values)
     if not values:
         raise TelegramError("The readout has no value with a unit.")
@@ -117,6 +130,8 @@ def require_block_check(rest: bytes) -> tuple[bytes, tuple[str, ...]]:
     # Gateways add lines of their own to readouts that have no frame.
     if last is None or (start and block[last.end() :].strip(b"\r\n")):
         raise TelegramError("The readout does not end with a line of !, so a part may be missing.")
+    if not checks and _DSMR_CHECKSUM.match(block, last.end()):
+        raise TelegramError("The readout ends with a checksum; it is a damaged telegram of DSMR.")
     block = block[: last.start() + 1]
     if not PRINTABLE.fullmatch(block):
         raise TelegramError("The readout contains characters that are not printable ASCII.")
@@ -126,26 +141,29 @@ def require_block_check(rest: bytes) -> tuple[bytes, tuple[str, ...]]:
 def read_objects(block: bytes) -> dict[str, str]:
     """The present values by code.
 
-    Errors: TelegramError if a code has two values.
+    Errors: TelegramError if a register has two values.
     """
     objects: dict[str, str] = {}
     for line in block.decode("ascii").splitlines():
-        found = _OBJECT.fullmatch(line.strip())
-        if found is None or _HISTORY.fullmatch(found[1]):
-            continue
-        code, value = found[1].removesuffix("*255"), found[2]
-        if objects.get(code, value) != value:
-            raise TelegramError(f"The readout contains {code} twice.")
-        objects[code] = value
+        for address, value in _OBJECT.findall(line.strip()):
+            code = address.removesuffix("*255")
+            if not code or _HISTORY.fullmatch(code):
+                continue
+            if objects.setdefault(code, value) != value and as_quantity(code, value):
+                raise TelegramError(f"The readout contains {code} twice.")
     return objects
 
 
-def as_quantity(text: str) -> Quantity | None:
+def as_quantity(code: str, text: str) -> Quantity | None:
     """The number of a value such as `000285.4*kWh`; None if it is no number with a unit."""
-    number, star, unit = text.partition("*")
-    if not star or unit.lower() not in UNITS or AMOUNT.fullmatch(number) is None:
+    number, _, unit = text.partition("*")
+    number = number.strip()
+    if unit.lower() not in UNITS or AMOUNT.fullmatch(number) is None:
         return None
-    return Quantity(parse_amount(number), unit)
+    if not unit and _REGISTER.fullmatch(code):
+        # Whole numbers without a unit may be anything.
+        unit = "kWh" if "." in number else ""
+    return Quantity(parse_amount(number), unit) if unit or "*" in text else None
 
 
 def read_meter_id(objects: dict[str, str]) -> str:

@@ -30,6 +30,7 @@ from meter_bridge.formats.telegram import (
     Quantity,
     TelegramError,
     as_meter_id,
+    parse_amount,
     require_bytes,
     to_wh,
 )
@@ -42,8 +43,9 @@ DIGESTS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
 }
 CURVES = {
     "secp192r1": "secp192r1", "secp256k1": "secp256k1", "secp256r1": "secp256r1",
-    "secp384r1": "secp384r1", "brainpool256r1": "brainpoolP256r1",
-    "brainpool384r1": "brainpoolP384r1",
+    "secp384r1": "secp384r1", "secp521r1": "secp521r1",
+    "brainpool256r1": "brainpoolP256r1", "brainpoolP256r1": "brainpoolP256r1",
+    "brainpool384r1": "brainpoolP384r1", "brainpoolP384r1": "brainpoolP384r1",
 }  # fmt: skip
 DEFAULT_ALGORITHM = "ECDSA-secp256r1-SHA256"
 HEXADECIMAL, BASE64 = "hex", "base64"
@@ -51,13 +53,18 @@ HEXADECIMAL, BASE64 = "hex", "base64"
 GOOD = "G"
 READINGS_MAX = 1_000
 _TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}),[0-9]{3}([+-][0-9]{4}) ([UISR])",
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}),[0-9]{3}([+-][0-9]{4}) [UISR]",
     re.ASCII,
 )
+_START = re.compile(rb"(?:^|(?<=[\r\n]))OCMF\|")
 _COUNTER = re.compile(r"[TF]([0-9]{1,15})", re.ASCII)
 # Index, such as 1-b:1.8.e, 1-0:1.8.0 or 01-00:98.08.00.FF of a transaction.
 _CODE = re.compile(r"(?:[0-9A-Fa-f]{1,2}-[0-9A-Za-z]{1,2}:)?([0-9A-Fa-f]{1,2})\.0?8\..*", re.ASCII)
-IMPORTS, EXPORTS = {"1", "01", "98", "B0", "B1", "B2"}, {"2", "02", "99", "C0", "C1", "C2"}
+# Registers that run on, and those that begin at zero with each transaction; the first count more.
+IMPORTS = ({"1", "01", "B0", "B1"}, {"98", "B2", "B3"})
+EXPORTS = ({"2", "02", "C0", "C1"}, {"99", "C2", "C3"})
+# What a clock shows that was never set: the time since the meter was switched on.
+UNSET_CLOCK = "1970-"
 
 
 def read(raw: bytes, context: Context) -> list[Content]:
@@ -73,7 +80,7 @@ def read(raw: bytes, context: Context) -> list[Content]:
         raise TelegramError("The data set has no reading, or too many.")
     values: dict[str, Quantity] = {}
     time_s: int | None = None
-    registers: dict[str, int] = {}
+    registers: dict[str, tuple[int, int]] = {}
     kept: dict[str, str] = {}
     for reading in readings:
         # A field that repeats that of the reading before may be left out.
@@ -81,16 +88,16 @@ def read(raw: bytes, context: Context) -> list[Content]:
             name: get_text(reading, name) or kept.get(name, "") for name in ("TM", "RI", "RU", "ST")
         }
         time_s = read_time_s(kept["TM"])
-        quantity = Quantity(get_number(reading, "RV"), kept["RU"])
-        values[kept["RI"] or "RV"] = quantity
-        take_register(kept, quantity, registers)
+        if (quantity := read_value(reading, kept["RU"])) is not None:
+            values[kept["RI"] or "RV"] = quantity
+            take_register(kept, quantity, registers)
     counter = _COUNTER.fullmatch(get_text(document, "PG"))
     return [
         Content(
             meter_id=as_meter_id(get_text(document, "MS")) or as_meter_id(get_text(document, "GS")),
             time_s=time_s,
-            import_register_wh=registers.get(IMPORT),
-            export_register_wh=registers.get(EXPORT),
+            import_register_wh=registers.get(IMPORT, (None,))[-1],
+            export_register_wh=registers.get(EXPORT, (None,))[-1],
             values=values,
             checks=(f"{algorithm} signature",),
             counter=int(counter[1]) if counter else None,
@@ -98,14 +105,30 @@ def read(raw: bytes, context: Context) -> list[Content]:
     ]
 
 
-def take_register(reading: dict[str, str], quantity: Quantity, registers: dict[str, int]) -> None:
-    """Takes in a register of energy, if the meter says that it is good."""
+def read_value(reading: Any, unit: str) -> Quantity | None:
+    """The value of a reading, which many makers send as text; None if it has none, as an event.
+
+    Errors: TelegramError.
+    """
+    if text := get_text(reading, "RV"):
+        return Quantity(parse_amount(text.strip()), unit)
+    if isinstance(reading, dict) and "RV" not in reading:
+        return None
+    return Quantity(get_number(reading, "RV"), unit)
+
+
+def take_register(
+    reading: dict[str, str], quantity: Quantity, registers: dict[str, tuple[int, int]]
+) -> None:
+    """Takes in a register of energy, if the meter says that it is good; with its rank."""
     if quantity.unit.lower() not in DECIMAL_PLACES or reading["ST"] != GOOD:
         return
     found = _CODE.fullmatch(reading["RI"])
     group = found[1].upper() if found else "1"
-    if group in IMPORTS or group in EXPORTS:
-        registers[IMPORT if group in IMPORTS else EXPORT] = to_wh(quantity)
+    for name, ranks in ((IMPORT, IMPORTS), (EXPORT, EXPORTS)):
+        rank = next((number for number, groups in enumerate(ranks) if group in groups), None)
+        if rank is not None and rank <= registers.get(name, (rank,))[0]:
+            registers[name] = (rank, to_wh(quantity))
 
 
 def require_signature(raw: bytes, context: Context) -> tuple[bytes, str]:
@@ -127,7 +150,7 @@ def require_signature(raw: bytes, context: Context) -> tuple[bytes, str]:
         raise TelegramError(
             f"The data set is signed with {algorithm[:40]!r}, which is not supported."
         )
-    key = load_public_key(context.secrets.public_key)
+    key = load_public_key(context.secrets.public_key, CURVES[curve])
     if key.curve.name != CURVES[curve]:
         raise TelegramError(f"The meter's public key is on {key.curve.name}, not on {curve}.")
     try:
@@ -150,9 +173,14 @@ def decode_signature(document: Any) -> bytes:
         ) from error
 
 
-def read_time_s(text: str) -> int:
-    """UTC seconds of `2018-07-24T13:22:04,000+0200 S`; errors: TelegramError."""
+def read_time_s(text: str) -> int | None:
+    """UTC seconds of `2018-07-24T13:22:04,000+0200 S`; None if the clock was never set.
+
+    Errors: TelegramError.
+    """
     found = _TIME.fullmatch(text)
+    if found and found[1].startswith(UNSET_CLOCK):
+        return None
     if found:
         try:
             return compute_unix_s(datetime.strptime(found[1] + found[2], "%Y-%m-%dT%H:%M:%S%z"))
@@ -162,5 +190,7 @@ def read_time_s(text: str) -> int:
 
 
 def split(content: bytes) -> list[bytes]:
-    """The data sets of a file, one a line."""
-    return [line for line in content.splitlines() if line.strip()]
+    """The data sets of a file, each from the beginning of a line on."""
+    starts = [found.start() for found in _START.finditer(content)] or [0]
+    ends = [*starts[1:], len(content)]
+    return [content[start:end].rstrip() for start, end in zip(starts, ends, strict=True)]

@@ -88,6 +88,8 @@ class Content:
     checks: tuple[str, ...] = ()
     # Of an encrypted or signed telegram: the number that rises with each; None if there is none.
     counter: int | None = None
+    # The key under which the counter rises, if the telegram has brought it: a digest of it.
+    key_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,10 @@ class Secrets:
 
     encryption_key: bytes = field(default=b"", repr=False)
     authentication_key: bytes = field(default=b"", repr=False)
-    # DER of the public key that signs telegrams.
+    # Of the key that signs telegrams: DER, PEM, or a point.
     public_key: bytes = b""
+    # Opens keys that come with a telegram.
+    master_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from meter_bridge.formats.telegram import (
     complete,
 )
 from meter_bridge.gateway.config import MeterConfig
-from meter_bridge.gateway.store import Entry, Store, StoreError
+from meter_bridge.gateway.store import Entry, Store, StoreError, hash_telegram
 from meter_bridge.gateway.sums import IntervalSum, PowerSum
 from meter_bridge.readings import NotAtSlotEndError, compute_reading, compute_tolerance_s, rank
 
@@ -32,6 +33,8 @@ MEASURED, UNPROTECTED, DERIVED = "measured", "unprotected", "derived"
 POWER = ("1-0:16.7.0",)
 # Slots whose best telegram is still being looked for.
 OPEN_SLOTS_MAX = 8
+# Keys that the telegrams of a meter bring while a gateway runs.
+COUNTERS_MAX = 10_000
 # How often the state of a sum is kept between readings.
 KEEP_S = 60
 
@@ -89,8 +92,9 @@ class Collector:
         self._best: dict[int, Candidate] = {}
         self._kept_s = 0
         self._power: PowerSum | None = None
-        # The highest that was seen; None until a telegram has one.
-        self._counter: int | None = None
+        # The highest that were seen, by their notes.
+        self._counters: dict[str, int] = {}
+        self._key_id = make_key_id(secrets)
         # Why there is no reading; empty while there is none to complain about.
         self.problem = ""
 
@@ -171,15 +175,18 @@ class Collector:
         """The counter of the telegram, as a note; TelegramError if it is not a new one."""
         if content.counter is None:
             return {}
-        name = f"{self.meter.id}/counter"
-        if self._counter is None:
-            self._counter = int(self._store.get_note(name) or -1)
-        if content.counter <= self._counter:
+        # It may begin again with another key, and only then.
+        name = f"{self.meter.id}/counter/{content.key_id or self._key_id}"
+        last = self._counters.get(name)
+        if last is None:
+            last = int(self._store.get_note(name) or -1)
+        if content.counter <= last:
             raise TelegramError(
-                f"The telegram's counter {content.counter} is not above {self._counter}; it was "
-                "sent before."
+                f"The telegram's counter {content.counter} is not above {last}; it was sent before."
             )
-        self._counter = content.counter
+        if len(self._counters) > COUNTERS_MAX:
+            raise TelegramError("The telegrams bring too many keys; start the gateway again.")
+        self._counters[name] = content.counter
         return {name: str(content.counter)}
 
     def _offer(self, candidate: Candidate, terms: Terms) -> None:
@@ -204,8 +211,12 @@ class Collector:
         self._keep(unsigned, best, terms)
 
     def _keep(self, unsigned: Reading, made_of: Candidate, terms: Terms) -> None:
+        salt = b""
+        if made_of.raw:
+            salt, unsigned.telegram_hash = hash_telegram(made_of.raw)
         reading = sign_reading(self._key, terms.chain_id, unsigned)
-        entry = Entry(reading, made_of.raw, made_of.quality, made_of.telegram.time_s, made_of.notes)
+        time_s = made_of.telegram.time_s
+        entry = Entry(reading, made_of.raw, made_of.quality, time_s, salt, made_of.notes)
         if self._store.add(entry):
             log.info(
                 "meter %s slot %d: import %d Wh, export %d Wh, %s",
@@ -250,6 +261,13 @@ class Collector:
         if shown or content.time_s - self._kept_s >= KEEP_S:
             self._store.keep_note(name, self._power.dump())
             self._kept_s = content.time_s
+
+
+def make_key_id(secrets: Secrets) -> str:
+    """Another one for other keys."""
+    parts = (secrets.encryption_key, secrets.authentication_key, secrets.public_key)
+    digests = [hashlib.sha256(part).digest() for part in parts]
+    return hashlib.sha256(b"".join(digests)).hexdigest()[:16]
 
 
 class Fan:

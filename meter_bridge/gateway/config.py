@@ -63,6 +63,7 @@ class MeterConfig:
     # Keys that open or verify telegrams: names in the keyring, or files.
     encryption_key: str = ""
     authentication_key: str = ""
+    master_key: str = ""
     public_key: str = ""
     # What a value without a name is.
     obis: str = ""

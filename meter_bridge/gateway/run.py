@@ -170,7 +170,7 @@ def load_secrets(meter: MeterConfig, keyring: Path | None) -> Secrets:
     """Keys that open or verify a meter's telegrams. Errors: ClientError."""
     ciphers = [
         load_telegram_key(name, keyring).secret if name else b""
-        for name in (meter.encryption_key, meter.authentication_key)
+        for name in (meter.encryption_key, meter.authentication_key, meter.master_key)
     ]
     public = b""
     if meter.public_key:
@@ -179,7 +179,7 @@ def load_secrets(meter: MeterConfig, keyring: Path | None) -> Secrets:
                 public = file.read(PUBLIC_KEY_BYTES_MAX)
         except OSError as error:
             raise MissingError(f"{meter.public_key} cannot be read: {error.strerror}") from error
-    return Secrets(ciphers[0], ciphers[1], public)
+    return Secrets(ciphers[0], ciphers[1], public, ciphers[2])
 
 
 def check_gateway(gateway: Gateway) -> list[str]:

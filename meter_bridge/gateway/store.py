@@ -2,7 +2,8 @@
 
 A reading is on disk before it is sent, once for each meter and slot: there is never a second one
 with other content. It has a rising number, and stays until the bridge has acknowledged it. Its
-telegram stays longer, with a salted hash of it, for the day on which somebody doubts the reading.
+telegram stays longer, with the salt of the hash that the chain has of it, for the day on which
+somebody doubts the reading.
 Notes are the counters of meters, cursors of sources, and sums; they change with the reading that
 they belong to.
 """
@@ -22,6 +23,14 @@ from blockenergy.metering.v1.state_pb2 import Reading
 
 FILE = "gateway.sqlite"
 SALT_BYTES = 16
+
+
+def hash_telegram(raw: bytes) -> tuple[bytes, bytes]:
+    """A new salt, and the hash of it and a telegram, as a reading has it on the chain."""
+    salt = os.urandom(SALT_BYTES)
+    return salt, hashlib.sha256(salt + raw).digest()
+
+
 WAITING, ACKNOWLEDGED, GIVEN_UP = 0, 1, 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS readings (
@@ -31,7 +40,6 @@ CREATE TABLE IF NOT EXISTS readings (
     reading BLOB NOT NULL,
     quality TEXT NOT NULL,
     salt BLOB NOT NULL,
-    hash BLOB NOT NULL,
     raw BLOB NOT NULL,
     made_s INTEGER NOT NULL,
     state INTEGER NOT NULL DEFAULT 0,
@@ -56,6 +64,8 @@ class Entry:
     # measured, unprotected, or derived.
     quality: str
     made_s: int
+    # In front of the telegram in the hash that the reading has; empty if it has none.
+    salt: bytes = b""
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,7 +94,7 @@ class Store:
 
         Errors: StoreError if too many wait.
         """
-        reading, salt = entry.reading, os.urandom(SALT_BYTES)
+        reading = entry.reading
         with self._lock:
             if self._waiting >= self._waiting_max:
                 raise StoreError(f"{self._waiting} readings wait for the bridge, the most allowed.")
@@ -92,15 +102,14 @@ class Store:
                 with _Transaction(self._db):
                     added = self._db.execute(
                         "INSERT OR IGNORE INTO readings "
-                        "(meter, slot, reading, quality, salt, hash, raw, made_s) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        "(meter, slot, reading, quality, salt, raw, made_s) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?)",
                         (
                             reading.meter_id,
                             reading.slot,
                             reading.SerializeToString(),
                             entry.quality,
-                            salt,
-                            hashlib.sha256(salt + entry.raw).digest(),
+                            entry.salt,
                             entry.raw,
                             entry.made_s,
                         ),
@@ -110,6 +119,16 @@ class Store:
                 raise StoreError(f"A reading cannot be written: {error}.") from error
             self._waiting += added
         return added == 1
+
+    def find(self, meter_id: str, slot: int) -> Entry | None:
+        """A reading with its telegram and salt, without notes."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT reading, raw, quality, made_s, salt FROM readings "
+                "WHERE meter = ? AND slot = ?",
+                (meter_id, slot),
+            ).fetchone()
+        return Entry(Reading.FromString(row[0]), *row[1:]) if row else None
 
     def has(self, meter_id: str, slot: int) -> bool:
         """Whether there is a reading of this meter and slot."""

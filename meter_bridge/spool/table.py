@@ -31,7 +31,7 @@ from meter_bridge.chain import Result
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE readings (
     meter_id TEXT NOT NULL,
@@ -39,6 +39,7 @@ CREATE TABLE readings (
     import_wh INTEGER NOT NULL,
     export_wh INTEGER NOT NULL,
     signature BLOB NOT NULL,
+    telegram_hash BLOB NOT NULL,
     accepted_s INTEGER NOT NULL,
     state INTEGER NOT NULL,
     result INTEGER NOT NULL DEFAULT 0,
@@ -127,9 +128,9 @@ def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> PushResult:
     ).fetchone()
     if found is None:
         db.execute(
-            "INSERT INTO readings (meter_id, slot, import_wh, export_wh, signature, accepted_s,"
-            " state) VALUES (?, ?, ?, ?, ?, ?, 1)",
-            (*key, *registers, reading.signature, now_s),
+            "INSERT INTO readings (meter_id, slot, import_wh, export_wh, signature, telegram_hash,"
+            " accepted_s, state) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+            (*key, *registers, reading.signature, reading.telegram_hash, now_s),
         )
         return PUSH_ACCEPTED
     if found == registers:
@@ -148,7 +149,7 @@ def add(db: sqlite3.Connection, reading: Reading, now_s: int) -> PushResult:
 def find(db: sqlite3.Connection, meter_id: str, slot: int) -> Reading | None:
     """The accepted reading of a meter and slot, if any."""
     row = db.execute(
-        "SELECT meter_id, slot, import_wh, export_wh, signature FROM readings"
+        "SELECT meter_id, slot, import_wh, export_wh, signature, telegram_hash FROM readings"
         " WHERE meter_id = ? AND slot = ?",
         (meter_id, slot),
     ).fetchone()
@@ -176,7 +177,7 @@ def take_due(
     Late readings come last, so that after a long outage they do not delay those still in time.
     """
     query = (
-        "SELECT meter_id, slot, import_wh, export_wh, signature FROM readings"
+        "SELECT meter_id, slot, import_wh, export_wh, signature, telegram_hash FROM readings"
         " WHERE state <= 2 AND slot BETWEEN ? AND ? ORDER BY slot, meter_id LIMIT ?"
     )
     rows = db.execute(query, (first_open_slot, last_ended_slot, count_max)).fetchall()
@@ -264,7 +265,7 @@ def list_rejections(db: sqlite3.Connection, count_max: int) -> list[Rejection]:
     return [Rejection(meter_id=row[0], slot=row[1], result=row[2]) for row in rows]
 
 
-def make_reading(row: tuple[str, int, int, int, bytes]) -> Reading:
+def make_reading(row: tuple[str, int, int, int, bytes, bytes]) -> Reading:
     """The reading as the meter signed it."""
     return Reading(
         meter_id=row[0],
@@ -272,4 +273,5 @@ def make_reading(row: tuple[str, int, int, int, bytes]) -> Reading:
         import_register_wh=row[2],
         export_register_wh=row[3],
         signature=row[4],
+        telegram_hash=row[5],
     )

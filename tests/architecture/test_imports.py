@@ -19,7 +19,7 @@ STANDARD_LIBRARY = {
 DEFINITIONS = {"blockenergy", "cosmos"}
 # Headers and votes are definitions of consensus; the rest of the rules has values of its own.
 HEADER_DEFINITIONS = "tendermint.types"
-VERIFIERS = {"coincurve", "nacl"}
+VERIFIERS = {"coincurve", "cryptography", "nacl"}
 VERIFYING_MODULE = "chain.runtime.signatures"
 # The modules of the rules, and which others each may use. Those are used as packages, so that
 # only what they name in __all__ is seen.

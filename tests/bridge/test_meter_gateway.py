@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,8 +120,6 @@ def test_a_reading_reaches_the_chain_whatever_the_format(
 
 
 def test_files_in_a_folder_are_read(tmp_path: Path, chain: FakeChain) -> None:
-    import hashlib
-
     raw = written.make_dsmr(Shown(NOW_S, 5_000, 700))
     with running(tmp_path, chain) as bridge, gateway(tmp_path, f"127.0.0.1:{bridge.port}"):
         (tmp_path / "drop" / "a.txt").write_bytes(raw)
@@ -129,8 +129,6 @@ def test_files_in_a_folder_are_read(tmp_path: Path, chain: FakeChain) -> None:
 
 def test_meters_that_share_a_source(tmp_path: Path, chain: FakeChain) -> None:
     """Two meters in the files of one head-end, and a third that is nobody's."""
-    import hashlib
-
     document = make_document(tmp_path, "", "cmep", serial="11111111")
     (first,) = document["meter"]
     Keyring(tmp_path / "keys").add("other", make_key("HOME-08"), None)
@@ -273,7 +271,6 @@ def test_intervals_become_registers(tmp_path: Path) -> None:
     """Half hours, of which one is late and one is corrected."""
 
     def make(values: list[tuple[int, str]]) -> bytes:
-        import json
         from datetime import UTC, datetime
 
         rows = [
@@ -303,7 +300,6 @@ def test_power_becomes_registers(tmp_path: Path) -> None:
     """1,200 W for a minute are 20 Wh; a slot with a long silence has no reading."""
 
     def make(time_s: int, watts: float) -> bytes:
-        import json
 
         payload = {"w": watts, "devices": [{"w": watts}], "epoch": time_s}
         return json.dumps({"type": "realtime_update", "payload": payload}).encode()
@@ -333,23 +329,6 @@ def test_a_full_store_takes_nothing_and_says_so(tmp_path: Path) -> None:
 def test_one_gateway_per_folder(tmp_path: Path) -> None:
     with collecting(tmp_path), pytest.raises(StoreError, match="another gateway"):
         Store(tmp_path / "gateway", 10)
-
-
-def test_the_hash_of_a_telegram_is_salted(tmp_path: Path) -> None:
-    import hashlib
-    import sqlite3
-
-    raw = written.make_dsmr(Shown(NOW_S))
-    with collecting(tmp_path) as (collector, store):
-        collector.deliver(raw, NOW_S)
-        assert store.forget_raw(NOW_S + 1) == 0
-        store.decide({1: (1, 1)})
-    rows = sqlite3.connect(tmp_path / "gateway" / "gateway.sqlite").execute(
-        "SELECT salt, hash, raw, quality FROM readings"
-    )
-    ((salt, digest, kept, quality),) = rows
-    assert digest == hashlib.sha256(salt + raw).digest() and kept == raw
-    assert quality == "measured" and len(salt) == 16
 
 
 def test_not_more_sources_than_threads(tmp_path: Path) -> None:

@@ -238,6 +238,21 @@ def exchange_meter(sim: Simulation) -> bytes:
     return sim.world.sign("registrar", message)
 
 
+def replace_meter_key(sim: Simulation) -> bytes:
+    """Another key for a meter, which shows what it showed before."""
+    known = sim.known_meters()
+    meter_id = sim.random.choice(sorted(known))
+    meter, generation = sim.meters[meter_id], known[meter_id]
+    meter.offsets[generation + 1] = meter.offsets.get(generation, (0, 0))
+    message = metering_tx_pb2.MsgReplaceMeterKey(
+        registrar=people.address_text("registrar"),
+        meter_id=meter_id,
+        pub_key=key_of(meter_id, generation + sim.random.choice([0, 1, 1])),
+        revoked=sim.random.random() < 0.5,
+    )
+    return sim.world.sign("registrar", message)
+
+
 def key_name(meter_id: str, generation: int) -> str:
     return meter_id if generation == 0 else f"{meter_id}.{generation}"
 
@@ -367,6 +382,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (8, repair),
     (4, change_meter),
     (1, exchange_meter),
+    (1, replace_meter_key),
     (1, change_bridge),
     (3, bring_readings),
     (1, change_peer),

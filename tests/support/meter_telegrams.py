@@ -17,6 +17,7 @@ from blockenergy.bridge.v1.bridge_pb2 import TelegramFormat
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from meter_bridge.formats.dsmr import format_telegram
@@ -29,8 +30,11 @@ SECRETS = Secrets(
     KEY,
     AUTHENTICATION_KEY,
     SIGNING_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    bytes(range(0x40, 0x50)),
 )
 SYSTEM_TITLE = b"BENtest\x01"
+# Of general-ciphering: transaction, originator, recipient, no date, nothing else.
+GENERAL_HEADER = b"\x08" + bytes(8) + b"\x08" + SYSTEM_TITLE + b"\x08" + bytes(8) + b"\0\0"
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,12 @@ def make_hdlc(apdu: bytes) -> bytes:
     return b"\x7e" + frame + compute_x25(frame) + b"\x7e"
 
 
-def encipher(apdu: bytes, counter: int, *, suite: int = 0, key: bytes = KEY) -> bytes:
+def encipher(
+    apdu: bytes, counter: int, *, suite: int = 0, key: bytes = KEY, header: bytes = b""
+) -> bytes:
     control = bytes([0x30 | suite])
     added = control + (AUTHENTICATION_KEY if len(key) == 16 else AUTHENTICATION_KEY * 2)
+    added += header
     nonce = SYSTEM_TITLE + counter.to_bytes(4, "big")
     encryptor = Cipher(algorithms.AES(key), modes.GCM(nonce)).encryptor()
     encryptor.authenticate_additional_data(added)
@@ -151,6 +158,23 @@ def make_dlms(shown: Shown, change: Change = leave) -> bytes:
 
 def make_dlms_ciphered(shown: Shown, change: Change = leave, *, counter: int = 7) -> bytes:
     return make_hdlc(encipher(change(make_notification(shown)), counter))
+
+
+def make_general(apdu: bytes, key_info: bytes) -> bytes:
+    """general-ciphering, of a message that is ciphered for general-glo-ciphering."""
+    return b"\xdd" + GENERAL_HEADER + key_info + apdu[10:]
+
+
+def make_dlms_wrapped(shown: Shown, change: Change = leave, *, counter: int = 7) -> bytes:
+    """With a key of its own, which is wrapped with the master key."""
+    key = bytes(range(16))
+    wrapped = aes_key_wrap(SECRETS.master_key, key)
+    apdu = encipher(change(make_notification(shown)), counter, key=key, header=GENERAL_HEADER)
+    return make_hdlc(make_general(apdu, b"\1\1\0" + bytes([len(wrapped)]) + wrapped))
+
+
+def make_dsmr_ciphered(shown: Shown, change: Change = leave, *, counter: int = 7) -> bytes:
+    return encipher(make_dsmr(shown, change), counter)
 
 
 def make_sml(shown: Shown, change: Change = leave) -> bytes:
@@ -359,6 +383,8 @@ WRITERS: Mapping[str, tuple[TelegramFormat, Callable[..., bytes]]] = {
     "iec-62056-21": (bridge_pb2.TELEGRAM_FORMAT_IEC_62056_21, make_iec_62056_21),
     "dlms": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms),
     "dlms-ciphered": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms_ciphered),
+    "dlms-wrapped": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms_wrapped),
+    "dsmr-ciphered": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dsmr_ciphered),
     "sml": (bridge_pb2.TELEGRAM_FORMAT_SML, make_sml),
     "wmbus": (bridge_pb2.TELEGRAM_FORMAT_WMBUS, make_wmbus),
     "ieee-2030-5": (bridge_pb2.TELEGRAM_FORMAT_IEEE_2030_5, make_ieee_2030_5),

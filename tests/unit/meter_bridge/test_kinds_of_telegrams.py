@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 from blockenergy.bridge.v1 import bridge_pb2
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from meter_bridge.formats import find_format, read_telegram
-from meter_bridge.formats.telegram import Content, Context, TelegramError
+from meter_bridge.formats import FORMATS, find_format, read_telegram
+from meter_bridge.formats.telegram import Content, Context, Secrets, TelegramError
+from meter_bridge.formats.wmbus import read_records
 from tests.support import meter_telegrams as written
 from tests.support.meter_telegrams import Shown
 
@@ -170,3 +174,145 @@ def test_a_telegram_of_dsmr_without_a_register() -> None:
     ))  # fmt: skip
     found = read(raw)
     assert (found.import_register_wh, found.export_register_wh) == (None, None)
+
+
+def test_objects_that_share_a_line_and_registers_without_a_unit() -> None:
+    found = read("/KAM1MC\r\n6.8(0029.055*MWh)6.26(01589.28*m3)9.21(00010213)C.1(77)\r\n!\r\n")
+    assert shown(found, "6.8", "6.26") == ["29.055 MWh", "1589.28 m3"] and found.meter_id == "77"
+    found = read(
+        "/EMH5--eHZ\r\n1-0:1.8.0*255(032942.0231)\r\n1-0:2.8.0*255(12)\r\n1-0:1.6.1(1.5*kW)(2101)\r\n!"
+    )
+    assert found.import_register_wh == 32_942_023 and found.export_register_wh is None
+    assert shown(found, "1-0:1.6.1") == ["1.5 kW"]
+
+
+def test_the_echo_of_a_sign_on_and_a_date_of_eight_digits() -> None:
+    raw = written.make_iec_62056_21(SHOWN)
+    start = raw.index(b"\x02")
+    assert read(b"\x06050\r\n" + raw[start:]) == read(raw)
+    text = (
+        "/LGZ4X\r\n0.9.1(120301)\r\n0.9.2(2013-05-01)\r\n0.9.9(1)\r\n0.9.9(2)\r\n"
+        "1.8.0(1.5*kWh)\r\n!"
+    )
+    assert read(text).time_s == 1_367_402_581
+    with pytest.raises(TelegramError, match="twice"):
+        read(text.replace("0.9.9(2)", "1.8.0(1.6*kWh)"))
+
+
+def test_a_telegram_of_dsmr_between_halves_of_others() -> None:
+    raw = written.make_dsmr(SHOWN)
+    format_id, content = find_format(raw[40:] + raw + raw[:60]) or (None, b"")
+    assert format_id == bridge_pb2.TELEGRAM_FORMAT_DSMR_P1
+    assert FORMATS[format_id].split(content) == [raw]
+    # Nor does one get around its checksum as a readout.
+    with pytest.raises(TelegramError, match="damaged"):
+        read_telegram(bridge_pb2.TELEGRAM_FORMAT_IEC_62056_21, raw, Context())
+
+
+def test_a_telegram_of_dsmr_ciphered_as_a_whole() -> None:
+    """Meters in Luxembourg, and in parts of Austria."""
+    context = Context(secrets=written.SECRETS)
+    raw = written.encipher(written.make_dsmr(SHOWN), 9)
+    (found,) = read_telegram(bridge_pb2.TELEGRAM_FORMAT_DLMS, raw, context)
+    plain = read(written.make_dsmr(SHOWN))
+    assert (found.meter_id, found.import_register_wh, found.time_s) == (
+        plain.meter_id, SHOWN.import_wh, SHOWN.time_s,
+    )  # fmt: skip
+    assert found.counter == 9 and found.checks == ("AES-128-GCM authentication", "CRC-16/ARC")
+    with pytest.raises(TelegramError, match="no DLMS"):
+        read_telegram(bridge_pb2.TELEGRAM_FORMAT_DLMS, written.make_dsmr(SHOWN), context)
+
+
+def sign_ocmf(payload: str, curve: ec.EllipticCurve, name: str) -> tuple[bytes, Secrets]:
+    key = ec.generate_private_key(curve)
+    signature = key.sign(payload.encode(), ec.ECDSA(hashes.SHA256())).hex()
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    text = f'OCMF|{payload}|{{"SA":"ECDSA-{name}-SHA256","SD":"{signature}"}}'
+    return text.encode(), Secrets(public_key=point)
+
+
+@pytest.mark.parametrize(
+    ("curve", "name"),
+    [
+        (ec.SECP192R1(), "secp192r1"), (ec.SECP256K1(), "secp256k1"), (ec.SECP256R1(), "secp256r1"),
+        (ec.SECP384R1(), "secp384r1"), (ec.BrainpoolP256R1(), "brainpool256r1"),
+        (ec.BrainpoolP256R1(), "brainpoolP256r1"), (ec.BrainpoolP384R1(), "brainpoolP384r1"),
+    ],
+)  # fmt: skip
+def test_ocmf_with_numbers_as_text_registers_of_a_transaction_and_an_event(
+    curve: ec.EllipticCurve, name: str
+) -> None:
+    payload = (
+        '{"FV":"1.0","PG":"T7","MS":"M1","RD":['
+        '{"TM":"1970-01-01T00:01:49,000+0000 U","TX":"B","RV":"    3.988","RI":"01-00:01.08.00.FF"'
+        ',"RU":"kWh","ST":"G"},{"RV":0.5,"RI":"01-00:B3.08.00.FF"},{"TX":"X","RI":"1-0:0.0.0"},'
+        '{"RV":2,"RI":"1-0:2.8.0"}]}'
+    )
+    raw, secrets = sign_ocmf(payload, curve, name)
+    first, second = FORMATS[bridge_pb2.TELEGRAM_FORMAT_OCMF].split(raw + b"\r\n" + raw)
+    assert first == second == raw
+    (found,) = read_telegram(bridge_pb2.TELEGRAM_FORMAT_OCMF, raw, Context(secrets=secrets))
+    assert (found.import_register_wh, found.export_register_wh) == (3_988, 2_000)
+    # The clock of this meter was never set.
+    assert found.time_s is None and found.counter == 7
+    with pytest.raises(TelegramError, match="altered"):
+        read_telegram(
+            bridge_pb2.TELEGRAM_FORMAT_OCMF,
+            raw.replace(b"3.988", b"3.989"),
+            Context(secrets=secrets),
+        )
+
+
+def test_several_volumes_in_a_wireless_telegram() -> None:
+    records = bytes.fromhex("0413E8030000443BFFFFFFFF02FD48E6000413D00700000403E8030000")
+    values = read_records(records)
+    assert {code: f"{one.amount:f}" for code, one in values.items()} == {
+        "volume": "1", "volume 2": "2", "voltage": "23", "1-0:1.8.0": "1000",
+    }  # fmt: skip
+    with pytest.raises(TelegramError, match="twice"):
+        read_records(records + bytes.fromhex("0403E9030000"))
+
+
+def make_green_button(direction: int, accumulation: int, readings: str, multiplier: int = 0) -> str:
+    return (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><content>'
+        '<ReadingType xmlns="http://naesb.org/espi">'
+        f"<accumulationBehaviour>{accumulation}</accumulationBehaviour>"
+        f"<flowDirection>{direction}</flowDirection>"
+        f"<powerOfTenMultiplier>{multiplier}</powerOfTenMultiplier><uom>72</uom></ReadingType>"
+        '</content></entry><entry><content><IntervalBlock xmlns="http://naesb.org/espi">'
+        f"{readings}</IntervalBlock></content></entry></feed>"
+    )
+
+
+def make_reading(start_s: int, length_s: int, value: int) -> str:
+    return (
+        f"<IntervalReading><timePeriod><duration>{length_s}</duration><start>{start_s}</start>"
+        f"</timePeriod><value>{value}</value></IntervalReading>"
+    )
+
+
+def test_net_intervals_and_registers_of_green_button() -> None:
+    two = make_reading(900, 900, 250) + make_reading(1800, 900, -40)
+    found = read(make_green_button(4, 4, two, 3))
+    assert [(one.energy_wh, one.is_export) for one in found.intervals] == [
+        (250_000, False), (40_000, True),
+    ]  # fmt: skip
+    with pytest.raises(TelegramError, match="-40"):
+        read(make_green_button(1, 4, two))
+    two = make_reading(900, 0, 70_250) + make_reading(1800, 0, 70_400)
+    found = read(make_green_button(19, 9, two))
+    assert (found.export_register_wh, found.import_register_wh) == (70_400, None)
+    assert found.time_s == 1_800 and not found.intervals
+    with pytest.raises(TelegramError, match="not possible"):
+        read(make_green_button(19, 4, two))
+
+
+def test_values_and_times_that_a_head_end_leaves_out() -> None:
+    head = "MEPMD01,20080501,LGZ,X,,,202606031515,M1,OK,E,KWH,1.0,00000015,4,"
+    found = read(head + "202606020015,R0,1.5,,R0,2,,N,,,E,3")
+    assert [(one.start_s % 86_400, one.energy_wh) for one in found.intervals] == [
+        (0, 1_500), (900, 2_000), (2_700, 3_000),
+    ]  # fmt: skip
+    with pytest.raises(TelegramError, match="is not a time"):
+        read(head + ",R0,1.5,,R0,2,,N,,,E,3")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 from blockenergy.bridge.v1 import bridge_pb2
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,6 +131,57 @@ def test_suite_2_has_longer_keys() -> None:
     assert found.checks == ("AES-256-GCM authentication",)
     with pytest.raises(TelegramError, match="needs 32"):
         read_one("dlms", apdu)
+
+
+@pytest.mark.parametrize(("suite", "size"), [(0, 16), (1, 16), (2, 32)])
+def test_a_key_that_comes_with_the_telegram(suite: int, size: int) -> None:
+    key, master = bytes(range(size)), bytes(range(50, 50 + size))
+    wrapped = aes_key_wrap(master, key)
+    ciphered = written.encipher(
+        written.make_notification(SHOWN), 4, suite=suite, key=key, header=written.GENERAL_HEADER
+    )
+    raw = written.make_general(ciphered, b"\1\1\0" + bytes([len(wrapped)]) + wrapped)
+    authentication_key = written.AUTHENTICATION_KEY * (size // 16)
+    secrets = Secrets(b"", authentication_key, b"", master)
+    found = read_one("dlms", raw, Context(secrets=secrets))
+    assert found.import_register_wh == SHOWN.import_wh
+    assert found.counter == 4 and found.key_id == hashlib.sha256(key).hexdigest()[:16]
+    for bit in range(8 * len(raw)):
+        with pytest.raises(TelegramError):
+            read_one("dlms", flip(raw, bit), Context(secrets=secrets))
+    for problem, other in (("give the meter's master", b""), ("cannot be unwrapped", bytes(size))):
+        with pytest.raises(TelegramError, match=problem):
+            read_one("dlms", raw, Context(secrets=Secrets(b"", authentication_key, b"", other)))
+
+
+@pytest.mark.parametrize("header", [b"", written.GENERAL_HEADER])
+def test_a_key_that_is_named_or_agreed_on(header: bytes) -> None:
+    ciphered = written.encipher(written.make_notification(SHOWN), 4, header=header)
+    for info in (b"\0", b"\1\0\0"):
+        found = read_one("dlms", written.make_general(ciphered, info))
+        assert (found.import_register_wh, found.key_id) == (SHOWN.import_wh, "")
+    for info, problem in (
+        (b"\1\0\1", "all meters"),
+        (b"\1\1\1\0", "another than"),
+        (b"\2", "neither"),
+        (b"\1\2\1\2\0", "ECDH"),
+    ):
+        with pytest.raises(TelegramError, match=problem):
+            read_one("dlms", written.make_general(ciphered, info))
+
+
+def test_what_is_ciphered_without_a_tag_is_not_protected() -> None:
+    """Counter mode: a changed bit of it is a changed bit of the message."""
+    apdu = written.make_notification(SHOWN)
+    nonce = written.SYSTEM_TITLE + (7).to_bytes(4, "big")
+    stream = modes.CTR(nonce + b"\0\0\0\2")
+    text = Cipher(algorithms.AES(written.KEY), stream).encryptor().update(apdu)
+    for control, content in ((b"\x20", text), (b"\x00", apdu)):
+        protected = control + nonce[8:] + content
+        size = b"\x82" + len(protected).to_bytes(2, "big")
+        raw = b"\xdb\x08" + written.SYSTEM_TITLE + size + protected
+        assert read_one("dlms", raw).checks == ()
+        assert read_one("dlms", written.make_hdlc(raw)).checks == ("HDLC frame check sequence",)
 
 
 class TestWhatABridgeAccepts:
