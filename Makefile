@@ -138,6 +138,10 @@ proto: $(generated) ## Compile proto/ to Python
 docs: $(VENV)/.project proto ## Write docs/reference from the definitions
 	$(python) docs/build.py
 
+typescript: $(VENV)/.build proto ## Build the TypeScript package of messages and queries; needs npm
+	@cd typescript && npm ci --no-audit --no-fund && \
+	    PYTHONPATH=$(CURDIR):$(CURDIR)/proto/gen ../$(python) generate.py && npm run build
+
 cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
 	@$(python) -m node_config.cometbft.toolchain
 
@@ -161,7 +165,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz lint typecheck format proto docs cometbft compiled lock typescript clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
