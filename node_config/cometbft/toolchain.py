@@ -151,7 +151,9 @@ def build(target: Path, package: str, folder: Path) -> None:
         shutil.rmtree(abandoned)
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as name:
         go, environment = find_go(Path(name))
-        say(f"Building {target.name} of CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ...")
+        say(
+            f"Building {target.name} of CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ..."
+        )
         output = Path(name) / "cometbft"
         link = f"{LINK_FLAGS}={compute_source_key()}"
         run(
