@@ -152,7 +152,8 @@ def build(target: Path, package: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as name:
         go, environment = find_go(Path(name))
         say(
-            f"Building {target.name} of CometBFT {VERSION} with Go {show(get_go_version(go))}, about a minute ..."
+            f"Building {target.name} of CometBFT {VERSION} with Go "
+            f"{show(get_go_version(go))}, about a minute ..."
         )
         output = Path(name) / "cometbft"
         link = f"{LINK_FLAGS}={compute_source_key()}"
