@@ -92,7 +92,7 @@ agents: $(VENV)/.agents proto ## Install what forecasts, plans and detects: bloc
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -n 2 --dist loadgroup -m "not crash and not docker and not simulation_long and not docs and not agent_bars" $(PYTEST_ARGS)
+	$(python) -m pytest -n 2 --dist loadgroup -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
@@ -116,6 +116,9 @@ test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers
 
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
+
+test-cometbft-next: $(VENV)/.dev proto cometbft ## The network on CometBFT 0.40.0; needs Go
+	$(python) -m pytest -m cometbft_next tests/node
 
 test-agents: $(VENV)/.dev proto ## What forecasts, plans and detection reach on a year of real homes; 6 minutes
 	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)
@@ -149,6 +152,10 @@ proto: $(generated) ## Compile proto/ to Python
 docs: $(VENV)/.project proto ## Write docs/reference from the definitions
 	$(python) docs/build.py
 
+typescript: $(VENV)/.build proto ## Build the TypeScript package of messages and queries; needs npm
+	@cd typescript && npm ci --no-audit --no-fund && \
+	    PYTHONPATH=$(CURDIR):$(CURDIR)/proto/gen ../$(python) generate.py && npm run build
+
 cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
 	@$(python) -m node_config.cometbft.toolchain
 
@@ -172,7 +179,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents fuzz fuzz-meters oracles lint typecheck format proto docs cometbft compiled lock clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles lint typecheck format proto docs cometbft compiled lock typescript clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

@@ -47,7 +47,9 @@ BROKEN, MISSING, OTHER_RELEASE, FAULT = 1, 4, 8, 70
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = make_parser().parse_args(arguments)
-    formatter = text_output.LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    formatter: logging.Formatter = text_output.JsonFormatter()
+    if options.log_format == "text":
+        formatter = text_output.LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler = text_output.make_log_handler(formatter)
     logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     try:
@@ -104,6 +106,9 @@ def make_parser() -> argparse.ArgumentParser:
         default="info",
         choices=("debug", "info", "warning", "error"),
         help="default: info",
+    )
+    parser.add_argument(
+        "--log-format", default="text", choices=("text", "json"), help="default: text"
     )
     return parser
 

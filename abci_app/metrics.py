@@ -3,6 +3,9 @@
     blockenergy_abci_call_seconds{call}              how long blocks take, call by call
     blockenergy_transactions_total{codespace,code}   in blocks, by what became of them
     blockenergy_checked_total{codespace,code}        the same for the mempool's first look
+    blockenergy_events_total{event}                  of blocks and of transactions that were carried
+                                                     out: slots opened, cleared and settled, orders
+    blockenergy_signatures_total{validator,signed}   of commits: who signed, and who missed a block
     blockenergy_height                               the last committed block
     blockenergy_block_time_seconds                   and its time, in seconds since 1970
     blockenergy_database_bytes                       size of the state on disk
@@ -16,7 +19,7 @@ from __future__ import annotations
 import collections
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,8 +40,9 @@ from abci_app.query_budget import QueryShare
 from abci_app.signature_worker import SignatureWorker
 from abci_app.statesync.sync import StateSync
 from abci_app.storage.node_state import NodeState
+from chain import app
 from chain.pace import Pace
-from chain.transactions import TxResult
+from chain.runtime.context import BlockInfo, CosmosEvent, Event
 from net_address import parse_host_port
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -69,6 +73,18 @@ class Metrics:
             "blockenergy_checked",
             "Transactions that asked to wait for a block; code 0 was let in.",
             labels,
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "blockenergy_events",
+            "Events of blocks, by their type.",
+            ("event",),
+            registry=self.registry,
+        )
+        self.signatures = Counter(
+            "blockenergy_signatures",
+            "Blocks that a validator of the set has signed, or missed.",
+            ("validator", "signed"),
             registry=self.registry,
         )
         self._add_gauge("height", "Last committed block.", lambda: state.committed.height)
@@ -119,11 +135,20 @@ class MeteredApplication(EnergyApplication):
         with self._measure("finalize_block"):
             return super().finalize_block(request)
 
-    def _note_results(self, height: int, results: Sequence[TxResult]) -> None:
-        super()._note_results(height, results)
-        outcomes = collections.Counter((result.codespace, result.code) for result in results)
+    def _note_results(self, height: int, result: app.BlockResult) -> None:
+        super()._note_results(height, result)
+        outcomes = collections.Counter((each.codespace, each.code) for each in result.tx_results)
         for outcome, count in outcomes.items():
             self._metrics.transactions.labels(*outcome).inc(count)
+        groups = [result.events, *(each.events for each in result.tx_results)]
+        events = collections.Counter(get_type(event) for group in groups for event in group)
+        for name, count in events.items():
+            self._metrics.events.labels(name).inc(count)
+
+    def _note_votes(self, block: BlockInfo) -> None:
+        for vote in block.last_commit:
+            signed = "yes" if vote.signed else "no"
+            self._metrics.signatures.labels(vote.validator.hex(), signed).inc()
 
     def commit(self, request: abci.RequestCommit) -> abci.ResponseCommit:
         with self._measure("commit"):
@@ -156,6 +181,11 @@ def serve_metrics(metrics: Metrics, address: str) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join(JOIN_DEADLINE_S)
+
+
+def get_type(event: Event) -> str:
+    """The type under which an event is announced."""
+    return event.type if isinstance(event, CosmosEvent) else event.DESCRIPTOR.full_name
 
 
 def compute_size(folder: Path) -> int:

@@ -39,7 +39,7 @@ from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.state.store import CacheStore
 from chain.runtime.trees.proofs import UnprovableError
-from chain.transactions import MACHINE_ERRORS, TxResult, reject
+from chain.transactions import MACHINE_ERRORS, reject
 
 APP_VERSION = 1
 NAME = "blockenergy"
@@ -186,7 +186,8 @@ class EnergyApplication(Application):
         if result is None:
             self._signatures.verify(CacheStore(self._state.reader), block, txs)
             result = execute(self._state.reader, block, txs)
-        self._note_results(request.height, result.tx_results)
+        self._note_results(request.height, result)
+        self._note_votes(block)
         evidence = [make_misbehavior_event(found) for found in request.misbehavior]
         for event in evidence:
             log.error("evidence of misbehaviour in block %d: %s", request.height, event.attributes)
@@ -322,15 +323,18 @@ class EnergyApplication(Application):
         with self._mempool_lock:
             return self._mempool.passed[:count] if height == self._mempool.block.height else []
 
-    def _note_results(self, height: int, results: Sequence[TxResult]) -> None:
+    def _note_results(self, height: int, result: app.BlockResult) -> None:
         """Says loudly which transactions hit an error of ours."""
-        for result in results:
-            if result.exception is not None:
+        for each in result.tx_results:
+            if each.exception is not None:
                 log.error(
                     "ERROR at height %d: the chain itself failed a transaction",
                     height,
-                    exc_info=result.exception,
+                    exc_info=each.exception,
                 )
+
+    def _note_votes(self, block: BlockInfo) -> None:
+        """Is told who signed the block before."""
 
     def _require_invariants(self, height: int, result: app.BlockResult) -> None:
         after = CacheStore(self._state.reader)

@@ -13,7 +13,6 @@ import re
 import signal
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import text_output
@@ -25,6 +24,7 @@ from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
 from meter_bridge.chain.node import NodeChain
 from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.keys import HELP, find_keyring, load_account_key
+from meter_bridge.metrics import serve_metrics
 from meter_bridge.options import add_local_time_option
 from meter_bridge.server import ListenError, ServerLimits
 from meter_bridge.spool import SpoolBrokenError, SpoolLimits
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     key = load_account_key(args.key, args.keyring)
     chain_id = chain_pin.choose(find_keyring(args.key, args.keyring).folder, args.chain_id)
     bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key, chain_id), fail)
-    with bridge:
+    with bridge, serve_metrics(bridge.get_health, args.metrics):
         address = parse_host_port(args.listen)._replace(port=bridge.port)
         log.info("listening on %s as bridge %s", address, key.address)
         stop.wait()
@@ -126,6 +126,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--home", metavar="DIR", type=Path, required=True, help="the spool's folder"
+    )
+    parser.add_argument(
+        "--metrics", metavar="HOST:PORT", default="", help="answer Prometheus there"
     )
     parser.add_argument(
         "--key", metavar="KEY", required=True, help=f"the bridge's account key: {HELP})"
@@ -207,27 +210,11 @@ def parse_number(text: str) -> int:
 def set_up_log(log_format: str) -> None:
     """Logs to standard error, as text or as JSON."""
     handler = text_output.make_log_handler(
-        JsonFormatter()
+        text_output.JsonFormatter()
         if log_format == "json"
         else text_output.LogFormatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """A record as one line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "name": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return text_output.to_json(line, indent=None)
 
 
 if __name__ == "__main__":

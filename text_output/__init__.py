@@ -16,6 +16,7 @@ import logging
 import os
 import sys
 import unicodedata
+from datetime import UTC, datetime
 from typing import TextIO
 
 # What Unicode counts as letters or marks although nothing is seen of it.
@@ -125,6 +126,22 @@ class LogFormatter(logging.Formatter):
     def formatException(self, ei: object) -> str:  # noqa: N802 - as in the library.
         """The lines of a trace."""
         return escape_lines(super().formatException(ei))  # type: ignore[arg-type]
+
+
+class JsonFormatter(logging.Formatter):
+    """Log lines as JSON objects, one a line: time in UTC, level, name, message, and a trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record as one line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "name": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return to_json(line, indent=None)
 
 
 def _escape_one(one: str) -> str:

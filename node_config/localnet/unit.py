@@ -84,14 +84,15 @@ class Unit:
             if not process.is_running() or process.ends_within(CAUSE_S):
                 break
         ended = [process for process in processes if not process.is_running()]
-        self.problem = "; ".join(process.describe_end() for process in ended)
-        statuses = {process.status for process in ended}
+        final = [process for process in ended if process.status in FINAL_STATUSES]
+        # What else has ended says less.
+        self.problem = "; ".join(process.describe_end() for process in final or ended)
         for stage in self.stages[: self._started]:
             stage.process.send(signal.SIGKILL)
             stage.process.wait_or_kill(STABLE_S)
         self._started = 0
         self.failures += 1
-        if statuses & FINAL_STATUSES:
+        if final:
             self.is_given_up = True
             self._say(f"{self.problem}; {self.name} is not restarted")
             return

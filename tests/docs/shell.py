@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 from node_config.localnet.ports import find_free_ports
 from tests.docs.pages import ROOT, RUN, Block, find_missing
 
-DEADLINE_S = 240
+DEADLINE_S = 480
 # What pages name. Packages are not linked: Python would take them for other copies.
 LINKED = (".venv", "docs", "examples", "proto")
 # The networks of other people and tests must not be in the way.
@@ -80,6 +81,9 @@ class Shell:
             os.killpg(process.pid, signal.SIGKILL)
             printed, _ = process.communicate()
             return 124, printed
+        # What the page has left running in the background.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         return process.returncode, printed
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tendermint.abci import types_pb2 as abci
+from tendermint.types.validator_pb2 import BLOCK_ID_FLAG_ABSENT, BLOCK_ID_FLAG_COMMIT
 
 from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
 from abci_app.protocol.listener import ListenError
@@ -60,6 +61,9 @@ def test_blocks_and_transactions_are_counted(state: NodeState, metrics: Metrics)
     application.check_tx(abci.RequestCheckTx(tx=b"again", type=abci.CheckTxType.RECHECK))
     block = abci.RequestFinalizeBlock(height=1, txs=[b"no transaction"] * 3)
     block.time.seconds = TIME_S
+    for signed, flag in ((b"a" * 20, BLOCK_ID_FLAG_COMMIT), (b"b" * 20, BLOCK_ID_FLAG_ABSENT)):
+        vote = block.decided_last_commit.votes.add(block_id_flag=flag)
+        vote.validator.address = signed
     application.finalize_block(block)
     port = get_free_port()
     with serve_metrics(metrics, f"127.0.0.1:{port}"):
@@ -74,6 +78,9 @@ def test_blocks_and_transactions_are_counted(state: NodeState, metrics: Metrics)
     labels = f"{rejected.code} {rejected.codespace}"
     assert found["blockenergy_checked_total", labels] == 1
     assert found["blockenergy_transactions_total", labels] == 3
+    assert found["blockenergy_signatures_total", f"yes {'61' * 20}"] == 1
+    assert found["blockenergy_signatures_total", f"no {'62' * 20}"] == 1
+    assert found["blockenergy_events_total", "blockenergy.market.v1.EventSlotOpened"] > 0
     for call in ("finalize_block", "commit"):
         assert found["blockenergy_abci_call_seconds_count", call] == 1
 

@@ -9,6 +9,8 @@ from blockenergy.market.v1.query_pb2 import QueryParamsRequest, QuerySlotRequest
 from cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest, QueryBalanceResponse
 from tendermint.abci import types_pb2 as abci
 
+from abci_app.storage.persistence import Database
+from abci_app.storage.snapshot import HeightError
 from chain.bank.state import BALANCES
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
 from tests.node.driven_node import BEN, TIME_S, Node, pay
@@ -89,3 +91,26 @@ def test_a_height_that_is_not_kept_is_named_with_those_that_are(node: Node, heig
         assert answer.code == 26
         assert answer.log.startswith(f"height {height} (kept: 1 to 6): ")
     assert node.query("/store/bank/key", KEY, height=height, prove=True).code == 26
+
+
+def test_a_block_is_taken_back_as_if_it_had_never_been(node: Node, hashes: list[bytes]) -> None:
+    """State, app hash and history; the block is executed again with the same result."""
+    last = HEIGHTS[-1]
+    node.stop()
+    with Database.open(node.folder) as database:
+        database.undo_last()
+        assert database.last() == (last - 1, hashes[last - 1])
+    node.start()
+    assert [get_balance(node, height) for height in HEIGHTS[:-1]] == [
+        get_balance(node, 1) + 5 * at for at in range(last - 1)
+    ]
+    assert node.block(last, [pay(last - 2)]).app_hash == hashes[last]
+    node.stop()
+    with Database.open(node.folder) as database:
+        for height in reversed(HEIGHTS[:-1]):
+            database.undo_last()
+            assert database.last() == (height, hashes[height])
+        with pytest.raises(HeightError, match="height 0"):
+            database.undo_last()
+    node.start()
+    assert get_balance(node, 1)

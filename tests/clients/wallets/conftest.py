@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import pytest
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
-from wallet_keys import DEADLINE_S, ORIGIN, PAYER, RECEIVER
+from wallet_keys import BIDDER, BIDDER_METER, DEADLINE_S, ORIGIN, PAYER, RECEIVER
 
 from node_config.accounts import GenesisAccount
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
@@ -42,11 +43,15 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     rpc = {**preset.cometbft["rpc"], "max_subscription_clients": 5}
     preset = dataclasses.replace(preset, cometbft={**preset.cometbft, "rpc": rpc})
     accounts = [
-        GenesisAccount(key.address, (ROLE_CONSUMER,), 100_000_000) for key in (PAYER, RECEIVER)
+        GenesisAccount(key.address, (ROLE_CONSUMER,), 100_000_000)
+        for key in (PAYER, RECEIVER, BIDDER)
     ]
+    meter = GenesisMeter(
+        "M-1", BIDDER.address, next(iter(preset.feeders)), 20_000, BIDDER_METER.pub_key
+    )
     home = tmp_path_factory.mktemp("wallets") / "net"
     port = find_free_ports(1).base
-    init_network(home, 1, preset=preset, base_port=port, accounts=accounts)
+    init_network(home, 1, preset=preset, base_port=port, accounts=accounts, meters=[meter])
     network = Network(home, lambda line: None)
     network.start(DEADLINE_S)
     try:

@@ -59,7 +59,7 @@ def test_what_is_no_json_is_rejected(text: bytes) -> None:
 
 
 def test_nothing_is_a_document_without_modules() -> None:
-    assert rejection(b"") == rejection(b"{}") == "app_state.auth is missing"
+    assert rejection(b"") == rejection(b"{}") == "app_state.upgrade is missing"
 
 
 @pytest.mark.parametrize("literal", ["Infinity", "-Infinity", "NaN", "1e999"])

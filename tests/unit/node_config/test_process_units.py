@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from node_config.localnet.process import LAUNCHER, Process
-from node_config.localnet.unit import BACKOFF_MAX_S, FAILURES_MAX, Stage, Unit
+from node_config.localnet.unit import BACKOFF_MAX_S, FAILURES_MAX, FINAL_STATUSES, Stage, Unit
 
 DEADLINE_S = 20.0
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
@@ -101,6 +101,19 @@ def test_a_unit_that_always_fails_is_given_up(make: Callable[..., Process]) -> N
     assert len(lines) == FAILURES_MAX + 1
     unit.step(now_s)
     assert not process.is_running()
+
+
+def test_a_unit_that_needs_another_release_is_not_tried_again(make: Callable[..., Process]) -> None:
+    said: list[str] = []
+    wrong = make("app", [*SHELL, f"echo another release; exit {max(FINAL_STATUSES)}"])
+    unit = Unit("node", [Stage(wrong, lambda: True), Stage(make("late", SLEEP), bool)], said.append)
+    unit.is_wanted = True
+    unit.step(0.0)
+    wait_for(lambda: not wrong.is_running())
+    unit.step(0.0)
+    assert unit.is_given_up
+    assert said[0].startswith("app ended with status 8: another release (see ")
+    assert said[0].endswith("; node is not restarted")
 
 
 def run_until_said(processes: list[Process]) -> str:
