@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar
 
 from blockenergy.market.v1 import query_pb2, tx_pb2
 from blockenergy.market.v1.errors_pb2 import POSITION_UNKNOWN
+from blockenergy.registry.v1 import query_pb2 as registry_query_pb2
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PRODUCER, ROLE_PROSUMER
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from google.protobuf.message import Message
 
@@ -88,6 +90,16 @@ def read_position_wh(ask: Ask, slot: int, owner: str) -> int:
 def get_net_wh(found: query_pb2.QueryPositionResponse) -> int:
     """Bought less sold."""
     return found.position.bought_wh - found.position.sold_wh
+
+
+def read_sides(ask: Ask, address: str) -> tuple[bool, bool]:
+    """Whether an account may buy, and whether it may sell, by its roles."""
+    request = registry_query_pb2.QueryParticipantRequest(address=address)
+    found = ask(request, registry_query_pb2.QueryParticipantResponse).participant
+    roles = set(found.roles)
+    return bool(roles & {ROLE_CONSUMER, ROLE_PROSUMER}), bool(
+        roles & {ROLE_PRODUCER, ROLE_PROSUMER}
+    )
 
 
 def make_messages(orders: Iterable[Order], account: str) -> list[Message]:

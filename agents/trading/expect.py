@@ -40,6 +40,8 @@ class Past:
     slots_per_day: int
     net_wh: Mapping[int, int] = field(default_factory=dict)
     annual_kwh: int = DEFAULT_ANNUAL_KWH
+    # How far the home's day is ahead of the slot numbers'.
+    slots_ahead: int = 0
 
     def add(self, slot: int, net_wh: int) -> Past:
         """The past with one slot more; what is older than it needs is dropped."""
@@ -73,7 +75,7 @@ def _expect(past: Past, slot: int, known_until: int) -> int:
         for one in range(first, first - DAYS_USED * per_day, -per_day)
         if one in past.net_wh and one <= known_until
     ]
-    ordinary = expect_ordinary(past.annual_kwh, slot, per_day)
+    ordinary = expect_ordinary(past.annual_kwh, slot + past.slots_ahead, per_day)
     # Until there are three days the ordinary home counts as the missing ones.
     while len(values) < 3:
         values.append(ordinary)

@@ -60,6 +60,8 @@ class Limits:
     # Least and most energy of an order, as the chain's parameters have it.
     order_min_wh: int = 1
     order_max_wh: int | None = None
+    # What one transaction can hold; the others wait for the next turn.
+    orders_max: int = 16
 
 
 NO_LIMITS = Limits()
@@ -79,6 +81,7 @@ class Observation:
     can_sell: bool
     price_low_per_kwh: int
     price_high_per_kwh: int
+    can_buy: bool = True
     battery: Battery | None = None
     # Low, middle and high forecasts per slot; the expected use where there are none.
     quantiles_wh: Mapping[int, tuple[int, ...]] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """A street on a simulated chain: slot after slot, every home decides, is delivered to and metered.
 
-a minute after it has begun   readings of the slot before; every home decides and sends its orders
-halfway                       the slot before is settled
+when it begins   what is due by time: a slot opens, one closes, the slot before the last is settled
+a minute later   readings of the slot before, and the orders of every home
 
 What a home knows when it decides is what it would know on a network: its own past, the quotes of
 the pool and what earlier slots came to. Within a slot its battery follows the meter: it keeps what
@@ -150,7 +150,6 @@ class _Street:
         self._trade(index, slot)
         self._chain.make_block(slot * self._clock.slot_s + ORDERS_AT_S)
         self._deliver(index, slot)
-        self._chain.make_block(slot * self._clock.slot_s + self._clock.slot_s // 2)
 
     def finish(self) -> StreetResult:
         """Settles what is left, and adds up."""
