@@ -114,7 +114,7 @@ test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
 
-test-agents: $(VENV)/.dev proto ## What forecasts, plans and detection reach on a year of real homes; 6 minutes
+test-agents: $(VENV)/.dev proto ## What forecasts, plans, detection and trading reach on a year of real homes; 11 minutes
 	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it

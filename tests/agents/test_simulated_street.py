@@ -91,6 +91,25 @@ def test_it_is_the_same_again_and_in_other_processes(result: StreetResult) -> No
         assert found == result
 
 
+def test_forecasts_of_a_model_are_the_same_on_two_threads() -> None:
+    for library in ("numpy", "lightgbm", "highspy"):
+        pytest.importorskip(library, reason="the extra agents is not installed")
+    from streets import make_street
+
+    from node_config.simulated.year import make_case
+
+    street = make_street(2, 26, with_pv=True)
+    one, two = (make_case(street, 0, None, model=True, threads=count) for count in (1, 2))
+    for left, right in zip(one.homes, two.homes, strict=True):
+        assert left.expect is not None
+        assert right.expect is not None
+        assert left.battery == right.battery
+        for index in (0, 500, 26 * 24 - 1):
+            low, middle, high = left.expect(index)[5]
+            assert low <= middle <= high
+            assert left.expect(index) == right.expect(index)
+
+
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_no_strategy_has_orders_rejected(strategy: str) -> None:
     found = run_street(make_homes(strategy=strategy), replace(CLOCK, slots=30))
