@@ -41,7 +41,7 @@ def make_jobs(case: Case, strategies: Sequence[str]) -> dict[str, Job]:
 
 
 def compare(results: Mapping[str, StreetResult], strategies: Sequence[str]) -> list[dict[str, Any]]:
-    """A row per strategy: EUR saved per home against no market with the same battery.
+    """A row per strategy: EUR saved per home against no market and no battery.
 
     mixed: among others. own: in its own street. taken: what it gains by the others' being others.
     welfare: what its own street saves, as a share of what planners save who know their next day.
@@ -70,7 +70,7 @@ def compare(results: Mapping[str, StreetResult], strategies: Sequence[str]) -> l
                 "mixed": round(in_mix / EUR, 3),
                 "own": round(in_own / EUR, 3),
                 "taken": round((in_mix - in_own) / EUR, 3),
-                "welfare": round(sum(own_saved) / best, 3) if best else 0.0,
+                "welfare": round(sum(own_saved) / best, 3) if best > 0 else None,
                 "volatility": round(statistics.pstdev(changes), 4) if changes else 0.0,
             }
         )
@@ -78,5 +78,5 @@ def compare(results: Mapping[str, StreetResult], strategies: Sequence[str]) -> l
 
 
 def get_saved(home: HomeResult) -> int:
-    """What the market saved a home that would have its battery anyway."""
-    return home.cost_alone_with_battery - home.cost
+    """What market and battery saved a home."""
+    return home.cost_alone - home.cost
