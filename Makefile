@@ -120,7 +120,7 @@ test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every inv
 test-cometbft-next: $(VENV)/.dev proto cometbft ## The network on CometBFT 0.40.0; needs Go
 	$(python) -m pytest -m cometbft_next tests/node
 
-test-agents: $(VENV)/.dev proto ## What forecasts, plans and detection reach on a year of real homes; 6 minutes
+test-agents: $(VENV)/.dev proto ## What forecasts, plans, detection and trading reach on a year of real homes; 11 minutes
 	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it

@@ -1,5 +1,7 @@
-"""What learns and decides for people: forecasts from what meters have recorded.
+"""What learns and decides for people: forecasts from what meters have recorded, plans and trades.
 
+trading/              how a home trades: pure, and without any library beside Python's own
+chain_view            what an agent reads of the chain, and the messages that place its orders
 observation           what is known of homes: frozen values on one grid of slots
 input/                files of meters to observations: CityLearn 2022, our CSV, Green Button
 forecast/             features, quantile models, simple forecasts, their combination, backtests
@@ -11,6 +13,7 @@ fleet/                forecasts of all meters of a distributor, block by block
 pictures/             what people would look at
 commands/             the command line `blockenergy agent`
 
-Decisions are pure: values in, values out. Only input/ and commands/ read and write files. The
-libraries are in the extra `agents`; nothing else of the project imports this package.
+Decisions are pure: values in, values out. Only input/ and commands/ read and write files. All but
+trading/ and what uses it needs the libraries of the extra `agents`. The homes of the demonstration
+and of simulated years are these agents too.
 """

@@ -149,6 +149,23 @@ class Signer:
             self.forget_sequence()
         return outcome
 
+    def sign(self, messages: Sequence[Message], *, timeout_height: int = 0) -> bytes:
+        """The bytes of a transaction with the sequence that the chain expects now; not sent."""
+        with self._lock:
+            return self._sign(messages, "", timeout_height, get_account(self.rpc, self.address))
+
+    def send_signed(self, raw: bytes, *, wait: bool = True) -> TxOutcome:
+        """Sends signed bytes, which take effect at most once, and waits as `send` does.
+
+        A rejection is returned in the outcome. Raises RpcError as `send` does.
+        """
+        deadline = time.monotonic() + self._wait_s
+        self.forget_sequence()
+        sent = self._broadcast(raw, deadline)
+        if sent.code or not wait:
+            return TxOutcome(sent.hash, 0, sent.code, sent.codespace, sent.log)
+        return _make_outcome(self._wait(sent.hash, deadline))
+
     def forget_sequence(self) -> None:
         """Makes the next transaction fetch the sequence from the chain."""
         with self._lock:

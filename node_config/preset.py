@@ -14,9 +14,9 @@ from typing import Any
 
 from chain import app
 from client.errors import MissingError, UsageError
+from client.toml_file import read_toml
 from node_config.money import Denom
 from node_config.participants import Participant, parse_participants
-from node_config.toml import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "presets"
 BALANCES = (

@@ -13,30 +13,43 @@ from client.errors import MissingError
 
 # What the commands import from the extra `agents` in pyproject.toml.
 LIBRARIES = ("numpy", "scipy", "lightgbm", "highspy", "sklearn")
+WITHOUT_LIBRARIES = ("run",)
 
-_COMMANDS: dict[str, tuple[str, str]] = {
-    "forecast": ("say what forecasts of load or net use are worth", "forecast"),
-    "plan": ("plan batteries slot by slot and score what came of it", "plan"),
-    "detect": ("score the weeks of meters: theft, faults, and why", "detect"),
-    "insight": ("say what a home's meter shows about it, in sentences with money", "insight"),
-    "model": ("train, test, promote, watch and roll back forecast models", "model"),
-    "fleet": ("forecast all meters of a distributor, on one machine or a cluster", "fleet"),
-    "data": ("show what a folder of meters holds, and what is wrong with it", "data"),
+# Each is in the module of its name beside this one, unless a module is given.
+_COMMANDS: dict[str, tuple[str, ...]] = {
+    "run": ("let homes trade on a network by themselves",),
+    "simulate": (
+        "trade a year of homes on the chain's own rules, and say what it was worth",
+        "node_config.simulated.simulate_command",
+    ),
+    "tournament": (
+        "run strategies against one another on the same homes",
+        "node_config.simulated.tournament_command",
+    ),
+    "forecast": ("say what forecasts of load or net use are worth",),
+    "plan": ("plan batteries slot by slot and score what came of it",),
+    "detect": ("score the weeks of meters: theft, faults, and why",),
+    "grid": ("say when a feeder is too small, and what to curtail",),
+    "insight": ("say what a home's meter shows about it, in sentences with money",),
+    "model": ("train, test, promote, watch and roll back forecast models",),
+    "fleet": ("forecast all meters of a distributor, on one machine or a cluster",),
+    "data": ("show what a folder of meters holds, and what is wrong with it",),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the commands of the group, each from the module of its name."""
     commands = {}
-    for name, (line, module) in _COMMANDS.items():
-        found = import_module(f"agents.commands.{module}")
-        commands[name] = Command(line, found.DESCRIPTION, _make_fill(found.fill, found.run))
+    for name, (line, *module) in _COMMANDS.items():
+        found = import_module(*(module or [f"agents.commands.{name}"]))
+        commands[name] = Command(line, found.DESCRIPTION, _make_fill(name, found.fill, found.run))
     add_commands(parser, commands)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the chosen command, if its libraries are installed."""
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    needed = () if args.agent_command in WITHOUT_LIBRARIES else LIBRARIES
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise MissingError(
             f"blockenergy agent needs {', '.join(missing)}: install the extra with "
@@ -46,10 +59,12 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _make_fill(fill: Fill, run_command: Run) -> Callable[[argparse.ArgumentParser], None]:
-    return partial(_fill, fill, run_command)
+def _make_fill(
+    name: str, fill: Fill, run_command: Run
+) -> Callable[[argparse.ArgumentParser], None]:
+    return partial(_fill, name, fill, run_command)
 
 
-def _fill(fill: Fill, run_command: Run, parser: argparse.ArgumentParser) -> None:
+def _fill(name: str, fill: Fill, run_command: Run, parser: argparse.ArgumentParser) -> None:
     fill(parser)
-    parser.set_defaults(run_agent=run_command)
+    parser.set_defaults(run_agent=run_command, agent_command=name)

@@ -25,6 +25,7 @@ from client.cli.prompts import ask_passphrase
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
+from client.toml_file import read_toml
 from node_config.accounts import read_accounts
 from node_config.ceremony.collect import collect
 from node_config.ceremony.document import require_document, to_canonical_json
@@ -35,7 +36,6 @@ from node_config.node.home import OPERATOR_KEY, NodeHome, hash_file, read_docume
 from node_config.node.settings import add_peer
 from node_config.node.setup import install_genesis
 from node_config.preset import load_preset
-from node_config.toml import read_toml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from client.toml_file import format_toml
 from net_address import LOOPBACK
 from node_config.genesis import GenesisValidator
 from node_config.preset import Preset
-from node_config.toml import format_toml
 
 SOCKET = "app.sock"
 _CONFIG_COMMENT = """\

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blockenergy.market.v1.query_pb2 import QuerySlotResponse
-
 from node_config.demo.homes import HOURS
 from node_config.preset import Preset
 
@@ -75,8 +73,3 @@ def plan_day(preset: Preset, hours: int, not_before_s: float) -> Day:
         price_low_per_kwh=market["price_low_per_kwh"],
         price_high_per_kwh=market["price_high_per_kwh"],
     )
-
-
-def get_price(found: QuerySlotResponse) -> int:
-    """The price of a slot: the middle between the pool's bid and its ask."""
-    return (found.bid_per_kwh + found.ask_per_kwh) // 2

@@ -10,28 +10,19 @@ from blockenergy.bridge.v1.bridge_pb2 import (
     PushRequest,
     PushTelegramRequest,
 )
-from blockenergy.market.v1.errors_pb2 import POSITION_UNKNOWN
 from blockenergy.market.v1.events_pb2 import EventOrderExecuted
-from blockenergy.market.v1.query_pb2 import (
-    QueryPositionRequest,
-    QueryPositionResponse,
-    QuerySlotsRequest,
-    QuerySlotsResponse,
-)
-from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgBuyResponse, MsgSell, MsgSellResponse
+from blockenergy.market.v1.tx_pb2 import MsgBuyResponse, MsgSellResponse
 from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
-from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
+from agents.chain_view import ask_node, list_positions_wh, make_messages, read_market
+from agents.trading import Flexible, Observation, OpenSlot, Order, decide
 from client import tx
 from client.account import Signer
-from client.errors import RejectedError
-from client.queries import query
 from client.rpc import Rpc
 from client.rpc_types import TxResult
 from client.watch import get_block
 from meter_bridge.client import compute_reading, dsmr, sign_reading
-from node_config.demo.agent import Flexible, Observation, OpenSlot, Order, decide
-from node_config.demo.day import Day, get_price
+from node_config.demo.day import Day
 from node_config.demo.homes import Home
 from node_config.demo.meter import Meter
 
@@ -49,6 +40,7 @@ class Resident:
         self._day = day
         self._chain_id = chain_id
         self._rpc = rpc
+        self._ask = ask_node(rpc)
         self._signer = Signer(rpc, home.key, chain_id=chain_id, wait_s=SEND_S)
         self._meter = Meter(home.meter_id, home.import_register_wh, home.export_register_wh)
         self._left_wh = home.flexible.state_of_charge_wh
@@ -62,10 +54,11 @@ class Resident:
         self._settle_sent()
         if self._sent is not None:
             return
-        orders = decide(self._observe(self._get_open_slots(slot)))
+        decision, _ = decide(self._observe(self._get_open_slots(slot)), "taker")
+        orders = list(decision.orders)
         if not orders:
             return
-        taken = self._signer.send([self._make_message(order) for order in orders], wait=False)
+        taken = self._signer.send(make_messages(orders, self.home.key.address), wait=False)
         if taken.code:
             self.rejections.append(f"{self.home.name}: {taken.log}")
             return
@@ -108,7 +101,7 @@ class Resident:
         return Observation(
             open_slots=tuple(open_slots),
             forecast_wh=forecast_wh,
-            position_wh={slot: self._get_position_wh(slot) for slot in slots},
+            position_wh=list_positions_wh(self._ask, slots, home.key.address),
             flexible=Flexible(
                 left_wh=self._left_wh,
                 slot_max_wh=home.flexible.hour_max_wh,
@@ -121,23 +114,9 @@ class Resident:
         )
 
     def _get_open_slots(self, slot: int) -> list[OpenSlot]:
-        page = PageRequest(limit=self._day.horizon_slots)
-        request = QuerySlotsRequest(first_slot=slot + 1, pagination=page)
-        found = query(self._rpc, request, QuerySlotsResponse).slots
-        prices = {one.slot: get_price(one) for one in found if one.takes_orders}
-        tradable = self._day.get_tradable(slot, list(prices))
-        return [OpenSlot(number, prices[number]) for number in tradable]
-
-    def _get_position_wh(self, slot: int) -> int:
-        """Net energy bought for a slot."""
-        request = QueryPositionRequest(slot=slot, owner=self.home.key.address)
-        try:
-            position = query(self._rpc, request, QueryPositionResponse).position
-        except RejectedError as error:
-            if error.code == POSITION_UNKNOWN:
-                return 0
-            raise
-        return position.bought_wh - position.sold_wh
+        view = read_market(self._ask, slot, self._day.horizon_slots)
+        known = {one.slot: one for one in view.open_slots}
+        return [known[number] for number in self._day.get_tradable(slot, list(known))]
 
     def _settle_sent(self) -> None:
         """Checks the last transaction; what was not bought is no longer planned."""
@@ -172,16 +151,6 @@ class Resident:
             planned_wh = self._planned_wh.get(order.slot, 0)
             self._planned_wh[order.slot] = planned_wh + quantity_wh
             self._left_wh -= quantity_wh
-
-    def _make_message(self, order: Order) -> MsgBuy | MsgSell:
-        what = {
-            "slot": order.slot,
-            "quantity_wh": order.quantity_wh,
-            "price_limit_per_kwh": order.price_limit_per_kwh,
-        }
-        if order.is_buy:
-            return MsgBuy(buyer=self.home.key.address, **what)
-        return MsgSell(seller=self.home.key.address, **what)
 
 
 def read_order_ids(data: bytes) -> list[int]:

@@ -24,6 +24,7 @@ from blockenergy.settlement.v1.query_pb2 import (
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 
+from agents.chain_view import get_middle
 from chain import bank, forecast
 from chain.carbon import FUND as CARBON_FUND
 from chain.market import POOL, PURSES_ACCOUNT
@@ -34,7 +35,7 @@ from client.queries import query, query_pages
 from client.rpc import POLL_INTERVAL_S, Rpc
 from client.watch import get_block
 from node_config.demo.carbon_results import CarbonResults, collect_carbon
-from node_config.demo.day import Day, get_price
+from node_config.demo.day import Day
 from node_config.demo.forecast_results import ForecastResults, sort_events
 from node_config.demo.homes import Home
 from node_config.demo.resident import Resident
@@ -235,7 +236,7 @@ def _get_totals(
     return SlotTotals(
         hour=hour,
         slot=slot,
-        price_per_kwh=get_price(found),
+        price_per_kwh=get_middle(found),
         bought_wh=found.info.bought_wh,
         sold_wh=found.info.sold_wh,
         consumed_wh=sum(

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 import text_output
-from node_config.demo.day import Day, get_price
+from agents.chain_view import get_middle
+from node_config.demo.day import Day
 from node_config.demo.homes import Home
 from node_config.demo.text import cent, eur, hours, kwh
 from node_config.demo.watcher import Progress
@@ -64,7 +65,7 @@ class PlainView:
         found, result = progress.slots[number], progress.results[number]
         return (
             f"{hours(self._day.get_hour(number))}  slot {number}  "
-            f"price {cent(get_price(found)):>4} ct/kWh  "
+            f"price {cent(get_middle(found)):>4} ct/kWh  "
             f"bought {found.info.bought_wh:>6} Wh  sold {found.info.sold_wh:>6} Wh  "
             f"metered import {result.import_wh:>6} Wh, export {result.export_wh:>6} Wh  "
             f"settled {eur(progress.get_money_settled(number)):>5} EUR  "
@@ -131,7 +132,7 @@ class LiveView:
         return [
             hours(self._day.get_hour(number)),
             str(number),
-            cent(get_price(found)),
+            cent(get_middle(found)),
             kwh(found.info.bought_wh, 2),
             kwh(found.info.sold_wh, 2),
             *metered,

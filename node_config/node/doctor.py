@@ -19,6 +19,7 @@ from client.errors import ClientError, RejectedError
 from client.queries import query, query_pages
 from client.rpc import Rpc
 from client.rpc_types import NodeStatus
+from client.toml_file import read_toml
 from net_address import is_loopback
 from node_config.ceremony.document import require_document
 from node_config.localnet.layout import NodeFiles
@@ -26,7 +27,6 @@ from node_config.localnet.network import find_cometbft
 from node_config.node.home import NodeHome, read_document
 from node_config.node.settings import read_peers
 from node_config.node.status import count_signed, get_validator_address, list_connected
-from node_config.toml import read_toml
 
 NS_PER_S = 1_000_000_000
 DISK_FREE_MIN = 2 << 30

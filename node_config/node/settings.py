@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from client import private_file
 from client.errors import MissingError, UsageError
+from client.toml_file import format_value, read_toml
 from net_address import parse_host_port
-from node_config.toml import format_value, read_toml
 
 # Of p2p: each a list of ids, or of ids with addresses, joined by commas.
 DIALLED = "persistent_peers"

@@ -31,6 +31,7 @@ from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
+from client.toml_file import format_toml, read_toml
 from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount
 from node_config.chain_id import make_chain_id
@@ -40,7 +41,6 @@ from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
 from node_config.testnet.certificates import write_certificates
 from node_config.testnet.homes import HOMES_MAX, Street, get_meter_id, has_pv
-from node_config.toml import format_toml, read_toml
 
 VALIDATORS = 4
 P2P_PORT, RPC_PORT, METRICS_PORT = 26656, 26657, 26660

@@ -16,6 +16,8 @@ from agents.forecast.backtest import Settings, run_backtest, score  # noqa: E402
 from agents.input.folder import read_street  # noqa: E402
 from agents.observation import Street  # noqa: E402
 from agents.planning.year import make_case, plan_all  # noqa: E402
+from node_config.simulated import year  # noqa: E402
+from node_config.simulated.report import list_costs  # noqa: E402
 
 HOMES = Path("/work/shared/data/homes_fontana_2022")
 pytestmark = [
@@ -59,3 +61,13 @@ def test_detection(street: Street) -> None:
     assert np.mean([draw.auc for draw in trial.draws]) >= 0.98
     assert np.mean([draw.average_precision for draw in trial.draws]) >= 0.93
     assert all(auc is not None and auc >= 0.92 for auc in trial.kinds.values())
+
+
+def test_a_year_on_the_market(street: Street) -> None:
+    case = year.make_case(street, 365, None, model=True)
+    results = year.run_jobs(year.make_jobs(case, lambda done, whole: None), 2)
+    assert [result.rejections for result in results.values()] == [()] * len(year.CONDITIONS)
+    total = list_costs(results)[-1]
+    assert total["agents"] < total["no_battery"] < total["no_market"]
+    assert total["agents"] < total["no_market_with_battery"]
+    assert total["foresight"] < total["agents"]

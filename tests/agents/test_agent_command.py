@@ -10,7 +10,10 @@ import pytest
 from agents.commands import group
 from client.cli import main
 
-COMMANDS = ("data", "forecast", "plan", "detect", "insight", "model", "fleet")
+COMMANDS = (
+    *("run", "simulate", "tournament", "grid", "data", "forecast", "plan", "detect", "insight"),
+    *("model", "fleet"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,3 +47,16 @@ def test_help_needs_none_of_the_libraries() -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert "--issue-hour" in ended.stdout
+
+
+def test_homes_trade_without_the_libraries() -> None:
+    script = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({group.LIBRARIES!r}))\n"
+        "import agents.run.loop, agents.trading, node_config.demo.resident\n"
+        "import node_config.simulated.street\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr

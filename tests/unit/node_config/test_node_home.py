@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from client.errors import MissingError, UsageError
 from client.keyring import Keyring
+from client.toml_file import format_value
 from net_address import HostPort
 from node_config.node.archive import back_up, restore
 from node_config.node.doctor import examine
 from node_config.node.home import OPERATOR_KEY, NodeHome
 from node_config.node.settings import add_peer, parse_peer, read_peers, set_value
 from node_config.node.setup import init_node
-from node_config.toml import format_value
 from tests.support.properties import examples
 
 P2P, RPC = HostPort("127.0.0.1", 26656), HostPort("127.0.0.1", 26657)

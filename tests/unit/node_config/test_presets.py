@@ -11,7 +11,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def test_names() -> None:
-    assert NAMES == ["demo", "localnet", "street"]
+    assert NAMES == ["demo", "localnet", "street", "year"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,18 +6,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node_config.demo.agent import (
-    EARLY_PERMILLE,
-    ORDER_MIN_WH,
-    Flexible,
-    Observation,
-    OpenSlot,
-    Order,
-    decide,
-)
+from agents import trading
+from agents.trading import Flexible, Observation, OpenSlot, Order
+from agents.trading.cover import EARLY_PERMILLE, ORDER_MIN_WH
 
 LOW, HIGH, MIDDLE = 80_000, 300_000, 190_000
 NO_LOAD = Flexible(0, 0, range(0), {})
+
+
+def decide(seen: Observation) -> list[Order]:
+    decision, _ = trading.decide(seen, "taker")
+    return list(decision.orders)
 
 
 def see(

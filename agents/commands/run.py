@@ -1,0 +1,83 @@
+"""`blockenergy agent run`: homes that trade on a network by themselves."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import text_output
+from agents.chain_view import ask_node
+from agents.commands.options import check_range
+from client import chain_pin
+from client.cli.common import add_chain_id_option, add_keyring_option, add_node_option
+from client.cli.prompts import ask_passphrase
+from client.errors import UsageError
+from client.keyring import Keyring
+from client.keys import AccountKey
+from client.rpc import Rpc
+
+DESCRIPTION = """
+Lets one home, or each home of a folder, trade on a network by itself: it forecasts from what it has
+measured, plans its battery and flexible load, bids what a kWh is worth to it, and says why. What it
+decides is in a journal beside its file before it is sent, so that it goes on after any end without
+ordering twice. While a file HOME.stop is there it sends nothing. Ctrl-C ends it.
+"""
+TURNS_MAX = 1_000_000
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("home", metavar="HOME.toml", type=Path, help="a home, or a folder of them")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only show what it would order; nothing is sent"
+    )
+    parser.add_argument(
+        "--turns",
+        metavar="N",
+        type=int,
+        default=0,
+        help="end after so many slots (default: when it is told to)",
+    )
+    add_node_option(parser)
+    add_keyring_option(parser)
+    add_chain_id_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the homes until Ctrl-C."""
+    from agents.run.agent import HomeAgent
+    from agents.run.journal import Journal
+    from agents.run.loop import run_homes
+    from agents.run.observe import read_network
+    from agents.run.settings import read_homes
+    from client.account import Signer
+
+    check_range("turns", args.turns, 0, TURNS_MAX)
+    homes = read_homes(args.home)
+    keyring, rpc = Keyring(args.keyring), Rpc(args.node)
+    chain_id = chain_pin.choose(keyring.folder, args.chain_id)
+    claimed = rpc.status().chain_id
+    if claimed != chain_id:
+        raise UsageError(f"the node at {rpc.node} is on chain {claimed}, not on {chain_id}")
+    network = read_network(ask_node(rpc))
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with ExitStack() as stack:
+        agents = []
+        for home in homes:
+            key = keyring.load(home.key, ask_passphrase)
+            if not isinstance(key, AccountKey):
+                raise UsageError(f"{home.path}: {home.key} is the key of a meter, not an account's")
+            journal = stack.enter_context(Journal(home.journal))
+            signer = Signer(rpc, key, chain_id=chain_id)
+            agents.append(HomeAgent(home, signer, network, journal, _say))
+        run_homes(agents, rpc, network, stop, _say, turns=args.turns, dry_run=args.dry_run)
+    return 0
+
+
+def _say(line: str) -> None:
+    text_output.say(text_output.escape(line))
