@@ -119,14 +119,16 @@ def test_no_strategy_has_orders_rejected(strategy: str) -> None:
 
 def test_a_tournament_says_who_gains() -> None:
     strategies = ["planner", "zero"]
-    case = Case(tuple(make_homes(2)), replace(CLOCK, slots=48))
+    case = Case(tuple(make_homes()), CLOCK)
     jobs = make_jobs(case, strategies)
     assert list(jobs) == ["round 0", "round 1", "only planner", "only zero", "best"]
     rows = compare(run_jobs(jobs, 1), strategies)
-    by_name = {row["strategy"]: row for row in rows}
-    assert by_name["planner"]["mixed"] > by_name["zero"]["mixed"]
-    assert by_name["planner"]["own"] > by_name["zero"]["own"]
-    assert by_name["planner"]["welfare"] <= 1.0
+    assert {row["strategy"] for row in rows} == set(strategies)
+    for row in rows:
+        # Those who know their next day do not know prices, so they are no bound.
+        assert 0 < row["welfare"] < 1.5
+        assert row["taken"] == pytest.approx(row["mixed"] - row["own"], abs=0.0011)
+    assert rows[0]["mixed"] >= rows[1]["mixed"]
 
 
 def test_a_battery_that_serves_itself() -> None:
