@@ -125,8 +125,8 @@ def test_a_tournament_says_who_gains() -> None:
     rows = compare(run_jobs(jobs, 1), strategies)
     assert {row["strategy"] for row in rows} == set(strategies)
     for row in rows:
-        # Who knows the next day saves more than anybody here.
-        assert 0 < row["welfare"] < 1
+        # Those who know their next day do not know prices, so they are no bound.
+        assert 0 < row["welfare"] < 1.5
         assert row["taken"] == pytest.approx(row["mixed"] - row["own"], abs=0.0011)
     assert rows[0]["mixed"] >= rows[1]["mixed"]
 

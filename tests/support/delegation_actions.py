@@ -86,7 +86,7 @@ def _draw_order(
 
 
 ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
-    (3, grant),
-    (6, execute),
+    (5, grant),
+    (10, execute),
     (1, revoke),
 ]

@@ -59,7 +59,7 @@ def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> byt
     """The bytes of a TxRaw."""
     body = make_body(messages, envelope).SerializeToString(deterministic=True)
     if envelope.gas_limit is None:
-        gas = _GAS_BESIDE_MESSAGES + sum(map(_count_gas, messages))
+        gas = _GAS_BESIDE_MESSAGES + sum(map(count_gas, messages))
         envelope = replace(envelope, gas_limit=gas)
     auth_info = make_auth_info(signer, envelope).SerializeToString(deterministic=True)
     mode = envelope.sign_mode if envelope.signed_in is None else envelope.signed_in
@@ -78,7 +78,8 @@ def sign(signer: Wallet, messages: Sequence[Message], envelope: Envelope) -> byt
     return raw.SerializeToString(deterministic=True)
 
 
-def _count_gas(message: Message) -> int:
+def count_gas(message: Message) -> int:
+    """The gas of a message, whether the chain knows it or not."""
     handler = app.RULES.handlers.get(f"/{message.DESCRIPTOR.full_name}")
     return handler.count_gas(message) if handler else compute_message_gas(message)
 

@@ -27,12 +27,12 @@ from google.protobuf.message import Message
 from chain import app, auth
 from chain.metering import reading_sign_bytes
 from chain.runtime.context import BlockInfo
-from chain.runtime.gas import compute_message_gas, compute_min_fee
+from chain.runtime.gas import compute_min_fee
 from chain.runtime.state.store import CacheStore
 from chain.transactions import TxResult
 from tests.support import check_before_write, documents, people
 from tests.support.store import SortedStore
-from tests.support.transactions import Envelope, make_body, sign
+from tests.support.transactions import Envelope, count_gas, make_body, sign
 
 M = TypeVar("M", bound=Message)
 
@@ -133,7 +133,7 @@ class World:
         if not params.min_gas_price_micro:
             return envelope
         gas = params.gas_per_tx + params.gas_per_byte * (body_bytes + BYTES_BESIDE_BODY)
-        gas += sum(map(compute_message_gas, messages))
+        gas += sum(map(count_gas, messages))
         fee = [(params.fee_denom, compute_min_fee(gas, params.min_gas_price_micro))]
         return replace(envelope, gas_limit=gas, fee=fee)
 
