@@ -5,7 +5,8 @@ that all market orders of a slot in one block have one price, that no order exec
 limit, and that the pool loses no more than it has earned before or was given as a seed.
 
 Each way to trade has a room of its own: market orders with the pool (pool), limit orders in a call
-auction (auction), offers (offers). They meet in positions, over the feeders of the grid (grid).
+auction (auction), orders that the chain places there slot by slot (standing), offers (offers). They
+meet in positions, over the feeders of the grid (grid).
 """
 
 from blockenergy.market.v1 import query_pb2, tx_pb2
@@ -35,6 +36,7 @@ from chain.market.keeper import (
     get_slot_params,
     iter_slots,
     mark_settled,
+    note_forecast,
     prune,
     remove_slot,
 )
@@ -67,6 +69,7 @@ from chain.market.positions.invariants import (
 from chain.market.positions.plan import get_plan
 from chain.market.renewable import compute_due_wh, get_due_wh, renewable_trades
 from chain.market.rules import Curve, compute_close_cost
+from chain.market.standing.invariants import standing_orders
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
@@ -98,6 +101,7 @@ MODULE: Module = Module(
         resting_accounts,
         clearings,
         bookings,
+        standing_orders,
         renewable_trades,
     ),
     lifecycles=(lifecycle.SLOT, lifecycle.MARKET_ORDER, lifecycle.LIMIT_ORDER),
@@ -133,6 +137,7 @@ __all__ = [
     "get_slot_params",
     "iter_slots",
     "mark_settled",
+    "note_forecast",
     "note_restored",
     "pay_from_pool",
     "place_linked",

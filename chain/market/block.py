@@ -6,13 +6,16 @@ from chain.market import positions
 from chain.market.auction import booking, gate_closure
 from chain.market.offers import purchases
 from chain.market.pool import opening, trading
+from chain.market.standing import placing
 from chain.runtime.context import Context
 
 
 def begin_block(ctx: Context) -> None:
-    """Opens slots, and clears the call auction of a slot whose gate has closed."""
+    """Opens slots; when the gate of one closes, places what standing orders have left, and clears
+    the call auction.
+    """
     opening.open_slots(ctx)
-    gate_closure.close_gates(ctx)
+    gate_closure.close_gates(ctx, placing.place_due)
 
 
 def end_block(ctx: Context) -> None:
@@ -23,4 +26,4 @@ def end_block(ctx: Context) -> None:
     trading.execute(ctx)
     for slot, owner in touched:
         positions.remove_if_empty(ctx, slot, owner)
-    booking.book(ctx)
+    booking.book(ctx, placing.take_back)

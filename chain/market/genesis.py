@@ -10,6 +10,11 @@ from chain.market.pool.purse_rules import compute_cap
 from chain.market.pool.purses import get_terms
 from chain.market.positions.influence import TRADED_MAX_WH
 from chain.market.rules import ORDERS_PER_SLOT_MAX, PRICE_MAX
+from chain.market.standing.genesis import (
+    STANDING_ORDERS_CEILING,
+    STANDING_SLOTS_CEILING,
+    validate_standing_orders,
+)
 from chain.market.state import (
     BOOKING,
     FLOWS,
@@ -60,6 +65,9 @@ _LIMITS = {
     "late_cancellation_fee_per_kwh": (0, PRICE_MAX),
     "carbon_cover_per_kwh": (0, PRICE_MAX),
     "credit_limit": (0, _SLOT_VALUE_MAX),
+    "standing_orders_max": (0, STANDING_ORDERS_CEILING),
+    "standing_orders_per_owner_max": (0, STANDING_ORDERS_CEILING),
+    "standing_slots_max": (0, STANDING_SLOTS_CEILING),
 }
 # Maxima of slots, independent of the parameters when they were opened.
 _SLOT_LIMITS = {
@@ -85,6 +93,7 @@ def validate_genesis(state: HasStore) -> None:
     _validate_slots(state)
     _validate_purses(state)
     _validate_references(state)
+    validate_standing_orders(state)
 
 
 def _validate_accounts(state: HasStore, params: state_pb2.Params) -> None:

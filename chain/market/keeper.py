@@ -12,6 +12,7 @@ from chain.market import lifecycle, rules
 from chain.market.state import (
     CLEARINGS,
     CURTAILMENTS,
+    EXPECTED,
     FLOWS,
     LAST_SLOT,
     LIMIT_ORDERS,
@@ -112,7 +113,13 @@ def prune(ctx: Context, before: int, limit: int) -> int:
     removed += FLOWS.prune(ctx, before, limit - removed)
     removed += CURTAILMENTS.prune(ctx, before, limit - removed)
     removed += RENEWABLE_TRADES.prune(ctx, before, limit - removed)
+    removed += EXPECTED.prune(ctx, before, limit - removed)
     return removed + PARAMS.prune(ctx, before, limit - removed)
+
+
+def note_forecast(ctx: Context, slot: int, target_id: int, median: int) -> None:
+    """Notes the chain's own forecast of a slot, for the conditions of standing orders."""
+    EXPECTED.set(ctx, (slot, target_id), state_pb2.ExpectedValue(median=median))
 
 
 def remove_slot(ctx: Context, slot: int) -> None:

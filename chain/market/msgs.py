@@ -13,6 +13,7 @@ from chain.market.offers.msgs import buy_offer, set_offer
 from chain.market.pool import cancelling, orders
 from chain.market.pool.purses import fund_purses
 from chain.market.positions.curtailment import curtail
+from chain.market.standing.msgs import cancel_standing_order, place_standing_order
 from chain.runtime.context import Context
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "buy_offer",
     "cancel_limit_order",
     "cancel_position",
+    "cancel_standing_order",
     "curtail",
     "fund_purses",
     "place_limit_order",
+    "place_standing_order",
     "sell",
     "set_offer",
 ]

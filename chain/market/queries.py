@@ -12,6 +12,7 @@ from chain.market.keeper import MarketError, get_curve, get_gate_closure_s, get_
 from chain.market.offers.queries import offers
 from chain.market.pool.queries import purses, quote
 from chain.market.positions.queries import curtailments, position, positions
+from chain.market.standing.queries import standing_order, standing_orders
 from chain.market.state import PARAMS, SLOTS
 from chain.runtime import slots as slot_times
 from chain.runtime.context import Context
@@ -29,6 +30,8 @@ __all__ = [
     "positions",
     "purses",
     "quote",
+    "standing_order",
+    "standing_orders",
 ]
 
 

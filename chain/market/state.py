@@ -44,6 +44,13 @@ LAST_CLEARED = Sequence(SCHEMA, 12, "last_cleared")
 RENEWABLE_TRADES = Map(
     SCHEMA, 31, "renewable_trades", Pair(U64, TEXT), Record(state_pb2.RenewableTrades)
 )
+STANDING_ORDERS = Map(SCHEMA, 32, "standing_orders", U64, Record(state_pb2.StandingOrder))
+STANDING_ORDER_IDS = Sequence(SCHEMA, 33, "last_standing_order_id")
+STANDING_ORDERS_BY_OWNER = Index(
+    SCHEMA, 34, STANDING_ORDERS, ADDRESS, by=lambda _, order: bech32.decode(order.owner)
+)
+# (slot, target id): the chain's own forecast, frozen.
+EXPECTED = Map(SCHEMA, 35, "expected", Pair(U64, U64), Record(state_pb2.ExpectedValue))
 # (slot, owner): while the account has limit orders that are not booked.
 RESTING = Map(SCHEMA, 15, "resting", Pair(U64, ADDRESS), Record(state_pb2.RestingOrders))
 # By number: a slot belongs to the purse of its number modulo how many there are.

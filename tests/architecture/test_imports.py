@@ -54,6 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "pool": {"clearing", "grid", "positions"},
     "offers": {"grid", "positions"},
     "auction": {"clearing", "grid", "positions", "offers"},
+    "standing": {"auction", "positions"},
 }
 # What else lies in chain/: the entry, genesis, and what happens around transactions.
 ENTRIES = {

@@ -35,6 +35,7 @@ MUST_HAPPEN = {
     "position closed at a loss", "surplus to the purse", "treasury credited",
     "order by a delegated key", "right taken back",
     "limit order filled", "limit order filled in part", "congestion", "grid fee in an auction",
+    "standing order filled", "standing order taken back", "standing order at its deadline",
     "pool in an auction", "order killed", "thin market", "local energy",
     "booking over several blocks", "grid fee for an offer", "grid paid",
     "use curtailed", "production curtailed",

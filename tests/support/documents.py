@@ -26,6 +26,7 @@ Short = dict[str, Any]
 _SEQUENCES = (
     "bank.last_hold_id", "metering.last_settled", "metering.last_noted_s",
     "market.last_order_id", "market.last_slot", "market.last_cleared", "market.restored",
+    "market.last_standing_order_id",
     "forecast.last_target_id", "forecast.last_frozen", "forecast.last_market_id",
     "forecast.market_count",
     "validators.last_proposal_id", "validators.changed_at_height",

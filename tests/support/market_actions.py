@@ -11,7 +11,7 @@ from blockenergy.market.v1 import state_pb2, tx_pb2
 from blockenergy.storage.v1 import tx_pb2 as storage_tx_pb2
 from google.protobuf.message import Message
 
-from chain.market.state import POSITIONS
+from chain.market.state import POSITIONS, STANDING_ORDERS
 from tests.support import people
 from tests.support.actions import HIGH, LOW, by_registrar, draw_order
 
@@ -96,6 +96,39 @@ def amend_limit_order(sim: Simulation) -> bytes:
 def cancel_limit_order(sim: Simulation) -> bytes:
     owner, slot, order_id = sim.some_limit_order()
     return _sign(sim, owner, tx_pb2.MsgCancelLimitOrder(slot=slot, order_id=order_id))
+
+
+def place_standing_order(sim: Simulation) -> bytes:
+    random, side = sim.random, sim.random.choice(["buy", "sell"])
+    _, slot_max_wh, limit = draw_order(sim)
+    slots, slot_max_wh = random.randint(1, 15), min(slot_max_wh, random.choice([500, 3_000]))
+    message = tx_pb2.MsgPlaceStandingOrder(
+        side=state_pb2.SIDE_BUY if side == "buy" else state_pb2.SIDE_SELL,
+        quantity_wh=slot_max_wh * random.choice([1, 1, slots, slots + 1]),
+        slot_max_wh=slot_max_wh,
+        price_limit_per_kwh=limit,
+        last_slot=sim.world.slot_ahead(slots),
+        first_slot=random.choice([0, 0, 0, sim.world.slot_ahead(2)]),
+    )
+    if random.random() < 0.2:
+        message.full_price_per_kwh = max(LOW, limit - 5_000) if side == "buy" else limit + 5_000
+    if random.random() < 0.2:
+        message.pool_price_min_per_kwh = random.choice([LOW, 190_000])
+        message.pool_price_max_per_kwh = random.choice([190_000, HIGH])
+    if random.random() < 0.2:
+        message.forecast_target_id = random.randint(1, 3)
+        message.forecast_limit = random.randint(-2_000, 10_000)
+        message.forecast_below = random.random() < 0.5
+    return _sign(sim, sim.trader(side), message)
+
+
+def cancel_standing_order(sim: Simulation) -> bytes:
+    owner, number = sim.anybody(), sim.random.randint(0, 20)
+    standing = list(STANDING_ORDERS.items(sim.world.state))
+    if standing and sim.random.random() < 0.8:
+        number, order = sim.random.choice(standing)
+        owner = people.name_of(order.owner)
+    return _sign(sim, owner, tx_pb2.MsgCancelStandingOrder(standing_order_id=number))
 
 
 def _draw_kind(sim: Simulation, side: str, quantity_wh: int, limit: int) -> dict[str, int]:
@@ -265,6 +298,8 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (30, place_limit_order),
     (4, amend_limit_order),
     (4, cancel_limit_order),
+    (20, place_standing_order),
+    (4, cancel_standing_order),
     (14, set_offer),
     (20, buy_offer),
     (12, curtail),

@@ -39,6 +39,8 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("market", "price_rule_permille", [0, 500, 1_000]),
     ("market", "order_max_wh", [20_000, 100_000]),
     ("market", "resting_orders_max", [12, 40]),
+    ("market", "standing_orders_max", [0, 12]),
+    ("market", "standing_slots_max", [3, 6, 10_001]),
     ("market", "bookings_per_block_max", [1, 3, 100]),
     ("market", "treasury", ["treasury", "treasury", "auditor"]),
     ("market", "grid_account", ["distributor", "backstop"]),

@@ -100,6 +100,10 @@ class ScenarioCoverage:
             self._add("feeder checked", event.check.measured)
         elif isinstance(event, market_pb2.EventLimitOrderCancelled):
             self._add("order evicted", event.evicted)
+        elif isinstance(event, market_pb2.EventStandingOrderEnded):
+            self._add("standing order filled", not event.left_wh)
+            self._add("standing order taken back", event.cancelled)
+            self._add("standing order at its deadline", event.left_wh and not event.cancelled)
         elif isinstance(event, market_pb2.EventPositionClosed):
             self.counts["position closed"] += 1
             self._add("position closed at a loss", event.loss)

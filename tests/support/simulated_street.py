@@ -136,6 +136,7 @@ def _draw_params(seed: int, random: Random) -> dict[str, Any]:
             "price_rule_permille": random.choice([0, 500, 1_000]),
             "bookings_per_block_max": (1, 3, 100)[seed % 3],
             "resting_orders_max": random.choice([12, 40]),
+            "standing_orders_max": 12, "standing_slots_max": 15,
             "curtailed_positions_max": random.choice([2, 100]),
             "margin_max_per_kwh": random.choice([0, 5_500, 55_000]),
             "purses": 7,

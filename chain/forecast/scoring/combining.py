@@ -69,6 +69,7 @@ def _freeze_slot(ctx: Context, slot: int) -> int:
             found.quantiles[:] = rules.limit_deviation(found.quantiles, baseline, permille)
         if found.quantiles:
             FROZEN.set(ctx, (slot, target_id), found)
+            market.note_forecast(ctx, slot, target_id, found.quantiles[rules.QUANTILES // 2])
             event = events_pb2.EventForecastFrozen(target_id=target_id, slot=slot, forecast=found)
             ctx.emit(event)
     return count

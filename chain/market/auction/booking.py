@@ -7,6 +7,7 @@ covers; and that offers end before the slot is closed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
 from blockenergy.market.v1 import events_pb2, state_pb2
@@ -26,16 +27,21 @@ from chain.market.state import BOOKING, CLEARINGS, LIMIT_ORDERS, PARAMS, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 
+TakeBack = Callable[[Context, int, state_pb2.LimitOrder, int], None]
 
-def book(ctx: Context) -> None:
-    """Continues with the slot whose gate has closed; closes it when nothing is left to book."""
+
+def book(ctx: Context, take_back: TakeBack) -> None:
+    """Continues with the slot whose gate has closed; closes it when nothing is left to book.
+
+    take_back: ends the hold of an order, given its slot and fill.
+    """
     booking = BOOKING.get(ctx)
     if not booking.slot:
         return
     info = SLOTS.get(ctx, booking.slot)
     assert info is not None, "the slot that is being booked is gone"
     limit = PARAMS.get_shared(ctx).bookings_per_block_max
-    done = _book_fills(ctx, booking, info, limit)
+    done = _book_fills(ctx, booking, info, limit, take_back)
     SLOTS.set(ctx, booking.slot, info)
     done += end_offers(ctx, booking.slot, limit - done)
     if done < limit:
@@ -44,7 +50,13 @@ def book(ctx: Context) -> None:
     BOOKING.set(ctx, booking)
 
 
-def _book_fills(ctx: Context, booking: state_pb2.Booking, info: state_pb2.Slot, limit: int) -> int:
+def _book_fills(
+    ctx: Context,
+    booking: state_pb2.Booking,
+    info: state_pb2.Slot,
+    limit: int,
+    take_back: TakeBack,
+) -> int:
     """Books the next fills, up to a limit; returns how many."""
     clearing = CLEARINGS.get(ctx, booking.slot)
     if clearing is None:
@@ -56,7 +68,7 @@ def _book_fills(ctx: Context, booking: state_pb2.Booking, info: state_pb2.Slot, 
     fills_wh = clearing.fills_wh[booking.booked : booking.booked + limit]
     for (order_id, order), filled_wh in zip(found, fills_wh, strict=True):
         fill = record.compute_fill(clearing, venues, order, filled_wh)
-        _book_fill(ctx, slot, info, order_id, order, fill)
+        _book_fill(ctx, slot, info, order_id, order, fill, take_back)
         if order.renewable and filled_wh:
             renewable.add(filled, order, filled_wh)
         booking.order_id = order_id
@@ -72,6 +84,7 @@ def _book_fill(
     order_id: int,
     order: state_pb2.LimitOrder,
     fill: record.Fill,
+    take_back: TakeBack,
 ) -> None:
     """Books a fill in its owner's position; of the order's hold remains what the fill needs."""
     event = LimitOrderEvent.BOOK_FILL if fill.filled_wh else LimitOrderEvent.BOOK_NOTHING
@@ -80,7 +93,7 @@ def _book_fill(
     if fill.filled_wh:
         trade = _secure(ctx, slot, info, owner, order, fill)
         positions.add_to_position(ctx, slot, owner, trade)
-    bank.void(ctx, owner, order.hold_id)
+    take_back(ctx, slot, order, fill.filled_wh)
     order.hold_id = 0
     order.filled_wh = fill.filled_wh
     order.amount = fill.amount

@@ -9,7 +9,7 @@ follow in booking.py.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from blockenergy.market.v1 import events_pb2, state_pb2
 
@@ -34,8 +34,10 @@ from chain.runtime.encoding import codec
 _PRODUCTS = (state_pb2.PRODUCT_LOCAL, state_pb2.PRODUCT_LOCAL_RENEWABLE)
 
 
-def close_gates(ctx: Context) -> None:
+def close_gates(ctx: Context, fill_book: Callable[[Context, int, state_pb2.Slot], None]) -> None:
     """Closes the gates that are due, up to the first slot that has something to book.
+
+    fill_book: places the last orders of a slot into its book.
 
     While that slot is being booked the later ones wait; they accept no orders either.
     """
@@ -51,12 +53,18 @@ def close_gates(ctx: Context) -> None:
         if ctx.block.time_s < get_gate_closure_s(length_s, gate_closure_s, slot):
             return
         LAST_CLEARED.set(ctx, slot)
-        if info.status == state_pb2.SLOT_STATUS_OPEN and _close(ctx, slot, info):
+        if info.status == state_pb2.SLOT_STATUS_OPEN and _close(ctx, slot, info, fill_book):
             return
 
 
-def _close(ctx: Context, slot: int, info: state_pb2.Slot) -> bool:
+def _close(
+    ctx: Context,
+    slot: int,
+    info: state_pb2.Slot,
+    fill_book: Callable[[Context, int, state_pb2.Slot], None],
+) -> bool:
     """Closes a slot; returns whether there is anything to book."""
+    fill_book(ctx, slot, info)
     orders = list(LIMIT_ORDERS.under(slot).items(ctx))
     if orders:
         _clear(ctx, slot, info, orders)

@@ -27,7 +27,8 @@ from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
 
-_ROLES: dict[int, frozenset[int]] = {
+# Who may buy, and who may sell.
+ROLES: dict[int, frozenset[int]] = {
     state_pb2.SIDE_BUY: frozenset({Role.ROLE_CONSUMER, Role.ROLE_PROSUMER}),
     state_pb2.SIDE_SELL: frozenset({Role.ROLE_PRODUCER, Role.ROLE_PROSUMER}),
 }
@@ -37,7 +38,7 @@ def place_limit_order(
     ctx: Context, msg: tx_pb2.MsgPlaceLimitOrder
 ) -> tx_pb2.MsgPlaceLimitOrderResponse:
     """Places a bid or ask that rests until gate closure."""
-    require(msg.side in _ROLES, MarketError.SIDE_INVALID)
+    require(msg.side in ROLES, MarketError.SIDE_INVALID)
     slot = require_open_slot(ctx, msg.slot, ctx.block.time_s)
     order = state_pb2.LimitOrder(
         owner=msg.owner,
@@ -50,25 +51,16 @@ def place_limit_order(
         local=msg.local,
         renewable=msg.renewable,
     )
-    _require_valid(ctx, slot, order)
-    _secure(ctx, slot, order, replaced_wh=0)
-    _require_not_full(ctx, slot)
+    require_placeable(ctx, slot, order)
     evicted = full_book.find_evicted(ctx, slot, order)
-    _count(slot.info, order, 1)
-    order.hold_id = bank.reserve(
-        ctx,
-        ctx.signer,
-        slot.params.settlement_denom,
-        _compute_reserve(slot, order),
-        deposit=bank.get_deposit(ctx),
-    )
-    order_id = ORDER_IDS.next(ctx)
-    LIMIT_ORDERS.set(ctx, (msg.slot, order_id), order)
-    change_resting(ctx, msg.slot, ctx.signer, order, 1)
+    reserve = max(compute_reserve(slot, order), slot.params.order_collateral_min)
+    denom, deposit = slot.params.settlement_denom, bank.get_deposit(ctx)
+    order.hold_id = bank.reserve(ctx, ctx.signer, denom, reserve, deposit=deposit)
+    order_id = put(ctx, slot, order)
     for evicted_id in evicted:
         _evict(ctx, slot, evicted_id)
     SLOTS.set(ctx, msg.slot, slot.info)
-    _announce(ctx, msg.slot, order_id, order, amended=False)
+    announce(ctx, msg.slot, order_id, order)
     return tx_pb2.MsgPlaceLimitOrderResponse(order_id=order_id)
 
 
@@ -91,7 +83,8 @@ def amend_limit_order(
     _count(slot.info, order, 1)
     hold = bank.get_hold(ctx, ctx.signer, order.hold_id)
     assert hold is not None, "a resting order has lost its hold"
-    change = _compute_reserve(slot, order) - hold.amount
+    reserve = max(compute_reserve(slot, order), slot.params.order_collateral_min)
+    change = reserve - hold.amount
     if change > 0:
         bank.extend(ctx, ctx.signer, order.hold_id, change)
     elif change < 0:
@@ -102,7 +95,7 @@ def amend_limit_order(
     for evicted_id in evicted:
         _evict(ctx, slot, evicted_id)
     SLOTS.set(ctx, msg.slot, slot.info)
-    _announce(ctx, msg.slot, msg.order_id, order, amended=True)
+    announce(ctx, msg.slot, msg.order_id, order, amended=True)
     return tx_pb2.MsgAmendLimitOrderResponse()
 
 
@@ -114,6 +107,24 @@ def cancel_limit_order(
     _withdraw(ctx, slot, msg.order_id, order, evicted=False)
     SLOTS.set(ctx, msg.slot, slot.info)
     return tx_pb2.MsgCancelLimitOrderResponse()
+
+
+def require_placeable(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
+    """Rejects an order that the signer may not place, whatever it has on hold; notes what of it is
+    not backed.
+    """
+    _require_valid(ctx, slot, order)
+    _secure(ctx, slot, order, replaced_wh=0)
+    _require_not_full(ctx, slot)
+
+
+def put(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
+    """Enters an order that has its hold into the book; the caller writes the slot."""
+    _count(slot.info, order, 1)
+    order_id = ORDER_IDS.next(ctx)
+    LIMIT_ORDERS.set(ctx, (slot.number, order_id), order)
+    change_resting(ctx, slot.number, bech32.decode(order.owner), order, 1)
+    return order_id
 
 
 def change_resting(
@@ -166,11 +177,13 @@ def _require_resting(
 
 
 def _require_valid(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) -> None:
-    registry.require_permission(ctx, ctx.signer, _ROLES[order.side])
+    registry.require_permission(ctx, ctx.signer, ROLES[order.side])
     credit.require_credit(ctx, ctx.signer)
     metering.require_speaking(ctx, ctx.signer)
     require_quantity(slot, order.quantity_wh)
-    credit.require_minimum(slot, order.quantity_wh)
+    # The rest of a standing order may be less.
+    if not order.standing_order_id:
+        credit.require_minimum(slot, order.quantity_wh)
     limit, full = order.price_limit_per_kwh, order.full_price_per_kwh
     require_price_limit(slot, limit)
     if full:
@@ -182,10 +195,11 @@ def _require_valid(ctx: Context, slot: OpenSlot, order: state_pb2.LimitOrder) ->
         one_of_both and order.minimum_acceptable_wh <= order.quantity_wh,
         MarketError.MINIMUM_INVALID,
     )
-    _require_valid_attributes(ctx, order)
+    require_valid_attributes(ctx, order)
 
 
-def _require_valid_attributes(ctx: Context, order: state_pb2.LimitOrder) -> None:
+def require_valid_attributes(ctx: Context, order: state_pb2.LimitOrder) -> None:
+    """Rejects attributes that the signer, or the feeder, cannot have."""
     feeder = registry.get_feeder(ctx, order.feeder) if order.feeder else None
     if order.local or order.renewable:
         require(feeder, MarketError.ATTRIBUTES_INVALID, "the account has no meter on a feeder")
@@ -232,9 +246,9 @@ def _count(info: state_pb2.Slot, order: state_pb2.LimitOrder, change: int) -> No
         info.linear_orders += change
 
 
-def _compute_reserve(slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
-    """The worst case of an order: all of it at its limit; at least the minimum."""
-    reserve = rules.compute_reserve(
+def compute_reserve(slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
+    """The worst case of an order: all of it at its limit."""
+    return rules.compute_reserve(
         order.side == state_pb2.SIDE_BUY,
         order.quantity_wh,
         order.price_limit_per_kwh,
@@ -243,12 +257,12 @@ def _compute_reserve(slot: OpenSlot, order: state_pb2.LimitOrder) -> int:
         order.unbacked_wh,
         slot.params.carbon_cover_per_kwh,
     )
-    return max(reserve, slot.params.order_collateral_min)
 
 
-def _announce(
-    ctx: Context, slot: int, order_id: int, order: state_pb2.LimitOrder, *, amended: bool
+def announce(
+    ctx: Context, slot: int, order_id: int, order: state_pb2.LimitOrder, *, amended: bool = False
 ) -> None:
+    """Announces an order as it is now."""
     ctx.emit(
         events_pb2.EventLimitOrderPlaced(
             order_id=order_id,
@@ -258,5 +272,6 @@ def _announce(
             quantity_wh=order.quantity_wh,
             price_limit_per_kwh=order.price_limit_per_kwh,
             amended=amended,
+            standing_order_id=order.standing_order_id,
         )
     )
