@@ -153,8 +153,9 @@ def test_only_trading_can_be_delegated() -> None:
     names = sorted(url.rpartition(".")[2] for url, h in app.RULES.handlers.items() if h.delegable)
     assert names == [
         "MsgAmendLimitOrder", "MsgBuy", "MsgBuyOffer", "MsgCancelLimitOrder", "MsgCancelPosition",
-        "MsgCancelStandingOrder", "MsgCharge", "MsgCommitForecast", "MsgDischarge", "MsgPlaceLimitOrder",
-        "MsgRevealForecast", "MsgSell", "MsgSetOffer", "MsgShift", "MsgSubmitForecast",
+        "MsgCancelStandingOrder", "MsgCharge", "MsgCommitForecast", "MsgDischarge",
+        "MsgPlaceLimitOrder", "MsgRevealForecast", "MsgSell", "MsgSetOffer", "MsgShift",
+        "MsgSubmitForecast",
     ]  # fmt: skip
 
 
