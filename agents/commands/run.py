@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
                 raise UsageError(f"{home.path}: {home.key} is the key of a meter, not an account's")
             journal = stack.enter_context(Journal(home.journal))
             signer = Signer(rpc, key, chain_id=chain_id)
-            agents.append(HomeAgent(home, signer, network, journal, _say))
+            owner = keyring.resolve_address(home.owner) if home.owner else ""
+            agents.append(HomeAgent(home, signer, network, journal, _say, owner))
         run_homes(agents, rpc, network, stop, _say, turns=args.turns, dry_run=args.dry_run)
     return 0
 

@@ -9,6 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from cosmos.authz.v1beta1.tx_pb2 import MsgExec
+from google.protobuf.message import Message
+
 from agents.chain_view import ask_node, make_messages
 from agents.run.journal import Journal, Turn, TurnStatus
 from agents.run.observe import Network, Seen, learn_measured, observe
@@ -34,9 +37,17 @@ class HomeAgent:
     """A home on a network. `step` is called again and again, and takes one turn in each slot."""
 
     def __init__(
-        self, home: HomeSettings, signer: Signer, network: Network, journal: Journal, say: Say
+        self,
+        home: HomeSettings,
+        signer: Signer,
+        network: Network,
+        journal: Journal,
+        say: Say,
+        owner: str = "",
     ) -> None:
+        """`owner` is the address of the account that trades, if it is not the signer's."""
         self.home = home
+        self._owner = owner or signer.address
         self.turns = 0
         self._signer, self._network, self._journal, self._say = signer, network, journal, say
         self._ask = ask_node(signer.rpc)
@@ -60,7 +71,7 @@ class HomeAgent:
             publish(self._signer, self._ask, self.home.publish, self._network, self._journal, slot)
 
     def _decide(self, slot: int) -> tuple[Seen, Decision]:
-        address = self._signer.address
+        address = self._owner
         learn_measured(self._ask, self.home, self._network, self._journal, slot, address)
         seen = observe(self._ask, self.home, self._network, self._journal, slot, address)
         memory = self._journal.get_note("memory", None)
@@ -76,7 +87,7 @@ class HomeAgent:
         turn = Turn(slot, TurnStatus.QUIET, _describe_seen(seen), _describe(decision, seen))
         if decision.orders:
             timeout_height = height + TIMEOUT_BLOCKS
-            messages = make_messages(decision.orders, self._signer.address)
+            messages = self._delegate(make_messages(decision.orders, self._owner))
             raw = self._signer.sign(messages, timeout_height=timeout_height)
             turn = replace(turn, status=TurnStatus.SIGNED, tx=raw, timeout_height=timeout_height)
         notes = {
@@ -91,6 +102,14 @@ class HomeAgent:
             self._send(turn)
         else:
             self.turns += 1
+
+    def _delegate(self, messages: list[Message]) -> list[Message]:
+        """Messages of the owner in the form that the signer can send."""
+        if self._owner == self._signer.address:
+            return messages
+        # What is executed together fails together, as in one transaction without an owner.
+        packed = [tx.pack(message) for message in messages]
+        return [MsgExec(grantee=self._signer.address, msgs=packed)]
 
     def _send(self, turn: Turn) -> None:
         sent = self._signer.send_signed(turn.tx, wait=False)

@@ -87,8 +87,11 @@ class HomeSettings:
     """One home. Paths are relative to its file."""
 
     path: Path
-    # The name of its account's key in the keyring.
+    # The name of the key that signs, in the keyring: of its account, or one that `owner` has given
+    # the right to trade.
     key: str
+    # The account that trades, by its address or the name of its key; empty: that of `key`.
+    owner: str = ""
     strategy: str = "planner"
     annual_kwh: int = DEFAULT_ANNUAL_KWH
     can_sell: bool = True

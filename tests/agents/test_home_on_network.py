@@ -196,6 +196,46 @@ def test_a_folder_of_homes_trades_within_limits(network: tuple[Path, str], tmp_p
     assert "the owner allows" in said
 
 
+@pytest.mark.network
+def test_a_delegated_key_trades_for_its_owner(network: tuple[Path, str], tmp_path: Path) -> None:
+    """Carl's key trades for Anna, who has allowed it; it is Anna who has the energy and pays."""
+    home, node = network
+    rpc, keyring = Rpc(node), Keyring(home / "keys")
+    anna, carl = keyring.get("anna").address, keyring.get("carl").address
+    right = {
+        "authorization": {
+            "@type": "/blockenergy.authz.v1.TradeAuthorization",
+            "messages": [f"/blockenergy.market.v1.Msg{name}" for name in ("Buy", "Sell")],
+            "money_per_day": "100000000",
+            "quantity_per_slot_wh": "100000",
+        },
+        "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400)),
+    }
+    common = ["--node", node, "--keyring", str(home / "keys"), "--yes"]
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "client.cli", "tx", "authz", "grant", "--from", "anna"),
+            *("--grantee", "carl", "--grant", json.dumps(right), *common),
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    before = get_account(rpc, anna).sequence, get_account(rpc, carl).sequence
+    file = tmp_path / "anna.toml"
+    # Far more than a home of these hours has agreed on already.
+    file.write_text('key = "carl"\nowner = "anna"\nstrategy = "taker"\nannual_kwh = 20_000\n')
+    said, _ = start_agent(file, network, "--turns", "2").communicate(timeout=DEADLINE_S)
+    included = [turn for turn in read_turns(file) if turn[1] == "included"]
+    after = get_account(rpc, anna).sequence, get_account(rpc, carl).sequence
+    assert included, said
+    assert after == (before[0], before[1] + len(included)), said
+    slots = {order["slot"] for turn in included for order in json.loads(turn[3])["orders"]}
+    ask = ask_node(rpc)
+    assert any(read_position_wh(ask, slot, anna) for slot in slots), said
+    assert not any(read_position_wh(ask, slot, carl) for slot in slots), said
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
