@@ -31,6 +31,7 @@ def compiled() -> Path:
 WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share tests out to processes: one that starts networks, the others file by file."""
     for item in items:
