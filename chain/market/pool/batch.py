@@ -113,9 +113,11 @@ def _find_changes(
     what full feeders can carry. Notes why orders lapse.
     """
     broken: dict[int, int] = {}
+    shared = _find_shared_limits(orders, wanted, executed)
     for index, order in enumerate(orders):
-        if order.whole and executed[index] > 0 and carried[index] < wanted[index]:
-            by_feeder = carried[index] < executed[index]
+        by_feeder = carried[index] < executed[index]
+        by_limit = wanted[index] > 0 and (order.is_buy, order.limit) in shared
+        if order.whole and (by_feeder or by_limit):
             lapses[index] = Lapse.FEEDER_FULL if by_feeder else Lapse.WHOLE
             broken[index] = 0
     if broken:
@@ -123,6 +125,20 @@ def _find_changes(
     cut = {index: wh for index, wh in enumerate(carried) if wh < executed[index]}
     lapses.update((index, Lapse.FEEDER_FULL) for index, wh in cut.items() if not wh)
     return cut
+
+
+def _find_shared_limits(
+    orders: Sequence[MarketOrder], wanted: Sequence[int], executed: Sequence[int]
+) -> set[tuple[bool, int]]:
+    """Sides and limits at which there is something, and less than is wanted. Nobody's share of that
+    is whole, even where an odd Wh completes it: luck would decide about all of an order.
+    """
+    sums: dict[tuple[bool, int], tuple[int, int]] = {}
+    for order, wanted_wh, executed_wh in zip(orders, wanted, executed, strict=True):
+        key = order.is_buy, order.limit
+        wanted_sum, executed_sum = sums.get(key, (0, 0))
+        sums[key] = wanted_sum + wanted_wh, executed_sum + executed_wh
+    return {key for key, (most, some) in sums.items() if 0 < some < most}
 
 
 def _explain(executed: Sequence[int], lapses: Mapping[int, Lapse]) -> dict[int, Lapse]:

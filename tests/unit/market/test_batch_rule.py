@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chain.market import rules
@@ -17,6 +17,8 @@ from chain.market.rules import Curve
 from tests.support.properties import Lines, curves_with_orders, examples, lines_with_orders
 
 STREET = Curve(80_000, 300_000, 50_000)
+# The line is flat for 32 Wh more, and of 36 Wh that are wanted there are then 34.
+STEP = Curve(138, 139, 0)
 Batch = tuple[Curve, int, list[MarketOrder]]
 
 
@@ -76,6 +78,13 @@ class TestByExample:
         execution = batch.execute_batch(STREET, 0, orders)
         assert execution.quantities == [0, 9_090]
         assert execution.lapses == {0: Lapse.WHOLE}
+
+    def test_no_odd_wh_decides_about_what_must_be_whole(self) -> None:
+        # Of 34 Wh each has 8.5: two would get 9, and one of the whole ones would then be complete.
+        orders = [buy(9, 138), buy(9, 138, whole=True)] * 2 + [sell(1, 138)] * 2
+        execution = batch.execute_batch(STEP, -32, orders)
+        assert execution.quantities == [9, 0, 9, 0, 1, 1]
+        assert execution.lapses == {1: Lapse.WHOLE, 3: Lapse.WHOLE}
 
     def test_a_limit_that_is_met_exactly_is_met(self) -> None:
         for order, amount in ((buy(1_000, 191_100), 191_100), (sell(1_000, 188_900), 188_900)):
@@ -183,14 +192,27 @@ def test_no_feeder_carries_more_than_its_headroom(given_batch: Lines) -> None:
 
 
 @given(lines_with_orders())
+@example(
+    (
+        STEP,
+        -32,
+        [
+            sell(1, 138)._replace(owner="0"),
+            buy(9, 138)._replace(owner="1"),
+            buy(9, 138, whole=True)._replace(owner="2"),
+        ],
+        {},
+    )
+)
 @examples(250)
 def test_equal_orders_at_one_node_get_the_same(given_batch: Lines) -> None:
     curve, net_wh, orders, headrooms = given_batch
     doubled = orders + orders
     quantities = batch.execute_batch(curve, net_wh, doubled, headrooms).quantities
-    for one, other in zip(quantities[: len(orders)], quantities[len(orders) :], strict=True):
-        # Somebody gets the odd Wh.
-        assert abs(one - other) <= 1
+    pairs = zip(orders, quantities[: len(orders)], quantities[len(orders) :], strict=True)
+    for order, one, other in pairs:
+        # Somebody gets the odd Wh, but of what has to be whole nobody.
+        assert abs(one - other) <= (0 if order.whole else 1)
 
 
 @given(lines_with_orders())
@@ -220,6 +242,14 @@ def test_the_pool_earns_at_least_the_area_of_its_curve(given_batch: Lines) -> No
 
 
 @given(curves_with_orders())
+@example(
+    (
+        Curve(13_604, 13_605, 0),
+        0,
+        [sell(1, 13_604)._replace(owner=owner) for owner in "012"]
+        + [buy(1, 13_604)._replace(owner="3"), buy(3, 13_604)._replace(owner="4")],
+    )
+)
 @examples(250)
 def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch: Batch) -> None:
     curve, net_wh, orders = given_batch
@@ -230,7 +260,8 @@ def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch
     for side in (bids, offers):
         worst_executed = min((limit for limit, executed in side if executed), default=None)
         if worst_executed is not None:
-            assert all(executed for limit, executed in side if limit >= worst_executed)
+            # Who has the same limit may have a share of less than a Wh.
+            assert all(executed for limit, executed in side if limit > worst_executed)
 
 
 @given(curves_with_orders())
