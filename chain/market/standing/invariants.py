@@ -12,33 +12,31 @@ from chain.runtime.state.collections import HasStore
 
 
 def standing_orders(state: HasStore) -> list[str]:
-    """What is left of every standing order is on hold at its limit, there or in its limit order;
-    that one is in the slot that is being booked, and is no more than a slot may have.
+    """Every standing order has energy left and a hold; its limit order is in the slot that is being
+    booked, is no more than a slot may have, and is secured at its limit. What is left may need more
+    than is on hold, if collateral has risen since: then it waits.
     """
     problems = []
     booked = BOOKING.get(state).slot
     for order_id, order in STANDING_ORDERS.items(state):
         placed = LIMIT_ORDERS.get(state, (booked, order.placed_order_id))
-        if order.placed_order_id and not _is_its_own(order_id, order, placed):
+        if order.placed_order_id and not _is_its_own(state, order_id, order, placed):
             problems.append(f"standing order {order_id} has another limit order than it says")
-        owner, is_buy = bech32.decode(order.owner), order.side == state_pb2.SIDE_BUY
-        ids = [order.hold_id] + ([placed.hold_id] if placed else [])
-        holds = [get_collateral_hold(state, owner, hold_id) for hold_id in ids]
-        held = sum(hold.amount for hold in holds if hold is not None)
-        needed = rules.Price(order.price_limit_per_kwh if is_buy else 0, 1)
-        secured = None not in holds and held >= rules.compute_payment(needed, order.left_wh)
-        if not order.left_wh or not secured:
-            problems.append(f"standing order {order_id} is filled, or its hold does not cover it")
+        hold = get_collateral_hold(state, bech32.decode(order.owner), order.hold_id)
+        if not order.left_wh or hold is None:
+            problems.append(f"standing order {order_id} is filled, or has no hold")
     return problems
 
 
 def _is_its_own(
-    order_id: int, order: state_pb2.StandingOrder, placed: state_pb2.LimitOrder | None
+    state: HasStore,
+    order_id: int,
+    order: state_pb2.StandingOrder,
+    placed: state_pb2.LimitOrder | None,
 ) -> bool:
-    return (
-        placed is not None
-        and placed.standing_order_id == order_id
-        and placed.owner == order.owner
-        and placed.hold_id > 0
-        and placed.quantity_wh <= min(order.slot_max_wh, order.left_wh)
-    )
+    if placed is None or placed.standing_order_id != order_id or placed.owner != order.owner:
+        return False
+    hold = get_collateral_hold(state, bech32.decode(placed.owner), placed.hold_id)
+    limit = rules.Price(order.price_limit_per_kwh if order.side == state_pb2.SIDE_BUY else 0, 1)
+    secured = hold is not None and hold.amount >= rules.compute_payment(limit, placed.quantity_wh)
+    return secured and placed.quantity_wh <= min(order.slot_max_wh, order.left_wh)

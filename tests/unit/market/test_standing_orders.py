@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from chain.bank.state import HOLDS
 from chain.market.state import LIMIT_ORDERS, STANDING_ORDERS
 from chain.runtime.encoding import bech32
-from tests.support import people
+from tests.support import parameters, people
 from tests.support.auctions import ask, bid, close, gate_s, slot_of
 from tests.support.properties import examples
 from tests.support.settling import opened
@@ -83,7 +83,7 @@ def test_it_never_trades_too_much_and_gives_back_the_rest(
     given_up_after: int,
     is_linear: bool,
 ) -> None:
-    """World.block checks after each block that what is left is on hold."""
+    """World.block checks after each block that what is placed is on hold."""
     slot_max_wh = min(slot_max_wh, quantity_wh)
     quantity_wh = min(quantity_wh, 5 * slot_max_wh)
     # Nothing is settled meanwhile.
@@ -210,6 +210,38 @@ def test_it_takes_no_more_than_is_on_hold() -> None:
     close(again, first)
     assert not orders_of(again)
     assert again.balance("ben") == before
+
+
+def test_after_a_rise_of_collateral_it_trades_what_its_hold_covers() -> None:
+    """It is a state like any other: a chain that goes on from its export accepts it."""
+    # Nothing is settled meanwhile.
+    world, first = opened({"metering.params": {"reading_deadline_s": 600}})
+    begin = first + 6
+    order = {"first_slot": begin, "last_slot": begin + 3, "price_limit_per_kwh": 200_000}
+    world.block(
+        stand(world, "ben", 4_000, 2_000, **order),
+        parameters.update(world, "market", imbalance_collateral_permille=500),
+    )
+    before = sum(money_of(world, "ben"))
+    world.run_until(gate_s(begin) - 5)
+    world.block(ask(world, "anna", begin, 1_000, 200_000))
+    assert not [result.log for result in world.results if result.code]
+    for slot in range(begin, begin + 2):
+        close(world, slot)
+        # With what is left on hold the second slot gets nothing.
+        assert [one.left_wh for one in standing(world)] == [2_000]
+        world = carried_over(world)
+    close(world, begin + 3)
+    assert not standing(world)
+    assert [one.filled_wh for _, one in orders_of(world)] == [2_000]
+    assert sum(money_of(world, "ben")) == before
+
+
+def carried_over(world: World) -> World:
+    """The same street on a chain that begins with its export."""
+    again = World(base=world.short())
+    again.height, again.time_s = world.height, world.time_s
+    return again
 
 
 def test_a_book_is_filled_in_the_order_of_the_standing_orders() -> None:
