@@ -9,7 +9,7 @@ from cosmos.authz.v1beta1 import tx_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-from chain import bank, market, metering, registry
+from chain import auth, bank, market, metering, registry
 from chain.authz import rules
 from chain.authz.keeper import AuthzError
 from chain.authz.state import GRANTS
@@ -76,14 +76,20 @@ def _run_one(ctx: Context, grantee: bytes, handler: Handler, message: Message) -
     require(named, AuthzError.GRANT_UNKNOWN, handler.type_url)
     registry.require_permission(ctx, granter, handler.roles)
     _use_quantity(ctx, grant, message)
-    denom = market.get_params(ctx).settlement_denom
-    before = bank.get_balance(ctx, granter, denom)
+    before = _list_balances(ctx, granter)
     inner = Context(ctx.store, ctx.block, granter)
     response = handler.run(inner, message)
     ctx.events += inner.events
-    _use_money(ctx, grant, before - bank.get_balance(ctx, granter, denom))
+    pairs = zip(before, _list_balances(ctx, granter), strict=True)
+    _use_money(ctx, grant, sum(max(0, earlier - now) for earlier, now in pairs))
     GRANTS.set(ctx, (granter, grantee), grant)
     return response
+
+
+def _list_balances(ctx: Context, owner: bytes) -> list[int]:
+    """What an owner can spend on energy, and, if that is other money, on deposits."""
+    denoms = {market.get_params(ctx).settlement_denom, auth.get_params(ctx).fee_denom}
+    return [bank.get_balance(ctx, owner, denom) for denom in sorted(denoms)]
 
 
 def _use_quantity(ctx: Context, grant: state_pb2.Grant, message: Message) -> None:
@@ -98,8 +104,8 @@ def _use_quantity(ctx: Context, grant: state_pb2.Grant, message: Message) -> Non
 
 
 def _use_money(ctx: Context, grant: state_pb2.Grant, amount: int) -> None:
-    """Notes what a balance has fallen by; what it has risen by is not given back to the limit."""
-    if amount <= 0:
+    """Notes what balances have fallen by; what they rise by is not given back to the limit."""
+    if not amount:
         return
     day = rules.get_day(ctx.block.time_s)
     if day != grant.day:

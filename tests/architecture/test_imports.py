@@ -42,7 +42,7 @@ USES: dict[str, set[str]] = {
     "validators": {"params", "registry"},
     "upgrade": {"params"},
     "feegrant": {"auth", "registry"},
-    "authz": {"bank", "market", "metering", "registry"},
+    "authz": {"auth", "bank", "market", "metering", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),
 }

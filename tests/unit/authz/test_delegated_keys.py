@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from blockenergy.authz.v1.state_pb2 import TradeAuthorization
 from blockenergy.market.v1 import state_pb2
-from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgCancelLimitOrder, MsgPlaceLimitOrder, MsgSell
+from blockenergy.market.v1.tx_pb2 import (
+    MsgAmendLimitOrder,
+    MsgBuy,
+    MsgCancelLimitOrder,
+    MsgPlaceLimitOrder,
+    MsgSell,
+)
 from cosmos.authz.v1beta1.authz_pb2 import Grant
 from cosmos.authz.v1beta1.tx_pb2 import MsgExec, MsgGrant, MsgRevoke
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
@@ -28,9 +36,9 @@ QUANTITY_PER_SLOT_WH = 5_000
 _DAY_S = 86_400
 
 
-def make_world(**limits: int) -> World:
+def make_world(changes: dict[str, Any] | None = None, **limits: int) -> World:
     """Eva's program may trade for Ben."""
-    world = World()
+    world = World(changes)
     limits = {
         "money_per_day": MONEY_PER_DAY,
         "quantity_per_slot_wh": QUANTITY_PER_SLOT_WH,
@@ -118,6 +126,19 @@ def test_a_program_that_cancels_and_orders_again_uses_up_its_money() -> None:
     assert "money that the owner allows" in execute(world, bid(FIRST_SLOT + 3, 2_000, 150_000))
 
 
+def test_deposits_in_other_money_are_set_aside_as_well() -> None:
+    """They come back with the orders, but until then the owner cannot spend them."""
+    changes = {
+        "auth.params": {"fee_denom": "fee"},
+        "bank.denoms[fee]": {"issuer": "issuer", "symbol": "F"},
+        "bank.params": {"deposit_per_entry": 600_000},
+        "bank.balances[ben, fee]": 10_000_000,
+    }
+    world = make_world(changes)
+    assert not execute(world, bid(FIRST_SLOT + 3, 1, 80_000))
+    assert "money that the owner allows" in execute(world, bid(FIRST_SLOT + 3, 1, 80_000))
+
+
 def test_a_right_that_was_taken_back_is_worth_nothing() -> None:
     world = make_world()
     url = f"/{TradeAuthorization.DESCRIPTOR.full_name}"
@@ -141,10 +162,12 @@ def test_a_right_ends_by_itself() -> None:
         MsgGrant(granter=BEN, grantee=EVA),
         MsgRevoke(granter=BEN, grantee=EVA),
         MsgExec(grantee=BEN),
+        # It would spend what the owner has set aside: more than the money of a day.
+        MsgAmendLimitOrder(owner=BEN, slot=FIRST_SLOT + 3, order_id=1, quantity_wh=1),
     ],
     ids=lambda message: type(message).__name__,
 )
-def test_what_moves_money_or_rights_is_signed_by_the_owner(message: Message) -> None:
+def test_what_moves_money_on_hold_or_rights_is_signed_by_the_owner(message: Message) -> None:
     assert "only be signed by the owner" in execute(make_world(), message)
 
 
@@ -152,7 +175,7 @@ def test_only_trading_can_be_delegated() -> None:
     """The list that a new message does not enter by accident."""
     names = sorted(url.rpartition(".")[2] for url, h in app.RULES.handlers.items() if h.delegable)
     assert names == [
-        "MsgAmendLimitOrder", "MsgBuy", "MsgBuyOffer", "MsgCancelLimitOrder", "MsgCancelPosition",
+        "MsgBuy", "MsgBuyOffer", "MsgCancelLimitOrder", "MsgCancelPosition",
         "MsgCancelStandingOrder", "MsgCharge", "MsgCommitForecast", "MsgDischarge",
         "MsgPlaceLimitOrder", "MsgRevealForecast", "MsgSell", "MsgSetOffer", "MsgShift",
         "MsgSubmitForecast",
