@@ -40,6 +40,8 @@ DATA = Path("..") / "shared" / "data" / "homes_fontana_2022"
 HOURS_PER_DAY, HOURS_PER_WEEK = 24, 168
 LOW, HIGH = 80_000, 300_000
 EUR = 1_000_000
+# Of an hour with a full purse, for each home.
+DEPTH_WH = 5_000
 # Standard deviation of forecasts from what comes, in parts: use and sun, early and late.
 ERRORS = {"street": ((0.20, 0.20), (0.06, 0.06)), "single homes": ((0.45, 0.30), (0.30, 0.12))}
 
@@ -320,7 +322,7 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=1, help="years, each of other homes")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random")
     parser.add_argument("--purses", type=float, default=1.2, help="EUR per home put into purses")
-    parser.add_argument("--depth-wh", type=int, default=2_500, help="per home, with full purses")
+    parser.add_argument("--depth-wh", type=int, default=DEPTH_WH, help="per home, with full purses")
     parser.add_argument("--surplus-share", type=int, default=1_000, help="permille to the purses")
     options = parser.parse_args()
     return finish(lambda: measure(options), options.json)

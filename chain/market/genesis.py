@@ -35,6 +35,8 @@ from chain.runtime.units import PERMILLE, WH_PER_KWH
 _DECIMALS = 6
 _STATUSES = frozenset(state_pb2.SlotStatus.values()) - {0}
 _DEPTH_MAX_WH = 10**15
+# All orders of a slot together stay below TRADED_MAX_WH, however low prices are.
+_ORDER_MAX_WH = 10**13
 _PURSES_MAX = 10_000
 # Sums of money have 64 bits in state; so has what two such sums come to.
 _SLOT_VALUE_MAX = 1 << 62
@@ -49,7 +51,7 @@ _LIMITS = {
     "purses": (1, _PURSES_MAX),
     "purse_share_permille": (1, PERMILLE),
     "surplus_share_permille": (0, PERMILLE),
-    "order_max_wh": (1, _DEPTH_MAX_WH),
+    "order_max_wh": (1, _ORDER_MAX_WH),
     "imbalance_collateral_permille": (0, PERMILLE),
     "horizon_slots": (1, 10_000),
     "slots_opened_per_block_max": (1, 10_000),
@@ -59,7 +61,7 @@ _LIMITS = {
     "minimum_quantity_orders_max": (1, _MINIMUM_QUANTITY_ORDERS_MAX),
     "bookings_per_block_max": (1, 1_000_000),
     "curtailed_positions_max": (1, _CURTAILED_POSITIONS_MAX),
-    "order_min_wh": (1, _DEPTH_MAX_WH),
+    "order_min_wh": (1, _ORDER_MAX_WH),
     "order_collateral_min": (0, _SLOT_VALUE_MAX),
     "late_cancellation_s": (0, _LATE_MAX_S),
     "late_cancellation_fee_per_kwh": (0, PRICE_MAX),

@@ -188,6 +188,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"market.params": {"order_max_wh": 10**12}}, "market.params"),
     ({"registry.params": {"capacity_max_w": 10**11}}, "registry.params.capacity_max_w"),
     ({"market.params": {"depth_max_wh": 0}}, "market.params.depth_max_wh"),
+    ({"market.params": {"order_max_wh": 10**13 + 1}}, "market.params.order_max_wh"),
     ({"market.params": {"order_max_wh": 0}}, "market.params.order_max_wh"),
     ({"market.params": {"imbalance_collateral_permille": 1_001}}, "imbalance_collateral_permille"),
     ({"market.params": {"horizon_slots": 0}}, "market.params.horizon_slots"),
