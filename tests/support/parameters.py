@@ -69,8 +69,6 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("forecast", "skill_slots", [2, 4, 50]),
     ("forecast", "steps_per_block_max", [1, 8, 100]),
     ("forecast", "dispute_rounds_max", [1, 2, 5]),
-    ("forecast", "report_window_s", [60, 120, 600]),
-    ("forecast", "question_window_s", [120, 86_400]),
     ("auth", "memo_bytes_max", [256, 200]),
     ("auth", "min_gas_price_micro", [0, 50, 5_000]),
     ("auth", "gas_per_block_max", [10, 200_000_000]),
