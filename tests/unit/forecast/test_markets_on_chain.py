@@ -12,6 +12,7 @@ from blockenergy.forecast.v1 import state_pb2, tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
 from chain import app
+from chain.forecast import lmsr
 from chain.forecast.state import HOLDINGS, MARKETS
 from tests.support import parameters, people
 from tests.support.rejections import rejections
@@ -54,16 +55,16 @@ def create(world: World, **changes: Any) -> bytes:
     return world.sign("issuer", tx_pb2.MsgCreateMarket(**fields | changes))
 
 
-def buy(world: World, name: str, outcome: int, shares: int) -> bytes:
+def buy(world: World, name: str, outcome: int, shares: int, limit: int = MONEY) -> bytes:
     message = tx_pb2.MsgBuyShares(
-        trader=people.address_text(name), market_id=1, outcome=outcome, shares=shares, limit=MONEY
+        trader=people.address_text(name), market_id=1, outcome=outcome, shares=shares, limit=limit
     )
     return world.sign(name, message)
 
 
-def sell(world: World, name: str, outcome: int, shares: int) -> bytes:
+def sell(world: World, name: str, outcome: int, shares: int, limit: int = 0) -> bytes:
     message = tx_pb2.MsgSellShares(
-        trader=people.address_text(name), market_id=1, outcome=outcome, shares=shares
+        trader=people.address_text(name), market_id=1, outcome=outcome, shares=shares, limit=limit
     )
     return world.sign(name, message)
 
@@ -84,6 +85,21 @@ def dispute(world: World, name: str, outcome: int) -> bytes:
 
 def earned(world: World) -> dict[str, int]:
     return {name: world.balance(name) - MONEY for name in (*TRADERS, "reporter", "issuer")}
+
+
+def test_limits_and_the_largest_position_can_be_met_exactly() -> None:
+    shares = 3 * TOKEN
+    cost = lmsr.compute_cost([shares, 0], FUNDING) - FUNDING
+    world = make_market(**{"forecast.params": {"position_max": cost}})
+    for limit, answer in ((cost - 1, "BEYOND_LIMIT"), (cost, "")):
+        world.block(buy(world, "frida", 0, shares, limit))
+        assert rejections(world) == [answer]
+    world.block(buy(world, "frida", 0, 2))
+    assert rejections(world) == ["POSITION_TOO_LARGE"]
+    for limit, answer in ((cost + 1, "BEYOND_LIMIT"), (cost, "")):
+        world.block(sell(world, "frida", 0, shares, limit))
+        assert rejections(world) == [answer]
+    assert set(earned(world).values()) == {0, -FUNDING}
 
 
 def void(world: World) -> None:

@@ -190,3 +190,10 @@ def test_a_hash_is_bound_to_everything() -> None:
         changed = [*fields[:place], other, *fields[place + 1 :]]
         found.add(rules.compute_hash(*changed))  # type: ignore[arg-type]
     assert len(found) == len(others) + 1
+
+
+def test_what_quantities_came_to() -> None:
+    sums = {"import_wh": 700, "export_wh": 900, "cost": 2, "bought_wh": 3}
+    found = [rules.compute_outcome(quantity, **sums) for quantity in (1, 2, 3, 4)]
+    assert found == [-200, 700, 900, 666], "a price is rounded down"
+    assert rules.compute_outcome(4, 0, 0, 0, 0) is None
