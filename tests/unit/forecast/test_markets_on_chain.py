@@ -264,3 +264,12 @@ def test_a_question_closes_within_its_window() -> None:
     last_s = START_S + 86_400
     world.block(create(world, closes_at_s=last_s + 1), create(world, closes_at_s=last_s))
     assert rejections(world) == ["MARKET_INVALID", ""]
+
+
+def test_what_comes_with_the_closing_time_or_a_deadline_is_too_late() -> None:
+    world = make_market()
+    world.block(buy(world, "frida", 0, TOKEN), at=CLOSES_S)
+    assert rejections(world) == ["MARKET_CLOSED"]
+    world.block(report(world, "reporter", 0))
+    world.block(dispute(world, "frida", 1), at=CLOSES_S + DISPUTE_S)
+    assert rejections(world) == ["NOT_WAITING"]
