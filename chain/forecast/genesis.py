@@ -50,6 +50,7 @@ _RANGES = {
     "dispute_window_s": (1, _SECONDS_MAX),
     "decision_window_s": (1, _SECONDS_MAX),
     "dispute_rounds_max": (1, prediction_rules.ROUNDS_CEILING),
+    "question_window_s": (1, _SECONDS_MAX),
 }
 _QUANTITIES = frozenset(state_pb2.Quantity.values()) - {0}
 _STATUSES = frozenset(state_pb2.MarketStatus.values()) - {0}
@@ -156,6 +157,8 @@ def _validate_waiting(name: str, market: state_pb2.PredictionMarket, count: int)
     asked = market.status == state_pb2.MARKET_STATUS_CLOSED and not market.target_id
     if bool(market.deadline_s) != (is_open or asked or disputed):
         raise GenesisError(f"{name}: the deadline does not fit the status")
+    if asked and not market.closes_at_s <= market.reporter_until_s <= market.deadline_s:
+        raise GenesisError(f"{name}: the turn of its reporter does not fit the deadline")
     if is_open and market.deadline_s != market.closes_at_s:
         raise GenesisError(f"{name}: it is open beyond its closing time")
     rounds_max = prediction_rules.ROUNDS_CEILING + 1

@@ -8,7 +8,7 @@ from blockenergy.forecast.v1 import state_pb2
 
 from chain import bank, market
 from chain.forecast.keeper import ACCOUNT
-from chain.forecast.prediction import lmsr
+from chain.forecast.prediction import lmsr, positions
 from chain.forecast.scoring import rules
 from chain.forecast.state import (
     FORECASTS,
@@ -39,22 +39,36 @@ def money(state: HasStore) -> list[str]:
 
 
 def market_money(state: HasStore) -> list[str]:
-    """A market holds exactly C of the shares sold, its funding included, and those are the shares
-    of the accounts; while it pays, it has what it still has to pay.
+    """A market holds exactly C of the shares sold, its funding included, and the profits that wait;
+    those are the shares of the accounts, and what they have paid in net is what C has grown by.
+    While it pays, it has what it still has to pay.
     """
     problems = []
     for market_id, one in MARKETS.items(state):
-        holdings = [list(holding.shares) for _, holding in HOLDINGS.under(market_id).items(state)]
-        held = [sum(column) for column in zip([0] * len(one.shares), *holdings, strict=True)]
+        holdings = [holding for _, holding in HOLDINGS.under(market_id).items(state)]
         if one.status in _PAID:
-            owed = sum(_compute_payout(one, holding) for holding in holdings)
+            owed = sum(positions.compute_payout(one, holding) for holding in holdings)
             if owed > one.money:
                 problems.append(f"market {market_id} has {one.money} and owes {owed}")
-        elif held != list(one.shares):
-            problems.append(f"market {market_id} has sold {list(one.shares)}, accounts have {held}")
-        elif one.money != lmsr.compute_cost(one.shares, one.beta):
-            problems.append(f"market {market_id} holds {one.money}, not C")
+        else:
+            found = _find_unbalanced(one, holdings)
+            problems += [f"market {market_id} {problem}" for problem in found]
     return problems
+
+
+def _find_unbalanced(
+    one: state_pb2.PredictionMarket, holdings: list[state_pb2.Holding]
+) -> Iterator[str]:
+    shares = [holding.shares for holding in holdings]
+    held = [sum(column) for column in zip([0] * len(one.shares), *shares, strict=True)]
+    cost = lmsr.compute_cost(one.shares, one.beta)
+    paid_in = sum(holding.paid - holding.received for holding in holdings)
+    if held != list(one.shares):
+        yield f"has sold {list(one.shares)}, accounts have {held}"
+    elif one.funding + paid_in != cost:
+        yield f"was funded with {one.funding} and paid {paid_in}, C is {cost}"
+    elif one.money != cost + sum(map(positions.compute_waiting, holdings)):
+        yield f"holds {one.money}, not C and the profits that wait"
 
 
 def rounds(state: HasStore) -> list[str]:
@@ -131,9 +145,3 @@ def _check_targets(state: HasStore, markets: dict[int, int]) -> Iterator[str]:
     tallied = [target_id for target_id, _ in TALLIES.items(state)]
     if tallied != list(markets):
         yield f"targets {list(markets)} are tallied as {tallied}"
-
-
-def _compute_payout(one: state_pb2.PredictionMarket, holding: list[int]) -> int:
-    if one.status == state_pb2.MARKET_STATUS_VOID:
-        return lmsr.compute_void_payout(holding, one.shares, one.beta)
-    return holding[one.outcome]

@@ -137,7 +137,9 @@ def quote(ctx: Context, request: query_pb2.QueryQuoteRequest) -> query_pb2.Query
     change = -request.shares if request.sell else request.shares
     after = lmsr.trade(found.shares, request.outcome, change)
     return query_pb2.QueryQuoteResponse(
-        amount=abs(lmsr.compute_cost(after, found.beta) - found.money),
+        amount=abs(
+            lmsr.compute_cost(after, found.beta) - lmsr.compute_cost(found.shares, found.beta)
+        ),
         prices_micro=lmsr.compute_prices_micro(found.shares, found.beta),
         prices_after_micro=lmsr.compute_prices_micro(after, found.beta),
     )

@@ -57,6 +57,11 @@ def require_registrar(state: HasStore, address: str) -> None:
     require(address == PARAMS.get_shared(state).registrar, RegistryError.NOT_REGISTRAR)
 
 
+def is_registrar(state: HasStore, address: bytes) -> bool:
+    """Whether the address is the registrar's."""
+    return bech32.encode(address) == PARAMS.get_shared(state).registrar
+
+
 def is_participant(state: HasStore, address: bytes) -> bool:
     """Whether the address was ever registered."""
     return PARTICIPANTS.has(state, address)

@@ -122,9 +122,11 @@ def _format_market(results: ForecastResults) -> list[str]:
         lines[0] += f" it came to {came} kWh, {names[final[0].outcome]}"
     for event in results.paid:
         name = results.names.get(event.owner, event.owner)
-        gain = event.amount + event.received - event.paid
+        # Profits of sales are in the amount.
+        stake = max(0, event.paid - event.received)
+        gain = event.amount - stake
         lines.append(
-            f"  {name:16}paid {eur(event.paid - event.received)} EUR for shares, was paid "
+            f"  {name:16}paid {eur(stake)} EUR for shares, was paid "
             f"{eur(event.amount)}: {eur(gain)} EUR"
         )
     return lines + [

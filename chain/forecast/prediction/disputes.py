@@ -23,7 +23,7 @@ def report_outcome(ctx: Context, msg: tx_pb2.MsgReportOutcome) -> tx_pb2.MsgRepo
     """States the outcome of a question."""
     market = get_market(ctx, msg.market_id)
     _require_waiting(ctx, market, Event.REPORTED)
-    if ctx.block.time_s < market.deadline_s - get_params(ctx).report_window_s:
+    if ctx.block.time_s < market.reporter_until_s:
         require(msg.reporter == market.reporter, ForecastError.NOT_REPORTER)
         registry.require_permission(ctx, ctx.signer, frozenset({ROLE_REPORTER}))
     require_outcome(market, msg.outcome)

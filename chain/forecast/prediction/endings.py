@@ -11,7 +11,7 @@ from blockenergy.forecast.v1 import events_pb2, state_pb2
 from chain import metering
 from chain.forecast.keeper import get_params, pay
 from chain.forecast.lifecycle import Event
-from chain.forecast.prediction import lmsr, rules
+from chain.forecast.prediction import positions, rules
 from chain.forecast.prediction.keeper import get_market, move, resolve, void
 from chain.forecast.scoring.targets import get_final_outcome
 from chain.forecast.state import (
@@ -33,10 +33,7 @@ def act_on_deadlines(ctx: Context, budget: int) -> int:
     for _, market_id in due:
         market = get_market(ctx, market_id)
         if market.status == state_pb2.MARKET_STATUS_OPEN:
-            # A question waits for its reporter, then for anybody; a target for its settlement.
-            window_s = 0 if market.target_id else 2 * get_params(ctx).report_window_s
-            deadline_s = ctx.block.time_s + window_s if window_s else 0
-            move(ctx, market_id, market, Event.CLOSE, deadline_s)
+            _close(ctx, market_id, market)
         elif market.status == state_pb2.MARKET_STATUS_CLOSED:
             void(ctx, market_id, market, Event.NOT_REPORTED)
         elif market.status == state_pb2.MARKET_STATUS_REPORTED:
@@ -44,6 +41,17 @@ def act_on_deadlines(ctx: Context, budget: int) -> int:
         else:
             void(ctx, market_id, market, Event.NOT_DECIDED)
     return len(due)
+
+
+def _close(ctx: Context, market_id: int, market: state_pb2.PredictionMarket) -> None:
+    """A question waits for its reporter, then for anybody; a target for its settlement."""
+    deadline_s = 0
+    if not market.target_id:
+        window_s = get_params(ctx).report_window_s
+        # On record, so that a change of the parameter ends nobody's turn.
+        market.reporter_until_s = ctx.block.time_s + window_s
+        deadline_s = market.reporter_until_s + window_s
+    move(ctx, market_id, market, Event.CLOSE, deadline_s)
 
 
 def resolve_settled(ctx: Context, budget: int) -> int:
@@ -84,10 +92,7 @@ def pay_shares(ctx: Context, budget: int) -> int:
 def _pay_some(ctx: Context, market_id: int, market: state_pb2.PredictionMarket, limit: int) -> int:
     holdings = list(islice(HOLDINGS.under(market_id).items(ctx), limit))
     for owner, holding in holdings:
-        if market.status == state_pb2.MARKET_STATUS_VOID:
-            amount = lmsr.compute_void_payout(holding.shares, market.shares, market.beta)
-        else:
-            amount = holding.shares[market.outcome]
+        amount = positions.compute_payout(market, holding)
         pay(ctx, owner, amount)
         market.money -= amount
         HOLDINGS.delete(ctx, (market_id, owner))

@@ -1,9 +1,12 @@
-"""Who may not trade in a prediction market, because they can bring its outcome about."""
+"""Who may not trade in a prediction market: who can bring its outcome about, or that there is none,
+which would save the loser of a bet.
+"""
 
 from __future__ import annotations
 
 from blockenergy.forecast.v1 import state_pb2
 from blockenergy.registry.v1.role_pb2 import (
+    ROLE_BRIDGE,
     ROLE_CONSUMER,
     ROLE_PRODUCER,
     ROLE_PROSUMER,
@@ -34,8 +37,11 @@ def require_outsider(ctx: Context, market: state_pb2.PredictionMarket, trader: b
         return
     target = TARGETS.get_shared(ctx, market.target_id)
     assert target is not None, "a market without its target"
+    roles = registry.require_active(ctx, trader).roles
+    # Readings that do not come, or not from a meter that is removed, make a slot void.
+    has_readings = ROLE_BRIDGE in roles or registry.is_registrar(ctx, trader)
+    require(not has_readings, ForecastError.MAY_NOT_TRADE)
     if target.quantity == state_pb2.QUANTITY_PRICE:
-        roles = registry.require_active(ctx, trader).roles
         require(_ENERGY_TRADERS.isdisjoint(roles), ForecastError.MAY_NOT_TRADE)
     else:
         _require_small_owner(ctx, market.target_id, target, trader)
@@ -45,12 +51,16 @@ def _require_small_owner(
     ctx: Context, target_id: int, target: state_pb2.Target, trader: bytes
 ) -> None:
     """Rejects an owner of more than the allowed share of the target's energy in the last day, or
-    as much of it as is known; and any owner while nothing is known.
+    as much of it as is known; of more meters than may be estimated; and any owner while nothing is
+    known.
     """
     meter_ids = list(registry.get_meters_of(ctx, trader))
     if not meter_ids or not is_below(ctx, registry.get_feeder_of(ctx, trader), target.feeder):
         return
     last = metering.get_last_settled(ctx)
+    if outcome := OUTCOMES.get_shared(ctx, (last, target_id)):
+        most = outcome.meters * get_params(ctx).estimated_permille
+        require(len(meter_ids) * PERMILLE <= most, ForecastError.MAY_NOT_TRADE)
     day = rules.compute_day_slots(metering.get_params(ctx).represented_duration_s)
     for span in (day, 1):
         total_wh = _get_energy_wh(ctx, target_id, last - span, last)

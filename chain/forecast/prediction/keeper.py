@@ -58,7 +58,7 @@ def resolve(
 
 
 def void(ctx: Context, market_id: int, market: state_pb2.PredictionMarket, event: Event) -> None:
-    """Gives bonds back, and lets shares be paid what they were worth at the close."""
+    """Gives bonds back, and lets everybody have back what is still in."""
     _pay_bonds(ctx, market_id, market, None)
     move(ctx, market_id, market, event)
 

@@ -50,23 +50,10 @@ def trade(shares: Sequence[int], outcome: int, change: int) -> list[int]:
 
 def compute_prices_micro(shares: Sequence[int], beta: int) -> list[int]:
     """The price of a share of each outcome, in millionths of what it can pay; rounded down."""
-    return [price * MICRO >> _BITS for price in _compute_prices(shares, beta)]
-
-
-def compute_void_payout(holding: Sequence[int], shares: Sequence[int], beta: int) -> int:
-    """What shares are worth at the prices of the close; rounded down.
-
-    All shares together are worth at most max q, since no price is above 1 and all are 1 together.
-    """
-    prices = _compute_prices(shares, beta)
-    return sum([price * held for price, held in zip(prices, holding, strict=True)]) >> _BITS
-
-
-def _compute_prices(shares: Sequence[int], beta: int) -> list[int]:
     most = max(shares)
     powers = [_compute_power(most - sold, beta) for sold in shares]
     total = sum(powers)
-    return [(power << _BITS) // total for power in powers]
+    return [power * MICRO // total for power in powers]
 
 
 def _compute_power(below: int, beta: int) -> int:

@@ -1,6 +1,7 @@
 """Creating prediction markets, and buying and selling shares in them.
 
-The market maker holds exactly C of the shares sold (lmsr.py), its funding included.
+The market maker holds C of the shares sold (lmsr.py), its funding included, and what sales have
+brought beyond what their account has paid in: that is paid with the shares (positions.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chain.forecast.keeper import (
     take,
 )
 from chain.forecast.lifecycle import MARKET
-from chain.forecast.prediction import lmsr, rules
+from chain.forecast.prediction import lmsr, positions, rules
 from chain.forecast.prediction.insiders import require_outsider
 from chain.forecast.prediction.keeper import get_market, require_outcome
 from chain.forecast.scoring.targets import extend
@@ -69,17 +70,17 @@ def buy_shares(ctx: Context, msg: tx_pb2.MsgBuyShares) -> tx_pb2.MsgBuySharesRes
     require(in_range, ForecastError.SHARES_INVALID)
     require_outsider(ctx, market, ctx.signer)
     after = lmsr.trade(market.shares, msg.outcome, msg.shares)
-    amount = lmsr.compute_cost(after, market.beta) - market.money
+    amount = lmsr.compute_cost(after, market.beta) - lmsr.compute_cost(market.shares, market.beta)
     require(amount <= msg.limit, ForecastError.BEYOND_LIMIT, f"it costs {amount}")
     holding = _get_holding(ctx, msg.market_id, market)
+    before = positions.compute_stake(holding)
     holding.paid += amount
-    most = params.position_max
-    fits = holding.paid - holding.received <= most
-    require(fits, ForecastError.POSITION_TOO_LARGE, f"max {most}")
+    stake, most = positions.compute_stake(holding), params.position_max
+    require(stake <= most, ForecastError.POSITION_TOO_LARGE, f"max {most}")
     # The last check: a balance that is too small.
-    take(ctx, ctx.signer, amount)
+    take(ctx, ctx.signer, stake - before)
     holding.shares[msg.outcome] += msg.shares
-    market.money += amount
+    market.money += stake - before
     _trade(ctx, msg, market, holding, after, amount)
     return tx_pb2.MsgBuySharesResponse(amount=amount)
 
@@ -92,12 +93,14 @@ def sell_shares(ctx: Context, msg: tx_pb2.MsgSellShares) -> tx_pb2.MsgSellShares
     enough = msg.shares <= holding.shares[msg.outcome]
     require(enough, ForecastError.TOO_FEW_SHARES, f"{holding.shares[msg.outcome]}")
     after = lmsr.trade(market.shares, msg.outcome, -msg.shares)
-    amount = market.money - lmsr.compute_cost(after, market.beta)
+    amount = lmsr.compute_cost(market.shares, market.beta) - lmsr.compute_cost(after, market.beta)
     require(amount >= msg.limit, ForecastError.BEYOND_LIMIT, f"it brings {amount}")
-    pay(ctx, ctx.signer, amount)
+    before = positions.compute_stake(holding)
     holding.received += amount
+    returned = before - positions.compute_stake(holding)
+    pay(ctx, ctx.signer, returned)
     holding.shares[msg.outcome] -= msg.shares
-    market.money -= amount
+    market.money -= returned
     _trade(ctx, msg, market, holding, after, amount)
     return tx_pb2.MsgSellSharesResponse(amount=amount)
 
@@ -114,6 +117,9 @@ def _require_valid(ctx: Context, msg: tx_pb2.MsgCreateMarket) -> None:
     if msg.target_id:
         _require_target(ctx, msg)
     else:
+        most_s = ctx.block.time_s + params.question_window_s
+        soon = msg.closes_at_s <= most_s
+        require(soon, ForecastError.MARKET_INVALID, f"it closes at {most_s} at the latest")
         roles = frozenset({ROLE_REPORTER})
         registry.require_permission(ctx, decode_address(msg.reporter), roles)
 

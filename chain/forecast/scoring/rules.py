@@ -73,7 +73,8 @@ def reward(
     down, in favour of the orderer. The order of the entries changes nothing.
 
     All together earn the share of `most` that the largest gain is of the baseline's loss: being a
-    unit better than yesterday is not worth what knowing the outcome is.
+    unit better than yesterday is not worth what knowing the outcome is. And none earns more than
+    the share of its own stake: what one account wins on a guess, another loses on the opposite one.
     """
     gains = _compute_gains(entries, baseline_loss)
     weights = [entry.stake * gain for entry, gain in zip(entries, gains, strict=True)]
@@ -83,7 +84,9 @@ def reward(
     return [
         Result(
             gain=gain,
-            reward=floor_div(earned * weight, total) if total else 0,
+            reward=min(floor_div(earned * weight, total), floor_div(weight, baseline_loss))
+            if total
+            else 0,
             burned=compute_burn(entry.stake, entry.loss, baseline_loss, burn_permille),
         )
         for entry, gain, weight in zip(entries, gains, weights, strict=True)

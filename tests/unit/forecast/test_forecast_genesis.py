@@ -56,6 +56,7 @@ def test_a_good_document_is_accepted() -> None:
         (change("forecast.markets[1]", deadline_s=0), "deadline does not fit"),
         (change("forecast.markets[1]", deadline_s=START_S), "beyond its closing time"),
         (change("forecast.markets[1]", status="MARKET_STATUS_REPORTED"), "bonds do not fit"),
+        (change("forecast.markets[1]", status="MARKET_STATUS_CLOSED"), "turn of its reporter"),
         (change("forecast.markets[1]", names=["yes", "yes"]), "different names"),
         (change("forecast.markets[1]", target_id=7, bounds=[1]), "question, names or reporter"),
         ({"forecast.market_count": 2}, "2 markets are counted of 1"),

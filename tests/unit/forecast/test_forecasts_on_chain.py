@@ -126,7 +126,7 @@ def test_a_copied_hash_opens_nothing_and_costs_its_stake() -> None:
 @pytest.mark.parametrize("is_open", [True, False])
 def test_who_repeats_what_can_be_read_earns_nothing_whatever_the_stake(is_open: bool) -> None:
     world = make_street()
-    world.block(submit(world, "frida", GOOD, 1_000))
+    world.block(submit(world, "frida", GOOD))
     if is_open:
         world.block(submit(world, "franz", GOOD, 1_000_000))
     else:

@@ -124,14 +124,6 @@ def test_the_maker_has_what_it_may_have_to_pay_and_loses_no_more_than_its_fundin
     assert max(book.shares) - taken_in <= funding
 
 
-@given(books(), st.integers(1, 16))
-@examples(200)
-def test_a_void_market_can_pay_its_prices(book: Book, owners: int) -> None:
-    parts = [[sold // owners for sold in book.shares]] * owners
-    paid = [lmsr.compute_void_payout(part, book.shares, book.beta) for part in parts]
-    assert sum(paid) <= max(book.shares) <= lmsr.compute_cost(book.shares, book.beta)
-
-
 @given(books())
 @examples(200)
 def test_prices_are_probabilities(book: Book) -> None:

@@ -114,6 +114,35 @@ def test_a_second_account_with_the_same_forecast_gains_nothing(
     assert 0 <= whole.burned - sum(half.burned for half in halves) <= 1
 
 
+@given(
+    st.lists(st.tuples(st.integers(1, 10**6), st.integers(0, 10**4)), min_size=1, max_size=8),
+    st.integers(-(10**4), 10**4),
+    st.integers(0, 10**9),
+)
+@examples(300)
+def test_guesses_on_both_sides_of_yesterday_gain_nothing(
+    guesses: list[tuple[int, int]], outcome: int, most: int
+) -> None:
+    """Any number of accounts, with a guess and its opposite each, however large the reward: if the
+    whole stake is at risk, they end with no more than the stakes that they began with.
+    """
+    sides = [(stake, side * guess) for stake, guess in guesses for side in (1, -1)]
+    hedge = [
+        Entry(number, False, stake, rules.compute_loss([guess] * 9, outcome))
+        for number, (stake, guess) in enumerate(sides, 1)
+    ]
+    results = rules.reward(hedge, rules.compute_baseline_loss(0, outcome), most, 1000)
+    earned = sum(result.reward - result.burned for result in results)
+    assert earned <= len(hedge), "a millionth each, since burns are rounded down"
+
+
+def test_a_forecast_earns_no_more_than_the_share_of_its_stake() -> None:
+    perfect, half = Entry(1, False, 1_000, 0), Entry(2, False, 1_000, 50)
+    assert rules.reward([perfect], 100, 10**6, 500)[0].reward == 1_000
+    assert rules.reward([half], 100, 10**6, 500)[0].reward == 500
+    assert rules.reward([perfect], 100, 600, 500)[0].reward == 600
+
+
 def test_a_stake_shrinks_with_the_loss_beyond_the_baseline() -> None:
     """Half of it where the loss is twice that of the baseline, all of it from three times on."""
     burned = [rules.compute_burn(1_000, loss, 100, 500) for loss in (100, 150, 200, 300, 900)]
@@ -161,3 +190,10 @@ def test_a_hash_is_bound_to_everything() -> None:
         changed = [*fields[:place], other, *fields[place + 1 :]]
         found.add(rules.compute_hash(*changed))  # type: ignore[arg-type]
     assert len(found) == len(others) + 1
+
+
+def test_what_quantities_came_to() -> None:
+    sums = {"import_wh": 700, "export_wh": 900, "cost": 2, "bought_wh": 3}
+    found = [rules.compute_outcome(quantity, **sums) for quantity in (1, 2, 3, 4)]
+    assert found == [-200, 700, 900, 666], "a price is rounded down"
+    assert rules.compute_outcome(4, 0, 0, 0, 0) is None
