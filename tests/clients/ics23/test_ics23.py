@@ -23,7 +23,7 @@ PROGRAM = SOURCE.parents[2] / ".cache" / "ics23" / "verify"
 DOWNLOAD_DEADLINE_S = 300
 BUILD_DEADLINE_S = 300
 VERIFY_DEADLINE_S = 60
-STORES = ["auth", "bank", "market", "metering", "registry"]
+STORES = ["auth", "bank", "ibc", "market", "metering", "registry"]
 
 
 class Case(NamedTuple):
@@ -190,27 +190,30 @@ def test_altered_proofs_are_rejected(verify: Callable[[list[Case]], list[str]]) 
     assert accepted == []
 
 
-def test_present_key_cannot_be_shown_absent(verify: Callable[[list[Case]], list[str]]) -> None:
+@pytest.mark.parametrize("store", ["bank", "ibc"])
+def test_present_key_cannot_be_shown_absent(
+    verify: Callable[[list[Case]], list[str]], store: str
+) -> None:
     """The neighbours of a present key, or of more than one, are no proof of its absence."""
     state = build_state(random.Random(3), 40)
-    content = state.contents["bank"]
-    order = sorted(content, key=lambda key: sha256(key).digest())
+    content = state.contents[store]
+    order = sorted(content, key=lambda key: key if store == "ibc" else sha256(key).digest())
     cases = []
     for at in range(1, len(order) - 1):
         for left, right in ((at - 1, at + 1), (None, at + 1), (at - 1, None), (at - 1, at)):
             proof = NonExistenceProof(key=order[at])
             if left is not None:
-                proof.left.CopyFrom(get_existence_proof(state, order[left]))
+                proof.left.CopyFrom(get_existence_proof(state, store, order[left]))
             if right is not None:
-                proof.right.CopyFrom(get_existence_proof(state, order[right]))
+                proof.right.CopyFrom(get_existence_proof(state, store, order[right]))
             data = CommitmentProof(nonexist=proof).SerializeToString()
-            true_case = build_case(state, "bank", order[at])
+            true_case = build_case(state, store, order[at])
             cases.append(true_case._replace(value=None, key_proof=data))
     assert all(verdict.startswith("reject: ") for verdict in verify(cases))
 
 
-def get_existence_proof(state: State, key: bytes) -> ExistenceProof:
-    return CommitmentProof.FromString(build_case(state, "bank", key).key_proof).exist
+def get_existence_proof(state: State, store: str, key: bytes) -> ExistenceProof:
+    return CommitmentProof.FromString(build_case(state, store, key).key_proof).exist
 
 
 def test_proof_of_another_state_is_rejected(verify: Callable[[list[Case]], list[str]]) -> None:
