@@ -1,4 +1,4 @@
-"""Proofs as the public Go ICS-23 library sees them: it accepts ours and rejects altered ones."""
+"""Proofs as the public ICS-23 libraries see them: they accept ours and reject altered ones."""
 
 import base64
 import functools
@@ -59,7 +59,7 @@ def verify() -> Callable[[list[Case]], list[str]]:
     return verify_cases
 
 
-def verify_cases(cases: list[Case]) -> list[str]:
+def verify_cases(cases: list[Case], *command: str | Path) -> list[str]:
     encoded = [
         {
             name: None if part is None else base64.b64encode(part).decode()
@@ -68,7 +68,7 @@ def verify_cases(cases: list[Case]) -> list[str]:
         for case in cases
     ]
     process = subprocess.run(
-        [PROGRAM],
+        command or [PROGRAM],
         check=False,
         input=json.dumps(encoded).encode(),
         capture_output=True,
@@ -226,3 +226,35 @@ def test_proof_of_another_state_is_rejected(verify: Callable[[list[Case]], list[
     stale = before._replace(app_hash=app_hash)
     verdicts = verify([before, stale, after])
     assert [verdict[:6] for verdict in verdicts] == ["accept", "reject", "accept"]
+
+
+@pytest.fixture(scope="session")
+def run_npm() -> Path:
+    """The program that verifies with the library for npm, beside the packages of its lock file."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("no node and npm on PATH to run the ICS-23 library for npm with")
+    folder = PROGRAM.parent / "npm"
+    shutil.copytree(SOURCE / "npm", folder, dirs_exist_ok=True)
+    command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
+    install = subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=BUILD_DEADLINE_S
+    )
+    if install.returncode:
+        pytest.skip(f"the ICS-23 library for npm cannot be had: {install.stderr[-300:]}")
+    return folder / "verify.cjs"
+
+
+def test_the_library_for_npm_reads_the_ordered_store(run_npm: Path) -> None:
+    """It does not hash keys before it compares them, so that of the others it knows no absence."""
+    rng = random.Random(5)
+    cases = []
+    for leaves in (1, 2, 300):
+        state = build_state(rng, leaves)
+        for _ in range(20):
+            there = rng.choice(list(state.contents["ibc"]))
+            cases += [build_case(state, "ibc", key) for key in (there, rng.randbytes(20))]
+    altered = [one for case in cases for one in alter_case(rng, case)]
+    verdicts = verify_cases([*cases, *altered], "node", run_npm)
+    assert set(verdicts[: len(cases)]) == {"accept"}
+    assert "accept" not in verdicts[len(cases) :]
