@@ -44,6 +44,8 @@ from chain.transactions import MACHINE_ERRORS, reject
 APP_VERSION = 1
 NAME = "blockenergy"
 NO_STATE = "this node has no state yet; ask another one"
+# Queries of raw state begin with it, or with a slash before it.
+STORE_PATH = "store/"
 # Characters of a query's path that are repeated in logs and answers.
 PATH_SHOWN = 200
 
@@ -246,7 +248,7 @@ class EnergyApplication(Application):
     def _answer_query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         budget = QueryBudget(self._blocks)
         try:
-            if request.path.startswith("/store/"):
+            if request.path.removeprefix("/").startswith(STORE_PATH):
                 return self._query_store(request, budget)
             if request.path.startswith(app.PEER_FILTER_PATH):
                 return self._query_peer(request)
@@ -283,8 +285,11 @@ class EnergyApplication(Application):
         return abci.ResponseQuery(height=committed.height)
 
     def _query_store(self, request: abci.RequestQuery, budget: QueryBudget) -> abci.ResponseQuery:
-        """Raw state: path /store/<module>/key, data = key in the module's tree."""
-        module, _, what = request.path.removeprefix("/store/").partition("/")
+        """Raw state: path /store/<module>/key, data = key in the module's tree. Tools of other
+        chains leave out the first slash.
+        """
+        path = request.path.removeprefix("/").removeprefix(STORE_PATH)
+        module, _, what = path.partition("/")
         require(what == "key", SdkError.UNKNOWN_REQUEST, request.path[:PATH_SHOWN])
         require(request.data, SdkError.INVALID_REQUEST, "no key")
         fits = len(request.data) <= app.REQUEST_BYTES_MAX

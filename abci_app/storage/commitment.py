@@ -18,6 +18,7 @@ from chain import app
 from chain.runtime.trees.bucket import build_change
 from chain.runtime.trees.hash import EMPTY_HASH
 from chain.runtime.trees.multistore import Multistore, Update, compute_app_hash
+from chain.runtime.trees.ordered import ORDERED_STORE
 from chain.runtime.trees.top import (
     AbsencePath,
     LeafPath,
@@ -67,6 +68,8 @@ class PastCommitment:
 
     def prove(self, name: str, key: bytes) -> LeafPath | AbsencePath:
         """The path of a key, or of its neighbours, in a module; KeyError when that is unknown."""
+        if name == ORDERED_STORE:
+            return self._prove_ordered(key)
         top, snapshot = self._copy(lambda multistore: multistore.get_tree(name).copy_top())
         replaced: dict[int, Node] = {}
         with snapshot:
@@ -77,6 +80,23 @@ class PastCommitment:
             f"the undo records of {name} do not lead to its root at height {self._height}"
         )
         return find_path(top, partial(self._read_records, name), key)
+
+    def _prove_ordered(self, key: bytes) -> LeafPath | AbsencePath:
+        """The same in the ordered store, whose tree goes back by the values that were replaced."""
+        tree, snapshot = self._copy(Multistore.copy_ordered_tree)
+        with snapshot:
+            heights = [
+                height
+                for height in snapshot.undone
+                if self._get_row(snapshot, height, ORDERED_STORE)
+            ]
+            start, end = app.KEYSPACE.get_range(ORDERED_STORE)
+            replaced = snapshot.read_replaced(heights, start, end) if heights else {}
+        tree.apply(tree.prepare({key[1:]: old for key, old in replaced.items()}))
+        assert tree.root == self.roots[ORDERED_STORE], (
+            f"the undo records of {ORDERED_STORE} do not lead to its root at {self._height}"
+        )
+        return tree.prove(key)
 
     def _read_records(self, name: str, at: int) -> list[bytes]:
         """The leaves below a node of the row of a module's tree."""

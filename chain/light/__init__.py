@@ -6,6 +6,7 @@ CometBFT or the ICS-23 libraries would reject, and that no input, however it was
 anything but the errors named here.
 """
 
+from chain.light.forms import ProofError
 from chain.light.header import (
     NS_PER_S,
     compute_address,
@@ -16,7 +17,7 @@ from chain.light.header import (
     order_validators,
     write_vote,
 )
-from chain.light.ics23 import ProofError, verify_value
+from chain.light.ics23 import verify_value
 from chain.light.merkle import compute_merkle_root, verify_tx
 from chain.light.verify import (
     ExpiredError,

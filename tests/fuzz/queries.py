@@ -96,7 +96,7 @@ class Queries:
             asked.node.close()
 
     def _require_readable(self, request: abci.RequestQuery, response: abci.ResponseQuery) -> None:
-        if request.path.startswith("/store/"):
+        if request.path.removeprefix("/").startswith("store/"):
             require(response.key == request.data, "an answer about another key")
             require(request.prove == bool(response.proof_ops.ops), "proofs that nobody asked for")
             for op in response.proof_ops.ops:

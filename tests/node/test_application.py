@@ -135,6 +135,7 @@ def test_queries_return_a_response_or_an_error_code(node: Node) -> None:
     assert node.query(path, b"", height=7).code == 26
     assert node.query("/store/nonsense/key", b"x").code == 6
     assert node.query("/store/bank/key", b"").code == 18
+    assert node.query("//store/bank/key", b"x").code == 6
     unknown = QueryAccountRequest(address=wallet("nobody").text)
     rejected = node.query("/cosmos.auth.v1beta1.Query/Account", unknown.SerializeToString())
     assert rejected.code == 22
@@ -152,6 +153,7 @@ def test_raw_state_has_proofs_that_an_independent_verifier_accepts(
         key = BALANCES.prefix[1:] + BALANCES.key.encode((owner.address, "ueur"))
         answer = node.query("/store/bank/key", key, prove=True)
         assert answer.code == 0
+        assert node.query("store/bank/key", key, prove=True) == answer
         smt, simple = answer.proof_ops.ops
         value = answer.value or None
         cases.append(Case(app_hash, simple.key, smt.key, value, smt.data, simple.data))

@@ -14,6 +14,7 @@ from chain.runtime.trees.hash import (
     Step,
     compute_leaf_hash,
     compute_path,
+    make_step,
 )
 
 MAX_KEY_BYTES = 0xFFFF
@@ -116,4 +117,4 @@ def compute_steps(records: list[bytes], depth: int, path: bytes) -> list[Step]:
     halves = records[:middle], records[middle:]
     side = path[depth >> 3] >> 7 - (depth & 7) & 1
     sibling = compute_subtree(halves[1 - side], depth + 1) if halves[1 - side] else EMPTY_HASH
-    return [*compute_steps(halves[side], depth + 1, path), Step(side == 1, sibling)]
+    return [*compute_steps(halves[side], depth + 1, path), make_step(side == 1, sibling)]

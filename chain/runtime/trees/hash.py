@@ -15,10 +15,15 @@ EMPTY_HASH = bytes(32)
 
 
 class Step(NamedTuple):
-    """One level of a path from a leaf to the root: the hash beside it, and on which side."""
+    """One level of a path from a leaf to the root: what is hashed before and after the node."""
 
-    sibling_is_left: bool
-    sibling: bytes
+    prefix: bytes
+    suffix: bytes
+
+
+def make_step(sibling_is_left: bool, sibling: bytes) -> Step:
+    """The step past the hash beside a node."""
+    return Step(INNER_PREFIX + sibling, b"") if sibling_is_left else Step(INNER_PREFIX, sibling)
 
 
 def compute_path(key: bytes) -> bytes:

@@ -73,7 +73,11 @@ class SparseMerkleTree:
         Deleting an absent key changes nothing. Raises the ValueError of prepare_changes, before
         anything has changed.
         """
-        return self.apply(prepare_changes(changes))
+        return self.apply(self.prepare(changes))
+
+    def prepare(self, changes: Mapping[bytes, bytes | None]) -> list[Change]:
+        """The changes with their leaf hashes, not made yet; as `prepare_changes`."""
+        return prepare_changes(changes)
 
     def apply(self, changes: list[Change]) -> bytes:
         """Make changes that prepare_changes has prepared; return the root."""

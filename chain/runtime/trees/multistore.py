@@ -10,19 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from chain.runtime.trees.bucket import Change
-from chain.runtime.trees.hash import LEAF_PREFIX, Step, compute_inner_hash
-from chain.runtime.trees.merkle import SparseMerkleTree, prepare_changes
+from chain.runtime.trees.hash import LEAF_PREFIX, Step, compute_inner_hash, make_step
+from chain.runtime.trees.merkle import SparseMerkleTree
+from chain.runtime.trees.ordered import ORDERED_STORE, OrderedTree
 from chain.runtime.trees.top import AbsencePath, LeafPath
 
 # Up to here the length of a name is one byte in the leaf.
 MAX_STORE_NAME_BYTES = 127
 
+Tree = SparseMerkleTree | OrderedTree
 # The tree and the name of each store that changes, and its prepared changes.
-Update = list[tuple[SparseMerkleTree, str, list[Change]]]
+Update = list[tuple[Tree, str, list[Change]]]
 
 
 class Multistore:
-    """The trees of all module stores, which are given by name once and for all.
+    """The trees of all module stores, which are given by name once and for all. All are sparse but
+    that of ORDERED_STORE.
 
     Raises ValueError when there is no name, one is repeated, or one is not 1 to
     MAX_STORE_NAME_BYTES printable ASCII characters.
@@ -34,8 +37,10 @@ class Multistore:
             raise ValueError("the stores of a multistore need distinct names, and at least one")
         for name in names:
             _require_store_name(name)
-        self._trees = {name: SparseMerkleTree() for name in names}
-        self._updated: list[SparseMerkleTree] | None = None
+        self._trees: dict[str, Tree] = {
+            name: OrderedTree() if name == ORDERED_STORE else SparseMerkleTree() for name in names
+        }
+        self._updated: list[Tree] | None = None
         self._app_hash = self._previous_app_hash = self._compute_app_hash()
 
     @property
@@ -53,9 +58,8 @@ class Multistore:
 
     def prepare(self, changes: Mapping[str, Mapping[bytes, bytes | None]]) -> Update:
         """An update with its leaf hashes, not made yet; with the errors of `update`."""
-        return [
-            (self._trees[name], name, prepare_changes(store)) for name, store in changes.items()
-        ]
+        trees = [(self._trees[name], name, store) for name, store in changes.items()]
+        return [(tree, name, tree.prepare(store)) for tree, name, store in trees]
 
     def encode_rows(self, update: Update) -> dict[str, bytes]:
         """By store, the nodes that an update will replace in the row (chain.runtime.trees.top)."""
@@ -82,14 +86,23 @@ class Multistore:
             raise RuntimeError("the app hash after an undo is not the one before the update")
 
     def load(self, name: str, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Fill an empty store, with the errors of SparseMerkleTree.load; it cannot be undone."""
+        """Fill an empty store, with the errors of its tree; it cannot be undone."""
         self._trees[name].load(items)
         self._updated = None
         self._app_hash = self._compute_app_hash()
 
     def get_tree(self, name: str) -> SparseMerkleTree:
-        """The tree of a store, to read and to prove from; KeyError when the store is unknown."""
-        return self._trees[name]
+        """The sparse tree of a store, to read and to prove from; KeyError when there is none."""
+        tree = self._trees[name]
+        if not isinstance(tree, SparseMerkleTree):
+            raise KeyError(name)
+        return tree
+
+    def copy_ordered_tree(self) -> OrderedTree:
+        """The tree of the ordered store as it is now; KeyError when there is none."""
+        tree = self._trees[ORDERED_STORE]
+        assert isinstance(tree, OrderedTree)
+        return tree.copy()
 
     @property
     def roots(self) -> dict[str, bytes]:
@@ -141,8 +154,8 @@ def _compute_steps(leaves: Sequence[bytes], index: int) -> list[Step]:
     middle = _find_middle(len(leaves))
     left, right = leaves[:middle], leaves[middle:]
     if index < middle:
-        return [*_compute_steps(left, index), Step(False, compute_root(right))]
-    return [*_compute_steps(right, index - middle), Step(True, compute_root(left))]
+        return [*_compute_steps(left, index), make_step(False, compute_root(right))]
+    return [*_compute_steps(right, index - middle), make_step(True, compute_root(left))]
 
 
 def _find_middle(count: int) -> int:

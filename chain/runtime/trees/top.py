@@ -20,7 +20,7 @@ from chain.runtime.trees.bucket import (
     compute_steps,
     compute_subtree,
 )
-from chain.runtime.trees.hash import EMPTY_HASH, Step, compute_path
+from chain.runtime.trees.hash import EMPTY_HASH, Step, compute_path, make_step
 from chain.runtime.trees.nodes import set_kind
 
 # Deeper makes proofs cheaper, of old heights above all, and more to write down with each block.
@@ -43,7 +43,7 @@ class LeafPath(NamedTuple):
 
 
 class AbsencePath(NamedTuple):
-    """The leaves next to an absent key in the order of sha256(key); None past either end."""
+    """The leaves next to an absent key in the order of the tree; None past either end."""
 
     left: LeafPath | None
     right: LeafPath | None
@@ -114,7 +114,7 @@ class Top:
         while at > 1:
             beside = (at ^ 1) << 5
             if self.kinds[at >> 1] == INNER:
-                yield Step(at & 1 == 1, bytes(self.nodes[beside : beside + 32]))
+                yield make_step(at & 1 == 1, bytes(self.nodes[beside : beside + 32]))
             at >>= 1
 
     def find_beside(self, at: int, direction: int) -> int | None:

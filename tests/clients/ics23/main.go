@@ -61,11 +61,15 @@ func verify(c proofCase) (err error) {
 	if err != nil {
 		return err
 	}
+	spec := ics23.SmtSpec
+	if string(c.Store) == "ibc" {
+		spec = ics23.IavlSpec
+	}
 	if c.Value != nil {
-		if !ics23.VerifyMembership(ics23.SmtSpec, storeRoot, &keyProof, c.Key, c.Value) {
+		if !ics23.VerifyMembership(spec, storeRoot, &keyProof, c.Key, c.Value) {
 			return errors.New("the key does not have the value")
 		}
-	} else if !ics23.VerifyNonMembership(ics23.SmtSpec, storeRoot, &keyProof, c.Key) {
+	} else if !ics23.VerifyNonMembership(spec, storeRoot, &keyProof, c.Key) {
 		return errors.New("the key is not shown to be absent")
 	}
 	if !ics23.VerifyMembership(ics23.TendermintSpec, c.AppHash, &storeProof, c.Store, storeRoot) {

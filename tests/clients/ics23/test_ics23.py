@@ -1,4 +1,4 @@
-"""Proofs as the public Go ICS-23 library sees them: it accepts ours and rejects altered ones."""
+"""Proofs as the public ICS-23 libraries see them: they accept ours and reject altered ones."""
 
 import base64
 import functools
@@ -23,7 +23,7 @@ PROGRAM = SOURCE.parents[2] / ".cache" / "ics23" / "verify"
 DOWNLOAD_DEADLINE_S = 300
 BUILD_DEADLINE_S = 300
 VERIFY_DEADLINE_S = 60
-STORES = ["auth", "bank", "market", "metering", "registry"]
+STORES = ["auth", "bank", "ibc", "market", "metering", "registry"]
 
 
 class Case(NamedTuple):
@@ -59,7 +59,7 @@ def verify() -> Callable[[list[Case]], list[str]]:
     return verify_cases
 
 
-def verify_cases(cases: list[Case]) -> list[str]:
+def verify_cases(cases: list[Case], *command: str | Path) -> list[str]:
     encoded = [
         {
             name: None if part is None else base64.b64encode(part).decode()
@@ -68,7 +68,7 @@ def verify_cases(cases: list[Case]) -> list[str]:
         for case in cases
     ]
     process = subprocess.run(
-        [PROGRAM],
+        command or [PROGRAM],
         check=False,
         input=json.dumps(encoded).encode(),
         capture_output=True,
@@ -190,27 +190,30 @@ def test_altered_proofs_are_rejected(verify: Callable[[list[Case]], list[str]]) 
     assert accepted == []
 
 
-def test_present_key_cannot_be_shown_absent(verify: Callable[[list[Case]], list[str]]) -> None:
+@pytest.mark.parametrize("store", ["bank", "ibc"])
+def test_present_key_cannot_be_shown_absent(
+    verify: Callable[[list[Case]], list[str]], store: str
+) -> None:
     """The neighbours of a present key, or of more than one, are no proof of its absence."""
     state = build_state(random.Random(3), 40)
-    content = state.contents["bank"]
-    order = sorted(content, key=lambda key: sha256(key).digest())
+    content = state.contents[store]
+    order = sorted(content, key=lambda key: key if store == "ibc" else sha256(key).digest())
     cases = []
     for at in range(1, len(order) - 1):
         for left, right in ((at - 1, at + 1), (None, at + 1), (at - 1, None), (at - 1, at)):
             proof = NonExistenceProof(key=order[at])
             if left is not None:
-                proof.left.CopyFrom(get_existence_proof(state, order[left]))
+                proof.left.CopyFrom(get_existence_proof(state, store, order[left]))
             if right is not None:
-                proof.right.CopyFrom(get_existence_proof(state, order[right]))
+                proof.right.CopyFrom(get_existence_proof(state, store, order[right]))
             data = CommitmentProof(nonexist=proof).SerializeToString()
-            true_case = build_case(state, "bank", order[at])
+            true_case = build_case(state, store, order[at])
             cases.append(true_case._replace(value=None, key_proof=data))
     assert all(verdict.startswith("reject: ") for verdict in verify(cases))
 
 
-def get_existence_proof(state: State, key: bytes) -> ExistenceProof:
-    return CommitmentProof.FromString(build_case(state, "bank", key).key_proof).exist
+def get_existence_proof(state: State, store: str, key: bytes) -> ExistenceProof:
+    return CommitmentProof.FromString(build_case(state, store, key).key_proof).exist
 
 
 def test_proof_of_another_state_is_rejected(verify: Callable[[list[Case]], list[str]]) -> None:
@@ -223,3 +226,35 @@ def test_proof_of_another_state_is_rejected(verify: Callable[[list[Case]], list[
     stale = before._replace(app_hash=app_hash)
     verdicts = verify([before, stale, after])
     assert [verdict[:6] for verdict in verdicts] == ["accept", "reject", "accept"]
+
+
+@pytest.fixture(scope="session")
+def run_npm() -> Path:
+    """The program that verifies with the library for npm, beside the packages of its lock file."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("no node and npm on PATH to run the ICS-23 library for npm with")
+    folder = PROGRAM.parent / "npm"
+    shutil.copytree(SOURCE / "npm", folder, dirs_exist_ok=True)
+    command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
+    install = subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=BUILD_DEADLINE_S
+    )
+    if install.returncode:
+        pytest.skip(f"the ICS-23 library for npm cannot be had: {install.stderr[-300:]}")
+    return folder / "verify.cjs"
+
+
+def test_the_library_for_npm_reads_the_ordered_store(run_npm: Path) -> None:
+    """It does not hash keys before it compares them, so that of the others it knows no absence."""
+    rng = random.Random(5)
+    cases = []
+    for leaves in (1, 2, 300):
+        state = build_state(rng, leaves)
+        for _ in range(20):
+            there = rng.choice(list(state.contents["ibc"]))
+            cases += [build_case(state, "ibc", key) for key in (there, rng.randbytes(20))]
+    altered = [one for case in cases for one in alter_case(rng, case)]
+    verdicts = verify_cases([*cases, *altered], "node", run_npm)
+    assert set(verdicts[: len(cases)]) == {"accept"}
+    assert "accept" not in verdicts[len(cases) :]

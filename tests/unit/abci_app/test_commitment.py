@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from abci_app.storage.node_state import NodeState, Provable
 from abci_app.storage.persistence import Database
 from abci_app.storage.snapshot import HeightError
-from chain import app
+from chain import app, light
+from chain.keyspace import Keyspace
 from chain.runtime.context import BlockInfo
+from chain.runtime.state.collections import Schema
 from chain.runtime.trees.proofs import ProofOp, UnprovableError
 from chain.runtime.trees.top import ROW
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
@@ -26,6 +28,8 @@ BANK, MARKET = (app.KEYSPACE.get_range(name)[0] for name in ("bank", "market"))
 KEYS = st.builds(
     bytes.__add__, st.sampled_from([BANK + b"\x01", MARKET + b"\x01", INDEX]), st.binary(max_size=1)
 )
+# The number of a module with the name of the ordered store.
+ORDERED = 19
 VALUES = st.none() | st.binary(min_size=1, max_size=3)
 COMMITS = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), min_size=1, max_size=8)
 
@@ -204,3 +208,40 @@ def test_without_history_the_latest_height_is_proven(tmp_path: Path) -> None:
         require_height(chain, 3, [b"\x01key", b"\x01absent"])
         with pytest.raises(HeightError, match=r"height 2 \(kept: 3 to 3\)"):
             require_height(chain, 2, [b"\x01key"])
+
+
+@pytest.fixture
+def _ordered_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = [*(module.schema for module in app.MODULES), Schema(ORDERED, "ibc")]
+    monkeypatch.setattr(app, "KEYSPACE", Keyspace(schemas))
+
+
+@pytest.mark.usefixtures("_ordered_store")
+def test_every_height_of_the_ordered_store_is_proven(
+    tmp_path: Path,
+    verify: Callable[[list[Case]], list[str]],  # noqa: F811 - the fixture
+) -> None:
+    """Through a restart and blocks that change other modules only."""
+    chance = random.Random(26)
+    prefix = bytes([ORDERED])
+    keys = [prefix + b"clients/%d" % number for number in range(40)]
+    with open_chain(tmp_path) as chain:
+        for number in range(30):
+            chosen = chance.sample(keys, chance.randrange(6)) if number % 3 else []
+            chain.finalize({keys[0]: b"lost"})
+            changes = {key: chance.choice([None, b"%d" % number]) for key in chosen}
+            chain.commit({prefix + b"next": b"%d" % number, **changes, BANK + b"\x01a": b"1"})
+    hashes, states = chain.hashes, chain.states
+    with open_chain(tmp_path) as chain:
+        cases = []
+        for height in range(1, len(states)):
+            with chain.node.open_provable(height) as provable:
+                for key in chance.sample(keys, 6):
+                    ops, value = provable.prove("ibc", key[1:]), states[height].get(key)
+                    cases.append(
+                        Case(hashes[height], b"ibc", key[1:], value, ops[0].data, ops[1].data)
+                    )
+                    shown = [(op.type, op.key, op.data) for op in ops]
+                    assert light.verify_value(hashes[height], "ibc", key[1:], shown) == value
+        assert {case.value is None for case in cases} == {True, False}
+        assert set(verify(cases)) == {"accept"}

@@ -56,9 +56,8 @@ def change(content: Content, batch: Batch) -> Content:
 
 def fold(path: LeafPath) -> bytes:
     node = path.leaf_hash
-    for sibling_is_left, sibling in path.steps:
-        pair = sibling + node if sibling_is_left else node + sibling
-        node = sha256(b"\x01" + pair).digest()
+    for prefix, suffix in path.steps:
+        node = sha256(prefix + node + suffix).digest()
     return node
 
 
