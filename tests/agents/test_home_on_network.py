@@ -225,10 +225,14 @@ def test_a_delegated_key_trades_for_its_owner(network: tuple[Path, str], tmp_pat
     file = tmp_path / "anna.toml"
     # Far more than a home of these hours has agreed on already.
     file.write_text('key = "carl"\nowner = "anna"\nstrategy = "taker"\nannual_kwh = 20_000\n')
-    said, _ = start_agent(file, network, "--turns", "2").communicate(timeout=DEADLINE_S)
-    included = [turn for turn in read_turns(file) if turn[1] == "included"]
+    deadline, executed = time.monotonic() + DEADLINE_S, False
+    while not executed and time.monotonic() < deadline:
+        # A slow machine may miss a gate; then nothing of the turn is ordered.
+        said, _ = start_agent(file, network, "--turns", "2").communicate(timeout=DEADLINE_S)
+        included = [turn for turn in read_turns(file) if turn[1] == "included"]
+        executed = any("orders" in json.loads(turn[4]) for turn in included)
+    assert executed, said
     after = get_account(rpc, anna).sequence, get_account(rpc, carl).sequence
-    assert included, said
     assert after == (before[0], before[1] + len(included)), said
     slots = {order["slot"] for turn in included for order in json.loads(turn[3])["orders"]}
     ask = ask_node(rpc)

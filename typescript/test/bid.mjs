@@ -45,7 +45,7 @@ async function waitForClearing() {
 
 // Once is enough to wait for it.
 const clearing = mode === "direct" ? await waitForClearing() : undefined;
-const { position } = await market.Position({ slot, owner: chain.address });
+const position = clearing && (await market.Position({ slot, owner: chain.address })).position;
 console.log(
   JSON.stringify({
     address: chain.address,
