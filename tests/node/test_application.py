@@ -55,7 +55,7 @@ def test_peers_are_let_in_from_genesis_on(tmp_path: Path) -> None:
 
 def test_a_wrong_genesis_stops_with_the_place_and_the_reason(tmp_path: Path) -> None:
     node = Node(tmp_path / "state")
-    with pytest.raises(GenesisError, match="app_state.upgrade is missing"):
+    with pytest.raises(GenesisError, match=r"app_state\.upgrade is missing"):
         node.app.init_chain(abci.RequestInitChain(chain_id=CHAIN_ID, app_state_bytes=b"{}"))
     with pytest.raises(GenesisError, match="not JSON"):
         node.app.init_chain(abci.RequestInitChain(chain_id=CHAIN_ID, app_state_bytes=b"{"))

@@ -102,7 +102,7 @@ def test_a_broken_invariant_is_reported_with_its_seed() -> None:
 def test_the_ledger_notices_what_the_invariants_would_not() -> None:
     """Money and supply changed together keep the chain's own invariant, but not the ledger's."""
     simulation = Simulation(5)
-    simulation.run(40)
+    simulation.run(80)
     state, ledger = simulation.world.state, simulation.ledger
     assert not ledger.find_differences(state)
     ledger.supply["ueur"] += 1

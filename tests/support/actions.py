@@ -62,9 +62,11 @@ def send(sim: Simulation) -> bytes:
 
 
 def drain(sim: Simulation) -> bytes:
-    """Treasury or backstop give away nearly all they have, so that they run dry now and then."""
+    """Treasury or backstop give away nearly all they have, so that they run dry now and then; or a
+    little more than that.
+    """
     source = sim.random.choice(["treasury", "backstop"])
-    amount = sim.world.balance(source) * sim.random.choice([1, 50, 99]) // 100
+    amount = sim.world.balance(source) * sim.random.choice([1, 50, 99, 101]) // 100 + 1
     return sim.world.send(source, sim.random.choice(sim.homes), amount)
 
 
