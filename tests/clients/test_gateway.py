@@ -14,8 +14,12 @@ from typing import Any
 
 import grpc
 import pytest
+from blockenergy.authz.v1.state_pb2 import TradeAuthorization
+from cosmos.authz.v1beta1.authz_pb2 import GrantAuthorization
+from cosmos.authz.v1beta1.query_pb2 import QueryGranterGrantsResponse
 from cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest, QueryBalanceResponse
 from cosmos.base.v1beta1.coin_pb2 import Coin
+from google.protobuf import json_format
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from loopback_node import LoopbackNode, NodeError
 
@@ -131,6 +135,54 @@ def test_what_cannot_be_answered_has_a_status_and_a_sentence(
     assert (found, content["code"], content["details"]) == (status, code, [])
     assert content["message"]
     assert "Traceback" not in content["message"]
+
+
+def test_rights_and_allowances_are_asked_for_as_the_sdk_has_them(
+    rest: HttpServer, loopback: LoopbackNode
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def note(params: dict[str, Any]) -> dict[str, Any]:
+        method = get_methods()[params["path"]]
+        request = method.request.FromString(bytes.fromhex(params["data"]))
+        asked.append({"path": params["path"], **json_format.MessageToDict(request)})
+        return {"response": {"value": "", "height": "7"}}
+
+    loopback.responses["abci_query"] = note
+    authz, feegrant = "/cosmos/authz/v1beta1/grants", "/cosmos/feegrant/v1beta1"
+    for address in (
+        f"{authz}?granter=a&grantee=b&msg_type_url=%2Fx.MsgY&pagination.limit=5",
+        f"{authz}/granter/a",
+        f"{authz}/grantee/b",
+        f"{feegrant}/allowance/a/b",
+        f"{feegrant}/allowances/b",
+        f"{feegrant}/issued/a",
+    ):
+        assert ask(rest, address)[0] == 200
+    authz, feegrant = "/cosmos.authz.v1beta1.Query", "/cosmos.feegrant.v1beta1.Query"
+    pair, page = {"granter": "a", "grantee": "b"}, {"limit": "5"}
+    assert asked == [
+        {"path": f"{authz}/Grants", **pair, "msgTypeUrl": "/x.MsgY", "pagination": page},
+        {"path": f"{authz}/GranterGrants", "granter": "a"},
+        {"path": f"{authz}/GranteeGrants", "grantee": "b"},
+        {"path": f"{feegrant}/Allowance", **pair},
+        {"path": f"{feegrant}/Allowances", "grantee": "b"},
+        {"path": f"{feegrant}/AllowancesByGranter", "granter": "a"},
+    ]
+
+
+def test_a_right_is_shown_with_what_it_allows(rest: HttpServer, loopback: LoopbackNode) -> None:
+    grant = GrantAuthorization(granter="a", grantee="b")
+    grant.authorization.type_url = "/blockenergy.authz.v1.TradeAuthorization"
+    grant.authorization.value = TradeAuthorization(money_per_day=5).SerializeToString()
+    value = QueryGranterGrantsResponse(grants=[grant]).SerializeToString()
+    answer = {"response": {"value": base64.b64encode(value).decode(), "height": "7"}}
+    loopback.responses["abci_query"] = lambda params: answer
+    status, content, _ = ask(rest, "/cosmos/authz/v1beta1/grants/granter/a")
+    (shown,) = content["grants"]
+    assert (status, shown["granter"], shown["grantee"]) == (200, "a", "b")
+    assert shown["authorization"]["@type"] == grant.authorization.type_url
+    assert shown["authorization"]["money_per_day"] == "5"
 
 
 def test_a_height_that_is_none_is_rejected(rest: HttpServer) -> None:
