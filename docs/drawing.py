@@ -15,6 +15,7 @@ PACKAGES = (
     "agents",
     "node_config",
     "meter_bridge",
+    "dashboard",
     "gateway",
     "client",
     "abci_app",

@@ -92,6 +92,7 @@ AROUND = [
         "agents",
         "meter_bridge",
         "client",
+        "dashboard",
         "gateway",
         "grpc_calls",
         "net_address",
@@ -168,6 +169,16 @@ def test_the_parts_around_the_rules_see_only_their_doors(file: SourceFile) -> No
         if other not in USES and not any(is_within(f"chain.{other}", door) for door in OUTSIDE)
     ]
     wrong += _hidden_names(file, "")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_imports_the_dashboard() -> None:
+    wrong = [
+        f"{file.at(found.line)} imports {found.module}"
+        for file in [*CHAIN, *AROUND]
+        for found in file.imports()
+        if is_within(found.module, "dashboard") and not is_within(file.module, "dashboard")
+    ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -14,6 +14,7 @@ FOLDERS = [
     "agents",
     "meter_bridge",
     "client",
+    "dashboard",
     "gateway",
     "grpc_calls",
     "net_address",

@@ -13,7 +13,17 @@ IN_USE, NOT_USED = PAGE.split("## Not used")
 # Two meanings in one entry: "of a line: ...; of a battery: ...", or "...; also ...".
 SECOND_MEANING = re.compile(r"; (also\b|of (a|an|the) [^;:]*:)")
 FOLDERS = (
-    *("abci_app", "agents", "bench", "chain", "client", "docs", "gateway", "grpc_calls"),
+    *(
+        "abci_app",
+        "agents",
+        "bench",
+        "chain",
+        "client",
+        "dashboard",
+        "docs",
+        "gateway",
+        "grpc_calls",
+    ),
     *("meter_bridge", "node_config", "proto"),
 )
 ENDINGS = {".py", ".md", ".proto", ".go", ".c", ".toml"}

@@ -1,0 +1,119 @@
+"""`blockenergy dashboard`: fills the tables from a node, and says whether they add up."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from client.cli.common import (
+    Command,
+    add_commands,
+    add_node_option,
+    add_output_option,
+    show_values,
+)
+from client.errors import MissingError, RpcError
+from client.rpc import Rpc
+
+if TYPE_CHECKING:
+    from dashboard.indexer import Indexer
+
+log = logging.getLogger(__name__)
+
+POLL_INTERVAL_S = 0.25
+RETRY_INTERVAL_S = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands of the group."""
+    add_commands(
+        parser,
+        {
+            "index": Command(
+                "fill the tables from a node",
+                "Fill the tables from a node and follow it until told to stop.",
+                _fill_index,
+            ),
+            "check": Command(
+                "say whether the tables add up",
+                "Say how far the tables reach, what they lack, and whether lines and results "
+                "agree. The exit code is 1 if a sum differs.",
+                _fill_check,
+            ),
+        },
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the chosen command, if its library is installed."""
+    if find_spec("sqlalchemy") is None:
+        raise MissingError(
+            "blockenergy dashboard needs sqlalchemy: install the extra with "
+            "pip install 'blockenergy[dashboard]'"
+        )
+    code: int = args.run_dashboard(args)
+    return code
+
+
+def _fill_index(parser: argparse.ArgumentParser) -> None:
+    add_node_option(parser)
+    _add_tables_option(parser)
+    parser.add_argument(
+        "--once", action="store_true", help="end when the node's latest block is in the tables"
+    )
+    parser.set_defaults(run_dashboard=_index)
+
+
+def _fill_check(parser: argparse.ArgumentParser) -> None:
+    _add_tables_option(parser)
+    add_output_option(parser)
+    parser.set_defaults(run_dashboard=_check)
+
+
+def _add_tables_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tables", metavar="FILE", type=Path, required=True, help="SQLite file with the tables"
+    )
+
+
+def _index(args: argparse.Namespace) -> int:
+    from dashboard.indexer import Indexer
+    from dashboard.tables import open_tables
+
+    indexer = Indexer(open_tables(args.tables), Rpc(args.node))
+    if args.once:
+        log.info("the tables reach block %d", indexer.catch_up())
+        return 0
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _follow(indexer, stop)
+    return 0
+
+
+def _follow(indexer: Indexer, stop: threading.Event) -> None:
+    """Polls the node; while it cannot be reached, tries again."""
+    while not stop.is_set():
+        wait_s = POLL_INTERVAL_S
+        try:
+            indexer.catch_up(stop)
+        except RpcError as error:
+            log.warning("%s; trying again", error.sentence)
+            wait_s = RETRY_INTERVAL_S
+        stop.wait(wait_s)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from dashboard.report import make_report
+    from dashboard.tables import open_tables
+
+    if not args.tables.exists():
+        raise MissingError(f"there is no {args.tables}; blockenergy dashboard index makes it")
+    report = make_report(open_tables(args.tables))
+    show_values(args, report)
+    return 1 if report["slots_that_differ"] else 0

@@ -1,0 +1,96 @@
+"""A node on loopback whose blocks, results and answers are those of `chain.app`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from loopback_node import LoopbackNode, NodeError
+
+from abci_app.results import make_events
+from chain import app
+from tests.support.world import CHAIN_ID, World
+
+
+class StreetNode(LoopbackNode):
+    """Serves the blocks of a world; `record` adds one."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.chain_id = CHAIN_ID
+        self.first = 1
+        self.salt = ""
+        self.blocks: list[tuple[int, list[bytes], app.BlockResult]] = []
+        self.responses |= {
+            "status": self._status,
+            "block": self._block,
+            "block_results": self._results,
+            "abci_query": self._query,
+        }
+
+    def record(self, *txs: bytes, at: int | None = None) -> None:
+        """Executes a block, which is then the latest one of the node."""
+        result = self.world.block(*txs, at=at)
+        self.blocks.append((self.world.time_s, list(txs), result))
+
+    def _status(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "node_info": {"id": "", "network": self.chain_id, "moniker": "", "version": ""},
+            "sync_info": {
+                "earliest_block_height": str(self.first),
+                "latest_block_height": str(len(self.blocks)),
+                "latest_block_time": "2026-01-01T00:00:00Z",
+                "latest_app_hash": "",
+                "catching_up": False,
+            },
+            "validator_info": {"address": "", "voting_power": "0"},
+        }
+
+    def _at(self, params: dict[str, Any]) -> tuple[int, list[bytes], app.BlockResult]:
+        height = int(params["height"])
+        if not self.first <= height <= len(self.blocks):
+            raise NodeError(f"height {height} is not available")
+        return self.blocks[height - 1]
+
+    def _block(self, params: dict[str, Any]) -> dict[str, Any]:
+        time_s, txs, _ = self._at(params)
+        block_hash = hashlib.sha256(f"{self.salt}{params['height']}".encode()).hexdigest()
+        header = {
+            "chain_id": self.chain_id,
+            "height": params["height"],
+            "time": datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "app_hash": "",
+            "proposer_address": "",
+        }
+        data = {"txs": [base64.b64encode(tx).decode() for tx in txs]}
+        return {"block_id": {"hash": block_hash}, "block": {"header": header, "data": data}}
+
+    def _results(self, params: dict[str, Any]) -> dict[str, Any]:
+        _, _, result = self._at(params)
+        return {
+            "height": params["height"],
+            "app_hash": None,
+            "txs_results": [
+                {"code": tx.code, "events": _describe(tx.events)} for tx in result.tx_results
+            ],
+            "finalize_block_events": _describe(result.events),
+        }
+
+    def _query(self, params: dict[str, Any]) -> dict[str, Any]:
+        world = self.world
+        data = bytes.fromhex(params["data"])
+        value = app.query(world.store, world.block_info, params["path"], data)
+        return {"response": {"code": 0, "value": base64.b64encode(value).decode()}}
+
+
+def _describe(events: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": event.type,
+            "attributes": [{"key": a.key, "value": a.value} for a in event.attributes],
+        }
+        for event in make_events(events)
+    ]

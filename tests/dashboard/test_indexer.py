@@ -1,0 +1,198 @@
+"""The tables hold what the chain says, each block once, whatever happens to the indexer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockenergy.settlement.v1.events_pb2 import EventSlotSettled
+from blockenergy.settlement.v1.query_pb2 import QueryLineResponse
+from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, func, select
+from street_node import StreetNode
+
+from client.errors import ClientError
+from client.rpc import Rpc
+from dashboard.indexer import SUMMED, Indexer, compare_lines
+from dashboard.report import make_report
+from dashboard.tables import (
+    ACCOUNT_SLOT,
+    BLOCK,
+    CURSOR,
+    METADATA,
+    SLOT_RESULT,
+    make_row,
+    open_tables,
+)
+from tests.support import people
+from tests.support.settling import is_settled, line_of, result_of
+from tests.support.world import World, reading
+
+LOW, HIGH = 80_000, 300_000
+DEADLINE_S = 60
+Traded = list[tuple[str, bool, int, int]]
+
+
+@pytest.fixture
+def node() -> Iterator[StreetNode]:
+    with StreetNode(World()).running() as running:
+        assert isinstance(running, StreetNode)
+        yield running
+
+
+def trade_and_settle(node: StreetNode, traded: Traded) -> int:
+    """Blocks in which a slot is traded, measured and settled."""
+    node.record()
+    world, slot = node.world, node.world.slot_ahead(1)
+    orders = [
+        world.buy(name, slot, quantity_wh, HIGH)
+        if is_bought
+        else world.sell(name, slot, quantity_wh, LOW)
+        for name, is_bought, quantity_wh, _ in traded
+    ]
+    node.record(*orders)
+    node.record(at=world.end_s(slot))
+    meters = {name: metered_wh for name, _, _, metered_wh in traded}
+    node.record(world.submit(*(reading(f"meter-{name}", slot, wh) for name, wh in meters.items())))
+    node.record(at=world.deadline_s(slot))
+    for _ in range(30):
+        if is_settled(world, slot):
+            return slot
+        node.record(at=world.time_s + 1)
+    raise AssertionError(f"slot {slot} is not settled after 30 blocks")
+
+
+def dump(engine: Engine) -> dict[str, list[Any]]:
+    with engine.connect() as connection:
+        return {
+            table.name: [
+                tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))
+            ]
+            for table in METADATA.sorted_tables
+        }
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["ben", "clara", "eva"]),
+            st.booleans(),
+            st.integers(1, 5).map(lambda kwh: kwh * 1_000),
+            st.integers(0, 6_000),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_rows_are_what_the_chain_answers(tmp_path_factory: Any, traded: Traded) -> None:
+    engine = open_tables(tmp_path_factory.mktemp("tables") / "tables.sqlite")
+    with StreetNode(World()).running() as node:
+        assert isinstance(node, StreetNode)
+        slot = trade_and_settle(node, traded)
+        assert Indexer(engine, Rpc(node.url)).catch_up() == len(node.blocks)
+        world = node.world
+    with engine.connect() as connection:
+        result = connection.execute(select(SLOT_RESULT).where(SLOT_RESULT.c.slot == slot)).one()
+        lines = connection.execute(select(ACCOUNT_SLOT).where(ACCOUNT_SLOT.c.slot == slot)).all()
+        blocks = connection.execute(
+            select(func.count(), func.sum(BLOCK.c.txs)).select_from(BLOCK)
+        ).one()
+    assert result.lines == "agree"
+    expected = make_row(result_of(world, slot))
+    assert {name: result._mapping[name] for name in expected} == expected
+    assert len(lines) == result.parties
+    names = {people.address_text(name): name for name in (*people.GRID, *people.HOUSEHOLDS)}
+    for line in lines:
+        told = make_row(line_of(world, slot, names[line.account]))
+        assert {name: line._mapping[name] for name in told} == told
+    for name in SUMMED:
+        assert sum(line._mapping[name] for line in lines) == result._mapping[name], name
+    assert tuple(blocks) == (len(node.blocks), sum(len(txs) for _, txs, _ in node.blocks))
+
+
+def test_killed_anywhere_it_loses_and_doubles_nothing(node: StreetNode, tmp_path: Path) -> None:
+    for _ in range(4):
+        trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
+    killed, whole = tmp_path / "killed.sqlite", tmp_path / "whole.sqlite"
+    Indexer(open_tables(whole), Rpc(node.url)).catch_up()
+    command = [sys.executable, "-m", "client.cli", "dashboard", "index", "--once"]
+    command += ["--node", node.url, "--tables", str(killed)]
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    kills = 0
+    for extra in (2, 9, 16, 23):
+        before, deadline = len(node.requests), time.monotonic() + DEADLINE_S
+        process = subprocess.Popen(command, env=paths)
+        while process.poll() is None and len(node.requests) < before + extra:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills
+    assert subprocess.run(command, env=paths, timeout=DEADLINE_S, check=False).returncode == 0
+    assert dump(open_tables(killed)) == dump(open_tables(whole))
+
+
+def test_blocks_that_the_node_no_longer_has_are_noted(node: StreetNode, tmp_path: Path) -> None:
+    trade_and_settle(node, [("ben", True, 2_000, 1_000)])
+    node.first = 4
+    engine = open_tables(tmp_path / "tables.sqlite")
+    Indexer(engine, Rpc(node.url)).catch_up()
+    assert dump(engine)["gap"] == [(1, 3)]
+    assert make_report(engine)["missing_blocks"] == "3"
+    assert [row[0] for row in dump(engine)["block"]] == list(range(4, len(node.blocks) + 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"chain_id": "other-1"}, "are of chain street-1, and the node is on other-1"),
+        ({"salt": "other"}, "is another than the one in the tables"),
+        ({"blocks": []}, "and the node only 0"),
+    ],
+)
+def test_another_chain_is_not_mixed_in(
+    node: StreetNode, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    node.record()
+    engine = open_tables(tmp_path / "tables.sqlite")
+    Indexer(engine, Rpc(node.url)).catch_up()
+    before = dump(engine)
+    for name, value in change.items():
+        setattr(node, name, value)
+    with pytest.raises(ClientError, match=sentence):
+        Indexer(engine, Rpc(node.url)).catch_up()
+    assert dump(engine) == before
+
+
+def test_of_two_indexers_one_stops_and_no_row_is_doubled(node: StreetNode, tmp_path: Path) -> None:
+    engine = open_tables(tmp_path / "tables.sqlite")
+    first, second = Indexer(engine, Rpc(node.url)), Indexer(engine, Rpc(node.url))
+    node.record()
+    first.catch_up()
+    with pytest.raises(ClientError, match="another process writes"):
+        second.catch_up()
+    with engine.connect() as connection:
+        assert connection.execute(select(CURSOR.c.height)).scalar_one() == 1
+
+
+@pytest.mark.parametrize("name", SUMMED)
+def test_a_sum_that_differs_is_found(name: str) -> None:
+    lines = [QueryLineResponse(line=Line(**{name: 2})), QueryLineResponse(line=Line(**{name: 3}))]
+    assert compare_lines(SlotResult(parties=2, **{name: 5}), lines) == "agree"
+    assert compare_lines(SlotResult(parties=2, **{name: 6}), lines) == "differ"
+    assert compare_lines(SlotResult(parties=3, **{name: 5}), lines) == "incomplete"
+
+
+def test_a_number_that_no_column_holds_stops_the_indexer() -> None:
+    with pytest.raises(ClientError, match=r"cash is 9223372036854775808"):
+        make_row(EventSlotSettled(result=SlotResult(cash=1 << 63)).result)
