@@ -1,7 +1,7 @@
 """Thousands of random blocks, with all invariants and an independent ledger checked after each.
 
 A failure names its seed and block; `Simulation(seed).run(block)` repeats it, and the seed
-then belongs in SEEDS. SIMULATION_SEED=17 tries another one.
+then belongs among the first SEEDS. SIMULATION_SEED=17 tries another one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from chain.runtime.encoding import bech32
 from tests.support.simulation import ACTIONS, Simulation
 
 # Three speeds of settlement, with and without collateral, with and without fees.
-SEEDS = [1, 2, 3]
+# More than the first ones only while something has not happened.
+SEEDS = range(1, 9)
+SEEDS_LEAST = 3
 BLOCKS = 2_000
 # Scenarios that a run of this length must contain at least once.
 MUST_HAPPEN = {
@@ -64,11 +66,24 @@ def test_invariants_hold_and_every_scenario_happens() -> None:
         simulation.run(BLOCKS)
         happened += simulation.happened
         outcomes += simulation.outcomes
-    assert not (missing := MUST_HAPPEN - happened.keys()), f"never happened: {missing}"
-    for name in (action.__name__ for _, action in ACTIONS):
-        assert outcomes[name, "rejected"], f"{name} was never rejected"
-        assert name in SELDOM_DONE or outcomes[name, "done"], f"{name} was never done"
+        if seed >= SEEDS_LEAST and not list_missing(happened, outcomes):
+            break
+    assert not (missing := list_missing(happened, outcomes)), missing
     assert not outcomes["spoiled", "done"]
+
+
+def list_missing(happened: Counter[str], outcomes: Counter[tuple[str, str]]) -> list[str]:
+    """What has not happened yet of all that must."""
+    names = [action.__name__ for _, action in ACTIONS]
+    return [
+        *(f"{scenario} never happened" for scenario in sorted(MUST_HAPPEN - happened.keys())),
+        *(f"{name} was never rejected" for name in names if not outcomes[name, "rejected"]),
+        *(
+            f"{name} was never done"
+            for name in names
+            if name not in SELDOM_DONE and not outcomes[name, "done"]
+        ),
+    ]
 
 
 @pytest.mark.simulation_long
