@@ -85,6 +85,7 @@ def _make_scoring() -> Callable[[], None]:
 def _make_world() -> World:
     names = [f"outcome {number}" for number in range(lmsr.OUTCOMES_MAX)]
     shares = [number * 10_000_000 for number in range(lmsr.OUTCOMES_MAX)]
+    funding = lmsr.compute_cost([0] * lmsr.OUTCOMES_MAX, BETA)
     money = lmsr.compute_cost(shares, BETA)
     return World(
         {
@@ -102,7 +103,7 @@ def _make_world() -> World:
             "forecast.last_target_id": 1,
             "forecast.last_market_id": 1,
             "forecast.market_count": 1,
-            "forecast.holdings[1, anna]": {"shares": shares},
+            "forecast.holdings[1, anna]": {"shares": shares, "paid": money - funding},
             "forecast.markets[1]": {
                 "creator": "issuer",
                 "status": "MARKET_STATUS_OPEN",
@@ -110,6 +111,7 @@ def _make_world() -> World:
                 "names": names,
                 "reporter": "distributor",
                 "beta": BETA,
+                "funding": funding,
                 "shares": shares,
                 "money": money,
                 "closes_at_s": START_S + 1_000,
