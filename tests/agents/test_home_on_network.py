@@ -198,10 +198,10 @@ def test_a_folder_of_homes_trades_within_limits(network: tuple[Path, str], tmp_p
 
 @pytest.mark.network
 def test_a_delegated_key_trades_for_its_owner(network: tuple[Path, str], tmp_path: Path) -> None:
-    """Carl's key trades for Anna, who has allowed it; it is Anna who has the energy and pays."""
+    """Ben's key trades for Anna, who has allowed it; it is Anna who has the energy and pays."""
     home, node = network
     rpc, keyring = Rpc(node), Keyring(home / "keys")
-    anna, carl = keyring.get("anna").address, keyring.get("carl").address
+    anna, ben = keyring.get("anna").address, keyring.get("ben").address
     right = {
         "authorization": {
             "@type": "/blockenergy.authz.v1.TradeAuthorization",
@@ -215,16 +215,16 @@ def test_a_delegated_key_trades_for_its_owner(network: tuple[Path, str], tmp_pat
     subprocess.run(
         [
             *(sys.executable, "-m", "client.cli", "tx", "authz", "grant", "--from", "anna"),
-            *("--grantee", "carl", "--grant", json.dumps(right), *common),
+            *("--grantee", "ben", "--grant", json.dumps(right), *common),
         ],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         check=True,
         timeout=DEADLINE_S,
     )
-    before = get_account(rpc, anna).sequence, get_account(rpc, carl).sequence
+    before = get_account(rpc, anna).sequence, get_account(rpc, ben).sequence
     file = tmp_path / "anna.toml"
     # Far more than a home of these hours has agreed on already.
-    file.write_text('key = "carl"\nowner = "anna"\nstrategy = "taker"\nannual_kwh = 20_000\n')
+    file.write_text('key = "ben"\nowner = "anna"\nstrategy = "taker"\nannual_kwh = 20_000\n')
     deadline, executed = time.monotonic() + DEADLINE_S, False
     while not executed and time.monotonic() < deadline:
         # A slow machine may miss a gate; then nothing of the turn is ordered.
@@ -232,12 +232,12 @@ def test_a_delegated_key_trades_for_its_owner(network: tuple[Path, str], tmp_pat
         included = [turn for turn in read_turns(file) if turn[1] == "included"]
         executed = any("orders" in json.loads(turn[4]) for turn in included)
     assert executed, said
-    after = get_account(rpc, anna).sequence, get_account(rpc, carl).sequence
+    after = get_account(rpc, anna).sequence, get_account(rpc, ben).sequence
     assert after == (before[0], before[1] + len(included)), said
     slots = {order["slot"] for turn in included for order in json.loads(turn[3])["orders"]}
     ask = ask_node(rpc)
     assert any(read_position_wh(ask, slot, anna) for slot in slots), said
-    assert not any(read_position_wh(ask, slot, carl) for slot in slots), said
+    assert not any(read_position_wh(ask, slot, ben) for slot in slots), said
 
 
 @pytest.mark.parametrize(
