@@ -201,8 +201,9 @@ def _is_clearable(order: state_pb2.LimitOrder, info: state_pb2.Slot) -> bool:
 def _validate_references(state: HasStore) -> None:
     """Feeders are registered, orders and offers belong to slots on record, numbers were given."""
     for (slot, order_id), order in LIMIT_ORDERS.items(state):
-        if order_id > ORDER_IDS.last(state):
-            raise GenesisError(f"market.limit_orders {slot}, {order_id}: after last_order_id")
+        # Numbers begin with 1: one in front of it would never be booked.
+        if not 0 < order_id <= ORDER_IDS.last(state):
+            raise GenesisError(f"market.limit_orders {slot}, {order_id}: no number that was given")
         if order.hold_id and not SLOTS.has(state, slot):
             raise GenesisError(f"market.limit_orders {slot}, {order_id}: the slot is not on record")
     for slot, _ in (key for key, _ in OFFERS.items(state)):

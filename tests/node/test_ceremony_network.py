@@ -197,6 +197,8 @@ def test_the_chain_runs_and_every_node_is_in_good_health(companies: list[Company
 
 def test_a_block_is_taken_back_and_executed_again(companies: list[Company]) -> None:
     company = companies[2]
+    # The first block is never taken back.
+    company.wait_for_height(3)
     assert "stop it first" in company.run("node", "rollback", status=2)
     company.stop()
     before = company.home.app_data

@@ -34,7 +34,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"market.offers[7, dirk]": {"hold_id": 1}}, "market.offers 7: the slot is not on record"),
     (
         {"market.limit_orders[7, 1]": {"owner": "ben"}},
-        "market.limit_orders 7, 1: after last_order_id",
+        "market.limit_orders 7, 1: no number that was given",
     ),
     (
         {"market.limit_orders[7, 1]": {"owner": "ben", "hold_id": 1}, "market.last_order_id": 1},
