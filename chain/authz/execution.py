@@ -13,8 +13,9 @@ from chain import auth, bank, market, metering, registry
 from chain.authz import rules
 from chain.authz.keeper import AuthzError
 from chain.authz.state import GRANTS
+from chain.runtime import untrusted
 from chain.runtime.context import Context
-from chain.runtime.encoding import codec, strict
+from chain.runtime.encoding import codec
 from chain.runtime.errors import ChainError, require
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.module import Handler
@@ -60,10 +61,8 @@ class Execution:
         handler = self._handlers.get(packed.type_url)
         if handler is None:
             raise ChainError(AuthzError.NOT_DELEGABLE, packed.type_url[:100])
-        try:
-            return handler, strict.decode(handler.message_type, packed.value)
-        except codec.EncodingError as error:
-            raise ChainError(AuthzError.MESSAGES_INVALID, str(error)) from None
+        invalid = AuthzError.MESSAGES_INVALID
+        return handler, untrusted.decode(handler.message_type, packed.value, invalid)
 
 
 def _run_one(ctx: Context, grantee: bytes, handler: Handler, message: Message) -> Message:

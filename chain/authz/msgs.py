@@ -13,8 +13,8 @@ from chain.authz import rules
 from chain.authz.execution import Execution
 from chain.authz.keeper import AuthzError
 from chain.authz.state import GRANTS
+from chain.runtime import untrusted
 from chain.runtime.context import Context
-from chain.runtime.encoding import codec, strict
 from chain.runtime.errors import ChainError, require
 from chain.runtime.module import Handler
 from chain.runtime.tx import decode_address
@@ -88,12 +88,10 @@ class Msgs:
         known = packed.type_url == rules.AUTHORIZATION_TYPE_URL
         detail = f"{rules.AUTHORIZATION_TYPE_URL} is expected, not {packed.type_url[:100]!r}"
         require(known, AuthzError.AUTHORIZATION_INVALID, detail)
-        try:
-            authorization = strict.decode(state_pb2.TradeAuthorization, packed.value)
-        except codec.EncodingError as error:
-            raise ChainError(AuthzError.AUTHORIZATION_INVALID, str(error)) from None
+        invalid = AuthzError.AUTHORIZATION_INVALID
+        authorization = untrusted.decode(state_pb2.TradeAuthorization, packed.value, invalid)
         detail = rules.find_authorization_error(authorization, self._handlers)
-        require(not detail, AuthzError.AUTHORIZATION_INVALID, detail)
+        require(not detail, invalid, detail)
         return authorization
 
 

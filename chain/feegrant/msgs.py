@@ -9,9 +9,9 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from chain import auth, registry
 from chain.feegrant.keeper import ALLOWANCES_MAX, FeegrantError, has_ended
 from chain.feegrant.state import ALLOWANCES
+from chain.runtime import untrusted
 from chain.runtime.context import Context
-from chain.runtime.encoding import codec, strict
-from chain.runtime.errors import ChainError, require
+from chain.runtime.errors import require
 from chain.runtime.tx import decode_address, decode_coins
 
 ALLOWANCE_TYPE_URL = f"/{feegrant_pb2.BasicAllowance.DESCRIPTOR.full_name}"
@@ -57,10 +57,8 @@ def _read_allowance(ctx: Context, packed: AnyMessage) -> state_pb2.Allowance:
     known = packed.type_url == ALLOWANCE_TYPE_URL
     detail = f"{ALLOWANCE_TYPE_URL} is expected, not {packed.type_url[:100]!r}"
     require(known, FeegrantError.ALLOWANCE_INVALID, detail)
-    try:
-        basic = strict.decode(feegrant_pb2.BasicAllowance, packed.value)
-    except codec.EncodingError as error:
-        raise ChainError(FeegrantError.ALLOWANCE_INVALID, str(error)) from None
+    invalid = FeegrantError.ALLOWANCE_INVALID
+    basic = untrusted.decode(feegrant_pb2.BasicAllowance, packed.value, invalid)
     denom = auth.get_params(ctx).fee_denom
     limit = decode_coins(basic.spend_limit)
     own = all(name == denom for name, _ in limit)

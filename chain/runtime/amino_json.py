@@ -21,8 +21,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chain.runtime import untrusted
 from chain.runtime.calendar import format_time
-from chain.runtime.encoding import codec, strict
 from chain.runtime.errors import ChainError, SdkError
 
 # Types that an Any within a message may hold, by type URL.
@@ -161,10 +161,7 @@ def _write_packed(item: AnyMessage, packed_types: PackedTypes, levels: int) -> d
     message_type = packed_types.get(item.type_url) if levels else None
     if message_type is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, item.type_url[:200])
-    try:
-        message = strict.decode(message_type, item.value)
-    except codec.EncodingError as error:
-        raise ChainError(SdkError.TX_PARSE, str(error)) from None
+    message = untrusted.decode(message_type, item.value, SdkError.TX_PARSE)
     return _write_typed(message, packed_types, levels - 1)
 
 

@@ -18,7 +18,7 @@ from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT, SIGN_MODE_LE
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
-from chain.runtime import amino_json
+from chain.runtime import amino_json, untrusted
 from chain.runtime.amino_json import PackedTypes
 from chain.runtime.encoding import bech32, codec, strict
 from chain.runtime.errors import ChainError, SdkError, require
@@ -345,10 +345,7 @@ def _decode_message(
     handler = handlers.get(type_url)
     if handler is None:
         raise ChainError(SdkError.UNKNOWN_REQUEST, type_url[:200])
-    try:
-        return handler, strict.decode(handler.message_type, value)
-    except codec.EncodingError as error:
-        raise ChainError(SdkError.TX_PARSE, str(error)) from None
+    return handler, untrusted.decode(handler.message_type, value, SdkError.TX_PARSE)
 
 
 def _find_lane(messages: tuple[tuple[Handler, Message], ...]) -> int:

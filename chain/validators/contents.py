@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from google.protobuf.message import Message
 
 from chain import params, registry
+from chain.runtime import untrusted
 from chain.runtime.context import Context
-from chain.runtime.encoding import codec, strict
-from chain.runtime.errors import ChainError, ErrorCode, require
+from chain.runtime.errors import ChainError, require
 from chain.runtime.module import Handler
 from chain.runtime.state.store import CacheStore
 from chain.validators.changes import CHANGES
@@ -42,12 +42,13 @@ class Contents:
         require(fits, ValidatorsError.CONTENT_INVALID, detail)
         change = CHANGES.get(type_url)
         if change is not None:
-            message = _decode(change.message_type, value)
+            message = untrusted.decode(change.message_type, value, ValidatorsError.CONTENT_INVALID)
             return lambda ctx: change.run(ctx, message)
         handler = self._handlers.get(type_url)
         if handler is None:
             raise ChainError(ValidatorsError.CONTENT_UNKNOWN, type_url[:_TYPE_URL_CHARACTERS_MAX])
-        return _bind(handler, _decode(handler.message_type, value))
+        message = untrusted.decode(handler.message_type, value, ValidatorsError.CONTENT_INVALID)
+        return _bind(handler, message)
 
 
 def _bind(handler: Handler, message: Message) -> Callable[[Context], None]:
@@ -61,11 +62,3 @@ def _bind(handler: Handler, message: Message) -> Callable[[Context], None]:
         handler.run(ctx, message)
 
     return run
-
-
-def _decode(message_type: type[Message], value: bytes) -> Message:
-    try:
-        return strict.decode(message_type, value)
-    except codec.EncodingError as error:
-        invalid: ErrorCode = ValidatorsError.CONTENT_INVALID
-        raise ChainError(invalid, str(error)) from None
