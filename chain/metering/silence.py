@@ -19,13 +19,13 @@ from chain import registry
 from chain.metering import rules
 from chain.metering.state import BARRED, BASELINES, PARAMS, READINGS
 from chain.runtime import slots
+from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.context import Context
 from chain.runtime.errors import ErrorCodes, require
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import PERMILLE, ceil_div
 
 MeteringError = ErrorCodes("metering", errors_pb2.Error.DESCRIPTOR)
-_SECONDS_PER_DAY = 86_400
 
 
 class Prices(NamedTuple):
@@ -140,7 +140,7 @@ def _estimate(
         meter.capacity_w, 1, params.represented_duration_s, params.capacity_tolerance_permille
     )
     if baseline.silent_slots < params.silent_slots_max:
-        day = max(1, _SECONDS_PER_DAY // params.represented_duration_s)
+        day = max(1, SECONDS_PER_DAY // params.represented_duration_s)
         added = slots.slot_at(meter.added_at_s, params.slot_length_s)
         for like in (slot - day, baseline.slot):
             used_wh = _get_use(ctx, like, meter_id, meter) if like > added else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_SECONDS_PER_DAY = 86_400
+SECONDS_PER_DAY = 86_400
 # Of the years 1 to 9999.
 _FIRST_SECOND = -62_135_596_800
 _LAST_SECOND = 253_402_300_799
@@ -14,7 +14,7 @@ def format_date(time_s: int) -> str:
     Years are counted from March, so that the leap day is the last of a year; 146097 days are 400 of
     them, and 153 days are five months.
     """
-    days = time_s // _SECONDS_PER_DAY + 719_468
+    days = time_s // SECONDS_PER_DAY + 719_468
     era, day_of_era = days // 146_097, days % 146_097
     year_of_era = (
         day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096
@@ -35,7 +35,7 @@ def format_time(seconds: int, nanos: int) -> str:
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < 10**9):
         raise ValueError(f"{seconds} s and {nanos} ns are no time of the years 1 to 9999")
     date = format_date(seconds)
-    hours, rest = divmod(seconds % _SECONDS_PER_DAY, 3600)
+    hours, rest = divmod(seconds % SECONDS_PER_DAY, 3600)
     fraction = f".{nanos:09}".rstrip("0").rstrip(".")
     clock = f"{hours:02}:{rest // 60:02}:{rest % 60:02}{fraction}"
     return f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock}Z"

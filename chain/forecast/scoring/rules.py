@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from blockenergy.forecast.v1 import state_pb2
 
+from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.units import PERMILLE, floor_div
 
 # Of a slot: 10 % to 90 %.
@@ -18,7 +19,6 @@ HASH_BYTES = 32
 # Quantiles and outcomes are below it, so that the losses of SKILL_SLOTS_MAX slots have 64 bits.
 VALUE_LIMIT = 1 << 46
 SKILL_SLOTS_MAX = 1000
-_SECONDS_PER_DAY = 86_400
 _DAYS_PER_WEEK = 7
 # Kept so that a week before the last slot is there even where slots wait to be scored.
 _DAYS_KEPT = 8
@@ -171,7 +171,7 @@ def list_baseline_slots(slot: int, represented_duration_s: int) -> tuple[int, in
 
 def compute_day_slots(represented_duration_s: int) -> int:
     """Slots of a day; at least one. Rounded down where a day has no whole number of them."""
-    return max(1, floor_div(_SECONDS_PER_DAY, represented_duration_s))
+    return max(1, floor_div(SECONDS_PER_DAY, represented_duration_s))
 
 
 def compute_kept_slots(represented_duration_s: int) -> int:
