@@ -96,10 +96,14 @@ def _use_quantity(ctx: Context, grant: state_pb2.Grant, message: Message) -> Non
     if not ordered:
         return
     first_slot = ctx.block.time_s // metering.get_params(ctx).slot_length_s
-    slot, total_wh = rules.add_ordered(grant, ordered, first_slot)
+    totals = rules.add_up(grant, ordered, first_slot)
     allowed_wh = grant.authorization.quantity_per_slot_wh
-    detail = f"{total_wh} Wh of {allowed_wh} Wh in slot {slot}"
-    require(total_wh <= allowed_wh, AuthzError.QUANTITY_USED_UP, detail)
+    for slot, _ in ordered:
+        detail = f"{totals[slot]} Wh of {allowed_wh} Wh in slot {slot}"
+        require(totals[slot] <= allowed_wh, AuthzError.QUANTITY_USED_UP, detail)
+    del grant.ordered[:]
+    for slot in sorted(totals):
+        grant.ordered.add(slot=slot, quantity_wh=totals[slot])
 
 
 def _use_money(ctx: Context, grant: state_pb2.Grant, amount: int) -> None:

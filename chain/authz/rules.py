@@ -9,6 +9,7 @@ from blockenergy.authz.v1 import state_pb2
 from blockenergy.options.v1 import options_pb2 as options
 from google.protobuf.message import Message
 
+from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.options import get_option
 from chain.runtime.units import AMOUNT_MAX
 
@@ -16,8 +17,7 @@ AUTHORIZATION_TYPE_URL = f"/{state_pb2.TradeAuthorization.DESCRIPTOR.full_name}"
 GRANTS_MAX = 8
 MESSAGES_MAX = 20
 _NAMES_MAX = 32
-_SECONDS_PER_DAY = 86_400
-ENDS_WITHIN_S = 400 * _SECONDS_PER_DAY
+ENDS_WITHIN_S = 400 * SECONDS_PER_DAY
 
 
 def find_authorization_error(
@@ -42,7 +42,7 @@ def find_authorization_error(
 
 def get_day(time_s: int) -> int:
     """The day of a time, counted from 1970 in UTC."""
-    return time_s // _SECONDS_PER_DAY
+    return time_s // SECONDS_PER_DAY
 
 
 def list_ordered(message: Message) -> list[tuple[int, int]]:
@@ -52,20 +52,14 @@ def list_ordered(message: Message) -> list[tuple[int, int]]:
     return [(getattr(message, name), quantity_wh) for name in slots] if quantity_wh else []
 
 
-def add_ordered(
+def add_up(
     grant: state_pb2.Grant, ordered: list[tuple[int, int]], first_slot: int
-) -> tuple[int, int]:
-    """Notes what was ordered, and forgets slots before `first_slot`.
-
-    Returns the slot for which most was ordered so far, of those that are named, and how many Wh.
-    """
+) -> dict[int, int]:
+    """Wh by slot that a grant was used for, with what is ordered now, from `first_slot` on."""
     totals = {entry.slot: entry.quantity_wh for entry in grant.ordered if entry.slot >= first_slot}
     for slot, quantity_wh in ordered:
         totals[slot] = totals.get(slot, 0) + quantity_wh
-    del grant.ordered[:]
-    for slot in sorted(totals):
-        grant.ordered.add(slot=slot, quantity_wh=totals[slot])
-    return max([(slot, totals[slot]) for slot, _ in ordered], key=lambda entry: entry[1])
+    return totals
 
 
 def _list_fields(descriptor: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
