@@ -175,7 +175,7 @@ def _fix(
         taken = ROUNDS.get(ctx, key) or state_pb2.Round()
         taken.forecasts += 1
         forecast.number = taken.forecasts
-        # Whoever ordered cannot offer less once it has the forecasts.
+        # The orderer cannot offer less once it has the forecasts.
         taken.reward = max(taken.reward, target.reward_per_slot)
         ROUNDS.set(ctx, key, taken)
         FORECASTS.set(ctx, (key, ctx.signer), forecast)

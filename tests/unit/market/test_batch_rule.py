@@ -260,7 +260,7 @@ def test_nobody_lapses_while_somebody_with_a_worse_limit_is_executed(given_batch
     for side in (bids, offers):
         worst_executed = min((limit for limit, executed in side if executed), default=None)
         if worst_executed is not None:
-            # Who has the same limit may have a share of less than a Wh.
+            # The share of an order at the same limit may be less than a Wh.
             assert all(executed for limit, executed in side if limit > worst_executed)
 
 
