@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from node_config.compiled import build, find_obstacle
 
@@ -31,10 +33,13 @@ def compiled() -> Path:
 WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share tests out to processes: one that starts networks, the others file by file."""
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        group = "networks" if folder in WITH_PROCESSES else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+    """Shares tests out to processes: one that starts networks, the others file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "networks" if file.split("/")[1] in WITH_PROCESSES else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    return ByFolder(config, log)
