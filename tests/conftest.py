@@ -29,16 +29,17 @@ def compiled() -> Path:
     return build()
 
 
-# Their tests start networks and mostly wait for them: one after the other, beside the rest.
+# Their tests share what they build and the networks that they start.
 WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """Shares tests out to processes: one that starts networks, the others file by file."""
+    """Shares tests out to processes: folders that start networks as one, the others by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "networks" if file.split("/")[1] in WITH_PROCESSES else file
+        folder = file.split("/")[1]
+        return folder if folder in WITH_PROCESSES else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
