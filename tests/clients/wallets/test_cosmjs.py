@@ -6,9 +6,10 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
-from wallet_keys import DEADLINE_S, MNEMONIC, PAYER, RECEIVER
+from wallet_keys import BIDDER_MNEMONIC, DEADLINE_S, MNEMONIC, PAYER, RECEIVER
 
 from client.rpc import Rpc
 from node_config.localnet.network import Network
@@ -22,15 +23,15 @@ INSTALL_DEADLINE_S = 300
 
 
 @pytest.fixture(scope="module")
-def script() -> Path:
-    """The script, beside the packages that its lock file names."""
+def scripts() -> Path:
+    """The folder of the scripts, beside the packages that their lock file names."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("no node and npm on PATH to run cosmjs with")
     INSTALLED.mkdir(parents=True, exist_ok=True)
     lock = (SOURCE / "package-lock.json").read_bytes()
     done = INSTALLED / "installed-lock.json"
-    for name in ("package.json", "package-lock.json", "cosmjs.mjs"):
+    for name in ("package.json", "package-lock.json", "cosmjs.mjs", "cosmjs_more.mjs"):
         shutil.copy(SOURCE / name, INSTALLED / name)
     if not done.exists() or done.read_bytes() != lock:
         install = subprocess.run(
@@ -44,24 +45,30 @@ def script() -> Path:
         if install.returncode:
             pytest.skip(f"cosmjs cannot be installed: {install.stderr[-300:]}")
         done.write_bytes(lock)
-    return INSTALLED / "cosmjs.mjs"
+    return INSTALLED
+
+
+def run_script(script: Path, *arguments: str) -> Any:
+    """What it has printed."""
+    run = subprocess.run(
+        ["node", script, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE_S,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
 
 
 @pytest.mark.parametrize("mode", ["direct", "amino"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_cosmos_wallet_pays_through_a_node(
-    script: Path, network: Network, version: str, mode: str
+    scripts: Path, network: Network, version: str, mode: str
 ) -> None:
     url = network.rpc_urls[0].replace("tcp://", "http://")
-    run = subprocess.run(
-        ["node", script, version, mode, url, MNEMONIC, RECEIVER.address],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout) == {
+    script = scripts / "cosmjs.mjs"
+    assert run_script(script, version, mode, url, MNEMONIC, RECEIVER.address) == {
         "address": PAYER.address,
         "chainId": Rpc(network.rpc_urls[0]).status().chain_id,
         "code": 0,
@@ -79,4 +86,28 @@ def test_a_cosmos_wallet_pays_through_a_node(
         "display": "EUR",
         "exponents": {"ueur": 0, "EUR": 6},
         "denoms": ["ueur"],
+    }
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_a_bot_sends_many_at_its_own_pace_and_at_anothers_expense(
+    scripts: Path, network: Network, version: str
+) -> None:
+    url = network.rpc_urls[0].replace("tcp://", "http://")
+    script = scripts / "cosmjs_more.mjs"
+    found = run_script(script, version, url, MNEMONIC, BIDDER_MNEMONIC, RECEIVER.address)
+    assert "timeout height" in found.pop("expired")
+    assert "allowance" in found.pop("refused")
+    assert found == {
+        "several": 0,
+        "late": 0,
+        "granted": 0,
+        "paidWithoutFee": 10,
+        "free": 0,
+        "revoked": 0,
+        # Of a hundred in a row, all.
+        "codes": [0],
+        "atLeastOneTaken": True,
+        "reasons": [],
+        "supply": True,
     }
