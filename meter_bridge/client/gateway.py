@@ -87,7 +87,8 @@ def run_gateway(args: argparse.Namespace) -> int:
     handler = text_output.make_log_handler(
         text_output.LogFormatter("%(asctime)s %(levelname)s %(message)s")
     )
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Of a process that runs for months, all is logged, with times; other commands complain only.
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     stop = threading.Event()
     failures: list[Exception] = []
 

@@ -95,24 +95,30 @@ class Collector:
         # The highest that were seen, by their notes.
         self._counters: dict[str, int] = {}
         self._key_id = make_key_id(secrets)
-        # Why there is no reading; empty while there is none to complain about.
-        self.problem = ""
+        # Of the source, and of what it delivered last; empty while there is none to complain about.
+        self._problems = {"source": "", "telegram": ""}
+        self._logged: str | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why there is no reading, or empty."""
+        return self._problems["source"] or self._problems["telegram"]
 
     def deliver(self, raw: bytes, received_s: int) -> bool:
         """Takes in what a source has received; returns whether all of it was understood."""
+        problem = ""
         terms = self._get_terms()
         if terms is None:
-            self.report("The bridge has not said yet how long a slot is.")
-            return False
-        is_understood = True
-        with self._lock:
-            for part in FORMATS[self.meter.format_id].split(raw) or [raw]:
-                try:
-                    self._take(part, received_s, terms)
-                except (TelegramError, NotAtSlotEndError, StoreError) as error:
-                    self.report(str(error))
-                    is_understood = False
-        return is_understood
+            problem = "The bridge has not said yet how long a slot is."
+        else:
+            with self._lock:
+                for part in FORMATS[self.meter.format_id].split(raw) or [raw]:
+                    try:
+                        self._take(part, received_s, terms)
+                    except (TelegramError, NotAtSlotEndError, StoreError) as error:
+                        problem = str(error)
+        self._note("telegram", problem)
+        return not problem
 
     def tick(self, now_s: int) -> None:
         """Decides on slots for which nothing better can come any more."""
@@ -133,13 +139,19 @@ class Collector:
         self._store.keep_note(f"{self.meter.id}/{name}", value)
 
     def report(self, problem: str) -> None:
-        """Logs a problem when it changes."""
-        if problem != self.problem:
-            if problem:
-                log.warning("meter %s: %s", self.meter.id, problem)
-            else:
-                log.info("meter %s is read", self.meter.id)
-            self.problem = problem
+        """Notes a problem of the source; empty if it has none any more."""
+        self._note("source", problem)
+
+    def _note(self, of: str, problem: str) -> None:
+        """Logs a problem, or that there is none, when that is news."""
+        self._problems[of] = problem
+        if self.problem:
+            if self.problem != self._logged:
+                log.warning("meter %s: %s", self.meter.id, self.problem)
+                self._logged = self.problem
+        elif of == "telegram" and self._logged != "":
+            log.info("meter %s is read", self.meter.id)
+            self._logged = ""
 
     def _take(self, raw: bytes, received_s: int, terms: Terms) -> None:
         """One telegram. Errors: TelegramError, NotAtSlotEndError, StoreError."""

@@ -84,6 +84,22 @@ def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path, chain: FakeChain) 
     assert NOW_S == (SLOT + 1) * SLOT_LENGTH_S
 
 
+def test_the_log_says_that_meters_are_read_and_readings_sent(
+    tmp_path: Path, chain: FakeChain
+) -> None:
+    with running(tmp_path, chain) as bridge:
+        config = write_config(tmp_path, bridge.port)
+        with child("-m", "client.cli", "meter", "gateway", str(config)) as gateway:
+            drop(tmp_path, SLOT, 1_000)
+            wait_until(lambda: (METER, SLOT) in chain.recorded)
+            gateway.terminate()
+            _, said = gateway.communicate(timeout=20)
+    assert "INFO reading 1 meters\n" in said
+    assert f"INFO meter {METER} slot {SLOT}: import 1000 Wh, export 0 Wh, measured\n" in said
+    assert said.count(f"INFO meter {METER} is read\n") == 1
+    assert "WARNING" not in said
+
+
 def test_check_says_what_would_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_config(tmp_path, 1)
     assert main(["meter", "gateway", str(config), "--check"]) == 0
