@@ -14,7 +14,7 @@ from blockenergy.bridge.v1.bridge_pb2 import HealthResponse
 
 from meter_bridge.chain import Chain, ChainView
 from meter_bridge.chain.submit import POLL_S, Submitter
-from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE, LocalTime
 from meter_bridge.insights import Insights
 from meter_bridge.intake import Intake
 from meter_bridge.server import ServerLimits, Service, make_server

@@ -31,7 +31,7 @@ from meter_bridge.chain import (
     Meter,
     Params,
 )
-from meter_bridge.formats.local_time import LocalTime
+from meter_bridge.formats.encoding.local_time import LocalTime
 from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM, TelegramError
 from meter_bridge.spool import Spool, SpoolFullError
 

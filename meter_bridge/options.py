@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE, LocalTime
 
 # No time zone is further from UTC.
 OFFSET_MAX_S = 14 * 3600

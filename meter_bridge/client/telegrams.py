@@ -26,7 +26,7 @@ from client.errors import MissingError, UsageError
 from client.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats import FORMATS, decode_hexadecimal, parse_telegram
-from meter_bridge.formats.local_time import LocalTime
+from meter_bridge.formats.encoding.local_time import LocalTime
 from meter_bridge.formats.telegram import TelegramError
 from meter_bridge.readings import NotAtSlotEndError, compute_reading, rank
 

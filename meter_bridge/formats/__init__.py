@@ -1,12 +1,12 @@
 """Meter formats: each turns the bytes a meter sent into what they say, without I/O.
 
-A format is one file and one row of FORMATS, and a value of TelegramFormat in bridge.proto. Its
+A format is one file, or folder, and one row of FORMATS, and a value of TelegramFormat in bridge.proto. Its
 reader verifies whatever integrity check the format has and raises TelegramError for anything it
 does not understand.
 
-    telegram, registers         what formats are parsed into
-    dsmr, iec62056_21, ...      the formats; frame, hdlc, mbus_frames are what they come in
-    axdr, documents, checksums  how their data is encoded
+    telegram                what formats are parsed into
+    dsmr, dlms, sml, ...    the formats
+    encoding                what several of them share: how data is written down, and checked
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ from blockenergy.bridge.v1.bridge_pb2 import TelegramFormat
 
 from meter_bridge.formats import (
     cmep,
-    dlms,
     dsmr,
     espi,
-    frame,
     iec62056_21,
     ieee2030_5,
     n3rgy,
@@ -33,7 +31,9 @@ from meter_bridge.formats import (
     tasmota,
     wmbus,
 )
-from meter_bridge.formats.local_time import LocalTime
+from meter_bridge.formats.dlms import reader as dlms
+from meter_bridge.formats.encoding import frame
+from meter_bridge.formats.encoding.local_time import LocalTime
 from meter_bridge.formats.telegram import Content, Context, Telegram, TelegramError, complete
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from meter_bridge.formats.local_time import compute_unix_s, make_wall_clock
+from meter_bridge.formats.encoding.local_time import compute_unix_s, make_wall_clock
 from meter_bridge.formats.telegram import (
     DECIMAL_PLACES,
     DOCUMENT_BYTES_MAX,

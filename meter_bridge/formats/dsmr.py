@@ -22,8 +22,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from meter_bridge.formats.frame import compute_crc16, find_unprotected, require_checksum
-from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime, is_eu_summer_time
+from meter_bridge.formats.encoding.frame import compute_crc16, find_unprotected, require_checksum
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE, LocalTime, is_eu_summer_time
 from meter_bridge.formats.telegram import (
     METER_ID,
     Content,

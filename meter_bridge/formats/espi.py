@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from meter_bridge.formats.documents import (
+from meter_bridge.formats.encoding.documents import (
     Element,
     ReadingType,
     make_quantity,

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import re
 
-from meter_bridge.formats.checksums import compute_block_check
-from meter_bridge.formats.local_time import make_wall_clock
-from meter_bridge.formats.registers import read_registers_wh
+from meter_bridge.formats.encoding.checksums import compute_block_check
+from meter_bridge.formats.encoding.local_time import make_wall_clock
+from meter_bridge.formats.encoding.registers import read_registers_wh
 from meter_bridge.formats.telegram import (
     AMOUNT,
     Content,

@@ -7,14 +7,14 @@ they come over TLS.
 
 from __future__ import annotations
 
-from meter_bridge.formats.documents import (
+from meter_bridge.formats.encoding.documents import (
     Element,
     ReadingType,
     make_quantity,
     read_reading_type,
     read_xml,
 )
-from meter_bridge.formats.registers import read_registers_wh
+from meter_bridge.formats.encoding.registers import read_registers_wh
 from meter_bridge.formats.telegram import (
     Content,
     Context,

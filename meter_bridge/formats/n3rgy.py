@@ -11,8 +11,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from meter_bridge.formats.documents import get_list, get_number, get_text, read_json
-from meter_bridge.formats.local_time import compute_unix_s, make_wall_clock
+from meter_bridge.formats.encoding.documents import get_list, get_number, get_text, read_json
+from meter_bridge.formats.encoding.local_time import compute_unix_s, make_wall_clock
 from meter_bridge.formats.telegram import (
     DECIMAL_PLACES,
     Content,

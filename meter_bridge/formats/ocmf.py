@@ -18,10 +18,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from meter_bridge.formats.dlms_security import load_public_key
-from meter_bridge.formats.documents import get_list, get_number, get_text, read_json
-from meter_bridge.formats.local_time import compute_unix_s
-from meter_bridge.formats.registers import EXPORT, IMPORT
+from meter_bridge.formats.dlms.security import load_public_key
+from meter_bridge.formats.encoding.documents import get_list, get_number, get_text, read_json
+from meter_bridge.formats.encoding.local_time import compute_unix_s
+from meter_bridge.formats.encoding.registers import EXPORT, IMPORT
 from meter_bridge.formats.telegram import (
     DECIMAL_PLACES,
     TELEGRAM_BYTES_MAX,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from meter_bridge.formats.documents import (
+from meter_bridge.formats.encoding.documents import (
     get_list,
     get_number,
     get_object,

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from meter_bridge.formats.axdr import Reader
-from meter_bridge.formats.checksums import compute_kermit, compute_x25
-from meter_bridge.formats.dlms_lists import UNITS
-from meter_bridge.formats.registers import format_obis, read_registers_wh
+from meter_bridge.formats.dlms.lists import UNITS
+from meter_bridge.formats.encoding.axdr import Reader
+from meter_bridge.formats.encoding.checksums import compute_kermit, compute_x25
+from meter_bridge.formats.encoding.registers import format_obis, read_registers_wh
 from meter_bridge.formats.telegram import (
     TELEGRAM_BYTES_MAX,
     Content,

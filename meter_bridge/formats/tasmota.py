@@ -14,9 +14,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from meter_bridge.formats.documents import get_text, read_json
-from meter_bridge.formats.local_time import compute_unix_s
-from meter_bridge.formats.registers import read_registers_wh
+from meter_bridge.formats.encoding.documents import get_text, read_json
+from meter_bridge.formats.encoding.local_time import compute_unix_s
+from meter_bridge.formats.encoding.registers import read_registers_wh
 from meter_bridge.formats.telegram import Content, Context, Quantity, TelegramError, as_meter_id
 
 TIME = "Time"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE, LocalTime
 
 # The longest DSMR 5 telegram, with a message of 1,024 characters, has about 3,500 bytes; a history
 # of thirteen months adds some 700 to 3,000.

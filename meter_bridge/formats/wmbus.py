@@ -18,9 +18,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from meter_bridge.formats.axdr import Reader
-from meter_bridge.formats.checksums import compute_en_13757
-from meter_bridge.formats.registers import read_registers_wh
+from meter_bridge.formats.encoding.axdr import Reader
+from meter_bridge.formats.encoding.checksums import compute_en_13757
+from meter_bridge.formats.encoding.registers import read_registers_wh
 from meter_bridge.formats.telegram import (
     Content,
     Context,

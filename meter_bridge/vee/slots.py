@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from meter_bridge.formats.local_time import LocalTime, compute_unix_s, is_eu_summer_time
+from meter_bridge.formats.encoding.local_time import LocalTime, compute_unix_s, is_eu_summer_time
 
 
 class Quality(StrEnum):

@@ -18,7 +18,7 @@ from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from meter_bridge.client import MeterClient
 from meter_bridge.formats.dsmr import format_telegram
-from meter_bridge.formats.frame import compute_crc16
+from meter_bridge.formats.encoding.frame import compute_crc16
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key

@@ -21,7 +21,7 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 
 from meter_bridge.chain import ChainView
-from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE
 from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.insights import Insights
 from meter_bridge.intake import Intake

@@ -13,7 +13,7 @@ from client.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats import parse_telegram
 from meter_bridge.formats.dsmr import compute_crc16, format_telegram
-from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE
 from meter_bridge.insights import sign_insight
 from meter_bridge.readings import compute_reading
 from tests.bridge.fakes import CHAIN_ID, SLOT, SLOT_LENGTH_S, make_key

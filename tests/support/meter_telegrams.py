@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from meter_bridge.formats.dsmr import format_telegram
-from meter_bridge.formats.local_time import is_eu_summer_time
+from meter_bridge.formats.encoding.local_time import is_eu_summer_time
 from meter_bridge.formats.telegram import Secrets
 
 KEY, AUTHENTICATION_KEY = bytes(range(16)), bytes(range(0xD0, 0xE0))

@@ -25,7 +25,7 @@ from meter_bridge.chain import (
 from meter_bridge.chain.chain import remember
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats.dsmr import format_telegram, parse
-from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE
 from meter_bridge.intake import Intake
 from meter_bridge.readings import compute_reading
 from meter_bridge.spool import Spool, SpoolLimits

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_bridge.formats.dsmr import compute_crc16, format_telegram, parse
-from meter_bridge.formats.local_time import LocalTime, is_eu_summer_time
+from meter_bridge.formats.encoding.local_time import LocalTime, is_eu_summer_time
 from meter_bridge.formats.telegram import Telegram, TelegramError
 
 VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "meter_telegrams.json"

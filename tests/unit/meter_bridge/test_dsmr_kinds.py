@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_bridge.formats.dsmr import parse
-from meter_bridge.formats.frame import IN_FILE, compute_crc16
+from meter_bridge.formats.encoding.frame import IN_FILE, compute_crc16
 from meter_bridge.formats.telegram import TelegramError
 from meter_bridge.readings import compute_reading
 

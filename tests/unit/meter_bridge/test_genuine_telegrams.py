@@ -11,7 +11,7 @@ import pytest
 from blockenergy.bridge.v1.bridge_pb2 import TELEGRAM_FORMAT_WMBUS
 
 from meter_bridge.formats import find_format, read_telegram
-from meter_bridge.formats.dlms_security import open_protected
+from meter_bridge.formats.dlms.security import open_protected
 from meter_bridge.formats.telegram import Content, Context, Secrets, TelegramError
 
 VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "meter_telegrams.json"

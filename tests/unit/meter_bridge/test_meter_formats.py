@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_bridge.formats import FORMATS, find_format, parse_telegram, read_telegram
-from meter_bridge.formats.local_time import CENTRAL_EUROPE, LocalTime, make_wall_clock
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE, LocalTime, make_wall_clock
 from meter_bridge.formats.telegram import (
     Content,
     Context,

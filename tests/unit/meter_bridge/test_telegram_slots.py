@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_bridge.formats import parse_telegram
-from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE
 from meter_bridge.formats.telegram import Telegram, TelegramError
 from meter_bridge.readings import (
     NotAtSlotEndError,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_bridge.formats.local_time import CENTRAL_EUROPE
+from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE
 from meter_bridge.vee import (
     History,
     Limits,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meter_bridge.formats.checksums import compute_x25
+from meter_bridge.formats.encoding.checksums import compute_x25
 from meter_bridge.formats.telegram import TelegramError
 
 FLAG = 0x7E

@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from meter_bridge.formats import dlms_security, dsmr, hdlc, mbus_frames
-from meter_bridge.formats.axdr import Data, Reader, read_data
-from meter_bridge.formats.dlms_lists import read_list
-from meter_bridge.formats.local_time import compute_unix_s, make_wall_clock
+from meter_bridge.formats import dsmr
+from meter_bridge.formats.dlms import hdlc, mbus_frames
+from meter_bridge.formats.dlms import security as dlms_security
+from meter_bridge.formats.dlms.lists import read_list
+from meter_bridge.formats.encoding.axdr import Data, Reader, read_data
+from meter_bridge.formats.encoding.local_time import compute_unix_s, make_wall_clock
 from meter_bridge.formats.telegram import (
     TELEGRAM_BYTES_MAX,
     Content,

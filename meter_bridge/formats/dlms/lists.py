@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from meter_bridge.formats.axdr import Data
-from meter_bridge.formats.registers import format_obis, read_registers_wh
+from meter_bridge.formats.encoding.axdr import Data
+from meter_bridge.formats.encoding.registers import format_obis, read_registers_wh
 from meter_bridge.formats.telegram import (
     Content,
     Quantity,

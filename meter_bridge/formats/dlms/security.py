@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from meter_bridge.formats.axdr import Reader
+from meter_bridge.formats.encoding.axdr import Reader
 from meter_bridge.formats.telegram import Secrets, TelegramError
 
 GLOBAL, DEDICATED, GENERAL = 0xDB, 0xDC, 0xDD

@@ -1,0 +1,1 @@
+"""How formats write down times, values and documents, and what detects damage."""
