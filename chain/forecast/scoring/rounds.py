@@ -41,7 +41,8 @@ def score_rounds(ctx: Context, budget: int) -> int:
 def _score_round(ctx: Context, slot: int, target_id: int, taken: state_pb2.Round) -> None:
     forecasts = list(FORECASTS.under((slot, target_id)).items(ctx))
     target = get_target(ctx, target_id)
-    before = target.budget
+    # What is lost in a slot pays rewards of later ones: nobody need guess what others will lose.
+    most = min(taken.reward, target.budget)
     # Whoever could not know the end of a slot that was never settled has broken no promise.
     is_settled = OUTCOMES.has(ctx, (slot, target_id))
     shown = [one for one in forecasts if one[1].quantiles]
@@ -54,7 +55,6 @@ def _score_round(ctx: Context, slot: int, target_id: int, taken: state_pb2.Round
         for forecast in shown:
             _drop(ctx, slot, target_id, target, forecast, False)
     else:
-        most = min(taken.reward, before)
         _score(ctx, slot, target_id, target, shown, outcome, baseline, most)
     for forecaster, _ in forecasts:
         FORECASTS.delete(ctx, ((slot, target_id), forecaster))

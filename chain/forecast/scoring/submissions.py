@@ -26,9 +26,10 @@ def commit_forecast(
     ctx: Context, msg: tx_pb2.MsgCommitForecast
 ) -> tx_pb2.MsgCommitForecastResponse:
     """Fixes a sealed forecast."""
-    are_hashes = all(len(one) == rules.HASH_BYTES for one in msg.hashes)
-    require(are_hashes, ForecastError.SLOTS_INVALID)
     count = len(msg.hashes)
+    are_hashes = all(len(one) == rules.HASH_BYTES for one in msg.hashes)
+    good = are_hashes and 0 < count <= rules.SLOTS_PER_MESSAGE_MAX
+    require(good, ForecastError.SLOTS_INVALID)
     target = _require_free(ctx, msg, count)
     # The last check: a balance that is too small.
     take(ctx, ctx.signer, count * msg.stake_per_slot)
@@ -59,8 +60,6 @@ def reveal_forecast(
     parts = _split(msg.quantiles)
     fits = len(parts) == len(msg.salts) and all(len(s) == rules.HASH_BYTES for s in msg.salts)
     require(fits, ForecastError.SLOTS_INVALID)
-    last = msg.first_slot + len(parts) - 1
-    require(last <= target.last_slot, ForecastError.NOT_COMMITTED, f"slot {last}")
     _require_quantiles(target, parts)
     revealed = [
         _require_sealed(ctx, msg, msg.first_slot + place, part, salt)
@@ -111,7 +110,6 @@ def _require_free(
     """The target; rejects slots that the signer cannot forecast, or not with this stake."""
     target, params = get_target(ctx, msg.target_id), get_params(ctx)
     require(not target.ended, ForecastError.TARGET_ENDED)
-    require(0 < count <= rules.SLOTS_PER_MESSAGE_MAX, ForecastError.SLOTS_INVALID)
     in_range = params.stake_min <= msg.stake_per_slot <= params.stake_max
     require(in_range, ForecastError.STAKE_INVALID, f"{params.stake_min} to {params.stake_max}")
     length_s = metering.get_params(ctx).slot_length_s
@@ -151,7 +149,7 @@ def _require_sealed(
 ) -> state_pb2.SlotForecast:
     """The sealed forecast of a slot; rejects what cannot be revealed, or not now."""
     forecast = FORECASTS.get(ctx, ((slot, msg.target_id), ctx.signer))
-    if forecast is None or not forecast.hash or forecast.quantiles:
+    if forecast is None or forecast.quantiles:
         raise ChainError(ForecastError.NOT_COMMITTED, f"slot {slot}")
     params = metering.get_slot_params(ctx, slot)
     closed = ctx.block.time_s >= get_gate_closure_s(ctx, slot, params.slot_length_s)

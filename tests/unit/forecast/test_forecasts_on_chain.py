@@ -11,7 +11,7 @@ from blockenergy.forecast.v1 import query_pb2, tx_pb2
 from blockenergy.forecast.v1.state_pb2 import QUANTITY_NET_USE
 
 from chain.forecast import compute_hash
-from chain.forecast.state import FORECASTS, ROUNDS
+from chain.forecast.state import FORECASTS, OUTCOMES, ROUNDS
 from tests.support import people
 from tests.support.rejections import rejections
 from tests.support.world import CHAIN_ID, FIRST_SLOT, START_S, World, reading
@@ -36,6 +36,7 @@ def make_street(**changes: Any) -> World:
         "forecast.tallies[1]": {"slot": FIRST_SLOT},
         "forecast.last_target_id": 1,
         f"forecast.outcomes[{SLOT - 24}, 1]": {"known": True, "value": 800},
+        f"forecast.outcomes[{SLOT - 7 * 24}, 1]": {"known": True, "value": 300},
         "bank.balances[forecasts, ueur]": 5_000_000,
     }  # fmt: skip
     for name in SALTS:
@@ -47,14 +48,17 @@ def make_street(**changes: Any) -> World:
     return World(entries | changes)
 
 
-def submit(world: World, name: str, quantiles: list[int], stake: int = STAKE) -> bytes:
-    message = tx_pb2.MsgSubmitForecast(
-        forecaster=people.address_text(name),
-        target_id=1,
-        first_slot=SLOT,
-        quantiles=quantiles,
-        stake_per_slot=stake,
-    )
+def submit(
+    world: World, name: str, quantiles: list[int], stake: int = STAKE, **changes: int
+) -> bytes:
+    fields: dict[str, Any] = {
+        "forecaster": people.address_text(name),
+        "target_id": 1,
+        "first_slot": SLOT,
+        "quantiles": quantiles,
+        "stake_per_slot": stake,
+    }
+    message = tx_pb2.MsgSubmitForecast(**fields | changes)
     return world.sign(name, message)
 
 
@@ -85,11 +89,10 @@ def reveal(world: World, name: str, quantiles: list[int], salt_of: str = "") -> 
     return world.sign(name, message)
 
 
-def settle(world: World, net_use_wh: int = 1_000) -> None:
-    """Reads every meter in both slots, the second with this net use, and settles them."""
-    slots = ((SLOT - 1, 0), (SLOT, net_use_wh))
-    for slot, import_wh in slots:
-        readings = [reading(f"meter-{name}", slot, import_wh * (name == "ben")) for name in HOMES]
+def settle(world: World) -> None:
+    """Reads every meter in two slots, with 1,000 Wh of net use in the second, and settles them."""
+    for slot, used_wh in ((SLOT - 1, 0), (SLOT, 1_000)):
+        readings = [reading(f"meter-{name}", slot, used_wh * (name == "ben")) for name in HOMES]
         world.block(world.submit(*readings), at=world.end_s(slot))
     world.block(at=world.deadline_s(SLOT))
 
@@ -168,17 +171,80 @@ def test_a_missing_reveal_delays_nothing() -> None:
     assert earned(world) == {"frida": -STAKE // 2, "franz": 50_000, "fred": 0}
 
 
+def test_outcomes_stay_for_eight_days() -> None:
+    oldest = SLOT - 8 * 24
+    slots = range(oldest - 2, oldest + 2)
+    old = {f"forecast.outcomes[{slot}, 1]": {"known": True} for slot in slots}
+    world = make_street(**old)
+    world.block()
+    settle(world)
+    assert [OUTCOMES.has(world.state, (slot, 1)) for slot in slots] == [False, False, True, True]
+
+
+def test_what_is_lost_in_a_slot_pays_rewards_of_later_ones() -> None:
+    world = make_street(
+        **{
+            "forecast.targets[1]": {
+                "quantity": "QUANTITY_NET_USE", "orderer": "distributor",
+                "reward_per_slot": 100_000, "budget": 9_000,
+            },
+            "bank.balances[forecasts, ueur]": 9_000,
+        }
+    )  # fmt: skip
+    hidden = commit(world, "fred", hash_of("fred", GOOD), stake=99_999)
+    world.block(hidden, submit(world, "frida", GOOD))
+    settle(world)
+    # The half that is lost is rounded down, and R is what the budget had before.
+    assert earned(world) == {"frida": 8_800, "franz": 0, "fred": -49_999}
+
+
+def test_gate_and_horizon_hold_for_all_slots_of_a_message() -> None:
+    world = make_street()
+    horizon = FIRST_SLOT + 30
+    world.block(
+        submit(world, "frida", 2 * GOOD, first_slot=horizon),
+        submit(world, "frida", 2 * GOOD, first_slot=horizon - 1),
+    )
+    assert rejections(world) == ["SLOT_TOO_FAR", ""]
+    world.block(submit(world, "frida", 2 * GOOD), at=GATE_S)
+    assert rejections(world) == ["GATE_CLOSED"]
+
+
+def test_a_message_has_at_most_192_slots() -> None:
+    world = make_street(**{"forecast.params": {"horizon_slots": 1_000}})
+    address = people.address_text("frida")
+    found = []
+    for count in (193, 192):
+        shown = submit(world, "franz", count * GOOD, stake=10_000)
+        sealed = tx_pb2.MsgCommitForecast(
+            forecaster=address, target_id=1, first_slot=SLOT, hashes=[bytes(32)] * count,
+            stake_per_slot=10_000,
+        )  # fmt: skip
+        world.block(shown, world.sign("frida", sealed))
+        found += rejections(world)
+    assert found == ["SLOTS_INVALID", "SLOTS_INVALID", "", ""]
+
+
+def test_a_skill_of_fewer_slots_forgets_two_with_each_score() -> None:
+    old = {f"forecast.scores[1 & frida, {SLOT - 9 + n}]": {"loss": "1"} for n in range(4)}
+    world = make_street(
+        **old,
+        **{
+            "forecast.params": {"skill_slots": 2},
+            "forecast.skills[1, frida]": {"slots": "4", "loss": "4"},
+        },
+    )
+    world.block(submit(world, "frida", GOOD))
+    settle(world)
+    skill = world.short()["forecast.skills[1, frida]"]
+    assert skill == {"slots": "3", "loss": "202", "baseline_loss": "9000"}
+
+
 def test_a_slot_that_is_never_settled_gives_every_stake_back() -> None:
     """The chain halts for an hour: the slots in between are skipped, and nobody is to blame."""
     world = make_street()
-    far = tx_pb2.MsgSubmitForecast(
-        forecaster=people.address_text("frida"),
-        target_id=1,
-        first_slot=FIRST_SLOT + 20,
-        quantiles=GOOD,
-        stake_per_slot=STAKE,
-    )
-    world.block(world.sign("frida", far), commit(world, "franz", hash_of("franz", GOOD)))
+    far = submit(world, "frida", GOOD, first_slot=FIRST_SLOT + 20)
+    world.block(far, commit(world, "franz", hash_of("franz", GOOD)))
     world.block(at=START_S + 3_600)
     world.run_until(START_S + 4_200)
     assert not list(ROUNDS.items(world.state))
@@ -186,11 +252,21 @@ def test_a_slot_that_is_never_settled_gives_every_stake_back() -> None:
 
 
 def test_work_per_block_is_bounded_and_all_of_it_is_done() -> None:
-    world = make_street(**{"forecast.params": {"steps_per_block_max": 1}})
+    """Each forecast is a step: a block of two steps scores one of two targets."""
+    world = make_street(
+        **{
+            "forecast.params": {"steps_per_block_max": 2},
+            "forecast.targets[2]": {"quantity": "QUANTITY_CONSUMPTION", "orderer": "distributor"},
+            "forecast.tallies[2]": {"slot": FIRST_SLOT},
+            "forecast.last_target_id": 2,
+        }
+    )
     world.block(submit(world, "frida", GOOD), submit(world, "franz", FAIR))
+    world.block(*[submit(world, name, GOOD, target_id=2) for name in ("frida", "franz")])
+    assert not any(rejections(world))
     settle(world)
-    for _ in range(3):
-        world.block()
+    assert len(list(ROUNDS.items(world.state))) == 1
+    world.block()
     assert not list(ROUNDS.items(world.state))
     assert earned(world) == {"frida": 97_777, "franz": 0, "fred": 0}
 

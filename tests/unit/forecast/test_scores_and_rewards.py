@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from blockenergy.forecast.v1 import state_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +142,8 @@ def test_a_forecast_earns_no_more_than_the_share_of_its_stake() -> None:
     assert rules.reward([perfect], 100, 10**6, 500)[0].reward == 1_000
     assert rules.reward([half], 100, 10**6, 500)[0].reward == 500
     assert rules.reward([perfect], 100, 600, 500)[0].reward == 600
+    third = Entry(1, False, 1_000, 2)
+    assert rules.reward([third], 3, 10**6, 500)[0].reward == 333, "rounded down"
 
 
 def test_a_stake_shrinks_with_the_loss_beyond_the_baseline() -> None:
@@ -197,3 +200,28 @@ def test_what_quantities_came_to() -> None:
     found = [rules.compute_outcome(quantity, **sums) for quantity in (1, 2, 3, 4)]
     assert found == [-200, 700, 900, 666], "a price is rounded down"
     assert rules.compute_outcome(4, 0, 0, 0, 0) is None
+    most = rules.VALUE_LIMIT - 1
+    sums = {"import_wh": 0, "export_wh": 1 << 50, "cost": 1 << 50, "bought_wh": 1}
+    found = [rules.compute_outcome(quantity, **sums) for quantity in (1, 3, 4)]
+    assert found == [-most, most, most], "losses of a skill have 64 bits"
+
+
+@pytest.mark.parametrize("quantity", state_pb2.Quantity.values()[1:])
+def test_quantiles_are_within_what_a_quantity_can_be(quantity: int) -> None:
+    most = rules.VALUE_LIMIT - 1
+    least = -most if quantity == state_pb2.QUANTITY_NET_USE else 0
+    between = [least] * 4 + [most] * 4
+    for quantiles, is_good in (
+        ([least, *between], True),
+        ([*between, most], True),
+        ([least - 1, *between], False),
+        ([*between, most + 1], False),
+        (between, False),
+    ):
+        assert rules.are_quantiles(quantity, quantiles) == is_good, quantiles
+
+
+def test_baselines_are_a_day_and_a_week_before_and_outcomes_stay_a_day_longer() -> None:
+    for duration_s, day in ((3_600, 24), (25_000, 3), (100_000, 1)):
+        assert rules.list_baseline_slots(1_000, duration_s) == (1_000 - day, 1_000 - 7 * day)
+        assert rules.compute_kept_slots(duration_s) == 8 * day
