@@ -10,8 +10,11 @@ import pytest
 from blockenergy.forecast.v1 import query_pb2, tx_pb2
 from blockenergy.forecast.v1.state_pb2 import QUANTITY_NET_USE
 
-from chain.forecast import compute_hash
-from chain.forecast.state import FORECASTS, OUTCOMES, ROUNDS
+from chain import metering
+from chain.forecast import compute_hash, count_energy
+from chain.forecast.state import FORECASTS, OUTCOMES, ROUNDS, SCORES, SKILLS, TALLIES, TARGETS
+from chain.runtime.context import Context
+from chain.runtime.state.store import CacheStore
 from tests.support import people
 from tests.support.rejections import rejections
 from tests.support.world import CHAIN_ID, FIRST_SLOT, START_S, World, reading
@@ -271,15 +274,80 @@ def test_work_per_block_is_bounded_and_all_of_it_is_done() -> None:
     assert earned(world) == {"frida": 97_777, "franz": 0, "fred": 0}
 
 
-def test_the_frozen_forecast_takes_nobody_without_skill() -> None:
-    """A newcomer with the largest stake moves nothing."""
+def test_the_chains_forecast_weighs_stake_times_skill_and_nobody_without() -> None:
+    """Neither a newcomer nor who is worse than the baseline moves anything, whatever the stake."""
+    world = make_street(
+        **{
+            f"forecast.{collection}": {**fields, "loss": loss, "baseline_loss": "100"}
+            for name, loss in (("frida", "50"), ("franz", "60"), ("fred", "190"))
+            for collection, fields in (
+                (f"scores[1 & {name}, {SLOT - 9}]", {}),
+                (f"skills[1, {name}]", {"slots": "1"}),
+            )
+        }
+    )
+    world.block(submit(world, "fred", BAD, 1_000_000))
+    world.block(submit(world, "frida", GOOD, 10_000), submit(world, "franz", FAIR, 20_000))
+    found = ask(world)
+    assert list(found.forecast.quantiles) == FAIR and found.forecast.forecasters == 2
+
+
+def test_the_chains_forecast_takes_nobody_without_skill() -> None:
     world = make_street()
     world.block(submit(world, "fred", BAD, 1_000_000))
-    request = query_pb2.QueryChainForecastRequest(target_id=1, slot=SLOT)
-    path = "/blockenergy.forecast.v1.Query/ChainForecast"
-    found = world.query(path, request, query_pb2.QueryChainForecastResponse)
+    found = ask(world)
     assert list(found.forecast.quantiles) == [800] * 9
     assert found.forecast.forecasters == 0
+
+
+def ask(world: World) -> query_pb2.QueryChainForecastResponse:
+    request = query_pb2.QueryChainForecastRequest(target_id=1, slot=SLOT)
+    path = "/blockenergy.forecast.v1.Query/ChainForecast"
+    return world.query(path, request, query_pb2.QueryChainForecastResponse)
+
+
+def test_an_order_after_an_ended_one_is_a_new_target() -> None:
+    """The old one closes when its slots are scored and its scores are gone, a few per block."""
+    old = {f"forecast.scores[1 & fred, {SLOT - 9 + n}]": {} for n in range(3)}
+    world = make_street(
+        **old,
+        **{
+            "forecast.params": {"steps_per_block_max": 1},
+            "forecast.skills[1, fred]": {"slots": "3"},
+        },
+    )
+    orderer = people.address_text("distributor")
+    end = tx_pb2.MsgEndOrder(orderer=orderer, target_id=1)
+    again = tx_pb2.MsgOrderForecasts(orderer=orderer, quantity=QUANTITY_NET_USE)
+    world.block(submit(world, "frida", GOOD, first_slot=SLOT + 1), submit(world, "frida", GOOD))
+    world.block(world.sign("distributor", end), world.sign("distributor", again))
+    target = TARGETS.get(world.state, 1)
+    assert target is not None and target.ended and target.last_slot == SLOT + 1
+    assert TARGETS.has(world.state, 2)
+    settle(world)
+    assert len(list(SCORES.items(world.state))) == 4, "the last slot is not settled yet"
+    world.run_until(world.deadline_s(SLOT + 1))
+    lefts = []
+    while TARGETS.has(world.state, 1):
+        lefts.append(len(list(SCORES.items(world.state))))
+        world.block()
+    assert sorted(lefts, reverse=True) == lefts and set(lefts) >= {1, 2, 3}
+    assert not list(SCORES.items(world.state)) and not list(SKILLS.items(world.state))
+
+
+def test_what_is_settled_apart_counts_as_estimated() -> None:
+    world = make_street()
+    ctx = Context(CacheStore(world.store), world.block_info)
+    apart = metering.Apart(30, 2, metering.Prices(0, 0))
+    energies = [
+        metering.SlotEnergy("meter-anna", 100, 5, "north"),
+        metering.SlotEnergy("meter-ben", 400, 50, "north", apart=apart),
+    ]
+    count_energy(ctx, FIRST_SLOT, energies)
+    tally = TALLIES.get(ctx, 1)
+    assert tally is not None
+    assert (tally.import_wh, tally.export_wh) == (130, 7)
+    assert (tally.meters, tally.estimated_meters) == (2, 1)
 
 
 def test_energy_of_a_feeder_is_that_of_all_below_it() -> None:
@@ -289,6 +357,9 @@ def test_energy_of_a_feeder_is_that_of_all_below_it() -> None:
                 "quantity": "QUANTITY_CONSUMPTION", "feeder": "north", "orderer": "distributor",
                 "budget": 5_000_000,
             },
+            "forecast.targets[2]": {"quantity": "QUANTITY_CONSUMPTION", "orderer": "distributor"},
+            "forecast.tallies[2]": {"slot": FIRST_SLOT},
+            "forecast.last_target_id": 2,
             "registry.feeder_count": 3,
             "registry.feeders[twig]": {"capacity_w": 1_000_000, "parent": "north"},
             "registry.meters[meter-eva]": {"feeder": "twig"},
@@ -299,6 +370,7 @@ def test_energy_of_a_feeder_is_that_of_all_below_it() -> None:
         readings = [reading(f"meter-{name}", slot, used_wh) for name in HOMES]
         world.block(world.submit(*readings), at=world.end_s(slot))
     world.block(at=world.deadline_s(SLOT))
-    outcome = world.short()[f"forecast.outcomes[{SLOT}, 1]"]
-    # Anna, Ben and Eva are in the north, Clara and Dirk in the south.
-    assert outcome["value"] == str(3 * 700) and outcome["meters"] == "3"
+    for target_id, homes in ((1, 3), (2, 5)):
+        outcome = world.short()[f"forecast.outcomes[{SLOT}, {target_id}]"]
+        # Anna, Ben and Eva are in the north, Clara and Dirk in the south.
+        assert outcome["value"] == str(homes * 700) and outcome["meters"] == str(homes)
