@@ -43,6 +43,21 @@ _METAVARS: dict[int, str] = {
 }
 
 
+class _Once(argparse.Action):
+    """An option that can be given once; of two, one would be dropped without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "give it once; a list is separated by commas")
+        setattr(namespace, self.dest, values)
+
+
 def add_options(parser: argparse.ArgumentParser, message: Descriptor, *, required: bool) -> None:
     """Adds the options of a message; none for the signer, which comes from --from."""
     for name, field in list_options(message).items():
@@ -53,6 +68,7 @@ def add_options(parser: argparse.ArgumentParser, message: Descriptor, *, require
             parser.add_argument(
                 name,
                 dest=field.full_name,
+                action=_Once,
                 metavar=_get_metavar(field),
                 required=required and not may_be_left_out(field),
                 help=help_text,
@@ -108,7 +124,9 @@ def _describe_form(field: FieldDescriptor) -> str:
         return f"a list of {form}" if field.is_repeated else form
     if field.type == FieldDescriptor.TYPE_BYTES:
         return "base64, or hex after 0x"
-    return units.get_example(get_unit(field))
+    example = units.get_example(get_unit(field))
+    several = "several are separated by commas" if field.is_repeated else ""
+    return "; ".join(part for part in (example, several) if part)
 
 
 def _get_metavar(field: FieldDescriptor) -> str:

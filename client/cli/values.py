@@ -31,7 +31,7 @@ _RANGES = {
     FieldDescriptor.TYPE_UINT32: range(1 << 32),
     FieldDescriptor.TYPE_UINT64: range(1 << 64),
     FieldDescriptor.TYPE_INT32: range(1 << 31),
-    FieldDescriptor.TYPE_INT64: range(1 << 63),
+    FieldDescriptor.TYPE_INT64: range(-(1 << 63), 1 << 63),
 }
 
 
@@ -134,11 +134,16 @@ def _parse_value(field: FieldDescriptor, text: str, lookups: Lookups) -> str | b
 
 
 def _parse_number(field: FieldDescriptor, text: str, lookups: Lookups) -> int:
-    unit, largest = get_unit(field), _RANGES[field.type][-1]
+    unit, least, largest = get_unit(field), _RANGES[field.type][0], _RANGES[field.type][-1]
     if unit == options.UNIT_SLOT and text.startswith("+"):
         number = units.parse(options.UNIT_NONE, text[1:]) + lookups.get_current_slot()
+    elif least < 0 and text.startswith("-"):
+        # A forecast of net use, for example: more may be produced than used.
+        number = -units.parse(unit, text[1:])
     else:
         number = units.parse(unit, text)
+    if number < least:
+        raise UsageError(f"{text!r} is too small; the minimum is {least}")
     if number > largest:
         raise UsageError(f"{text!r} is too large; the maximum is {largest}")
     return number

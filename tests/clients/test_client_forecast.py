@@ -81,6 +81,8 @@ def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "bad.json").write_text("[")
     assert main(["forecast", "score", "--file", str(tmp_path / "bad.json")]) == 2
     assert main(["predict", "quote"]) == 2
+    assert main(["predict", "quote", "--sell", "--file", write(tmp_path / "q.json", [])]) == 2
+    assert main(["forecast", "score", "--file", "/dev/zero"]) == 2
     (tmp_path / "bad.json").write_text(f"[{'9' * 5000}]")
     assert main(["predict", "quote", "--file", str(tmp_path / "bad.json")]) == 2
     error = capsys.readouterr().err

@@ -9,6 +9,7 @@ from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.bank.v1.tx_pb2 import MsgReserve
 from blockenergy.certificates.v1.state_pb2 import Entry
 from blockenergy.certificates.v1.tx_pb2 import MsgCancelCertificates
+from blockenergy.forecast.v1.tx_pb2 import MsgCreateMarket
 from blockenergy.market.v1.query_pb2 import QuerySlotsRequest
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from blockenergy.metering.v1.state_pb2 import Reading
@@ -54,6 +55,13 @@ def build(kind: Any, *arguments: str) -> Message:
 def test_an_order() -> None:
     order = build(MsgBuy, "--slot", "+2", "--quantity", "5kWh", "--price-limit", "0.24")
     assert order == MsgBuy(slot=4711, quantity_wh=5_000, price_limit_per_kwh=240_000)
+
+
+def test_lists_are_separated_by_commas_and_an_option_is_given_once() -> None:
+    market = build(MsgCreateMarket, "--bounds=-5,0,1000", "--beta", "10")
+    assert market == MsgCreateMarket(bounds=[-5, 0, 1_000], beta=10_000_000)
+    with pytest.raises(UsageError, match="separated by commas"):
+        build(MsgCreateMarket, "--bounds", "0", "--bounds", "1000")
 
 
 def test_the_signer_is_not_an_option() -> None:

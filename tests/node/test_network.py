@@ -247,7 +247,7 @@ def test_forecasts_are_scored_and_shares_paid(
     slot = get_time_s(rpc) // SLOT_LENGTH_S + 5
     cli.sign(
         "dora", "tx", "forecast", "create-market", "--target-id", "1", "--slot", str(slot),
-        "--bounds", "600", "--beta", "1000000", "--closes-at", str(slot * SLOT_LENGTH_S - 1),
+        "--bounds", "600", "--beta", "1", "--closes-at", str(slot * SLOT_LENGTH_S - 1),
     )  # fmt: skip
     files = {}
     for name, value_wh in (("frida", 500), ("fred", 900)):

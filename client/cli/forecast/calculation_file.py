@@ -27,9 +27,11 @@ _MICRO = 1_000_000
 def read_list(path: Path) -> list[dict[str, Any]]:
     """The objects of a list in a JSON file."""
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
+        with path.open("rb") as file:
+            text = file.read(FILE_BYTES_MAX + 1)
+        if len(text) > FILE_BYTES_MAX:
             raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
-        content = parse_json(path.read_bytes())
+        content = parse_json(text)
     except OSError as error:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
@@ -47,11 +49,11 @@ def score(place: int, case: dict[str, Any]) -> dict[str, object]:
     if len(quantiles) != _QUANTILES or quantiles != sorted(quantiles):
         raise UsageError(f"{where}.quantiles: nine numbers that do not fall are expected")
     outcome = _get_number(f"{where}.outcome", case["outcome"], _VALUE_LIMIT)
-    scored: dict[str, object] = {"loss": forecast.compute_loss(quantiles, outcome)}
+    loss = forecast.compute_loss(quantiles, outcome)
+    scored: dict[str, object] = {"loss": loss}
     if "baseline" in case:
         baseline = _get_number(f"{where}.baseline", case["baseline"], _VALUE_LIMIT)
         baseline_loss = forecast.compute_loss([baseline] * _QUANTILES, outcome)
-        loss = forecast.compute_loss(quantiles, outcome)
         skill = forecast.compute_skill_permille(loss, baseline_loss)
         scored |= {"baseline_loss": baseline_loss, "skill_permille": skill}
     return scored
@@ -105,5 +107,5 @@ def _get_numbers(where: str, value: Any, limit: int) -> list[int]:
 
 def _get_number(where: str, value: Any, limit: int) -> int:
     if type(value) is not int or not -limit < value < limit:
-        raise UsageError(f"{where}: a whole number below {limit} is expected")
+        raise UsageError(f"{where}: a whole number from {1 - limit} to {limit - 1} is expected")
     return int(value)

@@ -94,9 +94,11 @@ def _parse_row(path: Path, number: int, row: Sequence[str]) -> list[int]:
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
+        with path.open("rb") as file:
+            text = file.read(FILE_BYTES_MAX + 1)
+        if len(text) > FILE_BYTES_MAX:
             raise UsageError(f"{path} is larger than {FILE_BYTES_MAX} bytes")
-        return path.read_text(encoding="utf-8")
+        return text.decode()
     except OSError as error:
         raise MissingError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -147,8 +147,8 @@ def _quote(args: argparse.Namespace) -> int:
     if args.file is None:
         show(args, _ask(args, sell=args.sell))
         return 0
-    if args.market is not None:
-        raise UsageError("give either a market or --file")
+    if args.market is not None or args.sell:
+        raise UsageError("give either a market or --file; in a file, a sale is a negative buy")
     cases = calculation_file.read_list(args.file)
     quotes = [calculation_file.quote(place, case) for place, case in enumerate(cases)]
     if args.output == "json":

@@ -16,7 +16,7 @@ from chain.forecast import lmsr
 from chain.forecast.state import HOLDINGS, MARKETS
 from tests.support import parameters, people
 from tests.support.rejections import rejections
-from tests.support.world import START_S, World
+from tests.support.world import FIRST_SLOT, START_S, World
 
 TOKEN = 1_000_000
 MONEY = 50 * TOKEN
@@ -55,9 +55,15 @@ def create(world: World, **changes: Any) -> bytes:
     return world.sign("issuer", tx_pb2.MsgCreateMarket(**fields | changes))
 
 
-def buy(world: World, name: str, outcome: int, shares: int, limit: int = MONEY) -> bytes:
+def buy(
+    world: World, name: str, outcome: int, shares: int, limit: int = MONEY, market_id: int = 1
+) -> bytes:
     message = tx_pb2.MsgBuyShares(
-        trader=people.address_text(name), market_id=1, outcome=outcome, shares=shares, limit=limit
+        trader=people.address_text(name),
+        market_id=market_id,
+        outcome=outcome,
+        shares=shares,
+        limit=limit,
     )
     return world.sign(name, message)
 
@@ -96,6 +102,8 @@ def test_limits_and_the_largest_position_can_be_met_exactly() -> None:
         assert rejections(world) == [answer]
     world.block(buy(world, "frida", 0, 2))
     assert rejections(world) == ["POSITION_TOO_LARGE"]
+    world.block(buy(world, "frida", 0, (1 << 50) - shares + 1, 1 << 60))
+    assert rejections(world) == ["SHARES_INVALID"]
     for limit, answer in ((cost + 1, "BEYOND_LIMIT"), (cost, "")):
         world.block(sell(world, "frida", 0, shares, limit))
         assert rejections(world) == [answer]
@@ -257,6 +265,93 @@ def test_fewer_rounds_or_a_longer_window_in_the_middle_change_no_promise() -> No
     world.block(dispute(world, "frida", 0))
     market = MARKETS.get(world.state, 1)
     assert market is not None and market.status == state_pb2.MARKET_STATUS_APPEALED
+
+
+def test_who_decides_in_the_last_instance_does_not_trade() -> None:
+    world = make_market()
+    world.block(buy(world, "distributor", 0, TOKEN))
+    assert rejections(world) == ["MAY_NOT_TRADE"]
+
+
+@pytest.mark.parametrize("role", ["PRODUCER", "CONSUMER", "PROSUMER", "STORAGE", "FORECASTER"])
+def test_who_can_move_the_price_does_not_trade_in_it(role: str) -> None:
+    slot = FIRST_SLOT + 5
+    world = make_market(
+        **{
+            "forecast.targets[1]": {"quantity": "QUANTITY_PRICE", "orderer": "distributor"},
+            "forecast.tallies[1]": {"slot": FIRST_SLOT},
+            "forecast.last_target_id": 1,
+            "registry.participants[fred]": {"roles": [f"ROLE_{role}"], "status": "STATUS_ACTIVE"},
+        }
+    )
+    on_price = {"question": "", "names": [], "reporter": "", "target_id": 1, "slot": slot}
+    world.block(create(world, **on_price, bounds=[200_000]))
+    assert rejections(world) == [""]
+    world.block(buy(world, "fred", 0, TOKEN, market_id=2))
+    assert rejections(world) == ["" if role == "FORECASTER" else "MAY_NOT_TRADE"]
+
+
+@pytest.mark.parametrize(
+    ("before_wh", "after_wh", "total_wh", "answer"),
+    [
+        (9_000, 0, 90_000, ""),
+        (9_001, 0, 90_010, ""),
+        (9_001, 0, 90_000, "MAY_NOT_TRADE"),
+        (None, 1_000, 90_000, ""),
+        (None, 1_001, 90_000, "MAY_NOT_TRADE"),
+    ],
+)
+def test_owners_trade_up_to_a_tenth_of_the_energy_of_the_day_or_of_the_slot_that_is_known(
+    before_wh: int | None, after_wh: int, total_wh: int, answer: str
+) -> None:
+    """Ben's use up to the last slot, and in it; a household of the south is no insider of the
+    north.
+    """
+    last, day = FIRST_SLOT - 1, FIRST_SLOT - 25
+    readings = {last - 1: before_wh or 0, last: (before_wh or 0) + after_wh}
+    if before_wh is not None:
+        readings[day] = 0
+    totals = {day: 0, last - 1: total_wh - 10_000, last: total_wh}
+    limits = {"price_low_per_kwh": 80_000, "price_high_per_kwh": 300_000}
+    target = {"quantity": "QUANTITY_NET_USE", "orderer": "distributor"}
+    entries: dict[str, Any] = {
+        "forecast.params": {"markets_max": 3},
+        "settlement.params": {"history_slots": 30},
+        "metering.last_settled": last,
+        "settlement.progress": {"slot": FIRST_SLOT},
+        f"settlement.results[{last}]": {},
+        "market.last_slot": FIRST_SLOT,
+        "market.last_cleared": FIRST_SLOT,
+        f"market.slots[{last}]": {"status": "SLOT_STATUS_SETTLED", **limits},
+        f"market.slots[{FIRST_SLOT}]": {"status": "SLOT_STATUS_CLOSED", **limits},
+        "registry.meters[meter-ben]": {"added_at_s": START_S - 200_000},
+        "forecast.targets[1]": target,
+        "forecast.targets[2]": {**target, "feeder": "south"},
+        "forecast.last_target_id": 2,
+    }
+    for target_id in (1, 2):
+        entries[f"forecast.tallies[{target_id}]"] = {"slot": FIRST_SLOT}
+        for slot, energy_wh in totals.items():
+            outcome = {"known": True, "meters": 5, "energy_total_wh": energy_wh}
+            entries[f"forecast.outcomes[{slot}, {target_id}]"] = outcome
+    for slot, import_wh in readings.items():
+        entries[f"metering.readings[{slot}, meter-ben]"] = {"import_wh": import_wh}
+    world = make_market(**entries)
+    for target_id in (1, 2):
+        on_target = {"question": "", "names": [], "reporter": "", "slot": FIRST_SLOT + 5}
+        world.block(create(world, **on_target, target_id=target_id, bounds=[0]))
+    found = []
+    for market_id in (2, 3):
+        world.block(buy(world, "ben", 0, TOKEN, market_id=market_id))
+        found += rejections(world)
+    assert found == [answer, ""]
+
+
+def test_how_deep_a_market_may_be() -> None:
+    world = make_market()
+    world.block(*[create(world, beta=beta) for beta in (99_999, 100_000_001, 100_000_000)])
+    # The last one is as deep as allowed, and dearer than what the issuer has.
+    assert rejections(world) == ["MARKET_INVALID", "MARKET_INVALID", "INSUFFICIENT_FUNDS"]
 
 
 def test_a_question_closes_within_its_window() -> None:
