@@ -349,9 +349,18 @@ def test_owners_trade_up_to_a_tenth_of_the_energy_of_the_day_or_of_the_slot_that
 
 def test_how_deep_a_market_may_be() -> None:
     world = make_market()
-    world.block(*[create(world, beta=beta) for beta in (99_999, 100_000_001, 100_000_000)])
-    # The last one is as deep as allowed, and dearer than what the issuer has.
-    assert rejections(world) == ["MARKET_INVALID", "MARKET_INVALID", "INSUFFICIENT_FUNDS"]
+    depths = (99_999, 100_000_001, 100_000_000, 100_000)
+    world.block(*[create(world, beta=beta) for beta in depths])
+    # 100 units are allowed, and more than the issuer has.
+    assert rejections(world) == ["MARKET_INVALID", "MARKET_INVALID", "INSUFFICIENT_FUNDS", ""]
+
+
+@pytest.mark.parametrize("field", ["question", "names", "reporter"])
+def test_a_target_has_nothing_of_a_question(field: str) -> None:
+    world = make_market()
+    fields = {"question": "", "names": [], "reporter": "", "target_id": 1, "bounds": [0]}
+    world.block(create(world, **{name: one for name, one in fields.items() if name != field}))
+    assert rejections(world) == ["MARKET_INVALID"]
 
 
 def test_a_question_closes_within_its_window() -> None:
