@@ -56,7 +56,7 @@ _STATUS = {
     Code.NOT_YOUR_TRANSACTION.code: HTTPStatus.FORBIDDEN,
     Code.TOO_MANY_PASSES.code: HTTPStatus.CONFLICT,
 }
-_SESSION, _ADDRESS, _SIGN_IN, _FILES = Rate(20, 60), Rate(5, 40), Rate(5 / 60, 5), Rate(50, 200)
+_SESSION, _ADDRESS, _SIGN_IN, _FILES = Rate(20, 60), Rate(5, 40), Rate(10 / 60, 10), Rate(50, 200)
 
 
 @dataclass(frozen=True, slots=True)

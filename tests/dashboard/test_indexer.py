@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 from street_node import StreetNode
+from streets import Traded, trade_and_settle
 
 from client.errors import ClientError
 from client.rpc import Rpc
@@ -34,12 +35,10 @@ from dashboard.tables import (
     open_tables,
 )
 from tests.support import people
-from tests.support.settling import is_settled, line_of, result_of
-from tests.support.world import World, reading
+from tests.support.settling import line_of, result_of
+from tests.support.world import World
 
-LOW, HIGH = 80_000, 300_000
 DEADLINE_S = 60
-Traded = list[tuple[str, bool, int, int]]
 
 
 @pytest.fixture
@@ -47,28 +46,6 @@ def node() -> Iterator[StreetNode]:
     with StreetNode(World()).running() as running:
         assert isinstance(running, StreetNode)
         yield running
-
-
-def trade_and_settle(node: StreetNode, traded: Traded) -> int:
-    """Blocks in which a slot is traded, measured and settled."""
-    node.record()
-    world, slot = node.world, node.world.slot_ahead(1)
-    orders = [
-        world.buy(name, slot, quantity_wh, HIGH)
-        if is_bought
-        else world.sell(name, slot, quantity_wh, LOW)
-        for name, is_bought, quantity_wh, _ in traded
-    ]
-    node.record(*orders)
-    node.record(at=world.end_s(slot))
-    meters = {name: metered_wh for name, _, _, metered_wh in traded}
-    node.record(world.submit(*(reading(f"meter-{name}", slot, wh) for name, wh in meters.items())))
-    node.record(at=world.deadline_s(slot))
-    for _ in range(30):
-        if is_settled(world, slot):
-            return slot
-        node.record(at=world.time_s + 1)
-    raise AssertionError(f"slot {slot} is not settled after 30 blocks")
 
 
 def dump(engine: Engine) -> dict[str, list[Any]]:
