@@ -5,6 +5,7 @@ from __future__ import annotations
 from blockenergy.dashboard.v1 import session_pb2
 from sqlalchemy import select
 
+import text_output
 from chain.runtime.encoding import bech32
 from dashboard.accounts import PASS, VIEW
 from dashboard.errors import ApiError, Code
@@ -107,7 +108,8 @@ def make_pass(visit: Visit, request: session_pb2.MakePassRequest) -> session_pb2
         raise ApiError(Code.INVALID_REQUEST, "days is 1 to 365")
     if not request.label.strip() or len(request.label) > LABEL_CHARACTERS_MAX:
         raise ApiError(Code.INVALID_REQUEST, "label has 1 to 64 characters")
-    pass_id, code = visit.site.sessions.make_pass(request.account, request.label, request.days)
+    label = text_output.escape(request.label)
+    pass_id, code = visit.site.sessions.make_pass(request.account, label, request.days)
     own = passes(visit, session_pb2.OwnRequest(account=request.account)).passes
     made = next(one for one in own if one.pass_id == pass_id)
     return visit.date(session_pb2.MakePassResponse(code=code, made=made))

@@ -134,7 +134,7 @@ class Api:
     async def _run(self, call: Call, request: Request) -> Response:
         address = request.client.host if request.client else "-"
         token = request.cookies.get(self.origin.cookie, "")
-        self._require_rate(call, address)
+        self._require_rate(call, address, token)
         if call.verb != "GET":
             self._require_origin(request)
         message = await self._read(call, request)
@@ -146,8 +146,9 @@ class Api:
         assert isinstance(response, Response)
         return response
 
-    def _require_rate(self, call: Call, address: str) -> None:
-        is_good = self.by_address.take(address) if not call.who > route_pb2.WHO_EVERYBODY else True
+    def _require_rate(self, call: Call, address: str, token: str) -> None:
+        """A session has a rate of its own, which is looked at when it is found."""
+        is_good = bool(token) or self.by_address.take(address)
         if call.name in SIGN_IN_CALLS:
             is_good = is_good and self.by_sign_in.take(address)
         if not is_good:
@@ -185,13 +186,9 @@ class Api:
         visitor = Visitor(address=address)
         if token:
             visitor = self.site.sessions.find(token, address)
-        bucket, key = (
-            (self.by_session, visitor.token_hash)
-            if visitor.accounts
-            else (self.by_address, address)
-        )
-        if not bucket.take(key):
-            raise ApiError(Code.TOO_MANY_REQUESTS)
+            own = visitor.token_hash
+            if not (self.by_session.take(own) if own else self.by_address.take(address)):
+                raise ApiError(Code.TOO_MANY_REQUESTS)
         visit = Visit(self.site, visitor, self.site.present.moment)
         rights.require(visit, call, message)
         return visit

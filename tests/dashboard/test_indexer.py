@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +97,15 @@ def test_rows_are_what_the_chain_answers(tmp_path_factory: Any, traded: Traded) 
     assert tuple(blocks) == (len(node.blocks), sum(len(txs) for _, txs, _ in node.blocks))
 
 
-def test_killed_anywhere_it_loses_and_doubles_nothing(node: StreetNode, tmp_path: Path) -> None:
+def test_killed_anywhere_it_loses_and_doubles_nothing(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
     for _ in range(4):
         trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
-    killed, whole = tmp_path / "killed.sqlite", tmp_path / "whole.sqlite"
+    killed, whole = make_place(), make_place()
     Indexer(open_tables(whole), Rpc(node.url)).catch_up()
     command = [sys.executable, "-m", "client.cli", "dashboard", "index", "--once"]
-    command += ["--node", node.url, "--tables", str(killed)]
+    command += ["--node", node.url, "--tables", killed]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     kills = 0
     for extra in (2, 9, 16, 23):
@@ -151,8 +153,10 @@ def test_another_chain_is_not_mixed_in(
     assert dump(engine) == before
 
 
-def test_of_two_indexers_one_stops_and_no_row_is_doubled(node: StreetNode, tmp_path: Path) -> None:
-    engine = open_tables(tmp_path / "tables.sqlite")
+def test_of_two_indexers_one_stops_and_no_row_is_doubled(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
+    engine = open_tables(make_place())
     first, second = Indexer(engine, Rpc(node.url)), Indexer(engine, Rpc(node.url))
     node.record()
     first.catch_up()
