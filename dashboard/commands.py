@@ -138,15 +138,20 @@ def _index(args: argparse.Namespace) -> int:
 
 
 def follow(indexer: Indexer, stop: threading.Event) -> None:
-    """Polls the node; while it cannot be reached, tries again."""
+    """Polls the node; while it cannot be reached, tries again.
+
+    A node that knows of a block may not have its results yet: the first failure is none.
+    """
+    failures = 0
     while not stop.is_set():
-        wait_s = POLL_INTERVAL_S
         try:
             indexer.catch_up(stop)
+            failures = 0
         except RpcError as error:
-            log.warning("%s; trying again", error.sentence)
-            wait_s = RETRY_INTERVAL_S
-        stop.wait(wait_s)
+            failures += 1
+            if failures > 1:
+                log.warning("%s; trying again", error.sentence)
+        stop.wait(RETRY_INTERVAL_S if failures > 1 else POLL_INTERVAL_S)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from blockenergy.market.v1 import query_pb2 as market_pb2
 from blockenergy.metering.v1 import query_pb2 as metering_pb2
 from google.protobuf.message import Message
 
+from client.catalog import get_query_by_request
 from client.cli.common import NS_PER_S
 from client.errors import ClientError
 from client.queries import query, query_pages
@@ -59,7 +60,7 @@ class Present:
     def __init__(self, rpc: Rpc) -> None:
         self.rpc = rpc
         self._listeners: list[Callable[[], None]] = []
-        self.moment = self._read()
+        self.moment = self._read(self._get_height())
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Calls the listener, in the thread of `follow`, after each change."""
@@ -80,8 +81,9 @@ class Present:
 
     def refresh(self) -> None:
         """Reads the latest block, if there is another than before."""
-        if self.rpc.status().latest_height != self.moment.height:
-            self.moment = self._read()
+        height = self._get_height()
+        if height != self.moment.height:
+            self.moment = self._read(height)
             for listener in self._listeners:
                 listener()
 
@@ -96,9 +98,15 @@ class Present:
         assert isinstance(found, response_type)
         return found
 
-    def _read(self) -> Moment:
-        status = self.rpc.status()
-        height, time_s = status.latest_height, status.latest_time_ns // NS_PER_S
+    def _get_height(self) -> int:
+        """The block whose state the node has: it knows of the next one a moment before."""
+        request = metering_pb2.QueryParamsRequest()
+        path = get_query_by_request()[request.DESCRIPTOR.full_name].path
+        return self.rpc.abci_query(path, request.SerializeToString()).height
+
+    def _read(self, height: int) -> Moment:
+        block = self.rpc.block(height)
+        time_s = block.time_ns // NS_PER_S
 
         def ask(request: Message, response_type: type[R]) -> R:
             return query(self.rpc, request, response_type, height=height)
@@ -109,7 +117,7 @@ class Present:
         denom = ask(bank_pb2.QueryDenomRequest(denom=name), bank_pb2.QueryDenomResponse).info
         slot = time_s // metering.slot_length_s
         return Moment(
-            chain_id=status.chain_id,
+            chain_id=block.chain_id,
             height=height,
             time_s=time_s,
             slot=slot,

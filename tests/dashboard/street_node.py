@@ -89,7 +89,8 @@ class StreetNode(LoopbackNode):
         except ChainError as error:
             code = error.error
             return {"response": {"code": code.code, "codespace": code.codespace, "log": error.log}}
-        return {"response": {"code": 0, "value": base64.b64encode(value).decode()}}
+        content = base64.b64encode(value).decode()
+        return {"response": {"code": 0, "value": content, "height": str(len(self.blocks))}}
 
 
 def _write_time(time_s: int) -> str:
