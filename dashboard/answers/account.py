@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -12,9 +13,10 @@ from blockenergy.registry.v1 import query_pb2 as registry_pb2
 from blockenergy.settlement.v1 import query_pb2 as settlement_pb2
 from blockenergy.settlement.v1.state_pb2 import Line
 from blockenergy.storage.v1 import query_pb2 as storage_pb2
-from sqlalchemy import and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from client.account import get_account
+from client.cli.common import NS_PER_S
 from client.errors import RejectedError
 from dashboard.answers.events import make_page, select_types
 from dashboard.answers.ranges import require_range
@@ -23,7 +25,7 @@ from dashboard.days import list_month, parse_day
 from dashboard.errors import ApiError, Code
 from dashboard.moment import OPEN_SLOTS_MAX
 from dashboard.site import Visit
-from dashboard.tables import ACCOUNT_SLOT, EVENT, EVENT_ACCOUNT, SLOT_RESULT
+from dashboard.tables import ACCOUNT_SLOT, BLOCK, EVENT, EVENT_ACCOUNT, GAP, SLOT_RESULT
 
 DAYS_MAX = 400
 METERS_MAX = 1000
@@ -173,14 +175,32 @@ def _list_lines(visit: Visit, account: str, wanted: range) -> dict[int, Line]:
 
 
 def _find_incomplete(visit: Visit, ranges: Sequence[range]) -> list[bool]:
-    """Of each range, whether lines of a settled slot in it are not in the tables."""
-    lacking = select(SLOT_RESULT.c.slot).where(
-        SLOT_RESULT.c.lines == "incomplete",
-        SLOT_RESULT.c.slot.between(ranges[0].start, ranges[-1].stop),
-    )
+    """Of each range, one after the other, whether lines of a slot in it are not in the tables."""
+    whole = range(ranges[0].start, ranges[-1].stop)
+    column = SLOT_RESULT.c.slot
+    within = column.between(whole.start, whole.stop - 1)
+    query = select(column).where(within, SLOT_RESULT.c.lines == "incomplete")
     with visit.site.engine.connect() as connection:
-        slots = connection.scalars(lacking).all()
-    return [any(slot in one for slot in slots) for one in ranges]
+        lacking = set(connection.scalars(query))
+        in_gaps = range(whole.start, min(whole.stop, _find_gap_end(visit, connection)))
+        if in_gaps:
+            lacking |= set(in_gaps) - set(connection.scalars(select(column).where(within)))
+    in_order = sorted(lacking)
+    firsts = [bisect_left(in_order, one.start) for one in ranges]
+    return [
+        first < len(in_order) and in_order[first] < one.stop
+        for first, one in zip(firsts, ranges, strict=True)
+    ]
+
+
+def _find_gap_end(visit: Visit, connection: Connection) -> int:
+    """The slot in delivery at the first block after all gaps; a slot before it that has no row may
+    have been settled in one. 0: there is no gap.
+    """
+    behind = BLOCK.c.height == GAP.c.last_height + 1
+    query = select(func.coalesce(func.max(BLOCK.c.time_ns), 0)).join(GAP, behind)
+    time_ns = int(connection.execute(query).scalar_one())
+    return time_ns // NS_PER_S // visit.moment.slot_length_s
 
 
 def _list_positions(visit: Visit, account: str) -> list[market_pb2.QueryPositionResponse]:

@@ -142,6 +142,23 @@ def test_flows_and_positions_of_pages_are_those_of_single_queries(lasting: Serve
     assert {one["feeder"]: one["agreed"] for one in shown if one["feeder"] in flows} == flows
 
 
+def test_a_sum_says_that_blocks_are_missing(make_place: Callable[[], str]) -> None:
+    with StreetNode(World()).running() as node:
+        assert isinstance(node, StreetNode)
+        lost = trade_and_settle(node, TRADED)
+        node.record(at=node.world.time_s + 1)
+        node.first = len(node.blocks)
+        kept = trade_and_settle(node, TRADED)
+        with serving(node, open_tables(make_place(), SERVER_METADATA)) as served:
+            browser = served.browser("ben")
+            day = "mine/days?first_day=2027-01-15&last_day=2027-01-15"
+            assert browser.call(day)[1]["complete"] is False
+            for slot, is_complete in ((lost, False), (kept, True)):
+                found = browser.call(f"mine/slots?first_slot={slot}&last_slot={slot}")[1]
+                assert (found["complete"], len(found["slots"])) == (is_complete, is_complete)
+            assert served.browser("auditor").call("audit/gaps")[1]["gaps"]
+
+
 def test_a_restart_loses_nobody(make_place: Callable[[], str]) -> None:
     place = make_place()
     with StreetNode(World()).running() as node:
