@@ -1,4 +1,4 @@
-"""`blockenergy dashboard`: fills the tables from a node, and says whether they add up."""
+"""`blockenergy dashboard`: fills tables from a node, checks them, and serves the pages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from client.cli.common import (
 )
 from client.errors import MissingError, RpcError
 from client.rpc import Rpc
+from dashboard import serve_commands, sign_in_commands
 
 if TYPE_CHECKING:
     from dashboard.indexer import Indexer
 
 log = logging.getLogger(__name__)
 
+_LIBRARIES = ("sqlalchemy", "starlette", "uvicorn")
 POLL_INTERVAL_S = 0.25
 RETRY_INTERVAL_S = 2.0
 
@@ -39,6 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Fill the tables from a node and follow it until told to stop.",
                 _fill_index,
             ),
+            "serve": Command(
+                "serve the pages and their data, and fill the tables",
+                "Serve the pages and the web API until told to stop, and fill the tables "
+                "meanwhile. Anything but this machine itself is served by TLS only: with "
+                "--tls-cert, or behind a proxy.",
+                serve_commands.fill,
+            ),
+            "sign-in": Command(
+                "make a link that signs a browser in",
+                "Sign the server's text with a key, and print a link that signs a browser in: "
+                "once, within five minutes.",
+                sign_in_commands.fill,
+            ),
+            "forget": Command(
+                "erase what the server keeps of an account",
+                "Erase sessions, passes and views of an account. What the chain has stays.",
+                _fill_forget,
+            ),
             "check": Command(
                 "say whether the tables add up",
                 "Say how far the tables reach, what they lack, and whether lines and results "
@@ -51,9 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the chosen command, if its library is installed."""
-    if find_spec("sqlalchemy") is None:
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
         raise MissingError(
-            "blockenergy dashboard needs sqlalchemy: install the extra with "
+            f"blockenergy dashboard needs {' and '.join(missing)}: install the extra with "
             "pip install 'blockenergy[dashboard]'"
         )
     code: int = args.run_dashboard(args)
@@ -62,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _fill_index(parser: argparse.ArgumentParser) -> None:
     add_node_option(parser)
-    _add_tables_option(parser)
+    add_tables_option(parser)
     parser.add_argument(
         "--once", action="store_true", help="end when the node's latest block is in the tables"
     )
@@ -70,15 +91,35 @@ def _fill_index(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_check(parser: argparse.ArgumentParser) -> None:
-    _add_tables_option(parser)
+    add_tables_option(parser)
     add_output_option(parser)
     parser.set_defaults(run_dashboard=_check)
 
 
-def _add_tables_option(parser: argparse.ArgumentParser) -> None:
+def add_tables_option(parser: argparse.ArgumentParser) -> None:
+    """--tables."""
     parser.add_argument(
-        "--tables", metavar="FILE", type=Path, required=True, help="SQLite file with the tables"
+        "--tables",
+        metavar="FILE|URL",
+        required=True,
+        help="SQLite file with the tables, or postgresql://USER@HOST/DATABASE",
     )
+
+
+def _fill_forget(parser: argparse.ArgumentParser) -> None:
+    add_tables_option(parser)
+    parser.add_argument("--account", required=True, metavar="ADDRESS", help="whose data")
+    parser.set_defaults(run_dashboard=_forget)
+
+
+def _forget(args: argparse.Namespace) -> int:
+    from dashboard.accounts import SERVER_METADATA
+    from dashboard.tables import open_tables
+    from dashboard.web.server import get_time_s
+    from dashboard.web.sessions import Sessions
+
+    Sessions(open_tables(args.tables, SERVER_METADATA), get_time_s).forget(args.account)
+    return 0
 
 
 def _index(args: argparse.Namespace) -> int:
@@ -92,27 +133,33 @@ def _index(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    _follow(indexer, stop)
+    follow(indexer, stop)
     return 0
 
 
-def _follow(indexer: Indexer, stop: threading.Event) -> None:
-    """Polls the node; while it cannot be reached, tries again."""
+def follow(indexer: Indexer, stop: threading.Event) -> None:
+    """Polls the node; while it cannot be reached, tries again.
+
+    A node that knows of a block may not have its results yet: the first failure is none.
+    """
+    failures = 0
     while not stop.is_set():
-        wait_s = POLL_INTERVAL_S
         try:
             indexer.catch_up(stop)
+            failures = 0
         except RpcError as error:
-            log.warning("%s; trying again", error.sentence)
-            wait_s = RETRY_INTERVAL_S
-        stop.wait(wait_s)
+            failures += 1
+            if failures > 1:
+                log.warning("%s; trying again", error.sentence)
+        stop.wait(RETRY_INTERVAL_S if failures > 1 else POLL_INTERVAL_S)
 
 
 def _check(args: argparse.Namespace) -> int:
     from dashboard.report import make_report
     from dashboard.tables import open_tables
 
-    if not args.tables.exists():
+    is_file = "://" not in args.tables
+    if is_file and not Path(args.tables).exists():
         raise MissingError(f"there is no {args.tables}; blockenergy dashboard index makes it")
     report = make_report(open_tables(args.tables))
     show_values(args, report)

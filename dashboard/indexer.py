@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from blockenergy.settlement.v1 import events_pb2, query_pb2, state_pb2
+from google.protobuf.message import Message
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from client.errors import ClientError, RejectedError, RpcError
 from client.queries import query_pages
 from client.rpc import Rpc
-from client.rpc_types import Block, Json
-from client.watch import WatchedBlock, get_block
-from dashboard.tables import ACCOUNT_SLOT, BLOCK, CURSOR, GAP, SLOT_RESULT, make_row
+from client.rpc_types import Block, BlockResults, Json
+from client.watch import decode_events
+from dashboard.events import make_event_rows, make_tx_rows, write_rows
+from dashboard.feeder_sums import make_feeder_rows
+from dashboard.registry import Registry
+from dashboard.tables import (
+    ACCOUNT_SLOT,
+    BLOCK,
+    CURSOR,
+    FEEDER_SLOT,
+    GAP,
+    SLOT_RESULT,
+    make_row,
+)
 
 # Of larger slots only the result is kept.
 LINES_MAX = 10_000
@@ -34,6 +47,15 @@ SUMMED = sorted(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A settled slot, its lines as far as there are, and the rows of its feeders."""
+
+    event: events_pb2.EventSlotSettled
+    lines: list[Line]
+    feeder_rows: list[dict[str, Any]]
+
+
 class Indexer:
     """Fills the tables from a node.
 
@@ -43,6 +65,7 @@ class Indexer:
     def __init__(self, engine: Engine, rpc: Rpc) -> None:
         self._engine = engine
         self._rpc = rpc
+        self._registry = Registry(rpc)
         self._chain_id = rpc.status().chain_id
         with engine.begin() as connection:
             cursor = connection.execute(select(CURSOR)).one_or_none()
@@ -95,20 +118,29 @@ class Indexer:
 
     def _read(self, height: int) -> None:
         """One block: asked for first, then written in one transaction."""
-        block, results = self._rpc.block(height), get_block(self._rpc, height)
+        block, results = self._rpc.block(height), self._rpc.block_results(height)
         if (block.height, results.height, block.chain_id) != (height, height, self._chain_id):
             raise RpcError(f"the node at {self._rpc.node} returned another block than {height}")
+        events = _decode(results)
+        self._registry.hear(events)
+        tx_rows = make_tx_rows(block, results.tx_results)
+        event_rows, concerned = make_event_rows(height, events, self._registry)
         settled = [
-            (event, self._ask_for_lines(event))
-            for event in results.events
+            self._read_slot(event)
+            for event in events
             if isinstance(event, events_pb2.EventSlotSettled)
         ]
         with self._engine.begin() as connection:
             self._move(connection, height, block.hash)
             _write_block(connection, block, results)
-            for event, lines in settled:
-                _write_slot(connection, height, event, lines)
+            write_rows(connection, tx_rows, event_rows, concerned)
+            for slot in settled:
+                _write_slot(connection, height, slot)
         self._height = height
+
+    def _read_slot(self, event: events_pb2.EventSlotSettled) -> _Settled:
+        lines = self._ask_for_lines(event)
+        return _Settled(event, lines, make_feeder_rows(event.slot, lines, self._registry))
 
     def _ask_for_lines(self, event: events_pb2.EventSlotSettled) -> list[Line]:
         """All lines of a slot, as far as the chain still has them."""
@@ -148,25 +180,32 @@ def compare_lines(result: state_pb2.SlotResult, lines: Sequence[Line]) -> Lines:
     return "agree" if is_equal else "differ"
 
 
-def _write_block(connection: Connection, block: Block, results: WatchedBlock) -> None:
+def _decode(results: BlockResults) -> list[Message]:
+    """The typed events of a block in the order of execution."""
+    of_txs = [event for result in results.tx_results for event in decode_events(result.events)]
+    return [*of_txs, *decode_events(results.block_events)]
+
+
+def _write_block(connection: Connection, block: Block, results: BlockResults) -> None:
     row = {
         "height": block.height,
         "hash": block.hash,
         "time_ns": block.time_ns,
         "txs": len(block.txs),
-        "failed_txs": sum(code != 0 for code in results.tx_codes),
+        "failed_txs": sum(result.code != 0 for result in results.tx_results),
     }
     connection.execute(insert(BLOCK).values(row))
 
 
-def _write_slot(
-    connection: Connection, height: int, event: events_pb2.EventSlotSettled, lines: list[Line]
-) -> None:
+def _write_slot(connection: Connection, height: int, settled: _Settled) -> None:
+    event, lines = settled.event, settled.lines
     head = {"slot": event.slot, "height": height, "lines": compare_lines(event.result, lines)}
     connection.execute(insert(SLOT_RESULT).values(head | make_row(event.result)))
     rows = [{"account": one.owner, "slot": event.slot, **make_row(one.line)} for one in lines]
     if rows:
         connection.execute(insert(ACCOUNT_SLOT), rows)
+    if settled.feeder_rows:
+        connection.execute(insert(FEEDER_SLOT), settled.feeder_rows)
 
 
 def _parse_range(result: Json) -> tuple[int, int]:

@@ -1,8 +1,8 @@
-"""The tables: a row for each block, settled slot, and account in a slot, and one for the cursor.
+"""The tables of the chain: blocks, transactions, events, settled slots, and accounts in them.
 
 The columns of a slot and of an account are the fields of the chain's own messages, by the names of
 the definitions: quantities in Wh, money in millionths of the settlement token. A row is written
-once.
+once. The same tables in SQLite and in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from blockenergy.dashboard.v1 import grid_pb2
 from blockenergy.settlement.v1 import state_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from sqlalchemy import (
+    BigInteger,
     Column,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,20 +27,24 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from client.errors import ClientError, MissingError
 
 INTEGER_MAX = (1 << 63) - 1
 BUSY_TIMEOUT_MS = 5_000
-_STRICT: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
+QUERY_TIMEOUT_MS = 5_000
+POSTGRESQL = "postgresql://"
+STRICT: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
 
 METADATA = MetaData()
+# 64 bits in both: SQLite knows no other, but only one name of it.
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _fields(kind: type[Message]) -> list[Column[Any]]:
     return [
-        Column(field.name, Text if _is_text(field) else Integer, nullable=False)
+        Column(field.name, Text if _is_text(field) else NUMBER, nullable=False)
         for field in kind.DESCRIPTOR.fields
     ]
 
@@ -46,64 +53,139 @@ def _is_text(field: Any) -> bool:
     return bool(field.type == FieldDescriptor.TYPE_STRING)
 
 
-def _key(name: str, kind: type[Integer | Text] = Integer) -> Column[Any]:
+def key(name: str, kind: Any = NUMBER) -> Column[Any]:
+    """A column of a primary key."""
     return Column(name, kind, primary_key=True, autoincrement=False)
 
 
+def number(name: str, *, nullable: bool = False) -> Column[Any]:
+    """A column of whole numbers."""
+    return Column(name, NUMBER, nullable=nullable)
+
+
+def text(name: str) -> Column[Any]:
+    """A column of texts."""
+    return Column(name, Text, nullable=False)
+
+
+def blob(name: str) -> Column[Any]:
+    """A column of bytes."""
+    return Column(name, LargeBinary, nullable=False)
+
+
 # One row: the chain, and the last block whose rows are here.
-CURSOR = Table(
-    "cursor",
-    METADATA,
-    _key("chain_id", Text),
-    Column("height", Integer, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    **_STRICT,
-)
+CURSOR = Table("cursor", METADATA, key("chain_id", Text), number("height"), blob("hash"), **STRICT)
 # Blocks that the node no longer had when they were to be read.
-GAP = Table(
-    "gap", METADATA, _key("first_height"), Column("last_height", Integer, nullable=False), **_STRICT
-)
+GAP = Table("gap", METADATA, key("first_height"), number("last_height"), **STRICT)
 BLOCK = Table(
     "block",
     METADATA,
-    _key("height"),
-    Column("hash", LargeBinary, nullable=False),
-    Column("time_ns", Integer, nullable=False),
-    Column("txs", Integer, nullable=False),
-    Column("failed_txs", Integer, nullable=False),
-    **_STRICT,
+    key("height"),
+    blob("hash"),
+    number("time_ns"),
+    number("txs"),
+    number("failed_txs"),
+    **STRICT,
+)
+# Types and outcome of a transaction; its bytes stay with the node.
+TX = Table(
+    "tx",
+    METADATA,
+    key("height"),
+    key("number"),
+    blob("hash"),
+    text("signer"),
+    text("types"),
+    number("code"),
+    text("codespace"),
+    text("log"),
+    **STRICT,
+)
+Index("tx_hash", TX.c.hash)
+# Events by their place in the block; slot: the one that it names. Readings are in the lines.
+EVENT = Table(
+    "event",
+    METADATA,
+    key("height"),
+    key("number"),
+    number("slot", nullable=True),
+    text("type"),
+    blob("content"),
+    **STRICT,
+)
+Index("event_slot", EVENT.c.slot, EVENT.c.height, EVENT.c.number)
+Index("event_type", EVENT.c.type, EVENT.c.height, EVENT.c.number)
+# Whom an event concerns.
+EVENT_ACCOUNT = Table(
+    "event_account", METADATA, key("account", Text), key("height"), key("number"), **STRICT
 )
 # The sums of a settled slot, the height of the block that settled it, and whether the lines agree.
 SLOT_RESULT = Table(
     "slot_result",
     METADATA,
-    _key("slot"),
-    Column("height", Integer, nullable=False),
-    Column("lines", Text, nullable=False),
+    key("slot"),
+    number("height"),
+    text("lines"),
     *_fields(state_pb2.SlotResult),
-    **_STRICT,
+    **STRICT,
 )
 ACCOUNT_SLOT = Table(
-    "account_slot",
+    "account_slot", METADATA, key("account", Text), key("slot"), *_fields(state_pb2.Line), **STRICT
+)
+# Sums over the accounts on a feeder and below it; largest_wh: what of the energy one of them has.
+FEEDER_SLOT = Table(
+    "feeder_slot",
     METADATA,
-    _key("account", Text),
-    _key("slot"),
-    *_fields(state_pb2.Line),
-    **_STRICT,
+    key("feeder", Text),
+    key("slot"),
+    number("largest_wh"),
+    *_fields(grid_pb2.FeederSum),
+    **STRICT,
 )
 
 
-def open_tables(path: Path) -> Engine:
-    """Opens the tables in a file, and makes them if there are none; MissingError if it cannot."""
-    engine = create_engine(f"sqlite:///{path}")
-    event.listen(engine, "connect", _prepare)
+def open_tables(place: Path | str, *more: MetaData) -> Engine:
+    """Opens the tables in a file or at `postgresql://...`, and makes them if there are none;
+    MissingError if it cannot. more: tables that are not of the chain.
+    """
     try:
-        METADATA.create_all(engine)
+        engine = _make_engine(str(place))
+    except (ArgumentError, ValueError) as error:
+        raise MissingError(f"{_hide(str(place))} is no address of tables") from error
+    try:
+        for metadata in (METADATA, *more):
+            metadata.create_all(engine)
     except SQLAlchemyError as error:
         engine.dispose()
-        reason = getattr(error, "orig", None) or type(error).__name__
-        raise MissingError(f"{path} cannot be used as the dashboard's tables: {reason}") from error
+        raise MissingError(
+            f"{_hide(str(place))} cannot be used as the dashboard's tables: {_explain(error)}"
+        ) from error
     return engine
+
+
+def _make_engine(place: str) -> Engine:
+    if place.startswith(POSTGRESQL):
+        address = place.replace(POSTGRESQL, "postgresql+pg8000://", 1)
+        engine = create_engine(address, pool_pre_ping=True)
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
+    engine = create_engine(f"sqlite:///{place}")
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _hide(place: str) -> str:
+    """A place without its password."""
+    beginning, at, end = place.rpartition("@")
+    return f"{POSTGRESQL}...@{end}" if at and beginning.startswith(POSTGRESQL) else place
+
+
+def _explain(error: SQLAlchemyError) -> str:
+    """The reason that the database gives, as one line."""
+    reason: Any = getattr(error, "orig", None) or type(error).__name__
+    details = reason.args[0] if getattr(reason, "args", ()) else reason
+    said = details.get("M", details) if isinstance(details, dict) else details
+    return str(said).partition("\n")[0]
 
 
 def make_row(message: Message) -> dict[str, int | str]:
@@ -117,6 +199,13 @@ def make_row(message: Message) -> dict[str, int | str]:
     return row
 
 
-def _prepare(connection: Any, _: object) -> None:
+def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _prepare_postgresql(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET statement_timeout = {QUERY_TIMEOUT_MS}")
+    cursor.close()
+    connection.commit()

@@ -7,11 +7,11 @@ from blockenergy.market.v1 import query_pb2, state_pb2
 from chain import metering
 from chain.market import rules
 from chain.market.auction.queries import clearing, limit_order, limit_orders
-from chain.market.grid.queries import feeder
+from chain.market.grid.queries import feeder, feeder_flows
 from chain.market.keeper import MarketError, get_curve, get_gate_closure_s, get_net_wh
 from chain.market.offers.queries import offers
 from chain.market.pool.queries import purses, quote
-from chain.market.positions.queries import curtailments, position, positions
+from chain.market.positions.queries import curtailments, owned_positions, position, positions
 from chain.market.standing.queries import standing_order, standing_orders
 from chain.market.state import PARAMS, SLOTS
 from chain.runtime import slots as slot_times
@@ -23,9 +23,11 @@ __all__ = [
     "clearing",
     "curtailments",
     "feeder",
+    "feeder_flows",
     "limit_order",
     "limit_orders",
     "offers",
+    "owned_positions",
     "position",
     "positions",
     "purses",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from blockenergy.dashboard.v1.account_pb2 import SavedProof
 from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
+from google.protobuf import json_format
 
 import text_output
 from client.catalog import get_query_by_request
@@ -19,10 +22,16 @@ from client.cli.common import (
 )
 from client.cli.fields import build_message
 from client.definitions import get_fields
+from client.errors import MissingError, UsageError
+from client.json_input import parse_json
 from client.keyring import Keyring
 from client.light import session, verified
 from client.light.commands import height
+from client.light.saved import verify_saved
 from client.rpc import Rpc
+from client.rpc_types import MALFORMED
+
+_FILE_BYTES_MAX = 1024 * 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +42,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "valid."
     )
     settlement = Command("Proves how a slot of an account was settled.", description, _fill)
-    add_commands(parser, {"settlement": settlement})
+    description = (
+        "Verifies the answer of a dashboard's call proof, saved to a file, without a node: from a "
+        "chain id and a hash of validators that you have from elsewhere. Exit codes: 0 proven; 1 "
+        "not valid."
+    )
+    saved_proof = Command("Verifies a saved proof without a node.", description, _fill_saved)
+    add_commands(parser, {"settlement": settlement, "proof": saved_proof})
 
 
 def run(args: argparse.Namespace) -> int:
+    """Proves what the chosen command says, and shows it."""
+    code: int = args.run_verify(args)
+    return code
+
+
+def _verify_saved(args: argparse.Namespace) -> int:
+    try:
+        validators_hash = bytes.fromhex(args.validators)
+    except ValueError:
+        raise UsageError(f"{args.validators!r} is not a hash of validators, in hex") from None
+    line, at = verify_saved(_read_proof(args.file), args.for_chain, validators_hash)
+    show(args, line)
+    tell(at)
+    return 0
+
+
+def _read_proof(path: Path) -> SavedProof:
+    """The proof in a file: the whole answer, or its part `proof`."""
+    try:
+        with path.open("rb") as file:
+            content = parse_json(file.read(_FILE_BYTES_MAX))
+        content = content.get("proof", content)
+        return json_format.ParseDict(content, SavedProof())
+    except OSError as error:
+        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
+    except (*MALFORMED, json_format.ParseError) as error:
+        raise MissingError(f"{path} has no saved proof of a dashboard") from error
+
+
+def _prove_line(args: argparse.Namespace) -> int:
     """Proves a line and shows it."""
     operation = get_query_by_request()[QueryLineRequest.DESCRIPTOR.full_name]
     fields = get_fields(operation.request)
@@ -58,7 +103,21 @@ def tell(height: int) -> None:
     text_output.complain(f"blockenergy: verified in the state after block {height}")
 
 
+def _fill_saved(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSON with the proof")
+    parser.add_argument("--for-chain", required=True, metavar="ID", help="the chain that it is of")
+    parser.add_argument(
+        "--validators",
+        required=True,
+        metavar="HEX",
+        help="hash of the validators that you trust, as a contract or another distributor has it",
+    )
+    add_output_option(parser)
+    parser.set_defaults(run_verify=_verify_saved)
+
+
 def _fill(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run_verify=_prove_line)
     parser.add_argument("--slot", required=True, metavar="SLOT", help="the slot")
     parser.add_argument("--account", required=True, metavar="ADDRESS", help="address or key name")
     add_height_option(parser)

@@ -11,6 +11,7 @@ from loopback_node import LoopbackNode, NodeError
 
 from abci_app.results import make_events
 from chain import app
+from chain.runtime.errors import ChainError
 from tests.support.world import CHAIN_ID, World
 
 
@@ -42,7 +43,8 @@ class StreetNode(LoopbackNode):
             "sync_info": {
                 "earliest_block_height": str(self.first),
                 "latest_block_height": str(len(self.blocks)),
-                "latest_block_time": "2026-01-01T00:00:00Z",
+                "latest_block_time": _write_time(self.world.time_s),
+                "earliest_block_time": _write_time(self.blocks[0][0]) if self.blocks else "",
                 "latest_app_hash": "",
                 "catching_up": False,
             },
@@ -61,7 +63,7 @@ class StreetNode(LoopbackNode):
         header = {
             "chain_id": self.chain_id,
             "height": params["height"],
-            "time": datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": _write_time(time_s),
             "app_hash": "",
             "proposer_address": "",
         }
@@ -82,8 +84,17 @@ class StreetNode(LoopbackNode):
     def _query(self, params: dict[str, Any]) -> dict[str, Any]:
         world = self.world
         data = bytes.fromhex(params["data"])
-        value = app.query(world.store, world.block_info, params["path"], data)
-        return {"response": {"code": 0, "value": base64.b64encode(value).decode()}}
+        try:
+            value = app.query(world.store, world.block_info, params["path"], data)
+        except ChainError as error:
+            code = error.error
+            return {"response": {"code": code.code, "codespace": code.codespace, "log": error.log}}
+        content = base64.b64encode(value).decode()
+        return {"response": {"code": 0, "value": content, "height": str(len(self.blocks))}}
+
+
+def _write_time(time_s: int) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _describe(events: Any) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 from street_node import StreetNode
+from streets import Traded, trade_and_settle
 
 from client.errors import ClientError
 from client.rpc import Rpc
@@ -34,12 +35,10 @@ from dashboard.tables import (
     open_tables,
 )
 from tests.support import people
-from tests.support.settling import is_settled, line_of, result_of
-from tests.support.world import World, reading
+from tests.support.settling import line_of, result_of
+from tests.support.world import World
 
-LOW, HIGH = 80_000, 300_000
 DEADLINE_S = 60
-Traded = list[tuple[str, bool, int, int]]
 
 
 @pytest.fixture
@@ -47,28 +46,6 @@ def node() -> Iterator[StreetNode]:
     with StreetNode(World()).running() as running:
         assert isinstance(running, StreetNode)
         yield running
-
-
-def trade_and_settle(node: StreetNode, traded: Traded) -> int:
-    """Blocks in which a slot is traded, measured and settled."""
-    node.record()
-    world, slot = node.world, node.world.slot_ahead(1)
-    orders = [
-        world.buy(name, slot, quantity_wh, HIGH)
-        if is_bought
-        else world.sell(name, slot, quantity_wh, LOW)
-        for name, is_bought, quantity_wh, _ in traded
-    ]
-    node.record(*orders)
-    node.record(at=world.end_s(slot))
-    meters = {name: metered_wh for name, _, _, metered_wh in traded}
-    node.record(world.submit(*(reading(f"meter-{name}", slot, wh) for name, wh in meters.items())))
-    node.record(at=world.deadline_s(slot))
-    for _ in range(30):
-        if is_settled(world, slot):
-            return slot
-        node.record(at=world.time_s + 1)
-    raise AssertionError(f"slot {slot} is not settled after 30 blocks")
 
 
 def dump(engine: Engine) -> dict[str, list[Any]]:
@@ -120,13 +97,15 @@ def test_rows_are_what_the_chain_answers(tmp_path_factory: Any, traded: Traded) 
     assert tuple(blocks) == (len(node.blocks), sum(len(txs) for _, txs, _ in node.blocks))
 
 
-def test_killed_anywhere_it_loses_and_doubles_nothing(node: StreetNode, tmp_path: Path) -> None:
+def test_killed_anywhere_it_loses_and_doubles_nothing(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
     for _ in range(4):
         trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
-    killed, whole = tmp_path / "killed.sqlite", tmp_path / "whole.sqlite"
+    killed, whole = make_place(), make_place()
     Indexer(open_tables(whole), Rpc(node.url)).catch_up()
     command = [sys.executable, "-m", "client.cli", "dashboard", "index", "--once"]
-    command += ["--node", node.url, "--tables", str(killed)]
+    command += ["--node", node.url, "--tables", killed]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     kills = 0
     for extra in (2, 9, 16, 23):
@@ -174,8 +153,10 @@ def test_another_chain_is_not_mixed_in(
     assert dump(engine) == before
 
 
-def test_of_two_indexers_one_stops_and_no_row_is_doubled(node: StreetNode, tmp_path: Path) -> None:
-    engine = open_tables(tmp_path / "tables.sqlite")
+def test_of_two_indexers_one_stops_and_no_row_is_doubled(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
+    engine = open_tables(make_place())
     first, second = Indexer(engine, Rpc(node.url)), Indexer(engine, Rpc(node.url))
     node.record()
     first.catch_up()

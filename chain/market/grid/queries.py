@@ -10,6 +10,7 @@ from chain.market.keeper import MarketError
 from chain.market.state import FLOWS, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.errors import require
+from chain.runtime.state.paging import get_page
 
 
 def feeder(ctx: Context, request: query_pb2.QueryFeederRequest) -> query_pb2.QueryFeederResponse:
@@ -24,3 +25,13 @@ def feeder(ctx: Context, request: query_pb2.QueryFeederRequest) -> query_pb2.Que
         export_headroom_wh=headroom.export_wh,
         grid_fee_per_kwh=get_fee_per_kwh(ctx, request.feeder),
     )
+
+
+def feeder_flows(
+    ctx: Context, request: query_pb2.QueryFeederFlowsRequest
+) -> query_pb2.QueryFeederFlowsResponse:
+    """The flows agreed over all feeders in a slot."""
+    require(SLOTS.has(ctx, request.slot), MarketError.SLOT_UNKNOWN)
+    page, pagination = get_page(ctx, FLOWS.under(request.slot), request.pagination)
+    entries = [query_pb2.QueryFeederFlowEntry(feeder=name, flow=flow) for name, flow in page]
+    return query_pb2.QueryFeederFlowsResponse(flows=entries, pagination=pagination)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import query_pb2
 
 from chain.market.keeper import MarketError
-from chain.market.state import CURTAILMENTS, POSITIONS
+from chain.market.state import CURTAILMENTS, POSITIONS, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
@@ -35,6 +35,20 @@ def positions(
         for owner, found in page
     ]
     return query_pb2.QueryPositionsResponse(positions=entries, pagination=pagination)
+
+
+def owned_positions(
+    ctx: Context, request: query_pb2.QueryOwnedPositionsRequest
+) -> query_pb2.QueryOwnedPositionsResponse:
+    """The positions of an account; a page is one of slots, of which few or none may have any."""
+    owner = decode_address(request.owner)
+    page, pagination = get_page(ctx, SLOTS, request.pagination, start=request.first_slot)
+    entries = [
+        query_pb2.QueryPositionResponse(slot=slot, owner=request.owner, position=found)
+        for slot, _ in page
+        if (found := POSITIONS.get(ctx, (slot, owner))) is not None
+    ]
+    return query_pb2.QueryOwnedPositionsResponse(positions=entries, pagination=pagination)
 
 
 def curtailments(

@@ -1,0 +1,88 @@
+"""A saved proof of a line of settlement, verified without a node from a hash of validators.
+
+The hash, and the chain id, come from elsewhere than the proof: from a contract, from another
+distributor, or from an earlier visit.
+"""
+
+from __future__ import annotations
+
+from blockenergy.dashboard.v1.account_pb2 import SavedProof, VotedBlock
+from blockenergy.settlement.v1.query_pb2 import QueryLineResponse
+from blockenergy.settlement.v1.state_pb2 import Line
+from google.protobuf.message import DecodeError
+
+from chain import light
+from chain.runtime.encoding import bech32
+from client.light.client import LightError
+
+_MODULE = "settlement"
+# The collection `lines` in the tree of its module; then the slot, and the owner.
+_LINES = b"\x03"
+_SLOT_BYTES, _ADDRESS_BYTES = 8, 20
+
+
+def make_line_key(slot: int, address: str) -> tuple[str, bytes]:
+    """The module and the key in its tree of the line of an account in a slot."""
+    return _MODULE, _LINES + slot.to_bytes(_SLOT_BYTES, "big") + bech32.decode(address)
+
+
+def verify_saved(
+    saved: SavedProof, chain_id: str, validators_hash: bytes
+) -> tuple[QueryLineResponse, int]:
+    """The line that a saved proof proves, and the block after which it is in the state.
+
+    Raises LightError if it does not follow from the hash of validators.
+    """
+    if saved.chain_id != chain_id:
+        raise LightError(f"the proof is of chain {saved.chain_id!r}, not of {chain_id}")
+    trusted, height = validators_hash, 0
+    for block in saved.changes:
+        _verify_block(block, chain_id, trusted, height)
+        header = block.signed_header.header
+        if light.compute_validators_hash(block.next_validators) != header.next_validators_hash:
+            raise LightError(f"block {header.height} names other validators for the next one")
+        trusted, height = header.next_validators_hash, header.height
+    _verify_block(saved.block, chain_id, trusted, height)
+    header = saved.block.signed_header.header
+    _verify_value(saved, header.app_hash)
+    slot, owner = _read_key(saved)
+    try:
+        line = Line.FromString(saved.value)
+    except DecodeError as error:
+        raise LightError("the value is no line of settlement") from error
+    return QueryLineResponse(slot=slot, owner=owner, line=line), header.height - 1
+
+
+def _verify_block(block: VotedBlock, chain_id: str, trusted: bytes, after_height: int) -> None:
+    signed, header = block.signed_header, block.signed_header.header
+    if header.validators_hash != trusted:
+        raise LightError(
+            f"block {header.height} has other validators than those that are trusted: "
+            f"{header.validators_hash.hex().upper()[:128]}"
+        )
+    if header.height <= after_height:
+        raise LightError("the blocks of the proof are not in order")
+    try:
+        light.require_consistent(chain_id, signed, block.validators)
+        light.verify_commit(chain_id, signed.commit, block.validators)
+    except light.InvalidHeaderError as error:
+        raise LightError(f"block {header.height} is not valid: {error}") from error
+
+
+def _verify_value(saved: SavedProof, app_hash: bytes) -> None:
+    ops = [(op.type, op.key, op.data) for op in saved.proof_ops]
+    try:
+        value = light.verify_value(app_hash, saved.module, saved.key, ops)
+    except light.ProofError as error:
+        raise LightError(f"the line is not proven: {error}") from error
+    if not value or value != saved.value:
+        raise LightError("the proof is of another value than it says")
+
+
+def _read_key(saved: SavedProof) -> tuple[int, str]:
+    key = saved.key
+    fits = len(key) == len(_LINES) + _SLOT_BYTES + _ADDRESS_BYTES and key.startswith(_LINES)
+    if saved.module != _MODULE or not fits:
+        raise LightError("the proof is not of a line of settlement")
+    slot_end = len(_LINES) + _SLOT_BYTES
+    return int.from_bytes(key[len(_LINES) : slot_end], "big"), bech32.encode(key[slot_end:])

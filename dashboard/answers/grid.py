@@ -1,0 +1,177 @@
+"""Calls about feeders: for everybody what hides each home, for operators all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from blockenergy.dashboard.v1 import grid_pb2, public_pb2
+from blockenergy.market.v1 import query_pb2 as market_pb2
+from blockenergy.market.v1.state_pb2 import FeederFlow
+from blockenergy.metering.v1 import query_pb2 as metering_pb2
+from blockenergy.registry.v1 import query_pb2 as registry_pb2
+from blockenergy.registry.v1.state_pb2 import STATUS_REMOVED
+from sqlalchemy import select
+
+from client.errors import RejectedError
+from client.queries import query_pages
+from dashboard.answers.ranges import SLOTS_MAX, require_range
+from dashboard.answers.rows import read_message
+from dashboard.days import parse_day
+from dashboard.site import Visit
+from dashboard.tables import FEEDER_SLOT
+from dashboard.web.rights import Feeders, is_auditor, list_feeders, list_operated, list_way_up
+
+# Fewer meters, or one with more than half of the energy, would show a single home.
+METERS_MIN = 10
+METERS_SHOWN_MAX = 1000
+_ROWS_MAX = 5_000
+_PAGE = 1000
+
+
+def feeders(visit: Visit, request: grid_pb2.FeedersRequest) -> grid_pb2.FeedersResponse:
+    """The feeders, where enough meters hide each one."""
+    return _show(visit, request.slot, list_feeders(visit), seen=set())
+
+
+def grid(visit: Visit, request: grid_pb2.FeedersRequest) -> grid_pb2.FeedersResponse:
+    """The feeders that the operator runs, and those below them, with nothing left out."""
+    known = list_feeders(visit)
+    seen = set(known) if is_auditor(visit) else list_operated(visit, known)
+    shown = {name: info for name, info in known.items() if name in seen}
+    return _show(visit, request.slot, shown, seen)
+
+
+def feeder_table(visit: Visit, request: public_pb2.DayTableRequest) -> grid_pb2.FeederTableResponse:
+    """The feeders of a day as a table, without what would show a single home."""
+    wanted = visit.site.days.get_slots(parse_day(request.day))
+    query = (
+        select(FEEDER_SLOT)
+        .where(FEEDER_SLOT.c.slot.between(wanted.start, wanted.stop - 1))
+        .where(FEEDER_SLOT.c.meters >= METERS_MIN)
+        .order_by(FEEDER_SLOT.c.slot, FEEDER_SLOT.c.feeder)
+        .limit(_ROWS_MAX)
+    )
+    with visit.site.engine.connect() as connection:
+        rows = [row for row in connection.execute(query) if not _is_withheld(row)]
+    return grid_pb2.FeederTableResponse(rows=[_show_row(visit, row) for row in rows])
+
+
+def feeder_slots(
+    visit: Visit, request: grid_pb2.FeederSlotsRequest
+) -> grid_pb2.FeederSlotsResponse:
+    """A feeder over a range of slots."""
+    wanted = require_range(request.first_slot, request.last_slot)
+    query = (
+        select(FEEDER_SLOT)
+        .where(FEEDER_SLOT.c.feeder == request.feeder)
+        .where(FEEDER_SLOT.c.slot.between(wanted.start, wanted.stop - 1))
+        .order_by(FEEDER_SLOT.c.slot)
+        .limit(SLOTS_MAX)
+    )
+    with visit.site.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return visit.date(grid_pb2.FeederSlotsResponse(slots=[_show_row(visit, row) for row in rows]))
+
+
+def feeder_meters(
+    visit: Visit, request: grid_pb2.FeederMetersRequest
+) -> grid_pb2.FeederMetersResponse:
+    """The meters on a feeder, and those that are silent."""
+    found = [one for one in _list_meters(visit) if one.meter.feeder == request.feeder]
+    shown = [
+        grid_pb2.ShownMeter(meter=one, baseline=_find_baseline(visit, one.meter_id))
+        for one in found[:METERS_SHOWN_MAX]
+    ]
+    more = len(found) > METERS_SHOWN_MAX
+    return visit.date(grid_pb2.FeederMetersResponse(meters=shown, more=more))
+
+
+def _list_meters(visit: Visit) -> list[registry_pb2.QueryMeterResponse]:
+    """All meters that are not removed."""
+    found = visit.moment.shared.get("meters")
+    if found is None:
+        request = registry_pb2.QueryMetersRequest()
+        request.pagination.limit = _PAGE
+        pages = query_pages(
+            visit.site.present.rpc,
+            request,
+            registry_pb2.QueryMetersResponse,
+            height=visit.moment.height,
+        )
+        found = [one for page in pages for one in page.meters if one.meter.status != STATUS_REMOVED]
+        visit.moment.shared["meters"] = found
+    return list(found)
+
+
+def _is_withheld(row: Any) -> bool:
+    """Whether the sums of a feeder would show a single home."""
+    largest_is_half = 2 * row.largest_wh > row.import_wh + row.export_wh
+    return bool(row.meters < METERS_MIN or largest_is_half)
+
+
+def _show(visit: Visit, slot: int, shown: Feeders, seen: set[str]) -> grid_pb2.FeedersResponse:
+    slot = slot if 0 < slot < 1 << 62 else visit.moment.slot
+    known = list_feeders(visit)
+    meters = _count_meters(known, (one.meter for one in _list_meters(visit)))
+    flows = _list_flows(visit, slot)
+    query = select(FEEDER_SLOT).where(FEEDER_SLOT.c.slot == slot)
+    with visit.site.engine.connect() as connection:
+        rows = {row.feeder: row for row in connection.execute(query)}
+    listed = []
+    for name, info in shown.items():
+        row = rows.get(name)
+        few = meters.get(name, 0) < METERS_MIN or (row is not None and _is_withheld(row))
+        withheld = few and name not in seen
+        one = grid_pb2.ShownFeeder(
+            feeder=name, info=info, meters=meters.get(name, 0), withheld=withheld
+        )
+        if not withheld:
+            if flows is not None:
+                one.agreed.CopyFrom(flows.get(name, FeederFlow()))
+            if row is not None:
+                one.settled.CopyFrom(read_message(grid_pb2.FeederSum, row))
+        listed.append(one)
+    return visit.date(grid_pb2.FeedersResponse(slot=slot, feeders=listed))
+
+
+def _count_meters(known: Feeders, meters: Iterable[Any]) -> dict[str, int]:
+    """How many meters there are on each feeder and below it, without those that check a line."""
+    counts: dict[str, int] = {}
+    for meter in meters:
+        for name in list_way_up(known, meter.feeder) if not meter.checks_feeder else ():
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _list_flows(visit: Visit, slot: int) -> dict[str, FeederFlow] | None:
+    """What is agreed over each feeder; None if the slot is not on record."""
+    request = market_pb2.QueryFeederFlowsRequest(slot=slot)
+    request.pagination.limit = _PAGE
+    try:
+        pages = query_pages(
+            visit.site.present.rpc,
+            request,
+            market_pb2.QueryFeederFlowsResponse,
+            height=visit.moment.height,
+        )
+        return {one.feeder: one.flow for page in pages for one in page.flows}
+    except RejectedError:
+        return None
+
+
+def _find_baseline(visit: Visit, meter_id: str) -> Any:
+    try:
+        request = metering_pb2.QueryBaselineRequest(meter_id=meter_id)
+        return visit.ask(request, metering_pb2.QueryBaselineResponse).baseline
+    except RejectedError:
+        return None
+
+
+def _show_row(visit: Visit, row: Any) -> grid_pb2.FeederRow:
+    return grid_pb2.FeederRow(
+        slot=row.slot,
+        shown_start_s=visit.site.days.get_start_s(row.slot),
+        feeder=row.feeder,
+        sum=read_message(grid_pb2.FeederSum, row),
+    )
