@@ -6,7 +6,7 @@ simulated chain in its own process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -39,6 +39,19 @@ def ask_node(rpc: Rpc) -> Ask:
         return query(rpc, request, response_type)
 
     return ask
+
+
+def ask_pages(ask: Ask, request: Message, response_type: type[R]) -> Iterator[R]:
+    """All pages of the response; the request sets the page size."""
+    page = type(request)()
+    page.CopyFrom(request)
+    while True:
+        response = ask(page, response_type)
+        yield response
+        next_key: bytes = response.pagination.next_key  # type: ignore[attr-defined]
+        if not next_key:
+            return
+        page.pagination.key = next_key  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ PROGRESS_AFTER_S, PROGRESS_EVERY_S = 2.0, 2.0
 THREADS_MAX = 256
 
 
-def add_folder(parser: argparse.ArgumentParser) -> None:
+def add_folder(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
     """FOLDER and --zone."""
     parser.add_argument(
         "folder",
         metavar="FOLDER",
         type=Path,
+        nargs=None if is_needed else "?",
         help="a folder or file: CSV (time,meter,import_wh,export_wh), CityLearn 2022, Green Button",
     )
     parser.add_argument(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import text_output
 from agents.chain_view import ask_node
@@ -18,6 +20,10 @@ from client.errors import UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey
 from client.rpc import Rpc
+
+if TYPE_CHECKING:
+    from agents.run.forecaster import Forecaster
+    from agents.run.settings import HomeSettings
 
 DESCRIPTION = """
 Lets one home, or each home of a folder, trade on a network by itself: it forecasts from what it has
@@ -63,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if claimed != chain_id:
         raise UsageError(f"the node at {rpc.node} is on chain {claimed}, not on {chain_id}")
     network = read_network(ask_node(rpc))
+    forecasters = _read_models(homes, network.represented_s)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
@@ -75,9 +82,22 @@ def run(args: argparse.Namespace) -> int:
             journal = stack.enter_context(Journal(home.journal))
             signer = Signer(rpc, key, chain_id=chain_id)
             owner = keyring.resolve_address(home.owner) if home.owner else ""
-            agents.append(HomeAgent(home, signer, network, journal, _say, owner))
+            forecaster = forecasters.get(home.get_path(home.model_store))
+            agents.append(HomeAgent(home, signer, network, journal, _say, owner, forecaster))
         run_homes(agents, rpc, network, stop, _say, turns=args.turns, dry_run=args.dry_run)
     return 0
+
+
+def _read_models(homes: Sequence[HomeSettings], slot_s: int) -> dict[Path | None, Forecaster]:
+    """The stores that homes name; homes with the same one share it."""
+    folders = {home.get_path(home.model_store) for home in homes} - {None}
+    if not folders:
+        return {}
+    try:
+        from agents.run.forecaster import Forecaster
+    except ModuleNotFoundError as error:
+        raise UsageError(f"model_store needs the extra agents: {error}; make agents") from None
+    return {folder: Forecaster(folder, slot_s) for folder in folders if folder}
 
 
 def _say(line: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from importlib import metadata
 
 import lightgbm as lgb
@@ -95,12 +96,20 @@ def train(window: Window, target: str, threads: int = 1) -> Model:
     return Model(texts, manifest | {"scores": scores, "daily_losses": _daily(model, window)})
 
 
-def predict(model: Model, cube: Cube) -> np.ndarray:
-    """Nine quantiles by series by days, that after the data included, by slots, in Wh."""
-    features, scale = make_features(cube)
-    level = scale[:, :, None]
-    found = [models.predict(lgb.Booster(model_str=text), features) * level for text in model.texts]
-    return spread(found)
+def predict(model: Model, cube: Cube, keep: slice = slice(None)) -> np.ndarray:
+    """Nine quantiles by series by days, that after the data included, by slots, in Wh.
+
+    `keep` says of which days.
+    """
+    features, scale = make_features(cube, keep=keep)
+    level = scale[:, keep, None]
+    return spread([models.predict(_load(text), features) * level for text in model.texts])
+
+
+@lru_cache(maxsize=2 * len(TARGETS))
+def _load(text: str) -> lgb.Booster:
+    """The trees of a text; reading them takes longer than asking them for a day."""
+    return lgb.Booster(model_str=text)
 
 
 def score(model: Model, window: Window) -> dict[str, float | None]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosmos.authz.v1beta1.tx_pb2 import MsgExec
 from google.protobuf.message import Message
@@ -25,6 +25,9 @@ from client.errors import MissingError
 from client.orders import follow_orders
 from client.rpc_types import TxResult
 from client.watch import decode_events
+
+if TYPE_CHECKING:
+    from agents.run.forecaster import Forecaster
 
 # A transaction that is in no block after so many more never will be.
 TIMEOUT_BLOCKS = 30
@@ -44,13 +47,17 @@ class HomeAgent:
         journal: Journal,
         say: Say,
         owner: str = "",
+        forecaster: Forecaster | None = None,
     ) -> None:
-        """`owner` is the address of the account that trades, if it is not the signer's."""
+        """`owner` is the address of the account that trades, if it is not the signer's;
+        `forecaster` the models that it takes, if its own last days are not to be all it has.
+        """
         self.home = home
         self._owner = owner or signer.address
         self.turns = 0
         self._signer, self._network, self._journal, self._say = signer, network, journal, say
         self._ask = ask_node(signer.rpc)
+        self._forecaster, self._forecast_by = forecaster, ""
         self._shown_slot = 0
 
     def step(self, slot: int, height: int, *, dry_run: bool = False) -> None:
@@ -73,7 +80,12 @@ class HomeAgent:
     def _decide(self, slot: int) -> tuple[Seen, Decision]:
         address = self._owner
         learn_measured(self._ask, self.home, self._network, self._journal, slot, address)
-        seen = observe(self._ask, self.home, self._network, self._journal, slot, address)
+        seen = observe(
+            self._ask, self.home, self._network, self._journal, slot, address, self._forecaster
+        )
+        if seen.forecast_by != self._forecast_by:
+            self._forecast_by = seen.forecast_by
+            self._say(f"{self.home.key}, slot {slot}: forecasts by {seen.forecast_by}")
         memory = self._journal.get_note("memory", None)
         known = Memory(tuple(memory["propensities"]), memory["chosen"]) if memory else Memory()
         decision, self._memory = decide(seen.observation, self.home.strategy, known)
@@ -204,7 +216,7 @@ def _describe_seen(seen: Seen) -> dict[str, Any]:
     found = asdict(seen.observation)
     window = found["flexible"]["slots"]
     found["flexible"]["slots"] = [window.start, window.stop]
-    return found
+    return found | {"forecast_by": seen.forecast_by}
 
 
 def _describe(decision: Decision, seen: Seen) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from agents.run.agent import HomeAgent, Say
 from agents.run.observe import Network
 from client.errors import ClientError
 from client.rpc import Rpc
+from client.rpc_types import NodeStatus
 
 POLL_S = 0.5
 NS_PER_S = 1_000_000_000
@@ -38,7 +39,7 @@ def run_homes(
             stop.wait(POLL_S)
             continue
         problems.pop("the node", None)
-        slot = status.latest_time_ns // NS_PER_S // network.slot_length_s
+        slot = find_slot(status, network)
         for agent in agents:
             try:
                 agent.step(slot, status.latest_height, dry_run=dry_run)
@@ -48,6 +49,11 @@ def run_homes(
         if turns and all(agent.turns >= turns for agent in agents):
             return
         stop.wait(POLL_S)
+
+
+def find_slot(status: NodeStatus, network: Network) -> int:
+    """The slot that is delivered while the latest block is made."""
+    return status.latest_time_ns // NS_PER_S // network.slot_length_s
 
 
 def _say_once(say: Say, problems: dict[str, str], who: str, sentence: str) -> None:

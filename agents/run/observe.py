@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockenergy.auth.v1 import query_pb2 as auth_query_pb2
 from blockenergy.market.v1 import query_pb2 as market_query_pb2
@@ -21,6 +21,10 @@ from agents.trading.expect import DAYS_USED, ERRORS_KEPT, HOURS, Past, PriceMemo
 from agents.trading.observation import NO_LOAD
 from agents.trading.stored_value import move
 from client.errors import RejectedError
+
+if TYPE_CHECKING:
+    # It needs libraries of the extra `agents`.
+    from agents.run.forecaster import Forecaster
 
 DAY_S, HOUR_S = 86_400, 3_600
 # How far back lines are asked for that are not there yet.
@@ -74,15 +78,33 @@ class Seen:
     now_battery_wh: int
     stored_wh: int
     prices: PriceMemory
+    # What made the forecast, in words.
+    forecast_by: str
 
 
 def observe(
-    ask: Ask, home: HomeSettings, network: Network, journal: Journal, slot: int, address: str
+    ask: Ask,
+    home: HomeSettings,
+    network: Network,
+    journal: Journal,
+    slot: int,
+    address: str,
+    forecaster: Forecaster | None = None,
 ) -> Seen:
-    """What a home knows while `slot` is delivered."""
+    """What a home knows while `slot` is delivered; its forecast is that of a model if it has one
+    and enough of a past for it.
+    """
     past = make_past(home, network, journal, slot)
     known_until = max((one for one in past.net_wh if one < slot), default=slot - 1)
-    expected = forecast(past, known_until, range(slot, slot + network.per_day))
+    day = range(slot, slot + network.per_day)
+    forecast_by = "its own last days" if past.net_wh else "an ordinary household"
+    expected = None
+    if forecaster is not None:
+        expected = forecaster.forecast(past, known_until, day)
+    if forecaster is not None and expected is not None:
+        forecast_by = forecaster.name
+    else:
+        expected = forecast(past, known_until, day)
     view = read_market(ask, slot, network.horizon_slots)
     slots = [slot, *(one.slot for one in view.open_slots)]
     positions = list_positions_wh(ask, slots, address)
@@ -114,7 +136,7 @@ def observe(
         limits=find_limits(home, network, journal, slot),
         seed=address,
     )
-    return Seen(observation, flow_wh, stored_wh, prices)
+    return Seen(observation, flow_wh, stored_wh, prices, forecast_by)
 
 
 def learn_measured(

@@ -97,6 +97,8 @@ class HomeSettings:
     can_sell: bool = True
     # Hours of the day in this file are by the chain's clock plus this: 1 for Berlin in winter.
     hours_ahead: int = 0
+    # A folder of models, whose champion forecasts; without one its own last days do.
+    model_store: str = ""
     # What the battery and the flexible load are to do, for their controllers to read.
     schedule_file: str = ""
     battery: BatterySettings | None = None

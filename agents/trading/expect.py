@@ -1,9 +1,10 @@
 """Forecasts and expected prices from a home's own past, and from nothing.
 
 Without history a home is taken for an ordinary one: the shape of a household's day, scaled to what
-it says it uses in a year. With history each slot is expected to be as the same slot of the last
-days was, moved by what was wrong of late, and as uncertain as it has been. These forecasts need no
-library and milliseconds; models that know more give the same values.
+it says it uses in a year, and soon to what it has used so far. With history each slot is expected
+to be as the same slot of the last days was, moved by what was wrong of late, and as uncertain as it
+has been. These forecasts need no library and milliseconds; models that know more give the same
+values.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from agents.trading.observation import PERMILLE
 
 DAYS_USED, ERRORS_KEPT = 7, 28
+# From so many days on the home is no longer taken for an ordinary one.
+KNOWN_DAYS = 3
 # What is left of the last error a slot of an hour later.
 MEMORY_PERMILLE = 700
 # How much the newest price counts.
@@ -26,7 +29,7 @@ ORDINARY_DAY = (
     *(47, 44, 42, 42, 45, 52, 60, 64, 62, 56, 48, 43),
 )
 # Until anything is known: how far off a forecast is taken to be, of the mean use.
-FIRST_ERROR_PERMILLE = 500
+FIRST_ERROR_PERMILLE = 1_200
 _DAYS_PER_YEAR = 365
 
 
@@ -53,17 +56,21 @@ class Past:
 
 def forecast(past: Past, known_until: int, slots: Sequence[int]) -> dict[int, tuple[int, int, int]]:
     """Low, middle and high net use of slots after `known_until`, the last that was measured."""
+    past = replace(past, annual_kwh=_learn_annual_kwh(past))
     off_wh = _recent_error(past, known_until)
     found = {}
     for slot in slots:
         ahead = max(1, slot - known_until)
         hours = max(1, ahead * HOURS // past.slots_per_day)
-        middle = _expect(past, slot, known_until) + (
-            off_wh * MEMORY_PERMILLE**hours // PERMILLE**hours if hours < HOURS else 0
-        )
+        middle = _expect(past, slot, known_until) + carry_error(off_wh, hours)
         low, high = _errors(past, slot, known_until)
         found[slot] = (middle + low, middle, middle + high)
     return found
+
+
+def carry_error(off_wh: int, hours: int) -> int:
+    """What is left, so many hours later, of what was used more than expected."""
+    return off_wh * MEMORY_PERMILLE**hours // PERMILLE**hours if hours < HOURS else 0
 
 
 def _expect(past: Past, slot: int, known_until: int) -> int:
@@ -76,8 +83,8 @@ def _expect(past: Past, slot: int, known_until: int) -> int:
         if one in past.net_wh and one <= known_until
     ]
     ordinary = expect_ordinary(past.annual_kwh, slot + past.slots_ahead, per_day)
-    # Until there are three days the ordinary home counts as the missing ones.
-    while len(values) < 3:
+    # Until there are enough days the ordinary home counts as the missing ones.
+    while len(values) < KNOWN_DAYS:
         values.append(ordinary)
     return sum(values) // len(values)
 
@@ -87,6 +94,24 @@ def expect_ordinary(annual_kwh: int, slot: int, slots_per_day: int) -> int:
     hour = slot % slots_per_day * HOURS // slots_per_day
     day_wh = annual_kwh * 1000 // _DAYS_PER_YEAR
     return day_wh * ORDINARY_DAY[hour] * HOURS // (PERMILLE * slots_per_day)
+
+
+def _learn_annual_kwh(past: Past) -> int:
+    """What a year comes to by the slots so far, in which what the owner says counts as half a day.
+
+    Slots with a surplus say nothing of what is used in them.
+    """
+    if len(past.net_wh) >= KNOWN_DAYS * past.slots_per_day:
+        return past.annual_kwh
+    said_wh = past.annual_kwh * 1000 // (2 * _DAYS_PER_YEAR)
+    used_wh = usual_wh = said_wh
+    for slot, net_wh in past.net_wh.items():
+        if net_wh > 0:
+            used_wh += net_wh
+            usual_wh += expect_ordinary(
+                past.annual_kwh, slot + past.slots_ahead, past.slots_per_day
+            )
+    return past.annual_kwh * used_wh // max(1, usual_wh)
 
 
 def _recent_error(past: Past, known_until: int) -> int:

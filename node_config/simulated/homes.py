@@ -10,8 +10,9 @@ from agents.trading import Battery, Memory
 from agents.trading.expect import Past
 from client.keys import AccountKey, MeterKey
 
-# Low, middle and high net use by slots ahead, 0 for the slot that begins, as expected before it.
-Expect = Callable[[int], Sequence[tuple[int, int, int]]]
+# Low, middle and high net use by slots ahead, 0 for the slot that begins, as expected before it;
+# None while too little is known, so that the home expects what it can from its own past.
+Expect = Callable[[int], Sequence[tuple[int, int, int]] | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,13 +152,16 @@ class _Street:
         self._deliver(index, slot)
 
     def finish(self) -> StreetResult:
-        """Settles what is left, and adds up."""
+        """Settles what is left, and adds up.
+
+        Meters are read on, and show that nothing flows: silence would be charged.
+        """
         clock = self._clock
-        last = clock.first_slot + clock.slots - 1
-        self._chain.make_block((last + 1) * clock.slot_s)
-        self._read_meters(last)
-        for later in range(1, self._horizon + 3):
-            self._chain.make_block((last + 1) * clock.slot_s + later * clock.slot_s)
+        end = clock.first_slot + clock.slots
+        for slot in range(end, end + self._horizon + 3):
+            self._chain.make_block(slot * clock.slot_s)
+            self._read_meters(slot - 1)
+            self._chain.make_block(slot * clock.slot_s + ORDERS_AT_S)
         results = tuple(
             self._conclude(home, net_wh)
             for home, net_wh in zip(self._homes, self._net_wh, strict=True)
@@ -234,11 +237,12 @@ class _Street:
             self._decide(home, number, index, slot, replace(seen, position_wh=own))
 
     def _decide(self, home: Home, number: int, index: int, slot: int, seen: Observation) -> None:
-        if home.data.expect is None:
+        known = home.data.expect(index) if home.data.expect else None
+        if known is None:
             slots = range(slot, slot + self._clock.per_day)
             expected: Mapping[int, tuple[int, int, int]] = forecast(home.past, slot - 1, slots)
         else:
-            expected = as_mapping(slot, home.data.expect(index))
+            expected = as_mapping(slot, known)
         now = expected[slot]
         battery = home.battery
         if battery is not None:

@@ -72,10 +72,12 @@ def make_case(
 
 
 def _make_models(street: observation.Street, net: np.ndarray, threads: int) -> list[Expect]:
-    """The outlook of each home at each slot, from what was known before it."""
+    """The outlook of each home at each slot, from what was known before it; None in the first days,
+    when there are no errors yet that would say how uncertain it is.
+    """
     import numpy as np
 
-    from agents.planning.outlook import look_ahead
+    from agents.planning.outlook import ERROR_DAYS_MIN, look_ahead
     from agents.planning.year import fill_gaps
 
     load = fill_gaps(street.get_matrix("load"), street.grid.slots_per_day)
@@ -84,7 +86,9 @@ def _make_models(street: observation.Street, net: np.ndarray, threads: int) -> l
     whole = np.sort(np.rint(outlook.quantiles * WH_PER_KWH).astype(np.int64), axis=0)
 
     def expect_home(number: int) -> Expect:
-        def expect(index: int) -> Sequence[tuple[int, int, int]]:
+        def expect(index: int) -> Sequence[tuple[int, int, int]] | None:
+            if index < ERROR_DAYS_MIN * street.grid.slots_per_day:
+                return None
             return [tuple(row) for row in whole[:, number, index].T.tolist()]
 
         return expect

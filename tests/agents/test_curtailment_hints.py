@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from blockenergy.registry.v1.tx_pb2 import MsgChangeFeeder
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.commands.grid import propose_in_words
 from agents.grid.curtailment import Feeder, propose
+from agents.grid.live import LineAhead, find_fullest, look_at_lines
+from chain.runtime.errors import ChainError
+from client.catalog import get_query_by_request
 from client.cli import main
+from client.errors import RejectedError
+from tests.support import people
+from tests.support.world import World
 
+R = TypeVar("R", bound=Message)
 FEEDER = Feeder(10_000, 8_000, 80_000, 300_000)
 
 
@@ -57,6 +68,54 @@ def test_never_more_than_allowed_and_never_less_than_needed(
     assert 1 <= found.share_permille <= most
     # Each position is rounded down by less than one Wh.
     assert found.share_permille == most or found.quantity_wh > excess_wh - len(net_wh) - 1
+
+
+class Asking:
+    """A chain in memory as a node would answer for it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __call__(self, request: Message, response_type: type[R]) -> R:
+        path = get_query_by_request()[request.DESCRIPTOR.full_name].path
+        try:
+            return self.world.query(path, request, response_type)
+        except ChainError as error:
+            raise RejectedError("chain", error.code, str(error)) from error
+
+
+def find_line(lines: list[LineAhead], feeder: str, slot: int) -> LineAhead:
+    return next(line for line in lines if (line.feeder, line.slot) == (feeder, slot))
+
+
+def test_a_network_is_seen_line_by_line() -> None:
+    """A line that lost capacity after its energy was traded is seen, and what is too much named."""
+    world = World()
+    slot = world.slot_ahead(2)
+    world.block(world.buy("clara", slot, 5_000, 300_000), world.buy("ben", slot, 900, 300_000))
+    ask = Asking(world)
+    before = find_line(look_at_lines(ask, slot - 2, 500), "south", slot)
+    assert before.agreed_wh == 5_000
+    assert before.proposal is None
+    watts = before.capacity_wh and 10_000_000 * 3_000 // before.capacity_wh
+    registrar = people.wallet("registrar").text
+    change = MsgChangeFeeder(registrar=registrar, feeder="south", capacity_w=watts)
+    world.block(world.sign("registrar", change))
+    lines = look_at_lines(ask, slot - 2, 500)
+    line = find_line(lines, "south", slot)
+    assert line.capacity_wh <= 3_000
+    assert not line.is_forecast
+    assert line.proposal is not None
+    assert line.proposal.is_use
+    # 2,000 of 5,000 Wh, by whole permille.
+    assert 2_000 <= line.proposal.quantity_wh <= 2_010
+    assert find_line(lines, "north", slot).proposal is None
+    fullest = {one.feeder: one for one in find_fullest(lines)}
+    assert fullest.keys() == {"north", "south"}
+    assert fullest["south"] == line
+    said = "\n".join(propose_in_words(line))
+    assert "blockenergy tx market curtail" in said
+    assert "once its gate has closed" in said
 
 
 def test_the_command_counts_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,8 @@ from agents.lifecycle.drift import compute_stability, find_change, watch  # noqa
 from agents.lifecycle.model import Model, make_window, score, train  # noqa: E402
 from agents.lifecycle.store import Store  # noqa: E402
 from agents.observation import Home, Street  # noqa: E402
+from agents.run.forecaster import Forecaster  # noqa: E402
+from agents.trading.expect import Past, forecast  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +161,77 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(capsys, "rollback", *kept)["model"] == before["model"]
     assert main(["agent", "model", "list", *kept]) == 0
     assert first["model"][:12] in capsys.readouterr().out
+
+
+def make_store(path: Path, target: str = "net") -> Store:
+    store, street = Store(path), make_street(2, 50)
+    store.promote(store.add(train(make_window(street, target, 2), target)))
+    return store
+
+
+def measure(days: int, known_hours: int) -> Past:
+    """The first home of a street, as its agent has it at this hour of a day; Monday is day 4."""
+    net_wh = make_street(2, 60, seed=3).homes[0].net_wh
+    hours = range(days * 24 + known_hours)
+    return Past(24, {4 * 24 + hour: round(net_wh[hour]) for hour in hours})
+
+
+def test_the_champion_forecasts_for_a_home_that_trades(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    forecaster = Forecaster(tmp_path, 3600)
+    net_wh = make_street(2, 60, seed=3).homes[0].net_wh
+    wrong, simple_wrong = 0.0, 0.0
+    for day in range(30, 37):
+        past, slot = measure(day, 9), (4 + day) * 24 + 9
+        found = forecaster.forecast(past, slot - 1, range(slot, slot + 24))
+        assert found is not None
+        assert list(found) == list(range(slot, slot + 24))
+        assert all(low <= middle <= high for low, middle, high in found.values())
+        simple = forecast(past, slot - 1, range(slot, slot + 24))
+        for one, (_, middle, _) in found.items():
+            wrong += abs(middle - net_wh[one - 96])
+            simple_wrong += abs(simple[one][1] - net_wh[one - 96])
+    assert wrong < simple_wrong
+    # What is promoted or taken back is in use from the next forecast on.
+    before = forecaster.name
+    other = store.add(make_other(store))
+    store.promote(other)
+    forecaster.forecast(past, slot - 1, range(slot, slot + 24))
+    assert forecaster.name == f"model {other[:12]}"
+    store.roll_back()
+    forecaster.forecast(past, slot - 1, range(slot, slot + 24))
+    assert forecaster.name == before
+    # A store that is just being written is no reason to stop.
+    (tmp_path / "champions.json").write_text("[")
+    assert forecaster.forecast(past, slot - 1, range(slot, slot + 24))
+
+
+def make_other(store: Store) -> Model:
+    return train(make_window(make_street(2, 50, seed=2), "net", 2), "net")
+
+
+def test_a_forecast_of_the_champion_uses_nothing_that_comes_later(tmp_path: Path) -> None:
+    make_store(tmp_path)
+    forecaster = Forecaster(tmp_path, 3600)
+    past, slot = measure(20, 9), 24 * 24 + 9
+    later = {slot + hour: 9_000 for hour in range(30)}
+    changed = replace(past, net_wh={**past.net_wh, **later})
+    slots = range(slot, slot + 24)
+    assert forecaster.forecast(past, slot - 1, slots) == forecaster.forecast(
+        changed, slot - 1, slots
+    )
+
+
+def test_a_home_too_new_for_a_model_and_stores_that_do_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(ClientError, match="no champion"):
+        Forecaster(tmp_path / "empty", 3600)
+    make_store(tmp_path / "load", "load")
+    with pytest.raises(ClientError, match="needs one of net use"):
+        Forecaster(tmp_path / "load", 3600)
+    make_store(tmp_path / "net")
+    with pytest.raises(ClientError, match="slots of 3600 s, those of the network are of 900 s"):
+        Forecaster(tmp_path / "net", 900)
+    forecaster = Forecaster(tmp_path / "net", 3600)
+    past, slot = measure(5, 9), 9 * 24 + 9
+    assert forecaster.forecast(past, slot - 1, range(slot, slot + 24)) is None
+    assert forecaster.forecast(Past(24), slot - 1, range(slot, slot + 24)) is None
