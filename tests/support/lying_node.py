@@ -56,7 +56,7 @@ def lying_node(node: str, change: Change) -> Iterator[str]:
 
 def spoil_value(_: Any, answer: Any) -> Any:
     """Another value than the one that the proof is of."""
-    response = answer["result"].get("response", {})
+    response = answer.get("result", {}).get("response", {})
     if response.get("value"):
         response["value"] = flip(response["value"])
     return answer
@@ -64,7 +64,7 @@ def spoil_value(_: Any, answer: Any) -> Any:
 
 def spoil_proven_value(_: Any, answer: Any) -> Any:
     """Another value, also in the proof."""
-    response = answer["result"].get("response", {})
+    response = answer.get("result", {}).get("response", {})
     if response.get("value") and response.get("proofOps"):
         first = response["proofOps"]["ops"][0]
         value = base64.b64decode(response["value"])
@@ -78,14 +78,14 @@ def spoil_proven_value(_: Any, answer: Any) -> Any:
 
 def hide_value(_: Any, answer: Any) -> Any:
     """There is no such thing, says the node."""
-    if response := answer["result"].get("response"):
+    if response := answer.get("result", {}).get("response"):
         response["value"] = ""
     return answer
 
 
 def spoil_header(_: Any, answer: Any) -> Any:
     """The app hash of another state."""
-    if header := answer["result"].get("signed_header", {}).get("header"):
+    if header := answer.get("result", {}).get("signed_header", {}).get("header"):
         header["app_hash"] = header["app_hash"][:-2] + "00"
     return answer
 
@@ -102,7 +102,9 @@ LIES = (spoil_value, spoil_proven_value, hide_value, spoil_header)
 
 def claim_recorded(request: Any, answer: Any) -> Any:
     """Every reading of every transaction is recorded, says the node."""
-    result = answer["result"]
+    result = answer.get("result", {})
+    if not result:
+        return answer
     if request["method"] == "tx":
         txs = [result["tx_result"]]
     elif request["method"] == "block_results":
