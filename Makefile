@@ -133,6 +133,10 @@ oracles: ## Install the GPL libraries that some tests compare with, in .oracles;
 	python3 -m venv .oracles
 	.oracles/bin/pip install --quiet --no-deps --requirement requirements/oracles.txt
 
+light-client-cli: ## Build a light client that nobody here wrote; its test is skipped without it; needs cargo
+	@command -v cargo > /dev/null || { echo "There is no cargo on PATH to build it with"; exit 1; }
+	cargo install tendermint-light-client-cli --version 0.41.0 --locked --debug --root .cache/light-client-cli
+
 fuzz-meters: $(VENV)/.dev proto ## A million nearly right telegrams to each reader of a meter format; some hours
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),28800) $(FUZZ_ARGS) --targets \
 	  $$($(python) -c "from tests.fuzz.telegrams import TELEGRAMS; print(*TELEGRAMS)")
@@ -183,7 +187,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles lint typecheck format proto docs cometbft compiled lock typescript clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

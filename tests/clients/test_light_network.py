@@ -6,6 +6,7 @@ import base64
 import json
 import random
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
-from tests.support.lying_node import lying_node
+from tests.support.lying_node import lying_node, spoil_header
 
 pytestmark = pytest.mark.network
 
@@ -47,6 +48,8 @@ PAYER, RECEIVER = AccountKey(b"p" * 32), AccountKey(b"r" * 32)
 DEADLINE_S = 60
 BALANCE_PATH = "/cosmos.bank.v1beta1.Query/Balance"
 LIES = 150
+CACHE = Path(__file__).parents[2] / ".cache"
+RUST_CLIENT = CACHE / "light-client-cli" / "bin" / "tendermint-light-client-cli"
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +205,29 @@ def test_a_node_that_lies_is_never_believed(network: Network, paid: bytes) -> No
                 refused += 1
     assert liar.changed > LIES // 2
     assert refused > LIES // 4
+
+
+def test_a_light_client_in_rust_follows_the_network(network: Network, paid: bytes) -> None:
+    if not RUST_CLIENT.exists():
+        pytest.skip("no light client in Rust; make light-client-cli builds it")
+    node, witness = network.rpc_urls
+    latest = Rpc(witness).status().latest_height
+    trusted = Rpc(node).block(1).hash.hex().upper()
+
+    def run(primary: str, trusted: str) -> subprocess.CompletedProcess[str]:
+        urls = [url.replace("tcp:", "http:") for url in (primary, witness)]
+        command = [RUST_CLIENT, "--chain-id", Rpc(node).status().chain_id]
+        command += ["--primary", urls[0], "--witnesses", urls[1], "--height", str(latest)]
+        command += ["--trusted-height", "1", "--trusted-hash", trusted]
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
+        )
+
+    accepted = run(node, trusted)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert run(node, trusted[:-2] + ("00" if trusted[-2:] != "00" else "11")).returncode
+    with lying_node(node, spoil_header) as url:
+        assert run(url, trusted).returncode
 
 
 def test_the_commands(
