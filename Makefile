@@ -92,7 +92,7 @@ agents: $(VENV)/.agents proto ## Install what forecasts, plans and detects: bloc
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -n 2 -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next" $(PYTEST_ARGS)
+	$(python) -m pytest -n 2 -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next and not monitoring" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
@@ -114,6 +114,9 @@ test-crash: $(VENV)/.dev proto cometbft ## The part of it that kills processes
 test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers, on a Docker engine
 	$(python) -m pytest tests/docker -m docker $(PYTEST_ARGS)
 
+test-monitoring: $(VENV)/.dev proto cometbft ## Each panel of the dashboard, asked of a real Prometheus; needs one on PATH
+	$(python) -m pytest -m monitoring tests/node $(PYTEST_ARGS)
+
 test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every invariant after each
 	$(python) -m pytest -m simulation_long $(PYTEST_ARGS)
 
@@ -129,6 +132,10 @@ fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_S
 oracles: ## Install the GPL libraries that some tests compare with, in .oracles; else they are skipped
 	python3 -m venv .oracles
 	.oracles/bin/pip install --quiet --no-deps --requirement requirements/oracles.txt
+
+light-client-cli: ## Build a light client that nobody here wrote; its test is skipped without it; needs cargo
+	@command -v cargo > /dev/null || { echo "There is no cargo on PATH to build it with"; exit 1; }
+	cargo install tendermint-light-client-cli --version 0.41.0 --locked --debug --root .cache/light-client-cli
 
 fuzz-meters: $(VENV)/.dev proto ## A million nearly right telegrams to each reader of a meter format; some hours
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),28800) $(FUZZ_ARGS) --targets \
@@ -180,7 +187,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles lint typecheck format proto docs cometbft compiled lock typescript clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 

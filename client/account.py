@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from blockenergy.auth.v1 import errors_pb2
@@ -95,6 +95,7 @@ class Signer:
     It signs for `chain_id` only, whatever the node says that it is on. `gas_limit` and `fee` are
     computed from each transaction and the chain's parameters unless given; `gas_price` takes the
     place of the chain's minimum. `fee_granter` is the account that pays the fees, if another does.
+    `get_params` fetches the parameters, if not as the node says them.
     Two programs can send with the same key at the same time, but each collision of sequences costs
     a new signature.
     """
@@ -110,6 +111,7 @@ class Signer:
         gas_price: GasPrice | None = None,
         fee_granter: str = "",
         wait_s: float = DEFAULT_WAIT_S,
+        get_params: Callable[[], Params] | None = None,
     ) -> None:
         self.rpc = rpc
         self.key = key
@@ -118,6 +120,7 @@ class Signer:
         self._wish = Wish(gas_limit, fee, gas_price)
         self._fee_granter = fee_granter
         self._wait_s = wait_s
+        self._get_params = get_params or (lambda: _get_params(rpc))
         self._lock = threading.Lock()
         self._account: Account | None = None
         self._params: Params | None = None
@@ -215,7 +218,7 @@ class Signer:
     def _compute_cost(self, messages: Sequence[Message], memo: str, timeout_height: int) -> Cost:
         if self._wish.gas_limit and self._wish.fee is not None:
             return Cost(self._wish.gas_limit, self._wish.fee)
-        params = self._params = self._params or _get_params(self.rpc)
+        params = self._params = self._params or self._get_params()
         return compute_cost(
             params,
             messages,
@@ -256,12 +259,16 @@ def _get_params(rpc: Rpc) -> Params:
     return query(rpc, QueryParamsRequest(), QueryParamsResponse).params
 
 
-def _make_outcome(found: TxResult) -> TxOutcome:
-    result = found.result
+def read_responses(data: bytes) -> tuple[Message, ...]:
+    """What the messages of a transaction have answered, from its data. Raises RpcError."""
     try:
-        responses = tuple(tx.unpack(one) for one in TxMsgData.FromString(result.data).msg_responses)
+        return tuple(tx.unpack(one) for one in TxMsgData.FromString(data).msg_responses)
     except DecodeError as error:
         raise RpcError("the result of the transaction cannot be decoded") from error
+
+
+def _make_outcome(found: TxResult) -> TxOutcome:
+    result = found.result
     return TxOutcome(
         hash=found.hash,
         height=found.height,
@@ -269,6 +276,6 @@ def _make_outcome(found: TxResult) -> TxOutcome:
         codespace=result.codespace,
         log=result.log,
         gas_used=result.gas_used,
-        responses=responses,
+        responses=read_responses(result.data),
         events=result.events,
     )

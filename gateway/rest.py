@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from gateway import json_form, routes
+from gateway import absent, json_form, routes
 from gateway.errors import HTTP_STATUS, GatewayError, Status
 from gateway.http_server import Request, Response
 from gateway.node import Node
@@ -51,7 +51,10 @@ class Rest:
         path, query = _split(request.address)
         found = routes.find(request.verb, path)
         if found is None:
-            raise GatewayError(Status.UNIMPLEMENTED, "Not Implemented")
+            empty = absent.find(request.verb, path)
+            if empty is None:
+                raise GatewayError(Status.UNIMPLEMENTED, "Not Implemented")
+            return empty, 0
         message = found.method.request()
         if request.verb == "POST":
             json_form.read(message, request.body)

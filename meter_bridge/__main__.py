@@ -22,6 +22,7 @@ from client.errors import ClientError, UsageError
 from client.rpc import Rpc
 from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
 from meter_bridge.chain.node import NodeChain
+from meter_bridge.chain.proofs import open_proofs
 from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.keys import HELP, find_keyring, load_account_key
 from meter_bridge.metrics import serve_metrics
@@ -71,12 +72,14 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     key = load_account_key(args.key, args.keyring)
     chain_id = chain_pin.choose(find_keyring(args.key, args.keyring).folder, args.chain_id)
-    bridge = Bridge(make_settings(args), NodeChain(Rpc(args.node), key, chain_id), fail)
-    with bridge, serve_metrics(bridge.get_health, args.metrics):
-        address = parse_host_port(args.listen)._replace(port=bridge.port)
-        log.info("listening on %s as bridge %s", address, key.address)
-        stop.wait()
-        log.info("stopping")
+    node, settings = Rpc(args.node), make_settings(args)
+    with open_proofs(args.light, node, chain_id) as proofs:
+        bridge = Bridge(settings, NodeChain(node, key, chain_id, proofs=proofs), fail)
+        with bridge, serve_metrics(bridge.get_health, args.metrics):
+            address = parse_host_port(args.listen)._replace(port=bridge.port)
+            log.info("listening on %s as bridge %s", address, key.address)
+            stop.wait()
+            log.info("stopping")
     for error in failures:
         return complain(
             error, EXIT_FAILED if isinstance(error, SpoolBrokenError) else EXIT_INTERNAL
@@ -136,6 +139,13 @@ def make_parser() -> argparse.ArgumentParser:
     add_keyring_option(parser)
     add_chain_id_option(parser)
     add_node_option(parser)
+    parser.add_argument(
+        "--light",
+        metavar="FILE",
+        type=Path,
+        help="believe only what follows from the headers in FILE, a light.json of "
+        "blockenergy light trust; it is kept up to date",
+    )
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",

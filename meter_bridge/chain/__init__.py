@@ -2,6 +2,7 @@
 
 chain     what the bridge needs of a chain, and a view of it that rarely blocks
 node      the same from a CometBFT node, over RPC
+proofs    what a node says, proven by a light client
 submit    moves due readings from the spool to the chain and records the results
 """
 

@@ -39,6 +39,7 @@ from meter_bridge.chain.chain import (
     Params,
     Result,
 )
+from meter_bridge.chain.proofs import Proofs
 
 R = TypeVar("R", bound=Message)
 T = TypeVar("T")
@@ -68,16 +69,23 @@ class NodeChain:
     """The chain behind a CometBFT node, used with the bridge's account key.
 
     It signs for `chain_id` only; a node on another chain counts as unreachable. A submission waits
-    up to `wait_s` for its block.
+    up to `wait_s` for its block. With `proofs`, parameters, registrations and outcomes count only
+    if they are proven; otherwise the node counts as unreachable.
     """
 
     def __init__(
-        self, rpc: Rpc, key: AccountKey, chain_id: str, wait_s: float = DEFAULT_WAIT_S
+        self,
+        rpc: Rpc,
+        key: AccountKey,
+        chain_id: str,
+        wait_s: float = DEFAULT_WAIT_S,
+        proofs: Proofs | None = None,
     ) -> None:
         self._rpc = rpc
         self._key = key
         self._wait_s = wait_s
         self._chain_id = chain_id
+        self._proofs = proofs
         self._signer: Signer | None = None
         self._readings_per_message = 1
         self._readings_per_tx = 1
@@ -90,9 +98,15 @@ class NodeChain:
     def get_head(self) -> Head:
         """The node's latest block."""
         status = self._get_status()
-        window = self._query(
-            metering_query.QueryReadingWindowRequest(), metering_query.QueryReadingWindowResponse
-        )
+        # It is made of a list, which has no proof. Who lies about it delays readings.
+        try:
+            window = query(
+                self._rpc,
+                metering_query.QueryReadingWindowRequest(),
+                metering_query.QueryReadingWindowResponse,
+            )
+        except ClientError as error:
+            raise unreachable(error) from error
         time_s = status.latest_time_ns // 1_000_000_000
         return Head(status.latest_height, time_s, window.first_slot)
 
@@ -102,7 +116,7 @@ class NodeChain:
         metering = self._query(
             metering_query.QueryParamsRequest(), metering_query.QueryParamsResponse
         ).params
-        auth = self._query(auth_query.QueryParamsRequest(), auth_query.QueryParamsResponse).params
+        auth = self._get_auth_params()
         self._readings_per_message = metering.readings_per_message_max
         self._readings_per_tx = compute_readings_per_tx(auth, metering.readings_per_message_max)
         # A signer reads the gas and fee parameters only once, so make a new one.
@@ -112,6 +126,7 @@ class NodeChain:
             chain_id=self._chain_id,
             # Leaves time to submit once more before the reading deadline.
             wait_s=max(WAIT_MIN_S, min(self._wait_s, metering.reading_deadline_s / 2)),
+            get_params=self._get_auth_params,
         )
         return Params(
             chain_id=self._chain_id,
@@ -123,7 +138,7 @@ class NodeChain:
         """A registered meter, or None."""
         request = registry_query.QueryMeterRequest(meter_id=meter_id)
         try:
-            found = query(self._rpc, request, registry_query.QueryMeterResponse).meter
+            found = self._ask(request, registry_query.QueryMeterResponse).meter
         except RejectedError as error:
             if (error.codespace, error.code) == METER_UNKNOWN:
                 return None
@@ -136,7 +151,7 @@ class NodeChain:
         """What the registrar has to do about the bridge's account; see `Chain`."""
         request = registry_query.QueryParticipantRequest(address=self.bridge)
         try:
-            found = query(self._rpc, request, registry_query.QueryParticipantResponse).participant
+            found = self._ask(request, registry_query.QueryParticipantResponse).participant
         except RejectedError as error:
             if (error.codespace, error.code) != PARTICIPANT_UNKNOWN:
                 raise unreachable(error) from error
@@ -177,6 +192,8 @@ class NodeChain:
         ]
         try:
             outcome = self._signer.send(messages).require_ok()
+            if self._proofs:
+                outcome = self._proofs.prove(outcome, messages).require_ok()
         except RejectedError as error:
             raise ChainRejectedError(f"The chain rejects the submission: {error}.") from error
         except ClientError as error:
@@ -195,11 +212,20 @@ class NodeChain:
             )
         return status
 
+    def _get_auth_params(self) -> auth_state.Params:
+        return self._query(auth_query.QueryParamsRequest(), auth_query.QueryParamsResponse).params
+
     def _query(self, request: Message, response_type: type[R]) -> R:
         try:
-            return query(self._rpc, request, response_type)
+            return self._ask(request, response_type)
         except ClientError as error:
             raise unreachable(error) from error
+
+    def _ask(self, request: Message, response_type: type[R]) -> R:
+        """The response to a query, proven if it has to be. Errors: ClientError."""
+        if self._proofs:
+            return self._proofs.query(request, response_type)
+        return query(self._rpc, request, response_type)
 
 
 def compute_readings_per_tx(auth: auth_state.Params, readings_per_message: int) -> int:

@@ -25,14 +25,16 @@ from node_config.ceremony.document import require_document
 from node_config.localnet.layout import NodeFiles
 from node_config.localnet.network import find_cometbft
 from node_config.node.home import NodeHome, read_document
+from node_config.node.liveness import count_signed
 from node_config.node.settings import read_peers
-from node_config.node.status import count_signed, get_validator_address, list_connected
+from node_config.node.status import get_validator_address, list_connected
 
 NS_PER_S = 1_000_000_000
 DISK_FREE_MIN = 2 << 30
 # An idle network makes a block every 1.2 s.
 BLOCK_AGE_MAX_S = 30
-SIGNED_PERCENT_MIN = 50
+# Of so many of the last blocks a validator has signed at least this share.
+BLOCKS_COUNTED, SIGNED_PERCENT_MIN = 20, 50
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -137,6 +139,7 @@ def _examine_running(home: NodeHome, node: NodeFiles) -> Iterator[Finding]:
             yield Finding("peers", "; ".join(_check_peers(home, rpc, status)))
             yield Finding("blocks", "; ".join(_check_blocks(home, status)))
             yield Finding("validator", "; ".join(_check_validator(home, rpc, status)))
+            yield Finding("signatures", "; ".join(_check_signatures(rpc, status)))
         except ClientError as error:
             yield Finding("running", error.sentence)
 
@@ -188,8 +191,16 @@ def _check_validator(home: NodeHome, rpc: Rpc, status: NodeStatus) -> Iterator[s
         return
     if not found.power:
         yield f"the validator {address} has no power, and its key is never used again"
+
+
+def _check_signatures(rpc: Rpc, status: NodeStatus) -> Iterator[str]:
+    if not status.latest_height or status.is_catching_up:
         return
-    counted = min(20, status.latest_height - 1)
-    signed = count_signed(rpc, address, status.latest_height)
-    if 100 * signed < SIGNED_PERCENT_MIN * counted:
-        yield f"its validator has signed {signed} of the last {counted} blocks"
+    validators = count_signed(rpc, status.latest_height, BLOCKS_COUNTED)
+    total = sum(one.power for one in validators)
+    for one in validators:
+        if 100 * one.signed < SIGNED_PERCENT_MIN * one.blocks:
+            yield (
+                f"{one.label or one.address}, with {one.power} of {total} power, has signed {one} "
+                "blocks; with a third of the power away there are no more"
+            )

@@ -12,9 +12,10 @@ from client.rpc import Rpc
 from node_config.cometbft.files import compute_address
 from node_config.localnet.supervisor import lock_home
 from node_config.node.home import NodeHome, hash_file
+from node_config.node.liveness import count_signed
 
-# Blocks of which it is counted how many the node's validator has signed.
-BLOCKS_COUNTED = 20
+# Blocks of which it is counted how many each validator has signed: a minute or two.
+BLOCKS_COUNTED = 100
 
 
 def is_running(home: NodeHome) -> bool:
@@ -52,7 +53,11 @@ def describe(home: NodeHome) -> dict[str, object]:
             "validator": address,
         }
         if height:
-            values |= _describe_validator(rpc, address, height)
+            values |= _describe_validator(rpc, address)
+            values["signed_of_last_blocks"] = {
+                one.label or one.address: str(one)
+                for one in count_signed(rpc, height, BLOCKS_COUNTED)
+            }
     return values
 
 
@@ -63,31 +68,10 @@ def list_connected(rpc: Rpc) -> list[str]:
     )
 
 
-def count_signed(rpc: Rpc, address: str, height: int, blocks: int = BLOCKS_COUNTED) -> int:
-    """How many of the last blocks before a height a validator has signed; RpcError."""
-    heights = range(max(1, height - blocks), height)
-    return sum(_has_signed(rpc, address, one) for one in heights)
-
-
-def _has_signed(rpc: Rpc, address: str, height: int) -> bool:
-    return rpc.read(
-        lambda result: any(
-            one["validator_address"].lower() == address and one["block_id_flag"] == 2
-            for one in result["signed_header"]["commit"]["signatures"]
-        ),
-        "commit",
-        {"height": str(height)},
-    )
-
-
-def _describe_validator(rpc: Rpc, address: str, height: int) -> dict[str, object]:
+def _describe_validator(rpc: Rpc, address: str) -> dict[str, object]:
     try:
         request = QueryValidatorRequest(address=address)
         found = query(rpc, request, QueryValidatorResponse).validator
     except ClientError:
         return {"power": 0, "operator": ""}
-    values: dict[str, object] = {"power": found.power, "operator": found.operator}
-    if found.power:
-        counted = min(BLOCKS_COUNTED, height - 1)
-        values["signed_of_last_blocks"] = f"{count_signed(rpc, address, height)} of {counted}"
-    return values
+    return {"power": found.power, "operator": found.operator}

@@ -335,6 +335,7 @@ def test_port_and_home_in_use(operator: Operator) -> None:
         (["--key", "nobody"], 4, "there is no key named nobody"),
         (["--key", "anna"], 4, "needs an account key"),
         (["--node", "nowhere"], 2, "is not a node address"),
+        (["--light", "nowhere.json"], 4, "no header is trusted yet"),
         (["--backlog-max", "0"], 2, "is not a whole number"),
         (["--utc-offsets", "1"], 2, "is not a pair of offsets"),
         (["--nonsense"], 2, "--nonsense"),

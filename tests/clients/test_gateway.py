@@ -105,7 +105,7 @@ def test_a_query_reaches_the_chain_and_its_answer_the_caller(rest: HttpServer) -
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
-        ("/cosmos/gov/v1/proposals", None, 501, 12),
+        ("/cosmos/gov/v1/params/voting", None, 501, 12),
         (BALANCE, b"{}", 501, 12),
         ("/cosmos/bank/v1beta1/balances//by_denom", None, 501, 12),
         ("/cosmos/tx/v1beta1/txs", b"{", 400, 3),

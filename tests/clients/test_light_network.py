@@ -6,12 +6,10 @@ import base64
 import json
 import random
 import re
+import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -42,6 +40,7 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
+from tests.support.lying_node import lying_node, spoil_header
 
 pytestmark = pytest.mark.network
 
@@ -49,6 +48,8 @@ PAYER, RECEIVER = AccountKey(b"p" * 32), AccountKey(b"r" * 32)
 DEADLINE_S = 60
 BALANCE_PATH = "/cosmos.bank.v1beta1.Query/Balance"
 LIES = 150
+CACHE = Path(__file__).parents[2] / ".cache"
+RUST_CLIENT = CACHE / "light-client-cli" / "bin" / "tendermint-light-client-cli"
 
 
 @pytest.fixture(scope="module")
@@ -142,43 +143,13 @@ def test_transactions_and_outcomes_are_proven(network: Network, paid: bytes) -> 
 
 
 class Liar:
-    """A node that passes calls on and changes something in what is answered."""
+    """Changes one text in one answer of three, to another character or byte."""
 
-    def __init__(self, node: str, seed: int) -> None:
-        liar = self
+    def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.changed = 0
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                request = urllib.request.Request(
-                    node.replace("tcp:", "http:"), body, {"Content-Type": "application/json"}
-                )
-                with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:
-                    content = liar.change(json.load(response))
-                data = json.dumps(content).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"tcp://127.0.0.1:{self.server.server_port}"
-        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def change(self, content: Any) -> Any:
-        """One text in one answer of three, with another character or byte."""
+    def change(self, _: Any, content: Any) -> Any:
         places = list(list_texts(content.get("result", {})))
         if not places or self.rng.randrange(3):
             return content
@@ -216,22 +187,47 @@ def spoil(rng: random.Random, text: str) -> str:
 def test_a_node_that_lies_is_never_believed(network: Network, paid: bytes) -> None:
     request = QueryBalanceRequest(address=RECEIVER.address, denom="ueur")
     truth = verified.get_tx(make_client(network), paid)
-    liar = Liar(network.rpc_urls[0], seed=11)
+    liar = Liar(seed=11)
     refused = 0
-    for number in range(LIES):
-        client = make_client(network, liar.url)
-        try:
-            if number % 2:
-                answer, height = verified.query(client, BALANCE_PATH, request, QueryBalanceResponse)
-                assert int(answer.balance.amount) == 100_000_777 or height < truth.height
-                assert int(answer.balance.amount) in (100_000_000, 100_000_777)
-            else:
-                assert verified.get_tx(client, paid, wait_s=0.2) == truth
-        except ClientError:
-            refused += 1
-    liar.close()
+    with lying_node(network.rpc_urls[0], liar.change) as url:
+        for number in range(LIES):
+            client = make_client(network, url)
+            try:
+                if number % 2:
+                    answer, height = verified.query(
+                        client, BALANCE_PATH, request, QueryBalanceResponse
+                    )
+                    assert int(answer.balance.amount) == 100_000_777 or height < truth.height
+                    assert int(answer.balance.amount) in (100_000_000, 100_000_777)
+                else:
+                    assert verified.get_tx(client, paid, wait_s=0.2) == truth
+            except ClientError:
+                refused += 1
     assert liar.changed > LIES // 2
     assert refused > LIES // 4
+
+
+def test_a_light_client_in_rust_follows_the_network(network: Network, paid: bytes) -> None:
+    if not RUST_CLIENT.exists():
+        pytest.skip("no light client in Rust; make light-client-cli builds it")
+    node, witness = network.rpc_urls
+    latest = Rpc(witness).status().latest_height
+    trusted = Rpc(node).block(1).hash.hex().upper()
+
+    def run(primary: str, trusted: str) -> subprocess.CompletedProcess[str]:
+        urls = [url.replace("tcp:", "http:") for url in (primary, witness)]
+        command = [RUST_CLIENT, "--chain-id", Rpc(node).status().chain_id]
+        command += ["--primary", urls[0], "--witnesses", urls[1], "--height", str(latest)]
+        command += ["--trusted-height", "1", "--trusted-hash", trusted]
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
+        )
+
+    accepted = run(node, trusted)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert run(node, trusted[:-2] + ("00" if trusted[-2:] != "00" else "11")).returncode
+    with lying_node(node, spoil_header) as url:
+        assert run(url, trusted).returncode
 
 
 def test_the_commands(

@@ -183,6 +183,12 @@ def test_the_chain_runs_and_every_node_is_in_good_health(companies: list[Company
     assert status["supervised"] is True
     assert status["peers"] == COUNT - 1
     assert int(status["power"]) == 10
+    # More than two thirds of three equal powers are all of them.
+    signed = status["signed_of_last_blocks"]
+    assert len(signed) == COUNT
+    assert len(set(signed.values())) == 1
+    number, blocks = next(iter(signed.values())).split(" of ")
+    assert number == blocks != "0"
     assert "is already running" in companies[0].run("node", "start", status=2)
     # All three have to sign, so a killed process is back, or there are no more blocks.
     path = companies[1].home.path / "logs" / "node-app.log"

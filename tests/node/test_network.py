@@ -13,7 +13,12 @@ from blockenergy.bridge.v1 import bridge_pb2
 from blockenergy.market.v1 import query_pb2 as market_query
 from blockenergy.market.v1.state_pb2 import SLOT_STATUS_SETTLED
 from blockenergy.market.v1.tx_pb2 import MsgBuy
-from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
+from blockenergy.metering.v1.state_pb2 import (
+    QUALITY_MEASURED,
+    READING_METER_UNKNOWN,
+    READING_RECORDED,
+    Reading,
+)
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_DISTRIBUTOR, ROLE_FORECASTER
 from blockenergy.settlement.v1.query_pb2 import QueryLineRequest, QueryLineResponse
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
@@ -23,10 +28,14 @@ from client.account import Signer
 from client.chain_pin import read_pin
 from client.cli.__main__ import main
 from client.cli.forecast.forecast_file import HEADER
+from client.errors import UsageError
 from client.keyring import Keyring
 from client.keys import AccountKey, MeterKey
 from client.queries import query
 from client.rpc import Rpc
+from meter_bridge.chain import ChainUnreachableError, Meter
+from meter_bridge.chain.node import NodeChain
+from meter_bridge.chain.proofs import open_proofs
 from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
 from node_config.accounts import GenesisAccount
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
@@ -35,6 +44,7 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
+from tests.support.lying_node import LIES, claim_recorded, lying_node
 
 pytestmark = pytest.mark.network
 
@@ -77,7 +87,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         preset=replace(preset, params={**preset.params, "metering": metering, "market": market}),
         base_port=find_free_ports(4).base,
         accounts=[
-            GenesisAccount(CONSUMER.address, (ROLE_CONSUMER,), 20_000_000),
+            # Enough for minutes of a meter that is silent while a busy machine starts all this.
+            GenesisAccount(CONSUMER.address, (ROLE_CONSUMER,), 2_000_000_000),
             *[
                 GenesisAccount(key.address, (role,), 20_000_000)
                 for key, role in FORECASTING.values()
@@ -117,7 +128,7 @@ def make_history() -> dict[str, Any]:
 
 def get_free(rpc: Rpc, address: str) -> int:
     response = query(rpc, QueryBalancesRequest(address=address), QueryBalancesResponse)
-    return int(response.free[0].amount)
+    return int(response.free[0].amount) if response.free else 0
 
 
 def test_all_validators_have_the_same_state(network: Network) -> None:
@@ -132,7 +143,8 @@ def test_a_payment_through_one_node_is_seen_by_the_others(network: Network) -> N
     key = Keyring(network.layout.keys).load("treasury", str)
     assert isinstance(key, AccountKey)
     other = Rpc(network.rpc_urls[3])
-    before = get_free(other, CONSUMER.address)
+    # A node knows the first block a moment before its application has written it.
+    before = poll(lambda: get_free(other, CONSUMER.address), bool)
     payment = MsgSend(
         from_address=key.address,
         to_address=CONSUMER.address,
@@ -141,11 +153,12 @@ def test_a_payment_through_one_node_is_seen_by_the_others(network: Network) -> N
     signer = Signer(Rpc(network.rpc_urls[0]), key, chain_id=read_pin(network.layout.keys))
     outcome = signer.send([payment]).require_ok()
     network.wait_for_height(outcome.height, DEADLINE_S)
-    # A node knows a block a moment before its application has written it.
     poll(lambda: get_free(other, CONSUMER.address), lambda found: found == before + 5)
 
 
-def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
+@pytest.fixture(scope="module")
+def settled_slot(network: Network) -> int:
+    """A slot in which the consumer has bought 2,000 Wh and used 2,500 Wh."""
     rpc = Rpc(network.rpc_urls[1])
     slot = buy_in_next_slot(rpc, quantity_wh=2_000)
     with MeterClient(network.bridge_address) as bridge:
@@ -163,12 +176,97 @@ def test_energy_is_bought_metered_over_grpc_and_paid(network: Network) -> None:
         lambda: query(rpc, request, market_query.QuerySlotResponse).info.status,
         lambda found: found == SLOT_STATUS_SETTLED,
     )
-    line_request = QueryLineRequest(slot=slot, owner=CONSUMER.address)
-    line = query(rpc, line_request, QueryLineResponse).line
+    # A state is proven by the header of the next block.
+    network.wait_for_height(rpc.status().latest_height + 2, DEADLINE_S)
+    return slot
+
+
+def test_energy_is_bought_metered_over_grpc_and_paid(network: Network, settled_slot: int) -> None:
+    request = QueryLineRequest(slot=settled_slot, owner=CONSUMER.address)
+    line = query(Rpc(network.rpc_urls[1]), request, QueryLineResponse).line
     assert (line.bought_wh, line.import_wh, line.quality) == (2_000, 2_500, QUALITY_MEASURED)
     # What was used beyond the position costs the highest price there is.
     assert line.imbalance_charge == 500 * 300
     assert line.charged == line.cost + line.imbalance_charge + line.carbon_charge
+
+
+@pytest.fixture
+def trusting(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> Path:
+    """What a user trusts who knows nothing but the first block; one node is the witness."""
+    monkeypatch.setenv("BLOCKENERGY_HOME", str(tmp_path))
+    node, witness = network.rpc_urls[1:3]
+    first = Rpc(node).block(1).hash.hex()
+    begin = ["light", "trust", "--height", "1", "--hash", first, "--node", node]
+    assert main([*begin, "--witness", witness]) == 0
+    capsys.readouterr()
+    # The latest header is verified already, and would not be asked for again.
+    network.wait_for_height(Rpc(node).status().latest_height + 1, DEADLINE_S)
+    return tmp_path / "light.json"
+
+
+def test_a_payment_is_proven_by_a_node_that_nobody_trusts(
+    network: Network, settled_slot: int, trusting: Path, capsys: Any
+) -> None:
+    asking = ["verify", "settlement", "--slot", str(settled_slot), "-o", "json"]
+    asking += ["--account", CONSUMER.address]
+    before = trusting.read_bytes()
+    assert main([*asking, "--node", network.rpc_urls[0]]) == 0
+    line = json.loads(capsys.readouterr().out)["line"]
+    assert (line["bought_wh"], line["import_wh"]) == ("2000", "2500")
+    assert line["imbalance_charge"] == str(500 * 300)
+    for lie in LIES:
+        # What the command has verified would be believed whatever the node says.
+        trusting.write_bytes(before)
+        with lying_node(network.rpc_urls[0], lie) as url:
+            assert main([*asking, "--node", url]) == 1, lie.__name__
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert json.loads(said.err)["error"]["sentence"]
+    nobody = ["--account", AccountKey(b"n" * 32).address, "--node", network.rpc_urls[0]]
+    assert main([*asking, *nobody]) == 1
+    assert "LINE_UNKNOWN" in capsys.readouterr().err
+
+
+def test_a_bridge_believes_only_what_is_proven(
+    network: Network, settled_slot: int, trusting: Path
+) -> None:
+    key = Keyring(network.layout.keys).load("bridge", str)
+    assert isinstance(key, AccountKey)
+    chain_id = read_pin(network.layout.keys)
+    reading = Reading(meter_id="nobodys", slot=settled_slot, signature=bytes(64))
+
+    def submit(url: str, light: Path | None) -> Any:
+        with open_proofs(light, Rpc(url), chain_id) as proofs:
+            chain = NodeChain(Rpc(url), key, chain_id, DEADLINE_S, proofs)
+            chain.get_params()
+            meter = Meter(key.address, METER.pub_key, is_active=True)
+            assert chain.get_meter(METER_ID) == meter
+            assert chain.get_meter("nobodys") is None
+            assert chain.find_account_problem() == ""
+            return chain.submit([reading])[0].code
+
+    before = trusting.read_bytes()
+    assert submit(network.rpc_urls[0], trusting) == READING_METER_UNKNOWN
+    # What was verified is kept for the next start.
+    assert trusting.read_bytes() != before
+    with lying_node(network.rpc_urls[0], claim_recorded) as url:
+        assert submit(url, None) == READING_RECORDED
+        with pytest.raises(ChainUnreachableError, match="not those that the next header names"):
+            submit(url, trusting)
+    for lie in LIES:
+        trusting.write_bytes(before)
+        with (
+            lying_node(network.rpc_urls[0], lie) as url,
+            pytest.raises(ChainUnreachableError),
+        ):
+            submit(url, trusting)
+    with (
+        pytest.raises(UsageError, match="trusts chain"),
+        open_proofs(trusting, Rpc(network.rpc_urls[0]), "another-1"),
+    ):
+        pass
 
 
 def buy_in_next_slot(rpc: Rpc, quantity_wh: int) -> int:

@@ -85,10 +85,12 @@ def test_an_unknown_account_is_not_found(gateway: Any) -> None:
     "path",
     [
         "/cosmwasm/wasm/v1/contract/test/smart/test",
-        f"/cosmos/staking/v1beta1/delegations/{PAYER.address}",
         "/cosmos/staking/v1beta1/params",
+        "/cosmos/staking/v1beta1/pool",
+        "/cosmos/staking/v1beta1/delegations",
+        "/cosmos/distribution/v1beta1/params",
         "/cosmos/mint/v1beta1/inflation",
-        "/cosmos/gov/v1/proposals",
+        "/cosmos/gov/v1beta1/params/tallying",
         "/ibc/apps/transfer/v1/params",
         "/feemarket/v1/params",
         "/",
@@ -97,6 +99,42 @@ def test_an_unknown_account_is_not_found(gateway: Any) -> None:
 def test_what_other_chains_have_is_not_implemented(gateway: Any, path: str) -> None:
     assert ask(gateway, path) == NOT_IMPLEMENTED
     assert ask(gateway, path, {}) == NOT_IMPLEMENTED
+
+
+PAGE = {"next_key": "", "total": "0"}
+STAKING, DISTRIBUTION = "/cosmos/staking/v1beta1", "/cosmos/distribution/v1beta1"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (f"{STAKING}/validators?status=BOND_STATUS_BONDED", {"validators": [], "pagination": PAGE}),
+        (
+            f"{STAKING}/delegations/{PAYER.address}?pagination.limit=1000",
+            {"delegation_responses": [], "pagination": PAGE},
+        ),
+        (
+            f"{STAKING}/delegators/{PAYER.address}/unbonding_delegations",
+            {"unbonding_responses": [], "pagination": PAGE},
+        ),
+        (
+            f"{STAKING}/delegators/{PAYER.address}/redelegations",
+            {"redelegation_responses": [], "pagination": PAGE},
+        ),
+        (
+            f"{DISTRIBUTION}/delegators/{PAYER.address}/rewards",
+            {"rewards": [], "total": []},
+        ),
+        ("/cosmos/gov/v1/proposals?pagination.limit=100", {"proposals": [], "pagination": PAGE}),
+        ("/cosmos/gov/v1beta1/proposals", {"proposals": [], "pagination": PAGE}),
+    ],
+)
+def test_nobody_stakes_and_nothing_is_proposed(gateway: Any, path: str, expected: Any) -> None:
+    assert ask(gateway, path) == (200, expected)
+    assert ask(gateway, path, {}) == NOT_IMPLEMENTED
+    if PAYER.address in path:
+        status, content = ask(gateway, path.replace(PAYER.address, "test"))
+        assert (status, content["code"]) == (400, 3)
 
 
 def test_a_simulation_without_key_and_signature(gateway: Any) -> None:
