@@ -32,17 +32,20 @@ from chain.carbon.keeper import (
 )
 from chain.carbon.reading import (
     add_debt,
+    compute_backed_cap_wh,
     compute_delivered_wh,
     find_slot_after,
     get_carbon_slot,
     get_free_wh,
     get_fund_sum,
     get_matched_claim_wh,
+    is_in_force,
     list_refunded,
     list_slots,
     prune,
     require_device,
     split_matched_claim,
+    withhold,
 )
 from chain.carbon.rules import (
     Claimable,
@@ -87,6 +90,7 @@ __all__ = [
     "begin_slot",
     "book_lines",
     "close_slot",
+    "compute_backed_cap_wh",
     "compute_charge",
     "compute_delivered_wh",
     "compute_part",
@@ -98,6 +102,7 @@ __all__ = [
     "get_fund_sum",
     "get_matched_claim_wh",
     "has_rates",
+    "is_in_force",
     "issue",
     "list_devices_of",
     "list_refunded",
@@ -110,4 +115,5 @@ __all__ = [
     "require_device",
     "split_by_source",
     "split_matched_claim",
+    "withhold",
 ]

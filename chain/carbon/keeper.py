@@ -90,14 +90,19 @@ def issue(
         return 0, ENERGY_SOURCE_UNSPECIFIED
     if device.backing_registry or not is_of_meter(ctx, energy.meter_id, device):
         return 0, ENERGY_SOURCE_UNSPECIFIED
-    is_solar = device.energy_source == ENERGY_SOURCE_SOLAR
-    ceiling = books.ceilings_permille[zone] if is_solar else PERMILLE
-    cap_wh = rules.compute_cap_wh(device.power_w, books.duration_s, ceiling)
+    cap_wh = get_cap_wh(device, books.duration_s, books.ceilings_permille[zone])
     if not device.storage_behind_wh and not device.debt_wh:
         issued_wh = min(energy.export_wh, cap_wh)
     else:
         issued_wh = _issue_with_record(ctx, books.slot, energy, device, cap_wh)
     return issued_wh, device.energy_source
+
+
+def get_cap_wh(device: state_pb2.Device, duration_s: int, solar_ceiling_permille: int) -> int:
+    """The most that a device can have made in a slot."""
+    is_solar = device.energy_source == ENERGY_SOURCE_SOLAR
+    ceiling = solar_ceiling_permille if is_solar else PERMILLE
+    return rules.compute_cap_wh(device.power_w, duration_s, ceiling)
 
 
 def is_of_meter(state: HasStore, meter_id: str, device: state_pb2.Device) -> bool:

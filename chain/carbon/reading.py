@@ -5,9 +5,11 @@ from __future__ import annotations
 from blockenergy.carbon.v1 import state_pb2
 from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 
+from chain import metering
 from chain.carbon import rules
-from chain.carbon.keeper import CarbonError
+from chain.carbon.keeper import CarbonError, get_cap_wh, is_of_meter, list_devices_of
 from chain.carbon.state import CARBON_SLOTS, DELIVERIES, DEVICES, FEEDER_BOOKS, FUNDS
+from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
 from chain.runtime.state.collections import HasStore
@@ -84,6 +86,37 @@ def add_debt(ctx: Context, meter_id: str, wh: int) -> None:
         device = require_device(ctx, meter_id)
         device.debt_wh += wh
         DEVICES.set(ctx, meter_id, device)
+
+
+def withhold(ctx: Context, meter_id: str, wh: int) -> int:
+    """Takes what a device owes off an amount that is issued for it; returns how much."""
+    device = require_device(ctx, meter_id)
+    withheld_wh = min(device.debt_wh, wh)
+    if withheld_wh:
+        device.debt_wh -= withheld_wh
+        DEVICES.set(ctx, meter_id, device)
+    return withheld_wh
+
+
+def is_in_force(state: HasStore, meter_id: str, device: state_pb2.Device, slot: int) -> bool:
+    """Whether a device is in force, and was behind its meter in a slot already."""
+    in_force = device.status == state_pb2.DEVICE_STATUS_IN_FORCE
+    end_s = slots.end_s(slot, metering.get_params(state).slot_length_s)
+    return in_force and device.meter_added_at_s < end_s and is_of_meter(state, meter_id, device)
+
+
+def compute_backed_cap_wh(state: HasStore, slot: int, zone: int, owner: bytes) -> int:
+    """The most that those devices of an account can have made in a settled slot that another
+    registry issues for.
+    """
+    sums = CARBON_SLOTS.get_shared(state, (slot, zone))
+    assert sums is not None, "a line has outlived the factors of its slot"
+    duration_s = metering.get_params(state).represented_duration_s
+    return sum(
+        get_cap_wh(device, duration_s, sums.factor.solar_ceiling_permille)
+        for meter_id, device in list_devices_of(state, owner)
+        if device.backing_registry and is_in_force(state, meter_id, device, slot)
+    )
 
 
 def list_refunded(state: HasStore) -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Certificates: of each Wh of renewable energy one, in the slot in which it was made.
 
-Promises that of each series what is held, retired, cancelled, withdrawn and expired adds up to what
-was issued; that a Wh of use is claimed once, and only if exact readings show it; that refunds are
+Promises that of each series what is held, locked, exported, retired, cancelled, withdrawn and
+expired adds up to what was issued; that what another registry issued comes in once, and leaves once
+and for good; that a Wh of use is claimed once, and only if exact readings show it; that refunds are
 never more than the charge; and that nothing is claimed once the window of a slot has closed.
 """
 
@@ -10,7 +11,14 @@ from blockenergy.certificates.v1 import query_pb2, tx_pb2
 from chain.certificates import msgs, queries
 from chain.certificates.block import end_block
 from chain.certificates.genesis import validate_genesis, validate_params
-from chain.certificates.invariants import claims_covered, conserved, held, refunds
+from chain.certificates.invariants import (
+    claims_covered,
+    conserved,
+    held,
+    issued_once,
+    locked,
+    refunds,
+)
 from chain.certificates.keeper import CertificatesError
 from chain.certificates.state import PARAMS, SCHEMA
 from chain.certificates.statement import Shown, Sums, add_up, compute_shown
@@ -24,7 +32,7 @@ MODULE = Module(
     query_services=(query_pb2.DESCRIPTOR.services_by_name["Query"],),
     queries=queries,
     end_block=end_block,
-    invariants=(conserved, held, claims_covered, refunds),
+    invariants=(conserved, held, issued_once, locked, claims_covered, refunds),
     params=PARAMS,
     validate_params=validate_params,
     validate_genesis=validate_genesis,

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from chain import carbon, registry, settlement
-from chain.certificates.state import CLAIMS, HOLDINGS, PARAMS, PRICES, SERIES, TOUCHED
+from chain.certificates.state import (
+    CLAIMS,
+    HOLDINGS,
+    LAST_LOCK,
+    LOCKS,
+    PARAMS,
+    PRICES,
+    SERIES,
+    TOUCHED,
+)
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
 from chain.runtime.units import PERMILLE
@@ -58,6 +67,12 @@ def validate_genesis(state: HasStore) -> None:
     for (slot, _), holding in HOLDINGS.items(state):
         if not holding.wh:
             raise GenesisError(f"certificates.holdings {slot}: nothing has no entry")
+    for number, lock in LOCKS.items(state):
+        valid = number <= LAST_LOCK.last(state) and all(0 < e.wh <= _WH_MAX for e in lock.entries)
+        for address in (lock.holder, *(entry.producer for entry in lock.entries)):
+            bech32.decode(address)
+        if not valid or not lock.entries:
+            raise GenesisError(f"certificates.locks {number}: its number or entries are not valid")
     for holder, asked in PRICES.items(state):
         if not asked.price_per_kwh:
             raise GenesisError(f"certificates.prices {bech32.encode(holder)}: 0 has no entry")

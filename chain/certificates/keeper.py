@@ -70,8 +70,9 @@ def get_held_wh(
 
 
 def get_gone_wh(series: state_pb2.Series) -> int:
-    """What of a series nobody holds any more."""
-    return series.retired_wh + series.cancelled_wh + series.withdrawn_wh + series.expired_wh
+    """What of a series nobody holds: it has ended, left, or waits for another registry."""
+    ended_wh = series.retired_wh + series.cancelled_wh + series.withdrawn_wh + series.expired_wh
+    return ended_wh + series.locked_wh + series.exported_wh
 
 
 def list_holdings(
@@ -103,19 +104,24 @@ def take(ctx: Context, taken: Taken) -> None:
 
 
 def set_series(ctx: Context, slot: int, producer: bytes, series: state_pb2.Series) -> None:
-    """Writes a series; the first time it counts as touched."""
+    """Writes a series; the first time what the chain has issued of it counts as touched."""
     key = (slot, producer)
-    if not SERIES.has(ctx, key):
-        TOUCHED.set(ctx, slot, (TOUCHED.get(ctx, slot) or 0) + series.issued_wh)
+    if not SERIES.has(ctx, key) and is_open(ctx, slot):
+        issued_wh = series.issued_wh - series.imported_wh
+        TOUCHED.set(ctx, slot, (TOUCHED.get(ctx, slot) or 0) + issued_wh)
     SERIES.set(ctx, key, series)
 
 
 def give(ctx: Context, taken: Taken, recipient: bytes) -> None:
     """Moves certificates to another holder."""
     take(ctx, taken)
-    key = (taken.slot, (taken.producer, recipient))
+    add_holding(ctx, (taken.slot, (taken.producer, recipient)), taken.wh)
+
+
+def add_holding(ctx: Context, key: tuple[int, tuple[bytes, bytes]], wh: int) -> None:
+    """Adds to what is held."""
     held = HOLDINGS.get_shared(ctx, key)
-    set_holding(ctx, key, (held.wh if held else 0) + taken.wh)
+    set_holding(ctx, key, (held.wh if held else 0) + wh)
 
 
 def set_holding(ctx: Context, key: tuple[int, tuple[bytes, bytes]], wh: int) -> None:
@@ -132,14 +138,19 @@ def get_expiry_s(state: HasStore, slot: int) -> int:
     return end_s + PARAMS.get_shared(state).certificate_life_s
 
 
+def require_alive(ctx: Context, slot: int) -> None:
+    """Rejects a slot that is not settled, or whose certificates have expired."""
+    settled = slot < settlement.get_next_slot(ctx)
+    require(settled, CertificatesError.SLOT_NOT_SETTLED, f"slot {slot}")
+    alive = ctx.block.time_s < get_expiry_s(ctx, slot)
+    require(alive, CertificatesError.EXPIRED, f"slot {slot}")
+
+
 def _require_entry(
     ctx: Context, params: state_pb2.Params, holder: bytes, entry: state_pb2.Entry
 ) -> Taken:
     producer, name = decode_address(entry.producer), f"slot {entry.slot}"
-    settled = entry.slot < settlement.get_next_slot(ctx)
-    require(settled, CertificatesError.SLOT_NOT_SETTLED, name)
-    alive = ctx.block.time_s < get_expiry_s(ctx, entry.slot)
-    require(alive, CertificatesError.EXPIRED, name)
+    require_alive(ctx, entry.slot)
     series = find_series(ctx, entry.slot, producer)
     if series is None:
         raise ChainError(CertificatesError.NOT_HELD, name)

@@ -1,5 +1,5 @@
-"""Messages of holders and buyers of certificates; the others are in offset.py,
-recording.py and withdrawal.py.
+"""Messages of holders and buyers of certificates; the others are in offset.py, recording.py,
+withdrawal.py, importing.py and exporting.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,12 @@ from blockenergy.certificates.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank, market, registry
 from chain.certificates.claims import plan_retirement, retire
+from chain.certificates.exporting import (
+    confirm_certificate_export,
+    lock_certificates,
+    reject_certificate_export,
+)
+from chain.certificates.importing import import_certificates
 from chain.certificates.keeper import CertificatesError, Taken, give, require_entries, take
 from chain.certificates.offset import offset
 from chain.certificates.recording import record_statement
@@ -21,7 +27,15 @@ from chain.runtime.errors import ChainError, require
 from chain.runtime.tx import decode_address
 from chain.runtime.units import WH_PER_KWH, ceil_div
 
-__all__ = ["offset", "record_statement", "withdraw_certificates"]
+__all__ = [
+    "confirm_certificate_export",
+    "import_certificates",
+    "lock_certificates",
+    "offset",
+    "record_statement",
+    "reject_certificate_export",
+    "withdraw_certificates",
+]
 
 _PRICE_MAX_PER_KWH = 10**9
 

@@ -7,6 +7,7 @@ from blockenergy.certificates.v1 import query_pb2, state_pb2
 from chain import carbon, metering, settlement
 from chain.certificates import statement as statements
 from chain.certificates.claims import require_claimable
+from chain.certificates.exporting import require_lock
 from chain.certificates.keeper import (
     SUM_LIMIT,
     CertificatesError,
@@ -15,7 +16,7 @@ from chain.certificates.keeper import (
     get_gone_wh,
     get_held_wh,
 )
-from chain.certificates.state import HOLDINGS_BY_HOLDER, PARAMS, PRICES, STATEMENTS
+from chain.certificates.state import HOLDINGS_BY_HOLDER, LOCKS, PARAMS, PRICES, STATEMENTS
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
@@ -92,6 +93,19 @@ def price(ctx: Context, request: query_pb2.QueryPriceRequest) -> query_pb2.Query
     """What an account asks for its certificates."""
     asked = PRICES.get(ctx, decode_address(request.holder))
     return query_pb2.QueryPriceResponse(price_per_kwh=asked.price_per_kwh if asked else 0)
+
+
+def lock(ctx: Context, request: query_pb2.QueryLockRequest) -> query_pb2.QueryLockResponse:
+    """Certificates on their way to another registry."""
+    found = require_lock(ctx, request.number)
+    return query_pb2.QueryLockResponse(number=request.number, lock=found)
+
+
+def locks(ctx: Context, request: query_pb2.QueryLocksRequest) -> query_pb2.QueryLocksResponse:
+    """All certificates on their way to another registry."""
+    page, pagination = get_page(ctx, LOCKS, request.pagination)
+    entries = [query_pb2.QueryLockResponse(number=number, lock=found) for number, found in page]
+    return query_pb2.QueryLocksResponse(locks=entries, pagination=pagination)
 
 
 def claimable(

@@ -23,6 +23,8 @@ PRICES = Map(SCHEMA, 5, "prices", ADDRESS, Record(state_pb2.Asked))
 STATEMENTS = Map(SCHEMA, 7, "statements", Pair(ADDRESS, U64), Record(state_pb2.RecordedStatement))
 # By slot, until its window closes: Wh of all series that somebody has touched.
 TOUCHED = Map(SCHEMA, 9, "touched", U64, Amount())
+LOCKS = Map(SCHEMA, 10, "locks", U64, Record(state_pb2.Lock))
+LAST_LOCK = Sequence(SCHEMA, 11, "last_lock")
 # By account.
 RECORDED = Map(SCHEMA, 8, "recorded", ADDRESS, Record(state_pb2.Recorded))
 # The last slot in which nothing can be claimed any more.

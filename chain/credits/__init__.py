@@ -17,6 +17,16 @@ from chain.credits.keeper import (
     get_balance,
     require_offsetting,
 )
+from chain.credits.registries import (
+    add_receipt,
+    count_units,
+    is_new_receipt,
+    require_new_serials,
+    require_operator,
+    require_registry,
+    require_unused_receipt,
+)
+from chain.credits.rules import is_word
 from chain.credits.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
@@ -37,7 +47,15 @@ __all__ = [
     "LOCKED",
     "MODULE",
     "CreditsError",
+    "add_receipt",
     "consume",
+    "count_units",
     "get_balance",
+    "is_new_receipt",
+    "is_word",
+    "require_new_serials",
     "require_offsetting",
+    "require_operator",
+    "require_registry",
+    "require_unused_receipt",
 ]

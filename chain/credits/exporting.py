@@ -9,9 +9,9 @@ from __future__ import annotations
 from blockenergy.credits.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank
-from chain.credits import keeper, rules
+from chain.credits import keeper, registries, rules
 from chain.credits.keeper import LOCKED, CreditsError
-from chain.credits.state import BATCHES, LAST_LOCK, LOCKS, RECEIPTS
+from chain.credits.state import BATCHES, LAST_LOCK, LOCKS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, require
@@ -40,12 +40,10 @@ def lock_credits(ctx: Context, msg: tx_pb2.MsgLockCredits) -> tx_pb2.MsgLockCred
 
 def confirm_export(ctx: Context, msg: tx_pb2.MsgConfirmExport) -> tx_pb2.MsgConfirmExportResponse:
     """Ends locked credits: they exist in their registry again."""
-    lock, batch, origin = _require_lock(ctx, msg.lock, msg.issuer)
-    require(rules.is_word(msg.receipt), CreditsError.NAME_INVALID, "the receipt")
-    unused = not RECEIPTS.has(ctx, (origin, msg.receipt))
-    require(unused, CreditsError.RECEIPT_USED)
+    lock, batch, origin = _require_lock(ctx, msg.lock, msg.operator)
+    registries.require_unused_receipt(ctx, origin, msg.receipt)
     receipt = state_pb2.Receipt(batch=lock.batch, grams=lock.grams)
-    RECEIPTS.set(ctx, (origin, msg.receipt), receipt)
+    registries.add_receipt(ctx, origin, msg.receipt, receipt)
     bank.burn(ctx, LOCKED, keeper.get_denom(lock.batch), lock.grams)
     batch.locked_g -= lock.grams
     batch.exported_g += lock.grams
@@ -57,7 +55,7 @@ def confirm_export(ctx: Context, msg: tx_pb2.MsgConfirmExport) -> tx_pb2.MsgConf
 
 def reject_export(ctx: Context, msg: tx_pb2.MsgRejectExport) -> tx_pb2.MsgRejectExportResponse:
     """Returns locked credits to their owner."""
-    lock, batch, _ = _require_lock(ctx, msg.lock, msg.issuer)
+    lock, batch, _ = _require_lock(ctx, msg.lock, msg.operator)
     owner, denom = bech32.decode(lock.owner), keeper.get_denom(lock.batch)
     bank.transfer(ctx, LOCKED, owner, denom, lock.grams)
     batch.locked_g -= lock.grams
@@ -68,11 +66,13 @@ def reject_export(ctx: Context, msg: tx_pb2.MsgRejectExport) -> tx_pb2.MsgReject
 
 
 def _require_lock(
-    state: HasStore, number: int, issuer: str
+    state: HasStore, number: int, operator: str
 ) -> tuple[state_pb2.Lock, state_pb2.Batch, str]:
-    """A lock with its batch and registry; rejects one that has ended, and who is no issuer."""
+    """A lock with its batch and registry; rejects one that has ended, and who is no operator."""
     lock = LOCKS.get(state, number)
     if lock is None:
         raise ChainError(CreditsError.LOCK_ENDED)
     batch = keeper.require_batch(state, lock.batch)
-    return lock, batch, keeper.require_issuer(state, batch.class_id, issuer).origin
+    origin = keeper.require_class(state, batch.class_id).origin
+    registries.require_operator(state, origin, state_pb2.REGISTRY_UNIT_TONNE, operator)
+    return lock, batch, origin

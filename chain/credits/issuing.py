@@ -1,21 +1,17 @@
-"""Messages of issuers: batches, and minting with the receipts of another registry."""
+"""Batches, and minting with the receipts of another registry."""
 
 from __future__ import annotations
 
 from blockenergy.credits.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank, registry
-from chain.credits import keeper, rules
+from chain.credits import keeper, registries, rules
 from chain.credits.keeper import CreditsError
-from chain.credits.state import BATCHES, PROJECTS, RECEIPTS, SERIALS
+from chain.credits.state import BATCHES, PROJECTS
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
-from chain.runtime.state.collections import HasStore
 from chain.runtime.tx import decode_address
 from chain.runtime.units import AMOUNT_MAX
-
-# Serial numbers of another registry, counted in units of one tonne.
-_SERIAL_MAX = 1 << 53
 
 
 def create_batch(ctx: Context, msg: tx_pb2.MsgCreateBatch) -> tx_pb2.MsgCreateBatchResponse:
@@ -56,9 +52,9 @@ def create_batch(ctx: Context, msg: tx_pb2.MsgCreateBatch) -> tx_pb2.MsgCreateBa
 def mint_credits(ctx: Context, msg: tx_pb2.MsgMintCredits) -> tx_pb2.MsgMintCreditsResponse:
     """Mints credits for units that are immobilised in the registry of origin."""
     batch = keeper.require_batch(ctx, msg.batch)
-    origin = keeper.require_issuer(ctx, batch.class_id, msg.issuer).origin
     require(batch.open, CreditsError.BATCH_SEALED)
-    require(rules.is_word(msg.receipt), CreditsError.NAME_INVALID, "the receipt")
+    origin = keeper.require_class(ctx, batch.class_id).origin
+    registries.require_operator(ctx, origin, state_pb2.REGISTRY_UNIT_TONNE, msg.operator)
     receipt = state_pb2.Receipt(
         batch=msg.batch,
         recipient=msg.recipient,
@@ -66,14 +62,13 @@ def mint_credits(ctx: Context, msg: tx_pb2.MsgMintCredits) -> tx_pb2.MsgMintCred
         first_serial=msg.first_serial,
         last_serial=msg.last_serial,
     )
-    known = RECEIPTS.get(ctx, (origin, msg.receipt))
-    if known == receipt:
+    if not registries.is_new_receipt(ctx, origin, msg.receipt, receipt):
         return tx_pb2.MsgMintCreditsResponse()
-    require(known is None, CreditsError.RECEIPT_USED)
-    _require_serials(ctx, origin, msg)
+    units_g = registries.count_units(msg.first_serial, msg.last_serial) * rules.GRAMS_PER_TONNE
+    require(0 < msg.grams <= units_g, CreditsError.GRAMS_INVALID, f"1 to {units_g} g")
+    registries.require_new_serials(ctx, origin, msg.first_serial, msg.last_serial)
     registry.require_active(ctx, decode_address(msg.recipient))
-    RECEIPTS.set(ctx, (origin, msg.receipt), receipt)
-    SERIALS.set(ctx, (origin, msg.first_serial), state_pb2.Serials(last=msg.last_serial))
+    registries.add_receipt(ctx, origin, msg.receipt, receipt)
     _mint(ctx, msg.batch, batch, msg.recipient, msg.grams, msg.receipt)
     BATCHES.set(ctx, msg.batch, batch)
     return tx_pb2.MsgMintCreditsResponse()
@@ -88,17 +83,6 @@ def seal_batch(ctx: Context, msg: tx_pb2.MsgSealBatch) -> tx_pb2.MsgSealBatchRes
     BATCHES.set(ctx, msg.batch, batch)
     ctx.emit(events_pb2.EventBatchSealed(batch=msg.batch))
     return tx_pb2.MsgSealBatchResponse()
-
-
-def _require_serials(state: HasStore, origin: str, msg: tx_pb2.MsgMintCredits) -> None:
-    """Rejects serial numbers that are here already, and more grams than they stand for."""
-    first, last = msg.first_serial, msg.last_serial
-    in_order = 0 < first <= last <= _SERIAL_MAX
-    units_g = (last - first + 1) * rules.GRAMS_PER_TONNE if in_order else 0
-    require(0 < msg.grams <= units_g, CreditsError.GRAMS_INVALID, f"1 to {units_g} g")
-    of_registry = SERIALS.under(origin)
-    before = next(of_registry.items(state, before=last + 1, reverse=True), None)
-    require(before is None or before[1].last < first, CreditsError.SERIALS_OVERLAP)
 
 
 def _mint(

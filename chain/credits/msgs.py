@@ -1,5 +1,5 @@
-"""Messages of admins, issuers and owners of credits; the others are in issuing.py, trading.py and
-exporting.py.
+"""Messages of admins, issuers and owners of credits; the others are in registries.py, issuing.py,
+trading.py and exporting.py.
 """
 
 from __future__ import annotations
@@ -7,10 +7,11 @@ from __future__ import annotations
 from blockenergy.credits.v1 import events_pb2, state_pb2, tx_pb2
 
 from chain import bank, carbon, registry
-from chain.credits import keeper, rules
+from chain.credits import keeper, registries, rules
 from chain.credits.exporting import confirm_export, lock_credits, reject_export
 from chain.credits.issuing import create_batch, mint_credits, seal_batch
 from chain.credits.keeper import CreditsError
+from chain.credits.registries import set_registry
 from chain.credits.state import BATCHES, CLASS_COUNT, CLASSES, PARAMS, PROJECTS
 from chain.credits.trading import buy_credits, offer_credits
 from chain.runtime.context import Context
@@ -26,6 +27,7 @@ __all__ = [
     "offer_credits",
     "reject_export",
     "seal_batch",
+    "set_registry",
 ]
 
 _ISSUERS_MAX = 16
@@ -34,8 +36,9 @@ _ISSUERS_MAX = 16
 def create_class(ctx: Context, msg: tx_pb2.MsgCreateClass) -> tx_pb2.MsgCreateClassResponse:
     """Creates a class; the signer becomes its admin and its first issuer."""
     named = rules.is_class(msg.class_id) and rules.is_name(msg.methodology)
-    named = named and (not msg.origin or rules.is_name(msg.origin))
     require(named, CreditsError.NAME_INVALID)
+    if msg.origin:
+        registries.require_operator(ctx, msg.origin, state_pb2.REGISTRY_UNIT_TONNE, msg.admin)
     require(not CLASSES.has(ctx, msg.class_id), CreditsError.CLASS_EXISTS)
     most = PARAMS.get_shared(ctx).classes_max
     require(CLASS_COUNT.last(ctx) < most, CreditsError.TOO_MANY, f"max {most} classes")

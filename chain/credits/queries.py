@@ -14,6 +14,7 @@ from chain.credits.state import (
     PARAMS,
     PROJECTS,
     RECEIPTS,
+    REGISTRIES,
     RETIREMENTS,
 )
 from chain.runtime.context import Context
@@ -25,6 +26,15 @@ from chain.runtime.state.paging import get_page
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
     """Limits of credits."""
     return query_pb2.QueryParamsResponse(params=PARAMS.get(ctx))
+
+
+def registries(
+    ctx: Context, request: query_pb2.QueryRegistriesRequest
+) -> query_pb2.QueryRegistriesResponse:
+    """Other registries."""
+    page, pagination = get_page(ctx, REGISTRIES, request.pagination)
+    entries = [query_pb2.QueryRegistryEntry(registry=key, entry=value) for key, value in page]
+    return query_pb2.QueryRegistriesResponse(registries=entries, pagination=pagination)
 
 
 def classes(ctx: Context, request: query_pb2.QueryClassesRequest) -> query_pb2.QueryClassesResponse:
@@ -89,7 +99,7 @@ def retirements(
 
 
 def receipt(ctx: Context, request: query_pb2.QueryReceiptRequest) -> query_pb2.QueryReceiptResponse:
-    """What came in with a receipt."""
+    """What came in, or went out, with a receipt."""
     named = len(request.registry.encode()) < 1 << 8
     found = RECEIPTS.get(ctx, (request.registry, request.receipt)) if named else None
     return query_pb2.QueryReceiptResponse(entry=found)

@@ -24,6 +24,8 @@ RECEIPTS = Map(SCHEMA, 7, "receipts", Pair(TEXT, TEXT), Record(state_pb2.Receipt
 # (registry, first serial number).
 SERIALS = Map(SCHEMA, 8, "serials", Pair(TEXT, U64), Record(state_pb2.Serials))
 LOCKS = Map(SCHEMA, 9, "locks", U64, Record(state_pb2.Lock))
+# By name.
+REGISTRIES = Map(SCHEMA, 12, "registries", TEXT, Record(state_pb2.Registry))
 # Classes are never removed, so that the last number is their count.
 CLASS_COUNT = Sequence(SCHEMA, 11, "class_count")
 LAST_LOCK = Sequence(SCHEMA, 10, "last_lock")

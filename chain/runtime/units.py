@@ -7,6 +7,7 @@ Wh; names say the unit last.
 from __future__ import annotations
 
 WH_PER_KWH = 1000
+WH_PER_MWH = 1_000_000
 PERMILLE = 1000
 MICRO = 1_000_000
 # Amounts and supplies stay below this, so that every language can hold them in 64 bits.

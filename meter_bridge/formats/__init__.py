@@ -1,8 +1,8 @@
 """Meter formats: each turns the bytes a meter sent into what they say, without I/O.
 
-A format is one file, or folder, and one row of FORMATS, and a value of TelegramFormat in bridge.proto. Its
-reader verifies whatever integrity check the format has and raises TelegramError for anything it
-does not understand.
+A format is one file, or folder, and one row of FORMATS, and a value of TelegramFormat in
+bridge.proto. Its reader verifies whatever integrity check the format has and raises TelegramError
+for anything it does not understand.
 
     telegram                what formats are parsed into
     dsmr, dlms, sml, ...    the formats

@@ -109,7 +109,7 @@ def mint_credits(sim: Simulation) -> bytes:
     """Mostly a new receipt with new serial numbers; sometimes old ones."""
     signer, number = _issuer(sim), sim.random.randint(1, 60)
     message = tx_pb2.MsgMintCredits(
-        issuer=people.address_text(signer),
+        operator=people.address_text(signer),
         batch=sim.random.choice([_FOREIGN, _FOREIGN, _batch(sim)]),
         recipient=people.address_text(sim.random.choice(sim.homes)),
         grams=sim.random.choice([1_000_000, 2_000_000, 4_000_000]),
@@ -194,7 +194,7 @@ def lock_credits(sim: Simulation) -> bytes:
 def confirm_export(sim: Simulation) -> bytes:
     signer = _issuer(sim)
     message = tx_pb2.MsgConfirmExport(
-        issuer=people.address_text(signer),
+        operator=people.address_text(signer),
         lock=_lock(sim),
         receipt=f"E-{sim.random.randint(1, 40)}",
     )
@@ -203,7 +203,7 @@ def confirm_export(sim: Simulation) -> bytes:
 
 def reject_export(sim: Simulation) -> bytes:
     signer = _issuer(sim)
-    message = tx_pb2.MsgRejectExport(issuer=people.address_text(signer), lock=_lock(sim))
+    message = tx_pb2.MsgRejectExport(operator=people.address_text(signer), lock=_lock(sim))
     return sim.world.sign(signer, message)
 
 

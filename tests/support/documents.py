@@ -31,7 +31,8 @@ _SEQUENCES = (
     "forecast.market_count",
     "validators.last_proposal_id", "validators.changed_at_height",
     "carbon.last_begun",
-    "certificates.last_closed", "credits.last_retirement", "credits.last_lock",
+    "certificates.last_closed", "certificates.last_lock", "credits.last_retirement",
+    "credits.last_lock",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from tests.support import carbon_actions, credit_actions, documents, people
+from tests.support import carbon_actions, credit_actions, documents, people, registry_actions
 from tests.support.forecast_actions import FORECASTERS, REPORTER
 from tests.support.market_actions import BATTERIES, FEEDERS
 from tests.support.world import FIRST_SLOT
@@ -63,6 +63,7 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
     changes["bank.balances[backstop, ueur]"] = (1_000, 60_000_000)[seed % 2]
     changes = documents.patch(changes, carbon_actions.draw(seed, random))
     changes = documents.patch(changes, credit_actions.draw())
+    changes = documents.patch(changes, registry_actions.draw())
     return changes | _draw_feeders(random) | _draw_params(seed, random)
 
 

@@ -37,6 +37,7 @@ from tests.support import (
     market_actions,
     parameters,
     people,
+    registry_actions,
     simulated_street,
     validator_actions,
 )
@@ -50,6 +51,7 @@ ACTIONS = [
     *market_actions.ACTIONS,
     *carbon_actions.ACTIONS,
     *credit_actions.ACTIONS,
+    *registry_actions.ACTIONS,
     *forecast_actions.ACTIONS,
     *parameters.ACTIONS,
     *validator_actions.ACTIONS,

@@ -126,11 +126,13 @@ def test_state_keys_never_move() -> None:
         "0b03": "credits.batches", "0b04": "credits.offers", "0b05": "credits.retirements",
         "0b06": "credits.last_retirement", "0b07": "credits.receipts", "0b08": "credits.serials",
         "0b09": "credits.locks", "0b0a": "credits.last_lock", "0b0b": "credits.class_count",
+        "0b0c": "credits.registries",
         "0c00": "certificates.params", "0c01": "certificates.series",
         "0c02": "certificates.holdings", "0c04": "certificates.claims",
         "0c05": "certificates.prices", "0c06": "certificates.last_closed",
         "0c07": "certificates.statements", "0c08": "certificates.recorded",
-        "0c09": "certificates.touched",
+        "0c09": "certificates.touched", "0c0a": "certificates.locks",
+        "0c0b": "certificates.last_lock",
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ IDENTIFIERS = {
     *("type_url", "msg_type_url", "messages"),
     *("backing_registry", "foreign_id", "name"),
     *("batch", "class_id", "foreign_account", "jurisdiction", "methodology", "origin", "project"),
-    *("purpose", "receipt"),
+    *("purpose", "receipt", "registry"),
 }
 # Free text, about the grid and its machines: what a distributor tells the owners of curtailed
 # positions, the name of a node, what a distributor or issuer asks in a prediction market, what a

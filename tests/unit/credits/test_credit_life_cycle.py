@@ -22,7 +22,8 @@ class Ledger:
     """A chain with a class and a project; every invariant is checked after each message."""
 
     def __init__(self, origin: str = "") -> None:
-        self.world = World()
+        unit = {"operator": "issuer", "unit": "REGISTRY_UNIT_TONNE"}
+        self.world = World({f"credits.registries[{origin}]": unit} if origin else None)
         for message in (
             tx_pb2.MsgCreateClass(
                 admin=address("issuer"), class_id="C01", methodology="soil", origin=origin
@@ -49,7 +50,7 @@ class Ledger:
         self, grams: int, receipt: str, serials: tuple[int, int], signer: str = "issuer"
     ) -> str:
         message = tx_pb2.MsgMintCredits(
-            issuer=address(signer), batch=BATCH, recipient=address("anna"), grams=grams,
+            operator=address(signer), batch=BATCH, recipient=address("anna"), grams=grams,
             receipt=receipt, first_serial=serials[0], last_serial=serials[1],
         )  # fmt: skip
         return self.send(signer, message)
@@ -114,7 +115,7 @@ def test_no_more_than_is_owned(act: str) -> None:
 def test_credits_that_come_from_elsewhere_come_once_and_leave_by_a_word() -> None:
     ledger = Ledger("verra")
     assert not ledger.create_batch()
-    assert "issuer" in ledger.mint(10 * T, "R-1", (1, 10), signer="anna")
+    assert "operator" in ledger.mint(10 * T, "R-1", (1, 10), signer="anna")
     assert not ledger.mint(10 * T, "R-1", (1, 10))
     assert "receipt" in ledger.mint(5 * T, "R-1", (11, 20))
     assert ledger.mint(10 * T, "R-2", (10, 19))
@@ -124,7 +125,7 @@ def test_credits_that_come_from_elsewhere_come_once_and_leave_by_a_word() -> Non
     )
     assert not ledger.send("anna", lock)
     assert (ledger.held("anna"), ledger.supply()) == (0, (10 * T, 0, 0))
-    confirmed = tx_pb2.MsgConfirmExport(issuer=address("issuer"), lock=1, receipt="OUT-1")
+    confirmed = tx_pb2.MsgConfirmExport(operator=address("issuer"), lock=1, receipt="OUT-1")
     assert not ledger.send("issuer", confirmed)
     assert ledger.supply() == (0, 0, 0)
     assert ledger.send("issuer", confirmed)
