@@ -9,6 +9,8 @@ _CHARACTERS: Final = r"[a-zA-Z0-9._+\-#\[\]<>]"
 _CLIENT: Final = re.compile(rf"{_CHARACTERS}{{8,64}}", re.ASCII)
 _CLIENT_NUMBER: Final = re.compile(r".+-(0|[1-9][0-9]{0,18})", re.ASCII)
 _PORT: Final = re.compile(rf"{_CHARACTERS}{{2,128}}", re.ASCII)
+# The form of those that this chain creates.
+_OWN_CLIENT: Final = re.compile(r"07-tendermint-(0|[1-9][0-9]{0,18})", re.ASCII)
 _REVISION: Final = re.compile(r".*[^\n-]-([1-9][0-9]*)", re.ASCII)
 _REVISION_END: Final = 1 << 64
 
@@ -16,6 +18,11 @@ _REVISION_END: Final = 1 << 64
 def is_client_id(name: str) -> bool:
     """Whether a client can have this id: 8 to 64 characters, a number behind the last dash."""
     return bool(_CLIENT.fullmatch(name) and _CLIENT_NUMBER.fullmatch(name))
+
+
+def is_own_client_id(name: str) -> bool:
+    """Whether a client of this chain can have this id."""
+    return bool(_OWN_CLIENT.fullmatch(name))
 
 
 def is_port_id(name: str) -> bool:

@@ -8,6 +8,7 @@ receipts and 3 for acknowledgements.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -16,7 +17,14 @@ RECEIPT: Final = b"\x02"
 # The only acknowledgement of a packet that the application has not taken.
 ERROR_ACKNOWLEDGEMENT: Final = sha256(b"UNIVERSAL_ERROR_ACKNOWLEDGEMENT").digest()
 _VERSION: Final = b"\x02"
-_COMMITMENT, _RECEIPT, _ACKNOWLEDGEMENT = b"\x01", b"\x02", b"\x03"
+
+
+class Kind(IntEnum):
+    """What is kept of a packet: the byte between client id and sequence."""
+
+    COMMITMENT = 1
+    RECEIPT = 2
+    ACKNOWLEDGEMENT = 3
 
 
 class Payload(NamedTuple):
@@ -43,19 +51,9 @@ def compute_acknowledgement_commitment(acknowledgements: Sequence[bytes]) -> byt
     return _hash_parts(_VERSION, acknowledgements)
 
 
-def make_commitment_key(source_client: str, sequence: int) -> bytes:
-    """Where the sender keeps the commitment of a packet."""
-    return source_client.encode() + _COMMITMENT + _encode_number(sequence)
-
-
-def make_receipt_key(destination_client: str, sequence: int) -> bytes:
-    """Where the receiver notes that a packet has come."""
-    return destination_client.encode() + _RECEIPT + _encode_number(sequence)
-
-
-def make_acknowledgement_key(destination_client: str, sequence: int) -> bytes:
-    """Where the receiver keeps the commitment of its acknowledgement."""
-    return destination_client.encode() + _ACKNOWLEDGEMENT + _encode_number(sequence)
+def make_key(client_id: str, kind: Kind, sequence: int) -> bytes:
+    """Where a chain keeps it of a packet. client_id: the client that the chain has of the other."""
+    return client_id.encode() + bytes([kind]) + _encode_number(sequence)
 
 
 def _hash_payload(payload: Payload) -> bytes:

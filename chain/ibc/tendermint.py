@@ -81,6 +81,16 @@ class SignedUpdate(NamedTuple):
 
 def require_valid(client: ClientState, consensus: ConsensusState, now_ns: int) -> None:
     """Raises ClientError unless a client may begin with these."""
+    require_sound(client)
+    _require(not client.frozen, "a new client is not frozen")
+    sizes = {len(consensus.root), len(consensus.next_validators_hash)}
+    _require(sizes == {_HASH_BYTES}, f"root and hash of the validators have {_HASH_BYTES} bytes")
+    active = get_status(client, consensus, now_ns) is Status.ACTIVE
+    _require(active and consensus.time_ns > 0, "the trusting period of the header is over")
+
+
+def require_sound(client: ClientState) -> None:
+    """Raises ClientError unless the figures of a client make sense, whenever it began."""
     part, whole = client.trust
     named = 0 < len(client.chain_id) <= CHAIN_ID_CHARACTERS_MAX
     _require(named, f"a chain id has 1 to {CHAIN_ID_CHARACTERS_MAX} characters")
@@ -91,11 +101,6 @@ def require_valid(client: ClientState, consensus: ConsensusState, now_ns: int) -
     _require(client.latest.height > 0, "the latest height is not zero")
     same = client.latest.revision == parse_revision(client.chain_id)
     _require(same, "the latest height is of the revision that the chain id names")
-    _require(not client.frozen, "a new client is not frozen")
-    sizes = {len(consensus.root), len(consensus.next_validators_hash)}
-    _require(sizes == {_HASH_BYTES}, f"root and hash of the validators have {_HASH_BYTES} bytes")
-    active = get_status(client, consensus, now_ns) is Status.ACTIVE
-    _require(active and consensus.time_ns > 0, "the trusting period of the header is over")
 
 
 def get_status(client: ClientState, latest: ConsensusState | None, now_ns: int) -> Status:

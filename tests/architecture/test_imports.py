@@ -16,7 +16,7 @@ STANDARD_LIBRARY = {
     "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "operator", "re", "struct",
     "types", "typing",
 }  # fmt: skip
-DEFINITIONS = {"blockenergy", "cosmos"}
+DEFINITIONS = {"blockenergy", "cosmos", "ibc"}
 # Headers and votes are definitions of consensus; the rest of the rules has values of its own.
 HEADER_DEFINITIONS = "tendermint.types"
 VERIFIERS = {"coincurve", "cryptography", "nacl"}
@@ -45,8 +45,7 @@ USES: dict[str, set[str]] = {
     "authz": {"auth", "bank", "market", "metering", "registry"},
     # No module of the state: what light clients verify.
     "light": set(),
-    # Nor one yet: what is committed to of packets, and clients of other chains.
-    "ibc": {"light"},
+    "ibc": {"bank", "light", "params", "registry"},
 }
 # The rooms of the market, and which others each may use. Files of the market itself bind them.
 ROOMS: dict[str, set[str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chain.ibc import identifiers, packets
-from chain.ibc.packets import Payload
+from chain.ibc.packets import Kind, Payload
 
 VALUE = (
     b'{"denom":"uatom","amount":"1000000","sender":"sender","receiver":"receiver","memo":"memo"}'
@@ -51,11 +51,11 @@ def test_every_part_of_a_packet_counts() -> None:
 
 
 def test_keys() -> None:
-    assert packets.make_commitment_key("07-tendermint-0", 258) == (
+    assert packets.make_key("07-tendermint-0", Kind.COMMITMENT, 258) == (
         b"07-tendermint-0\x01\x00\x00\x00\x00\x00\x00\x01\x02"
     )
-    assert packets.make_receipt_key("07-tendermint-0", 1)[15:16] == b"\x02"
-    assert packets.make_acknowledgement_key("07-tendermint-0", 1)[15:16] == b"\x03"
+    assert packets.make_key("07-tendermint-0", Kind.RECEIPT, 1)[15:16] == b"\x02"
+    assert packets.make_key("07-tendermint-0", Kind.ACKNOWLEDGEMENT, 1)[15:16] == b"\x03"
 
 
 @pytest.mark.parametrize(
