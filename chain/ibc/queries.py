@@ -35,6 +35,7 @@ def transfer_limits(
     ctx: Context, request: query_pb2.QueryTransferLimitsRequest
 ) -> query_pb2.QueryTransferLimitsResponse:
     """What may be transferred over a client."""
+    keeper.require_client(ctx, request.client_id)
     page, pagination = get_page(ctx, LIMITS.under(request.client_id), request.pagination)
     limits = [
         query_pb2.NamedTransferLimit(
@@ -69,9 +70,9 @@ def consensus_state(
     ctx: Context, request: client_query_pb2.QueryConsensusStateRequest
 ) -> client_query_pb2.QueryConsensusStateResponse:
     """What a client keeps of a header."""
+    client = keeper.require_client(ctx, request.client_id)
     height = Height(request.revision_number, request.revision_height)
     if request.latest_height:
-        client = keeper.require_client(ctx, request.client_id)
         height = forms.read_height(client.state.latest_height)
     found = CONSENSUS_STATES.get(ctx, (request.client_id, height))
     if found is None:
@@ -83,6 +84,7 @@ def consensus_states(
     ctx: Context, request: client_query_pb2.QueryConsensusStatesRequest
 ) -> client_query_pb2.QueryConsensusStatesResponse:
     """All that a client keeps of headers."""
+    keeper.require_client(ctx, request.client_id)
     known = CONSENSUS_STATES.under(request.client_id)
     page, pagination = get_page(ctx, known, request.pagination)
     found = [

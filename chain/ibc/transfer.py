@@ -142,6 +142,8 @@ def get_denom(client_id: str, path: str) -> tuple[str, bool]:
 
 def find_path(state: HasStore, denom: str) -> str:
     """The path of a denomination that can be sent: of a voucher where it comes from."""
+    if len(denom.encode()) > transfer_data.PATH_BYTES_MAX:
+        return denom
     found = next(LIMITS_BY_VOUCHER.keys(state, denom), None)
     return denom if found is None else found[1]
 

@@ -12,10 +12,11 @@ from ibc.core.channel.v2.packet_pb2 import Packet
 from ibc.core.client.v1 import tx_pb2 as client_pb2
 from ibc.lightclients.tendermint.v1 import tendermint_pb2
 
-from chain import bank, ibc
+from chain import app, bank, ibc
 from chain.ibc.state import LIMITS, PACKETS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
+from chain.runtime.errors import ChainError
 from client.relay import messages
 from client.relay.packets import Answered, Sent
 from client.tx import pack
@@ -157,6 +158,20 @@ def test_limits_hold_for_a_day(joined: Joined) -> None:
     assert "of 5000 are left" in reject(north, "clara", more)
     north.block(at=(north.time_s // DAY_S + 1) * DAY_S)
     link.transfer(north, "clara", "ben", "ueur", 1_001)
+
+
+def test_names_that_are_too_long_for_a_key_are_rejected_with_a_sentence(joined: Joined) -> None:
+    north, link = joined.north, joined.link
+    long = "0" * 300
+    other = link.make_transfer(north, "anna", "ben", "u" * 300, 1)
+    assert "denomination is not valid" in reject(north, "anna", other)
+    other = link.make_transfer(north, "anna", "ben", "ueur", 1, source_channel=long)
+    assert "no such client" in reject(north, "anna", other)
+    for path, query in app.RULES.queries.items():
+        if "client_id" in query.request.DESCRIPTOR.fields_by_name and "Status" not in path:
+            request = query.request(client_id=long).SerializeToString()
+            with pytest.raises(ChainError, match="no such client"):
+                app.query(north.store, north.block_info, path, request)
 
 
 def test_what_is_not_allowed_any_more_still_comes_back(joined: Joined) -> None:
