@@ -25,6 +25,7 @@ from chain import (
     feegrant,
     forecast,
     genesis,
+    ibc,
     market,
     metering,
     params,
@@ -70,7 +71,7 @@ _MODULES: tuple[Module, ...] = (
 # What a vote of validators can hold: the messages of all other modules.
 _VOTED: dict[str, Handler] = {}
 _VALIDATORS = validators.make_module(_VOTED)
-_PARAMS = params.make_module((*_MODULES, _VALIDATORS))
+_PARAMS = params.make_module((*_MODULES, ibc.MODULE, _VALIDATORS))
 # What one account can let another send for it.
 _DELEGABLE = {
     url: handler
@@ -84,8 +85,9 @@ MODULES: tuple[Module, ...] = (
     feegrant.MODULE,
     _VALIDATORS,
     _PARAMS,
+    ibc.MODULE,
 )
-for _module in (*_MODULES, _PARAMS):
+for _module in (*_MODULES, ibc.MODULE, _PARAMS):
     _VOTED.update(_module.handlers)
 RULES = Ruleset(MODULES)
 KEYSPACE = RULES.keyspace

@@ -98,8 +98,11 @@ def get_events() -> tuple[str, ...]:
 
 
 def get_module(package: str) -> str:
-    """`blockenergy.market.v1` belongs to `market`, `cosmos.bank.v1beta1` to `bank`."""
-    return package.split(".")[1]
+    """`blockenergy.market.v1` belongs to `market`, `cosmos.bank.v1beta1` to `bank`, and all
+    packages of IBC to `ibc`.
+    """
+    origin, second, *_ = package.split(".")
+    return origin if origin == "ibc" else second
 
 
 def get_codespace(package: str) -> str:

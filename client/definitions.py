@@ -158,7 +158,7 @@ def _load_sources() -> tuple[FileDescriptorProto, ...]:
     return tuple(
         file
         for file in FileDescriptorSet.FromString(data).file
-        if file.package.startswith(("blockenergy.", "cosmos."))
+        if file.package.startswith(("blockenergy.", "cosmos.", "ibc."))
     )
 
 

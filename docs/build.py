@@ -274,7 +274,7 @@ def describe_value(value: EnumValueDescriptor) -> str:
 
 def link(kind: Descriptor | EnumDescriptor) -> str:
     """The name of a type, leading to its description if there is one."""
-    if not kind.file.package.startswith(("blockenergy.", "cosmos.")):
+    if not kind.file.package.startswith(("blockenergy.", "cosmos.", "ibc.")):
         return f"`{kind.full_name}`"
     return f"[{kind.name}]({get_page(kind.file)}.md#{kind.full_name})"
 

@@ -22,6 +22,7 @@ from chain.bank.invariants import (
 from chain.bank.keeper import (
     CREDIT_PREFIX,
     DEFAULT_FUND,
+    VOUCHER_PREFIX,
     BankError,
     burn,
     create_denom,
@@ -73,6 +74,7 @@ __all__ = [
     "CREDIT_PREFIX",
     "DEFAULT_FUND",
     "MODULE",
+    "VOUCHER_PREFIX",
     "BankError",
     "burn",
     "create_denom",

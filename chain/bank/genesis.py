@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chain import registry
-from chain.bank.keeper import CREDIT_PREFIX
+from chain.bank.keeper import CREDIT_PREFIX, VOUCHER_PREFIX
 from chain.bank.state import ARREARS, DENOM_COUNT, DENOMS, PARAMS
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
@@ -31,8 +31,8 @@ def validate_params(state: HasStore) -> None:
 def validate_genesis(state: HasStore) -> None:
     """Raises GenesisError unless issuers are registered, and arrears can grow."""
     for name, denom in DENOMS.items(state):
-        # Carbon credits are minted by a module.
-        if name.startswith(CREDIT_PREFIX) and not denom.issuer:
+        # Carbon credits and vouchers are minted by a module.
+        if name.startswith((CREDIT_PREFIX, VOUCHER_PREFIX)) and not denom.issuer:
             continue
         if not registry.is_participant(state, bech32.decode(denom.issuer)):
             raise GenesisError(f"bank.denoms {name}: the issuer is no participant")

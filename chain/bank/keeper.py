@@ -22,6 +22,8 @@ from chain.runtime.units import AMOUNT_MAX
 BankError = ErrorCodes("bank", errors_pb2.Error.DESCRIPTOR)
 # Denominations of carbon credits begin with it, and no others.
 CREDIT_PREFIX = "credit/"
+# Those of vouchers, which stand for denominations of other chains, with this.
+VOUCHER_PREFIX = "ibc/"
 
 
 def module_account(name: str) -> bytes:

@@ -51,6 +51,8 @@ def create_denom(ctx: Context, msg: tx_pb2.MsgCreateDenom) -> tx_pb2.MsgCreateDe
     require(good and msg.decimals <= _DECIMALS_MAX, BankError.DENOM_INVALID)
     is_credit = msg.denom.startswith(keeper.CREDIT_PREFIX)
     require(not is_credit, BankError.DENOM_INVALID, "that is the name of a carbon credit")
+    is_voucher = msg.denom.startswith(keeper.VOUCHER_PREFIX)
+    require(not is_voucher, BankError.DENOM_INVALID, "that is the name of a voucher")
     keeper.create_denom(ctx, msg.denom, msg.issuer, msg.symbol, msg.decimals)
     return tx_pb2.MsgCreateDenomResponse()
 

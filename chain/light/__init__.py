@@ -17,9 +17,10 @@ from chain.light.header import (
     order_validators,
     write_vote,
 )
-from chain.light.ics23 import verify_value
+from chain.light.ics23 import verify_proof, verify_value
 from chain.light.merkle import compute_merkle_root, verify_tx
 from chain.light.verify import (
+    VALIDATORS_MAX,
     ExpiredError,
     InvalidHeaderError,
     NotEnoughTrustError,
@@ -29,10 +30,12 @@ from chain.light.verify import (
     verify,
     verify_backwards,
     verify_commit,
+    verify_trust,
 )
 
 __all__ = [
     "NS_PER_S",
+    "VALIDATORS_MAX",
     "ExpiredError",
     "InvalidHeaderError",
     "NotEnoughTrustError",
@@ -50,6 +53,8 @@ __all__ = [
     "verify",
     "verify_backwards",
     "verify_commit",
+    "verify_proof",
+    "verify_trust",
     "verify_tx",
     "verify_value",
     "write_vote",

@@ -32,14 +32,21 @@ def verify_value(
 
     ops: type, key and data of each operation, as a node sends them. Raises ProofError.
     """
-    require(len(app_hash) == HASH_BYTES, "there is no app hash")
     require(len(ops) == 2, "two operations are expected")
     (kind, shown_key, content), (store_kind, shown_store, store_content) = ops
     form = get_form(store)
     require((kind, store_kind) == (form.type, STORE_PROOF_TYPE), "unknown operations")
     require(bool(key) and shown_key == key, "it is about another key")
     require(shown_store == store.encode(), "it is about another store")
-    proof, store_proof = _decode(content), _decode(store_content)
+    return verify_proof(app_hash, store, key, _decode(content), _decode(store_content))
+
+
+def verify_proof(
+    app_hash: bytes, store: str, key: bytes, proof: CommitmentProof, store_proof: CommitmentProof
+) -> bytes | None:
+    """As `verify_value`, of the two proofs alone, as IBC carries them."""
+    require(len(app_hash) == HASH_BYTES, "there is no app hash")
+    form = get_form(store)
     require(store_proof.WhichOneof("proof") == "exist", "the store is not proven")
     root = _verify_store(store_proof.exist, store, app_hash)
     if proof.WhichOneof("proof") == "exist":

@@ -92,7 +92,7 @@ def verify(
         same = header.validators_hash == trusted.header.next_validators_hash
         _require(same, "its validators are not those that the header before it names")
     else:
-        _require_trust(chain_id, trusted.next_validators, commit, options.trust)
+        verify_trust(chain_id, trusted.next_validators, commit, options.trust)
     verify_commit(chain_id, commit, validators)
 
 
@@ -144,9 +144,12 @@ def verify_commit(chain_id: str, commit: Commit, validators: Sequence[Validator]
         raise InvalidHeaderError("no more than two thirds of its validators have signed")
 
 
-def _require_trust(
+def verify_trust(
     chain_id: str, validators: Sequence[Validator], commit: Commit, trust: tuple[int, int]
 ) -> None:
+    """Returns if more than a part of the power of trusted validators have signed a commit; raises
+    NotEnoughTrustError, or InvalidHeaderError where one of them votes twice.
+    """
     by_address = {compute_address(validator): validator for validator in validators}
     addresses = [
         vote.validator_address

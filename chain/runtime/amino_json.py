@@ -34,7 +34,7 @@ _LEVELS_MAX = 2
 
 # What is longer does not fit the screen of a hardware wallet.
 NAME_CHARACTERS_MAX = 39
-_ORIGINS = {"cosmos": "cosmos-sdk"}
+_ORIGINS = {"cosmos": "cosmos-sdk", "ibc": "cosmos-sdk"}
 _LONG = {
     FieldDescriptor.TYPE_UINT64,
     FieldDescriptor.TYPE_INT64,

@@ -127,6 +127,7 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
         "make a genesis document with others",
         _fill_from("node_config.ceremony.commands"),
     ),
+    "relay": ("carry packets between two chains", _fill_from("client.relay.commands")),
     "light": ("trust, verify and show headers", _fill_from("client.light.commands")),
     "verify": ("prove what an account was paid", _fill_from("client.light.verify_commands")),
     "gateway": ("serve gRPC and REST to wallets", _fill_from("gateway.commands")),

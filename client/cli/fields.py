@@ -30,6 +30,8 @@ from client.definitions import (
 from client.errors import UsageError
 
 _PAGE_FIELD = "pagination"
+# What sending a message has options for already.
+_OF_SENDING = {"memo"}
 _METAVARS: dict[int, str] = {
     options.UNIT_WH: "ENERGY",
     options.UNIT_W: "POWER",
@@ -100,6 +102,8 @@ def list_options(message: Descriptor) -> dict[str, FieldDescriptor]:
         if field.name == _PAGE_FIELD and is_of_type(field, PageRequest):
             for inner in get_fields(get_message_type(field)).values():
                 listed[f"--page-{to_kebab_case(inner.name)}"] = inner
+        elif field.name in _OF_SENDING:
+            listed[f"--message-{to_kebab_case(field.name)}"] = field
         elif field.name != get_signer(message):
             listed[f"--{to_kebab_case(get_plain_name(field))}"] = field
     return listed

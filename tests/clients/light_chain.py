@@ -1,4 +1,4 @@
-"""A made-up chain behind an RPC on loopback: blocks of tests/unit/light/headers.py as a node shows
+"""A made-up chain behind an RPC on loopback: blocks of tests/support/headers.py as a node shows
 them.
 """
 
@@ -6,20 +6,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from loopback_node import LoopbackNode, NodeError
 from tendermint.types.types_pb2 import BlockID, Header, SignedHeader
 from tendermint.types.validator_pb2 import Validator
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "light"))
-from headers import Block, Signer, make_block, make_signers, validators_of
-
 from chain import light
 from client.light.forks import _write_time
+from tests.support.headers import Block, Signer, make_block, make_signers, validators_of
 
 __all__ = ["Block", "Signer", "grow", "make_block", "make_signers", "serve"]
 

@@ -51,6 +51,8 @@ MUST_HAPPEN = {
     "carbon charge offset",
     "certificates lapsed", "carbon fund paid out", "certificates expired",
     "renewable energy sold and not made",
+    "money sent to another chain", "money from another chain", "money of ours came home",
+    "money returned", "packet rejected", "client frozen",
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

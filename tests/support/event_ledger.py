@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from blockenergy.bank.v1 import events_pb2 as bank_events_pb2
+from blockenergy.ibc.v1 import events_pb2 as ibc_events_pb2
 from blockenergy.market.v1 import events_pb2 as market_events_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.storage.v1 import events_pb2 as storage_events_pb2
@@ -28,6 +29,7 @@ from tests.support.world import DENOM
 
 # What the events say of each account; they do not say its collateral.
 POSITION_FIELDS = ("bought_wh", "sold_wh", "cost", "revenue")
+_ARRIVALS = (ibc_events_pb2.EventTokensReceived, ibc_events_pb2.EventTokensReturned)
 TRADABLE = (market_pb2.SLOT_STATUS_OPEN, market_pb2.SLOT_STATUS_CLEARING)
 
 
@@ -86,6 +88,10 @@ class EventLedger:
                 self.supply[event.denom] += event.amount
             elif isinstance(event, bank_events_pb2.EventBurned):
                 self.supply[event.denom] -= event.amount
+            elif isinstance(event, ibc_events_pb2.EventTokensSent):
+                self.supply[event.denom] -= event.burned * event.amount
+            elif isinstance(event, _ARRIVALS):
+                self.supply[event.denom] += event.minted * event.amount
             elif self.credits.follow(event):
                 continue
             elif isinstance(event, storage_events_pb2.EventBatteryTracked):

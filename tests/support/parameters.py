@@ -63,6 +63,7 @@ DRAWN: list[tuple[str, str, list[Any]]] = [
     ("certificates", "closed_slots_per_block_max", [1, 16]),
     ("certificates", "expired_per_block_max", [1, 100]),
     ("peers", "peers_max", [0, 2, 4]),
+    ("ibc", "clients_max", [0, 50, 100]),
     ("registry", "capacity_max_w", [20_000, 1_000_000]),
     ("storage", "capacity_max_wh", [1_000, 1_000_000]),
     ("forecast", "burn_permille", [0, 500, 1_001]),

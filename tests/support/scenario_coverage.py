@@ -11,6 +11,7 @@ from blockenergy.carbon.v1 import events_pb2 as carbon_pb2
 from blockenergy.certificates.v1 import events_pb2 as certificates_pb2
 from blockenergy.forecast.v1 import events_pb2 as forecast_pb2
 from blockenergy.forecast.v1 import state_pb2 as forecast_state_pb2
+from blockenergy.ibc.v1 import events_pb2 as ibc_pb2
 from blockenergy.market.v1 import events_pb2 as market_pb2
 from blockenergy.market.v1 import state_pb2
 from blockenergy.metering.v1 import events_pb2 as metering_pb2
@@ -90,6 +91,16 @@ class ScenarioCoverage:
             self._add("fee paid", event.type == "tx" and "fee" in attributes)
             executed = attributes.get("action") == "/cosmos.authz.v1beta1.MsgExec"
             self._add("order by a delegated key", executed)
+            self._add("client frozen", event.type == "client_misbehaviour")
+        elif isinstance(event, ibc_pb2.EventTokensSent):
+            self.counts["money sent to another chain"] += 1
+        elif isinstance(event, ibc_pb2.EventTokensReceived):
+            self._add("money from another chain", event.minted)
+            self._add("money of ours came home", not event.minted)
+        elif isinstance(event, ibc_pb2.EventTokensReturned):
+            self.counts["money returned"] += 1
+        elif isinstance(event, ibc_pb2.EventPacketRejected):
+            self.counts["packet rejected"] += 1
         elif isinstance(event, authz_pb2.EventRevoked):
             self.counts["right taken back"] += 1
         elif isinstance(event, bank_pb2.EventArrearsPaid):

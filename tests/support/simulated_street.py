@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from tests.support import carbon_actions, credit_actions, documents, people, registry_actions
+from tests.support import (
+    carbon_actions,
+    credit_actions,
+    documents,
+    ibc_actions,
+    people,
+    registry_actions,
+)
 from tests.support.forecast_actions import FORECASTERS, REPORTER
+from tests.support.ibc_actions import RELAYER
 from tests.support.market_actions import BATTERIES, FEEDERS
 from tests.support.world import FIRST_SLOT
 
@@ -20,6 +28,7 @@ _ROLES = ["ROLE_PROSUMER", "ROLE_PROSUMER", "ROLE_CONSUMER", "ROLE_PRODUCER"]
 OTHERS = {
     "bridge-2": "ROLE_BRIDGE",
     REPORTER: "ROLE_REPORTER",
+    RELAYER: "ROLE_RELAYER",
     **dict.fromkeys(FORECASTERS, "ROLE_FORECASTER"),
 }
 # Half of them are renewable, one on each feeder at least.
@@ -64,6 +73,7 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
     changes = documents.patch(changes, carbon_actions.draw(seed, random))
     changes = documents.patch(changes, credit_actions.draw())
     changes = documents.patch(changes, registry_actions.draw())
+    changes = documents.patch(changes, ibc_actions.draw())
     return changes | _draw_feeders(random) | _draw_params(seed, random)
 
 

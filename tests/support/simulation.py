@@ -34,6 +34,7 @@ from tests.support import (
     credit_actions,
     delegation_actions,
     forecast_actions,
+    ibc_actions,
     market_actions,
     parameters,
     people,
@@ -56,6 +57,7 @@ ACTIONS = [
     *parameters.ACTIONS,
     *validator_actions.ACTIONS,
     *delegation_actions.ACTIONS,
+    *ibc_actions.ACTIONS,
 ]
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
@@ -119,6 +121,8 @@ class Simulation:
         batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]
         self.all_names = [*self.homes, *people.GRID, *people.UNREGISTERED, *batteries, "bridge-2"]
         self.ledger = EventLedger(self.world.state)
+        self.other = ibc_actions.begin()
+        self.sightings = ibc_actions.Sightings()
         self.holds: dict[int, tuple[str, str]] = {}
         # Owner and slot of limit orders by their number; energy of offers by slot and seller.
         self.limit_orders: dict[int, tuple[str, int]] = {}
@@ -211,6 +215,7 @@ class Simulation:
         if self.watch:
             self.watch(result)
         self.ledger.follow(result)
+        self.sightings.follow(result)
         assert not (problems := self.ledger.find_differences(self.world.state)), problems
         if self.world.height % _EXPORT_EVERY_BLOCKS == 0:
             document = app.export(self.world.store)

@@ -37,6 +37,7 @@ from blockenergy.certificates.v1 import errors_pb2 as certificates_errors_pb2
 from blockenergy.credits.v1 import errors_pb2 as credits_errors_pb2
 from blockenergy.feegrant.v1 import errors_pb2 as feegrant_errors_pb2
 from blockenergy.forecast.v1 import errors_pb2 as forecast_errors_pb2
+from blockenergy.ibc.v1 import errors_pb2 as ibc_errors_pb2
 from blockenergy.market.v1 import errors_pb2 as market_errors_pb2
 from blockenergy.metering.v1 import errors_pb2 as metering_errors_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
@@ -77,6 +78,7 @@ ERRORS = {
     "upgrade": upgrade_errors_pb2.Error,
     "authz": authz_errors_pb2.Error,
     "feegrant": feegrant_errors_pb2.Error,
+    "ibc": ibc_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",

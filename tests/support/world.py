@@ -56,6 +56,8 @@ class State:
 class World:
     """A street and its chain. `changes` patch the genesis document in its short form."""
 
+    chain_id = CHAIN_ID
+
     def __init__(
         self, changes: Mapping[str, Any] | None = None, base: documents.Short | None = None
     ) -> None:
@@ -105,7 +107,7 @@ class World:
 
     @property
     def block_info(self) -> BlockInfo:
-        return BlockInfo(CHAIN_ID, self.height, self.time_s)
+        return BlockInfo(self.chain_id, self.height, self.time_s)
 
     @property
     def state(self) -> State:
@@ -141,7 +143,7 @@ class World:
         """What is around the next messages of a signer."""
         account = auth.get_account(self.state, people.wallet(signer).address)
         number, sequence = (account.account_number, account.sequence) if account else (0, 0)
-        return Envelope(CHAIN_ID, number, sequence + self._pending[signer])
+        return Envelope(self.chain_id, number, sequence + self._pending[signer])
 
     def send(self, source: str, target: str, amount: int, denom: str = DENOM) -> bytes:
         message = cosmos_tx_pb2.MsgSend(

@@ -15,9 +15,7 @@ from abci_app.storage.node_state import NodeState, Provable
 from abci_app.storage.persistence import Database
 from abci_app.storage.snapshot import HeightError
 from chain import app, light
-from chain.keyspace import Keyspace
 from chain.runtime.context import BlockInfo
-from chain.runtime.state.collections import Schema
 from chain.runtime.trees.proofs import ProofOp, UnprovableError
 from chain.runtime.trees.top import ROW
 from tests.clients.ics23.test_ics23 import Case, verify  # noqa: F401 - a fixture
@@ -28,8 +26,6 @@ BANK, MARKET = (app.KEYSPACE.get_range(name)[0] for name in ("bank", "market"))
 KEYS = st.builds(
     bytes.__add__, st.sampled_from([BANK + b"\x01", MARKET + b"\x01", INDEX]), st.binary(max_size=1)
 )
-# The number of a module with the name of the ordered store.
-ORDERED = 19
 VALUES = st.none() | st.binary(min_size=1, max_size=3)
 COMMITS = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), min_size=1, max_size=8)
 
@@ -210,20 +206,13 @@ def test_without_history_the_latest_height_is_proven(tmp_path: Path) -> None:
             require_height(chain, 2, [b"\x01key"])
 
 
-@pytest.fixture
-def _ordered_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    schemas = [*(module.schema for module in app.MODULES), Schema(ORDERED, "ibc")]
-    monkeypatch.setattr(app, "KEYSPACE", Keyspace(schemas))
-
-
-@pytest.mark.usefixtures("_ordered_store")
 def test_every_height_of_the_ordered_store_is_proven(
     tmp_path: Path,
     verify: Callable[[list[Case]], list[str]],  # noqa: F811 - the fixture
 ) -> None:
     """Through a restart and blocks that change other modules only."""
     chance = random.Random(26)
-    prefix = bytes([ORDERED])
+    prefix, _ = app.KEYSPACE.get_range("ibc")
     keys = [prefix + b"clients/%d" % number for number in range(40)]
     with open_chain(tmp_path) as chain:
         for number in range(30):

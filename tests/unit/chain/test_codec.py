@@ -13,6 +13,7 @@ from blockenergy.certificates.v1 import state_pb2 as certificates_pb2
 from blockenergy.credits.v1 import state_pb2 as credits_pb2
 from blockenergy.feegrant.v1 import state_pb2 as feegrant_pb2
 from blockenergy.forecast.v1 import state_pb2 as forecast_pb2
+from blockenergy.ibc.v1 import state_pb2 as ibc_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.params.v1 import state_pb2 as params_pb2
@@ -29,6 +30,7 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from hypothesis import given
 from hypothesis import strategies as st
+from ibc.lightclients.tendermint.v1 import tendermint_pb2
 
 from chain import app
 from chain.runtime.encoding import codec, strict
@@ -65,6 +67,7 @@ STATE_KINDS = [
     forecast_pb2.SlotForecast, forecast_pb2.FrozenForecast, forecast_pb2.Score,
     forecast_pb2.Skill, forecast_pb2.Model, forecast_pb2.PredictionMarket,
     forecast_pb2.Holding, forecast_pb2.Params,
+    ibc_pb2.Client, ibc_pb2.TransferLimit, ibc_pb2.Params, tendermint_pb2.ConsensusState,
 ]  # fmt: skip
 
 GOLDEN = [
@@ -135,6 +138,8 @@ def _values(field: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from([value.number for value in field.enum_type.values])
     if field.type == FieldDescriptor.TYPE_INT64:
         return st.one_of(st.integers(-300, 300), st.integers(-(2**63), 2**63 - 1))
+    if field.type == FieldDescriptor.TYPE_INT32:
+        return st.one_of(st.integers(-300, 300), st.integers(-(2**31), 2**31 - 1))
     most = 2**32 - 1 if field.type == FieldDescriptor.TYPE_UINT32 else 2**64 - 1
     return st.one_of(st.integers(0, 300), st.integers(0, most))
 

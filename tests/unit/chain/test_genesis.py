@@ -103,6 +103,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"registry.participants[auditor]": {"feeder": "south"}}, "registry.grid_nodes"),
     ({"registry.participants[ben]": {"feeder": None}}, "registry.grid_nodes"),
     ({"peers.params": {"peers_max": 0}}, "peers.params.peers_max"),
+    ({"ibc.params": {"clients_max": 0}}, "ibc.params.clients_max"),
     ({"peers.params": {"peers_max": 1_001}}, "peers.params.peers_max"),
     ({"peers.peers[node0]": {"operator": "ben"}}, "peers.peers node0: not valid: a node id"),
     ({f"peers.peers[{NODE_ID}]": {"operator": "fred"}}, f"peers.peers {NODE_ID}: the operator"),

@@ -108,6 +108,8 @@ def test_state_keys_never_move() -> None:
         "0900": "peers.params", "0901": "peers.peers",
         "1001": "authz.grants", "1101": "feegrant.allowances",
         "1201": "upgrade.plan", "1202": "upgrade.upgrades",
+        "1300": "ibc.params", "1301": "ibc.clients", "1302": "ibc.consensus_states",
+        "1303": "ibc.client_count", "1304": "ibc.limits", "1330": "ibc.packets",
         "0d00": "forecast.params", "0d01": "forecast.targets", "0d02": "forecast.last_target_id",
         "0d03": "forecast.tallies", "0d04": "forecast.outcomes", "0d05": "forecast.rounds",
         "0d06": "forecast.forecasts", "0d07": "forecast.frozen", "0d08": "forecast.last_frozen",
@@ -154,7 +156,8 @@ def test_every_message_names_its_signer() -> None:
     for handler in app.RULES.handlers.values():
         field = handler.message_type.DESCRIPTOR.fields_by_name[handler.signer_field]
         assert get_option(field, options_pb2.unit) == options_pb2.UNIT_ADDRESS, handler.type_url
-        assert field.number == 1
+        # IBC has fixed the numbers of its messages.
+        assert field.number == 1 or handler.type_url.startswith("/ibc.")
 
 
 def _function() -> Any:

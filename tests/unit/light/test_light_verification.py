@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
-from headers import (
+from hypothesis import given
+from hypothesis import strategies as st
+from tendermint.types.types_pb2 import SignedHeader
+
+from chain import light
+from tests.support.headers import (
     CHAIN_ID,
     COMMIT,
     NIL,
@@ -19,11 +24,6 @@ from headers import (
     sign,
     validators_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from tendermint.types.types_pb2 import SignedHeader
-
-from chain import light
 from tests.support.properties import examples
 
 PERIOD_NS = 3600 * light.NS_PER_S

@@ -129,6 +129,12 @@ class TestRoles:
         }
         assert roles == {
             "CreateDenom": ["ISSUER"],
+            "CreateClient": ["RELAYER"],
+            "UpdateClient": ["RELAYER"],
+            "RegisterCounterparty": ["RELAYER"],
+            "RecvPacket": ["RELAYER"],
+            "Acknowledgement": ["RELAYER"],
+            "Timeout": ["RELAYER"],
             "Mint": ["ISSUER"],
             "Burn": ["ISSUER"],
             "SubmitReadings": ["BRIDGE"],
