@@ -93,6 +93,9 @@ def _require_entries(ctx: Context, msg: tx_pb2.MsgImportCertificates) -> None:
 def _count_left(ctx: Context, registry_name: str, slot: int, producer: bytes) -> int:
     """What can be brought in for an account and a slot, in Wh."""
     require_alive(ctx, slot)
+    # What the chain knows of older slots is removed bit by bit: of some, a line alone is left.
+    kept = slot >= settlement.get_history_from(ctx)
+    require(kept, settlement.SettlementError.LINE_UNKNOWN, f"slot {slot}")
     line = settlement.require_line(ctx, slot, producer)
     require(not line.inexact, CertificatesError.LINE_INEXACT, f"slot {slot}")
     series = SERIES.get_shared(ctx, (slot, producer)) or state_pb2.Series()
