@@ -2,17 +2,20 @@
 against a small street on the market's own rules.
 
 In each try a slot is opened from a random purse. The others trade their needs in some of its
-blocks, at any price, and buy from offers that are cheaper than the pool. The two trade theirs, to
-the pool or as offers, at the best of all plain timings, and are then compared with a random plan:
-more or less than they need, purchases and sales that are closed later, each in any block, within
-what their connections carry; in the last block it costs the fee for closing late. They know in
-advance what all others do, and have all the money that collateral takes. Two accounts without
-energy that gain, and a pool that loses more than its funding, end the search as errors. With energy
-there is the market power of an order that is large beside the depth; the results say how often it
-gains, and how much.
+blocks, at any price, and buy from offers that are cheaper than the pool. The two play a random
+plan: more or less than they need, purchases and sales that are closed later, each in any block,
+within what their connections carry; in the last block it costs the fee for closing late. They know
+in advance what all others do.
+
+What they get is compared with the best of trading what they need and nothing else, which everybody
+may do as well as he can: to the pool or as offers, in one block, in parts, or not at all. So no
+plan gains by buying its own energy at the right time, or by leaving it to the backstop. A plan that
+gains more than rounding, and a pool that loses more than its funding, end the search as errors.
+Every try has a number, by which it can be repeated.
 
     python -m bench.deviations --tries 2000
     python -m bench.deviations --tries 100000
+    python -m bench.deviations --first 7506 --tries 1
 """
 
 from __future__ import annotations
@@ -27,10 +30,10 @@ from typing import Any, NamedTuple
 from blockenergy.market.v1.state_pb2 import Position
 
 from bench.report import finish, make_parser
-from bench.year import HIGH, LOW, Slot, Year, deal, settle, trade
+from bench.year import HIGH, LOW, Slot, Year, deal, get_agreed, settle, trade
 from chain.market.pool.purse_rules import Terms, compute_cap, compute_opening
 from chain.market.rules import Curve, compute_ask, compute_funding
-from chain.settlement.rules import Agreed, Metered, compute_line
+from chain.settlement.rules import Metered, compute_line
 
 BLOCKS = 4
 # What connections carry in a slot.
@@ -38,32 +41,27 @@ CONNECTIONS_WH = (3_700, 11_000, 22_000, 44_000)
 LATE_FEES = (0, 10_000, 40_000)
 # Rounding of a payment is below one millionth; so many payments has a plan at most.
 ROUNDING = 4 * BLOCKS
-NO_ENERGY = "no energy"
+# Of trading what is needed: so many ways to move a part of it are tried.
+MOVES = 400
+WORST_SHOWN = 10
 # In so many tries the two may sell by offers as well.
 OFFERS_SHARE = 0.2
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Tries so many plans; raises RuntimeError if one does what no plan may do."""
-    dice = random.Random(options.seed)
+    """Tries so many plans; raises RuntimeError if one gains, or costs the pool too much."""
     tries: Counter[str] = Counter()
-    gains: dict[str, list[int]] = {}
-    for _ in range(options.tries):
-        gain, kind = try_plan(dice)
+    gains: dict[int, int] = {}
+    for number in range(options.first, options.first + options.tries):
+        gain, kind = try_plan(number)
         tries[kind] += 1
         if gain > ROUNDING:
-            gains.setdefault(kind, []).append(gain)
-            if kind == NO_ENERGY:
-                raise RuntimeError(f"two accounts without energy gain {gain}")
-    return {
-        kind: {
-            "tries": tries[kind],
-            "gain": len(gains.get(kind, [])),
-            "largest_eur": max(gains.get(kind, []), default=0) / 1e6,
-            "mean_eur": round(sum(gains.get(kind, [])) / tries[kind] / 1e6, 6),
-        }
-        for kind in sorted(tries)
-    }
+            gains[number] = gain
+    if gains:
+        worst = sorted(gains, key=lambda number: -gains[number])[:WORST_SHOWN]
+        told = ", ".join(f"{number} ({gains[number] / 1e6} EUR)" for number in worst)
+        raise RuntimeError(f"{len(gains)} of {options.tries} plans gain, most of all {told}")
+    return {"first": options.first, "tries": options.tries, "gain": 0, "kinds": dict(tries)}
 
 
 class Plan(NamedTuple):
@@ -83,29 +81,72 @@ class Game(NamedTuple):
     late_fee_per_kwh: int
 
 
-def try_plan(dice: random.Random) -> tuple[int, str]:
-    """What a random plan gains over the best plain timing, 0 if that is nothing, and its kind."""
+def try_plan(number: int) -> tuple[int, str]:
+    """What the random plan of a number gains over trading what is needed, 0 if that is nothing, and
+    its kind.
+    """
+    dice = random.Random(number)
     game = draw_game(dice)
     offers = dice.random() < OFFERS_SHARE
     largest_wh = dice.choice([500, 5_000, max(500, 2 * game.curve.depth_wh)])
     plans = [draw_plan(need_wh, largest_wh, offers, dice) for need_wh in game.needs_wh]
-    gain = compare(game, plans, [list_plain(need_wh, offers) for need_wh in game.needs_wh])
+    return compute_gain(game, plans, offers, dice), get_kind(game, plans)
+
+
+def get_kind(game: Game, plans: Sequence[Plan]) -> str:
+    """Whether anything is needed, and whether the plan closes anything."""
     if not any(game.needs_wh):
-        return gain, NO_ENERGY
+        return "no energy"
     closes = any(min(plan.parts_wh) < 0 < max(plan.parts_wh) for plan in plans)
-    return gain, "positions are closed" if closes else "nothing is closed"
+    return "positions are closed" if closes else "nothing is closed"
 
 
-def compare(game: Game, plans: Sequence[Plan], plain: Sequence[list[Plan]]) -> int:
-    """What a plan gains over the best of the plain ones; it stops at one that is no worse."""
-    value, best = play(game, plans), None
-    for choice in product(*plain):
-        other = play(game, choice)
-        best = other if best is None else max(best, other)
-        if best >= value:
+def compute_gain(game: Game, plans: Sequence[Plan], offers: bool, dice: random.Random) -> int:
+    """What a plan gains over trading what is needed as well as can be found; 0 as soon as something
+    is found that is no worse.
+
+    First in one block each; then in parts, moved one after the other as long as it is no loss.
+    """
+    value = play(game, plans)
+    best, plain = None, None
+    for choice in product(*(list_plain(need_wh, offers) for need_wh in game.needs_wh)):
+        found = play(game, choice)
+        if found >= value:
             return 0
-    assert best is not None, "there is a plain plan"
+        if best is None or found > best:
+            best, plain = found, choice
+    assert best is not None and plain is not None, "there is a plain plan"
+    for _ in range(MOVES if any(game.needs_wh) else 0):
+        moved = [
+            move_part(plan, need_wh, offers, dice)
+            for plan, need_wh in zip(plain, game.needs_wh, strict=True)
+        ]
+        for choice in ((moved[0], plain[1]), (plain[0], moved[1])):
+            found = play(game, choice)
+            if found >= value:
+                return 0
+            if found >= best:
+                best, plain = found, choice
     return value - best
+
+
+def move_part(plan: Plan, need_wh: int, offers: bool, dice: random.Random) -> Plan:
+    """The same, of which something is traded in another block, or not at all; sales also by
+    offers.
+    """
+    sign = -1 if need_wh < 0 else 1
+    places_wh = [sign * wh for wh in plan.parts_wh] + plan.offers_wh
+    places_wh.append(abs(need_wh) - sum(places_wh))
+    full = [place for place, wh in enumerate(places_wh) if wh]
+    if not full:
+        return plan
+    taken = dice.choice(full)
+    whole_wh = places_wh[taken]
+    wh = dice.choice([whole_wh, dice.randint(1, whole_wh), max(1, whole_wh // 20)])
+    open_places = [*range(2 * BLOCKS if offers and need_wh < 0 else BLOCKS), 2 * BLOCKS]
+    places_wh[taken] -= wh
+    places_wh[dice.choice(open_places)] += wh
+    return Plan([sign * wh for wh in places_wh[:BLOCKS]], places_wh[BLOCKS : 2 * BLOCKS])
 
 
 def draw_game(dice: random.Random) -> Game:
@@ -120,11 +161,12 @@ def draw_game(dice: random.Random) -> Game:
 
 
 def list_plain(need_wh: int, offers: bool) -> list[Plan]:
-    """A need traded at once with the pool, or offered, in each of the blocks."""
+    """A need traded at once with the pool, or offered, in each of the blocks, or in none."""
     nothing = [0] * BLOCKS
     if not need_wh:
         return [Plan(nothing, nothing)]
     plans = [Plan(at_once(need_wh, block), nothing) for block in range(BLOCKS)]
+    plans.append(Plan(nothing, nothing))
     if offers and need_wh < 0:
         plans += [Plan(nothing, at_once(-need_wh, block)) for block in range(BLOCKS)]
     return plans
@@ -202,9 +244,8 @@ def sell_offer(slot: Slot, seller: int, offered_wh: int, wanted_wh: list[int]) -
 def earn(slot: Slot, number: int, used_wh: int) -> int:
     """What an account receives in all, less what it pays; what it paid at once included."""
     position = slot.positions[number]
-    agreed = Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
     metered = Metered(max(0, used_wh), max(0, -used_wh))
-    line = compute_line(agreed, metered, slot.curve)
+    line = compute_line(get_agreed(slot, position), metered, slot.curve)
     return line.credited - line.charged - slot.losses[number]
 
 
@@ -212,7 +253,7 @@ def main() -> int:
     """Runs the command line; returns the exit status."""
     parser = make_parser(__doc__)
     parser.add_argument("--tries", type=int, default=2_000, help="plans (default: 2000)")
-    parser.add_argument("--seed", type=int, default=1, help="of all that is random")
+    parser.add_argument("--first", type=int, default=0, help="number of the first (default: 0)")
     options = parser.parse_args()
     return finish(lambda: measure(options), options.json)
 

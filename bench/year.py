@@ -31,7 +31,14 @@ from chain.market.pool.purse_rules import Terms, compute_cap, compute_opening, s
 from chain.market.positions.charges import Charges
 from chain.market.positions.closing import take_both_sides
 from chain.market.positions.influence import Traded, note_start
-from chain.market.rules import Curve, Price, compute_close_cost, compute_funding
+from chain.market.rules import (
+    Curve,
+    Price,
+    compute_buy_collateral,
+    compute_close_cost,
+    compute_funding,
+    compute_sell_collateral,
+)
 from chain.market.rules import compute_payment as pay
 from chain.market.rules import compute_receipt as receive
 from chain.settlement.rules import Agreed, Metered, compute_backstop_bill, compute_line
@@ -42,6 +49,8 @@ LOW, HIGH = 80_000, 300_000
 EUR = 1_000_000
 # Of an hour with a full purse, for each home.
 DEPTH_WH = 5_000
+# Of an order, beside what it costs.
+COLLATERAL_PERMILLE = 100
 # Standard deviation of forecasts from what comes, in parts: use and sun, early and late.
 ERRORS = {"street": ((0.20, 0.20), (0.06, 0.06)), "single homes": ((0.45, 0.30), (0.30, 0.12))}
 
@@ -239,6 +248,12 @@ def deal(slot: Slot, buyer: int, seller: int, wh: int, price: int) -> None:
 def book(slot: Slot, number: int, is_buy: bool, wh: int, traded: Traded) -> None:
     """Notes what was traded before it; what is then on both sides is closed."""
     position = slot.positions[number]
+    if is_buy:
+        position.buy_collateral += compute_buy_collateral(wh, HIGH, COLLATERAL_PERMILLE)
+    else:
+        position.sell_collateral += compute_sell_collateral(
+            wh, LOW, slot.curve, COLLATERAL_PERMILLE
+        )
     if not position.bought_wh or not position.sold_wh:
         if wh:
             note_start(position, is_buy, wh, traded)
@@ -253,8 +268,9 @@ def settle(slot: Slot, net_wh: Sequence[int], year: Year) -> tuple[int, int]:
     """Meters an hour; returns the pool's result and the surplus, and adds to the year."""
     charges = 0
     for position, loss, wh in zip(slot.positions, slot.losses, net_wh, strict=True):
-        agreed = Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
-        line = compute_line(agreed, Metered(max(0, wh), max(0, -wh)), slot.curve)
+        line = compute_line(
+            get_agreed(slot, position), Metered(max(0, wh), max(0, -wh)), slot.curve
+        )
         charges += line.imbalance_charge - line.imbalance_credit
         alone = wh * (HIGH if wh > 0 else LOW) // 1000
         year.gain += alone + line.credited - line.charged - loss
@@ -267,6 +283,12 @@ def settle(slot: Slot, net_wh: Sequence[int], year: Year) -> tuple[int, int]:
     year.prices.append(low + (high - low) * min(max(place + depth, 0), 2 * depth) / (2 * depth))
     year.loads.append(sum(net_wh))
     return slot.earned - close_cost, charges - (bill - close_cost)
+
+
+def get_agreed(slot: Slot, position: Position) -> Agreed:
+    """What a position comes to when trade has ended."""
+    since = slot.traded.since(position, position.bought_wh > position.sold_wh, 0)
+    return Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue, since)
 
 
 def correlate(left: Sequence[float], right: Sequence[float]) -> float:

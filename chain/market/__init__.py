@@ -57,6 +57,7 @@ from chain.market.pool.money import (
 from chain.market.pool.orders import Leg, place_linked, place_order
 from chain.market.pool.purse_rules import split_surplus
 from chain.market.pool.purses import PURSES_ACCOUNT, get_restored, note_restored, refill_purse
+from chain.market.positions.influence import get_opposite_half_wh
 from chain.market.positions.invariants import (
     flows,
     one_grid_node,
@@ -68,7 +69,7 @@ from chain.market.positions.invariants import (
 )
 from chain.market.positions.plan import get_plan
 from chain.market.renewable import compute_due_wh, get_due_wh, renewable_trades
-from chain.market.rules import Curve, compute_close_cost
+from chain.market.rules import Curve, compute_close_cost, compute_influence_charge
 from chain.market.standing.invariants import standing_orders
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
@@ -122,10 +123,12 @@ __all__ = [
     "collect_into_pool",
     "compute_close_cost",
     "compute_due_wh",
+    "compute_influence_charge",
     "get_curve",
     "get_due_wh",
     "get_last_opened",
     "get_net_wh",
+    "get_opposite_half_wh",
     "get_params",
     "get_plan",
     "get_pool_balance",

@@ -147,6 +147,19 @@ def compute_influence(curve: Curve, quantity_wh: int, opposite_half_wh: int) -> 
     return ceil_div(moved, 4 * WH_PER_KWH * max(curve.depth_wh, 1))
 
 
+def compute_influence_charge(curve: Curve, quantity_wh: int, opposite_half_wh: int) -> int:
+    """What a position pays for its influence if its energy is not used, or not delivered: never
+    more than the lowest price, so that energy which nobody uses brings nothing at worst.
+    """
+    influence = compute_influence(curve, quantity_wh, opposite_half_wh)
+    return min(influence, compute_influence_charge_max(curve, quantity_wh))
+
+
+def compute_influence_charge_max(curve: Curve, quantity_wh: int) -> int:
+    """The most of it; rounded down, as what is credited for the same energy."""
+    return floor_div(quantity_wh * curve.price_low, WH_PER_KWH)
+
+
 def compute_reserve(
     is_buy: bool,
     quantity_wh: int,
@@ -162,9 +175,7 @@ def compute_reserve(
         return cost + compute_buy_collateral(
             quantity_wh, curve.price_high, collateral_permille, carbon_cover_per_kwh
         )
-    return compute_sell_collateral(
-        quantity_wh, limit, curve.price_high, collateral_permille, unbacked_wh
-    )
+    return compute_sell_collateral(quantity_wh, limit, curve, collateral_permille, unbacked_wh)
 
 
 def compute_buy_collateral(
@@ -178,14 +189,15 @@ def compute_buy_collateral(
 
 
 def compute_sell_collateral(
-    quantity_wh: int, price: int, price_high: int, collateral_permille: int, unbacked_wh: int = 0
+    quantity_wh: int, price: int, curve: Curve, collateral_permille: int, unbacked_wh: int = 0
 ) -> int:
     """Collateral of a seller at a price, or at a higher one, for the cost of not delivering beyond
-    the revenue; rounded up. Of the part that no energy source backs it is all that this can cost.
+    the revenue; rounded up. Of the part that no energy source backs it is all that this can cost,
+    with what the sale has done to the price for others.
     """
-    risk, backed_wh = max(0, price_high - price), quantity_wh - unbacked_wh
+    risk, backed_wh = max(0, curve.price_high - price), quantity_wh - unbacked_wh
     backed = compute_buy_collateral(backed_wh, risk, collateral_permille)
-    return backed + compute_buy_collateral(unbacked_wh, risk, PERMILLE)
+    return backed + compute_buy_collateral(unbacked_wh, risk + curve.price_low, PERMILLE)
 
 
 def compute_unbacked_part(order_wh: int, unbacked_wh: int, executed_wh: int) -> int:

@@ -51,7 +51,7 @@ def read_ahead(ctx: Context, slot_ctx: SlotContext, parties: Sequence[_Party]) -
 def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> SettledAccount:
     """Meters one account's slot, moves its money, and writes its line."""
     owner, position, meter_ids = party
-    agreed = _get_agreed(position)
+    agreed = _get_agreed(slot_ctx.info, position)
     meters = [metering.settle(ctx, slot_ctx.slot, name, slot_ctx.prices) for name in meter_ids]
     metered = rules.add_meters(meters)
     booked = emissions.book(ctx, slot_ctx, owner, position, meters)
@@ -81,7 +81,13 @@ def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> Non
     result.carbon_charge += sum([line.carbon_charge for line in lines])
 
 
-def _get_agreed(position: market_pb2.Position | None) -> rules.Agreed:
+def _get_agreed(info: market_pb2.Slot, position: market_pb2.Position | None) -> rules.Agreed:
     if position is None:
         return _NOTHING
-    return rules.Agreed(position.bought_wh, position.sold_wh, position.cost, position.revenue)
+    return rules.Agreed(
+        position.bought_wh,
+        position.sold_wh,
+        position.cost,
+        position.revenue,
+        market.get_opposite_half_wh(info, position),
+    )

@@ -83,13 +83,18 @@ def lines_in_hand(state: HasStore) -> list[str]:
         return []
     curve, problems = market.get_curve(info), []
     for owner, line in LINES.under(progress.slot).items(state):
-        agreed = rules.Agreed(line.bought_wh, line.sold_wh, line.cost, line.revenue)
+        agreed = rules.Agreed(
+            line.bought_wh, line.sold_wh, line.cost, line.revenue, line.opposite_half_wh
+        )
         metered = rules.Metered(
             line.import_wh - line.apart_import_wh, line.export_wh - line.apart_export_wh
         )
         charge, credit = rules.compute_imbalance(agreed, metered, curve)
+        influence = rules.compute_influence(agreed, metered, curve)
+        charge += influence
         due = charge + line.apart_charge, credit + line.apart_credit
-        if (line.imbalance_charge, line.imbalance_credit) != due or not _is_covered(line, curve):
+        paid = line.imbalance_charge, line.imbalance_credit
+        if paid != due or line.influence_charge != influence or not _is_covered(line, curve):
             problems.append(f"{bech32.encode(owner)} has a line that is not what it measures")
     return problems
 

@@ -2,8 +2,10 @@
 
 An account that used more, or delivered less, than agreed pays the highest price of the slot for
 the difference; one that used less, or delivered more, receives the lowest. Every trade is priced
-between the two, so at given prices no deliberate deviation gains. (An order large enough to move
-the price of its batch has market power, as in every uniform-price market.)
+between the two, so at given prices no deliberate deviation gains. Energy that was bought and not
+used, or sold and not delivered, has moved the price for others, and pays for that influence as if
+it were closed. (An order large enough to move the price of its batch has market power, as in every
+uniform-price market.)
 """
 
 from __future__ import annotations
@@ -16,7 +18,13 @@ from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.settlement.v1 import state_pb2
 
 from chain import metering
-from chain.market import Curve, compute_close_cost, get_curve, get_net_wh
+from chain.market import (
+    Curve,
+    compute_close_cost,
+    compute_influence_charge,
+    get_curve,
+    get_net_wh,
+)
 from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
 
 # Qualities of a line for which a reading is missing.
@@ -24,12 +32,15 @@ ESTIMATED = frozenset({metering_pb2.QUALITY_PROFILE, metering_pb2.QUALITY_CONNEC
 
 
 class Agreed(NamedTuple):
-    """What an account has bought and sold for a slot, with cost and revenue."""
+    """What an account has bought and sold for a slot, with cost and revenue. opposite_half_wh: what
+    was traded the other way since, in halves of a Wh.
+    """
 
     bought_wh: int = 0
     sold_wh: int = 0
     cost: int = 0
     revenue: int = 0
+    opposite_half_wh: int = 0
 
 
 class Metered(NamedTuple):
@@ -60,6 +71,7 @@ def compute_line(
 ) -> state_pb2.Line:
     """Settles one account's slot: charges rounded up, credits rounded down."""
     charge, credit = compute_imbalance(agreed, metered, curve)
+    influence_charge = compute_influence(agreed, metered, curve)
     line = state_pb2.Line(
         bought_wh=agreed.bought_wh,
         sold_wh=agreed.sold_wh,
@@ -67,8 +79,10 @@ def compute_line(
         export_wh=metered.export_wh,
         cost=agreed.cost,
         revenue=agreed.revenue,
-        imbalance_charge=charge,
+        imbalance_charge=charge + influence_charge,
         imbalance_credit=credit,
+        opposite_half_wh=agreed.opposite_half_wh,
+        influence_charge=influence_charge,
         carbon_charge=carbon_charge,
     )
     if metered.apart:
@@ -94,12 +108,24 @@ def _add_apart(line: state_pb2.Line, metered: Metered) -> None:
 
 
 def compute_imbalance(agreed: Agreed, metered: Metered, curve: Curve) -> tuple[int, int]:
-    """Charge and credit of an account for its imbalance in what was measured; one is zero."""
+    """Charge and credit of an account for its imbalance in what was measured, without that for its
+    influence; one is zero.
+    """
     net_position_wh = agreed.bought_wh - agreed.sold_wh
     excess_wh = metered.import_wh - metered.export_wh - net_position_wh
     charge = ceil_div(max(0, excess_wh) * curve.price_high, WH_PER_KWH)
     credit = floor_div(max(0, -excess_wh) * curve.price_low, WH_PER_KWH)
     return charge, credit
+
+
+def compute_influence(agreed: Agreed, metered: Metered, curve: Curve) -> int:
+    """The charge for what energy that was bought and not used, or sold and not delivered, has done
+    to the price for others.
+    """
+    position_wh = agreed.bought_wh - agreed.sold_wh
+    excess_wh = metered.import_wh - metered.export_wh - position_wh
+    unused_wh = min(position_wh, -excess_wh) if position_wh > 0 else min(-position_wh, excess_wh)
+    return compute_influence_charge(curve, max(0, unused_wh), agreed.opposite_half_wh)
 
 
 def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:

@@ -282,7 +282,9 @@ class MarketModel:
             collateral = floor(position.buy_collateral * of_purchase)
             loss = part - min(max(0, part - fee), floor((price - self.margin) * wh / 1000))
             imbalance = part - floor(Fraction(wh * LOW, 1000))
-        loss = max(loss, min(self._influence(order, wh), imbalance))
+        influence = self._influence(order, wh)
+        keeping = imbalance + min(influence, floor(Fraction(wh * LOW, 1000)))
+        loss = max(loss, min(influence, keeping))
         entry = Entry(not order.is_buy, wh, part, fee, collateral)
         self.ledger.cancel(order.owner, entry, loss)
         self._move(order)
@@ -324,7 +326,9 @@ class MarketModel:
             else bought.amount - floor(Fraction(both * LOW, 1000))
         )
         freed = bought.amount + bought.collateral + sold.collateral
-        charge = min(self._influence(order, both), imbalance, freed)
+        influence = self._influence(order, both)
+        keeping = imbalance + min(influence, floor(Fraction(both * LOW, 1000)))
+        charge = min(influence, keeping, freed)
         self.ledger.cancel(owner, bought, max(loss, charge))
         self.ledger.cancel(owner, sold, 0)
         if position.bought_wh if order.is_buy else position.sold_wh:

@@ -15,6 +15,7 @@ from blockenergy.market.v1 import events_pb2, state_pb2
 from chain import bank
 from chain.market import positions, renewable, rules
 from chain.market.auction import limit_orders, record
+from chain.market.keeper import get_curve
 from chain.market.lifecycle import (
     LIMIT_ORDER,
     LimitOrderEvent,
@@ -144,7 +145,7 @@ def _secure(
         collateral = rules.compute_sell_collateral(
             fill.filled_wh,
             fill.price_per_kwh,
-            high,
+            get_curve(info),
             collateral_permille,
             rules.compute_unbacked_part(order.quantity_wh, order.unbacked_wh, fill.filled_wh),
         )

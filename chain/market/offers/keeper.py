@@ -8,6 +8,7 @@ from blockenergy.market.v1 import events_pb2, state_pb2
 
 from chain import bank
 from chain.market import rules
+from chain.market.keeper import get_curve
 from chain.market.state import OFFERS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
@@ -43,7 +44,7 @@ def compute_collateral(
     collateral = rules.compute_sell_collateral(
         offer.available_wh,
         offer.price_per_kwh,
-        info.price_high_per_kwh,
+        get_curve(info),
         params.imbalance_collateral_permille,
         offer.unbacked_wh,
     )

@@ -73,8 +73,8 @@ def compute_largest_loss(
     if is_bought:
         return 0
     share = positions.compute_share(position, False, quantity_wh)
-    imbalance = positions.Charges(curve).compute_imbalance(share.amount, False, quantity_wh)
-    return max(0, max(share.grid_fee, imbalance) - share.collateral)
+    largest = positions.Charges(curve).compute_largest(share.amount, False, quantity_wh)
+    return max(0, max(share.grid_fee, largest) - share.collateral)
 
 
 def find_uncovered(ctx: Context, slot: int, orders: Mapping[int, state_pb2.Order]) -> set[int]:

@@ -269,7 +269,7 @@ def _compute_trade(
         else rules.compute_sell_collateral(
             quantity_wh,
             limit,
-            high,
+            get_curve(book.info),
             collateral_permille,
             rules.compute_unbacked_part(order.quantity_wh, order.unbacked_wh, quantity_wh),
         ),

@@ -2,7 +2,8 @@
 others, and late, what a line costs that was booked until nobody else can use it.
 
 Promises that it never makes closing dearer than keeping the position and not using, or delivering,
-its energy. It is the same whether a position is cancelled or traded back.
+its energy, which pays for what it has done to the price as well. It is the same whether a position
+is cancelled or traded back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from blockenergy.market.v1 import state_pb2
 
 from chain import metering
 from chain.market.keeper import get_curve, get_gate_closure_s
-from chain.market.rules import Curve, compute_influence
+from chain.market.rules import (
+    Curve,
+    compute_influence,
+    compute_influence_charge,
+    compute_influence_charge_max,
+)
 from chain.market.state import PARAMS
 from chain.runtime.context import Context
 from chain.runtime.units import WH_PER_KWH, ceil_div, floor_div
@@ -34,11 +40,17 @@ class Charges(NamedTuple):
         """
         fee = ceil_div(quantity_wh * self.fee_per_kwh, WH_PER_KWH)
         influence = compute_influence(self.curve, quantity_wh, opposite_half_wh)
-        imbalance = self.compute_imbalance(amount, is_bought, quantity_wh)
-        return max(loss, min(max(loss, influence) + fee, imbalance))
+        keeping = self._compute_imbalance(amount, is_bought, quantity_wh)
+        keeping += compute_influence_charge(self.curve, quantity_wh, opposite_half_wh)
+        return max(loss, min(max(loss, influence) + fee, keeping))
 
-    def compute_imbalance(self, amount: int, is_bought: bool, quantity_wh: int) -> int:
-        """What it costs to keep the energy and not to use, or to deliver, it."""
+    def compute_largest(self, amount: int, is_bought: bool, quantity_wh: int) -> int:
+        """The most that closing can cost, whatever others have traded."""
+        imbalance = self._compute_imbalance(amount, is_bought, quantity_wh)
+        return imbalance + compute_influence_charge_max(self.curve, quantity_wh)
+
+    def _compute_imbalance(self, amount: int, is_bought: bool, quantity_wh: int) -> int:
+        """What an imbalance costs of energy that is kept and not used, or delivered."""
         if is_bought:
             return amount - floor_div(quantity_wh * self.curve.price_low, WH_PER_KWH)
         return ceil_div(quantity_wh * self.curve.price_high, WH_PER_KWH) - amount

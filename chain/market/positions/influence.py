@@ -3,7 +3,8 @@
 Who buys raises the price for all who sell after, and gives that back by closing: but those who sold
 in between keep it. If others buy meanwhile, what the position is worth then hides it, and they pay.
 So closing costs, at least, what the position has brought those who traded the other way since: an
-account that only moves the price cannot help another one to more than it loses itself.
+account that only moves the price cannot help another one to more than it loses itself. Energy that
+is never closed, and then not used or delivered, costs the same in the settlement.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ class Traded(NamedTuple):
 def get_traded(info: state_pb2.Slot, bought_wh: int = 0, sold_wh: int = 0) -> Traded:
     """In a slot, with what is bought and sold in this block."""
     return Traded(2 * info.traded_buy_wh + bought_wh, 2 * info.traded_sell_wh + sold_wh)
+
+
+def get_opposite_half_wh(info: state_pb2.Slot, position: state_pb2.Position) -> int:
+    """What was traded in a slot, until now, the other way since a position was."""
+    return get_traded(info).since(position, position.bought_wh > position.sold_wh, 0)
 
 
 def add_traded(info: state_pb2.Slot, bought_wh: int, sold_wh: int) -> None:

@@ -17,7 +17,8 @@ from tests.support.properties import curves, examples, net_energies
 
 STREET = Curve(80_000, 300_000, 50_000)
 energies = st.one_of(st.integers(0, 40), st.integers(0, 500_000))
-agreements = st.builds(Agreed, energies, energies, st.integers(0, 10**9), st.integers(0, 10**9))
+money = st.integers(0, 10**9)
+agreements = st.builds(Agreed, energies, energies, money, money, st.integers(0, 10**6))
 meterings = st.tuples(energies, energies).map(lambda energy: Metered(*energy))
 apart = st.builds(Apart, energies, energies, st.just(Prices(10**9, 0)))
 with_apart = st.tuples(energies, energies, st.lists(apart, max_size=2)).map(
@@ -56,6 +57,22 @@ class TestByExample:
         assert (line.apart_charge, line.apart_credit) == (930_000, 35_000)
         assert (line.imbalance_charge, line.imbalance_credit) == (930_000, 35_000 + 240_000)
 
+    def test_energy_that_is_kept_and_not_used_pays_for_its_influence(self) -> None:
+        """2 of 5 kWh, while 10 were sold, on a line that rises by 0.0022 EUR for a kWh."""
+        line = rules.compute_line(Agreed(5_000, 0, 950_000, 0, 20_000), Metered(3_000, 0), STREET)
+        assert (line.influence_charge, line.imbalance_charge) == (44_000, 44_000)
+        assert line.imbalance_credit == 160_000
+
+    def test_energy_that_is_sold_and_not_delivered_does_as_well(self) -> None:
+        agreed = Agreed(0, 5_000, 0, 950_000, 20_000)
+        line = rules.compute_line(agreed, Metered(0, 3_000), STREET)
+        assert (line.influence_charge, line.imbalance_charge) == (44_000, 644_000)
+
+    def test_who_uses_what_was_bought_or_more_pays_for_none(self) -> None:
+        for used_wh in (5_000, 6_000):
+            agreed = Agreed(5_000, 0, 950_000, 0, 10**6)
+            assert not rules.compute_line(agreed, Metered(used_wh, 0), STREET).influence_charge
+
     def test_the_backstop_is_paid_for_what_flows_in_and_pays_for_what_flows_out(self) -> None:
         assert rules.compute_backstop_bill(1_000, STREET) == 300_000
         assert rules.compute_backstop_bill(-1_000, STREET) == -80_000
@@ -73,7 +90,8 @@ def test_a_line_balances_and_is_rounded_in_the_pools_favour(
     assert not (line.credited and line.charged)
     excess_wh = metered.import_wh - metered.export_wh - agreed.bought_wh + agreed.sold_wh
     exact = excess_wh * (curve.price_high if excess_wh > 0 else curve.price_low)
-    assert exact <= 1000 * (line.imbalance_charge - line.imbalance_credit) < exact + 1000
+    imbalance = line.imbalance_charge - line.influence_charge - line.imbalance_credit
+    assert exact <= 1000 * imbalance < exact + 1000
 
 
 @given(st.lists(st.tuples(agreements, with_apart), max_size=6), curves())
@@ -121,6 +139,21 @@ def test_inv_10_no_position_but_the_truthful_one_gains_at_a_given_price(
     truthful = gain(_trade_at(price, use_wh), metered, curve)
     deviating = gain(_trade_at(price, position_wh), metered, curve)
     assert deviating <= truthful
+
+
+@given(curves(), agreements, st.integers(-500_000, 500_000), st.integers(1, 500_000))
+@examples(300)
+def test_nobody_is_paid_for_burning_energy(
+    curve: Curve, agreed: Agreed, use_wh: int, further_wh: int
+) -> None:
+    """Influence costs no more than the lowest price: using more never brings anything, and
+    delivering less never more than both bounds.
+    """
+    less = Metered(max(0, use_wh), max(0, -use_wh))
+    more = Metered(max(0, use_wh + further_wh), max(0, -use_wh - further_wh))
+    extra = gain(agreed, less, curve) - gain(agreed, more, curve)
+    assert extra >= -1
+    assert 1000 * extra <= (curve.price_low + curve.price_high) * further_wh + 2000
 
 
 @given(curves(), net_energies, st.integers(-500_000, 500_000), st.integers(1, 500_000))
