@@ -1,7 +1,7 @@
 """Fields of messages for the pages, from the definitions: `python -m dashboard.pages_fields`.
 
-The pages write transactions and read proofs as protobuf. A field is its number, its name, its kind,
-and the full name of its type if it has one. Kinds: n number, f fixed 64 bits, b yes or no, s text,
+The pages read proofs, which are protobuf. A field is its number, its name, its kind,
+and the full name of its type if it has one. Kinds: n number, b yes or no, s text,
 x bytes, e enum, m message; with a star, a list of them.
 """
 
@@ -11,30 +11,20 @@ import json
 import sys
 from typing import Any
 
-from blockenergy.market.v1 import tx_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
-from cosmos.crypto.secp256k1 import keys_pb2
 from cosmos.ics23.v1 import proofs_pb2
-from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 import text_output
 
 _MESSAGES: list[Any] = [
-    tx_pb2.TxBody,
-    tx_pb2.AuthInfo,
-    tx_pb2.TxRaw,
-    keys_pb2.PubKey,
     proofs_pb2.CommitmentProof,
     settlement_pb2.Line,
-    market_pb2.MsgBuy,
-    market_pb2.MsgSell,
 ]
 _KINDS = {
     FieldDescriptor.TYPE_STRING: "s",
     FieldDescriptor.TYPE_BYTES: "x",
     FieldDescriptor.TYPE_BOOL: "b",
-    FieldDescriptor.TYPE_FIXED64: "f",
     FieldDescriptor.TYPE_UINT64: "n",
     FieldDescriptor.TYPE_UINT32: "n",
     FieldDescriptor.TYPE_INT64: "n",

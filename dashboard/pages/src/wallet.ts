@@ -7,18 +7,6 @@ export interface Wallet {
     signer: string,
     data: string,
   ): Promise<{ pub_key: { value: string }; signature: string }>;
-  signDirect(
-    chainId: string,
-    signer: string,
-    document: SignDocument,
-  ): Promise<{ signed: SignDocument; signature: { signature: string } }>;
-}
-
-export interface SignDocument {
-  bodyBytes: Uint8Array;
-  authInfoBytes: Uint8Array;
-  chainId: string;
-  accountNumber: bigint;
 }
 
 const NAMES = { keplr: "Keplr", leap: "Leap", cosmostation: "Cosmostation" };

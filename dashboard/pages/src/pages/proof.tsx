@@ -1,5 +1,6 @@
 // Whether a settlement line is what the validators have signed: checked here, not by the server.
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { call, type ProofResponse } from "../api";
 import { chain } from "../live";
 import { Ask, Card, Facts, Heading } from "../parts/common";
@@ -40,23 +41,33 @@ export function Proof() {
   return (
     <>
       <Heading>{t("proof.title")}</Heading>
-      <Ask key={slot} ask={() => call("Proof", { slot, account: account.value })}>
-        {(found) => <Checked found={found} slot={slot} />}
+      <Ask key={slot} ask={() => askProof(slot)}>
+        {([found, kept]) => <Checked found={found} kept={kept} slot={slot} />}
       </Ask>
     </>
   );
 }
 
-interface Trusted {
-  hash: string;
-  isFirst: boolean;
+/** The proof, with the changes of validators since the last visit. */
+async function askProof(slot: string): Promise<[ProofResponse, Trusted | null]> {
+  const kept = readKept(chain.value?.chain_id ?? "");
+  return [await call("Proof", { slot, account: account.value, trusted_height: kept?.height }), kept];
 }
 
-/** The hash that is trusted: what the reader has entered, or what was seen on the first visit. */
-function findTrusted(chainId: string, seen: string): Trusted {
-  const kept = localStorage.getItem(`validators ${chainId}`);
-  if (kept === null) localStorage.setItem(`validators ${chainId}`, seen);
-  return { hash: kept ?? seen, isFirst: kept === null };
+interface Trusted {
+  hash: string;
+  /** The last block that was accepted; nothing goes back behind it. */
+  height: string;
+}
+
+function placeOf(chainId: string): string {
+  return `validators ${chainId}`;
+}
+
+/** What was accepted on the last visit; null on the first. */
+function readKept(chainId: string): Trusted | null {
+  const [, hash, height] = /^([0-9A-F]{64}) (\d{1,19})$/.exec(localStorage.getItem(placeOf(chainId)) ?? "") ?? [];
+  return hash && height ? { hash, height } : null;
 }
 
 interface Outcome {
@@ -65,25 +76,28 @@ interface Outcome {
   found?: string;
 }
 
-function check(proof: unknown, chainId: string, hash: string, slot: string): Outcome {
+function check(proof: unknown, chainId: string, { hash, height }: Trusted, slot: string): Outcome {
   try {
     const verified = verifySaved(proof, chainId, hash);
     const isAsked = verified.slot === BigInt(slot) && writeAddress(verified.owner) === account.value;
     if (!isAsked) throw new ProofError("key");
+    if (verified.height + 1n < BigInt(height)) throw new ProofError("order");
     return { verified };
   } catch (error) {
     return { reason: reasonOf(error), found: error instanceof ProofError ? error.found : "" };
   }
 }
 
-function Checked(props: { found: ProofResponse; slot: string }) {
+function Checked(props: { found: ProofResponse; kept: Trusted | null; slot: string }) {
   const proof = props.found.proof as unknown;
-  const chainId = chain.value?.chain_id ?? "";
+  const chainId = chain.peek()?.chain_id ?? "";
   const entered = useSignal("");
-  const seen = nameValidators(proof).hash;
-  const trusted = findTrusted(chainId, seen);
-  const hash = entered.value.trim() || trusted.hash;
-  const { verified, reason, found } = check(proof, chainId, hash, props.slot);
+  const trusted = props.kept ?? { hash: readNamed(proof), height: "0" };
+  const hash = entered.value.trim().toUpperCase() || trusted.hash;
+  const { verified, reason, found } = check(proof, chainId, { ...trusted, hash }, props.slot);
+  useEffect(() => {
+    if (verified) localStorage.setItem(placeOf(chainId), `${verified.validators_hash} ${verified.height + 1n}`);
+  }, [verified?.validators_hash, verified?.height]);
   return (
     <>
       {verified ? <Good verified={verified} /> : <Bad reason={reason ?? "form"} found={found ?? ""} />}
@@ -96,7 +110,7 @@ function Checked(props: { found: ProofResponse; slot: string }) {
               [t("proof.validators"), <code class="hash">{hash}</code>],
             ]}
           />
-          <p>{trusted.isFirst && !entered.value ? t("proof.first") : t("proof.kept")}</p>
+          <p>{props.kept || entered.value ? t("proof.kept") : t("proof.first")}</p>
           <label class="field">
             {t("proof.enter")}
             <input
@@ -125,6 +139,15 @@ function Checked(props: { found: ProofResponse; slot: string }) {
       </div>
     </>
   );
+}
+
+/** The validators that a proof names; nothing if it is no proof, which its verification will say. */
+function readNamed(proof: unknown): string {
+  try {
+    return nameValidators(proof).hash;
+  } catch {
+    return "";
+  }
 }
 
 function save(proof: unknown, slot: string): void {

@@ -1,7 +1,7 @@
 // Protobuf by the tables that generate.py makes of the definitions. Names are those of the
 // definitions; numbers are bigint, enums their names, absent messages undefined.
 import { ENUMS, type Field, FIELDS } from "../gen/fields";
-import { always, concat, content, fixed64, fromText, number, require, varint } from "./bytes";
+import { require } from "./bytes";
 
 export type Value = bigint | boolean | string | Uint8Array | Message | Value[] | undefined;
 export type Message = { [field: string]: Value };
@@ -26,18 +26,6 @@ export function decode(type: string, data: Uint8Array, depth = 0): Message {
   return message;
 }
 
-/** The bytes of a message, in the order of its fields; defaults are left out. */
-export function encode(type: string, message: Message): Uint8Array {
-  const fields = [...listFields(type)].sort((a, b) => a[0] - b[0]);
-  const parts = fields.flatMap((field) => {
-    const value = message[field[1]];
-    if (value === undefined) return [];
-    const items = Array.isArray(value) ? value : [value];
-    return items.map((item) => write(field, item, Array.isArray(value)));
-  });
-  return concat(...parts);
-}
-
 function listFields(type: string): Field[] {
   const fields = FIELDS[type];
   require(fields !== undefined, "form", type);
@@ -45,7 +33,7 @@ function listFields(type: string): Field[] {
 }
 
 function makeEmpty(type: string): Message {
-  const defaults: Record<string, Value> = { n: 0n, f: 0n, b: false, s: "", x: new Uint8Array(), m: undefined };
+  const defaults: Record<string, Value> = { n: 0n, b: false, s: "", x: new Uint8Array(), m: undefined };
   return Object.fromEntries(
     listFields(type).map(([, name, kind, of]) => [
       name,
@@ -59,7 +47,7 @@ function nameValue(type: string | undefined, value: bigint): string {
 }
 
 function wireOf([, , kind]: Field): number {
-  return "nbe".includes(kind[0] ?? "") ? 0 : kind[0] === "f" ? 1 : 2;
+  return "nbe".includes(kind[0] ?? "") ? 0 : 2;
 }
 
 function read(message: Message, [, name, kind, of]: Field, reader: Reader, depth: number): void {
@@ -67,7 +55,6 @@ function read(message: Message, [, name, kind, of]: Field, reader: Reader, depth
   if (kind[0] === "n") value = reader.varint();
   else if (kind[0] === "b") value = reader.varint() !== 0n;
   else if (kind[0] === "e") value = nameValue(of, reader.varint());
-  else if (kind[0] === "f") value = reader.fixed64();
   else {
     const bytes = reader.bytes();
     if (kind[0] === "s") value = toText(bytes);
@@ -88,32 +75,6 @@ function toText(bytes: Uint8Array): string {
   } catch {
     require(false, "form");
   }
-}
-
-function write([at, , kind, of]: Field, value: Value, isItem: boolean): Uint8Array {
-  const put = isItem ? always : content;
-  switch (kind[0]) {
-    case "n":
-      return number(at, value as bigint);
-    case "f":
-      return fixed64(at, value as bigint);
-    case "b":
-      return number(at, value ? 1n : 0n);
-    case "e":
-      return number(at, findValue(of, value as string));
-    case "s":
-      return put(at, fromText(value as string));
-    case "x":
-      return put(at, value as Uint8Array);
-    default:
-      return always(at, encode(of ?? "", value as Message));
-  }
-}
-
-function findValue(type: string | undefined, name: string): bigint {
-  const found = Object.entries(ENUMS[type ?? ""] ?? {}).find(([, one]) => one === name);
-  require(found !== undefined, "form", name);
-  return BigInt(found[0]);
 }
 
 class Reader {
@@ -139,11 +100,6 @@ class Reader {
     return this.take(this.varint());
   }
 
-  fixed64(): bigint {
-    const part = this.take(8n);
-    return new DataView(part.buffer, part.byteOffset, 8).getBigUint64(0, true);
-  }
-
   skip(wire: number): void {
     if (wire === 0) this.varint();
     else if (wire === 1) this.take(8n);
@@ -159,5 +115,3 @@ class Reader {
     return this.data.subarray(start, this.at);
   }
 }
-
-export { varint };
