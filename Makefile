@@ -30,6 +30,9 @@ endif
 # The folders too: their time changes when a definition is added or removed.
 proto_sources := $(shell find proto -mindepth 1 -path 'proto/gen*' -prune -o \( -name '*.proto' -o -name build.py -o -type d \) -print)
 
+pages := dashboard/pages
+pages_sources := $(shell find $(pages) \( -name node_modules -o -name dist -o -name gen \) -prune -o -type f -print)
+
 uv := .cache/uv/bin/uv
 compile_any := $(uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 compile_lock := $(compile_any) pyproject.toml
@@ -75,6 +78,7 @@ bench-bridge: $(VENV)/.dev proto ## Measure how fast telegrams are read, by form
 wheel: $(VENV)/.build ## Build the package dist/blockenergy-*.whl
 	@rm -rf build dist
 	@$(python) -m node_config.compiled --check
+	@test -e $(pages)/dist/index.html || echo "The wheel has no pages of the dashboard: make pages builds them"
 	@$(pip) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 install: ## Install the package, its libraries and CometBFT; PREFIX=DIR says where
@@ -163,6 +167,8 @@ typescript: $(VENV)/.build proto ## Build the TypeScript package of messages and
 	@cd typescript && npm ci --no-audit --no-fund && \
 	    PYTHONPATH=$(CURDIR):$(CURDIR)/proto/gen ../$(python) generate.py && npm run build
 
+pages: $(pages)/dist/index.html ## Build the pages of the dashboard; needs npm
+
 cometbft: $(VENV)/.build ## Find or build the CometBFT that go.mod pins
 	@$(python) -m node_config.cometbft.toolchain
 
@@ -187,7 +193,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help pages
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
@@ -230,6 +236,19 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.created | $(VENV)/.project
 $(generated): $(proto_sources) $(VENV)/.build
 	@echo "Compiling proto/"
 	@$(python) proto/build.py
+
+# Types and fields first: they are checked with everything else.
+$(pages)/dist/index.html: $(pages_sources) dashboard/pages_types.py dashboard/pages_fields.py $(pages)/node_modules/.package-lock.json $(generated)
+	@echo "Building $(pages)"
+	@mkdir -p $(pages)/src/gen
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/proto/gen $(python) -m dashboard.pages_types > $(pages)/src/gen/api.ts
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/proto/gen $(python) -m dashboard.pages_fields > $(pages)/src/gen/fields.ts
+	@cd $(pages) && npm run --silent check && npm run --silent build
+
+$(pages)/node_modules/.package-lock.json: $(pages)/package.json $(pages)/package-lock.json
+	@command -v npm > /dev/null || { echo "make pages needs npm: install Node 20 or newer"; exit 1; }
+	@cd $(pages) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 # One lock file per purpose, each complete and good for every supported Python; all choose the
 # same versions, so that they may be installed one over the other.

@@ -21,7 +21,7 @@ BYTES_MAX = 16 * 1024 * 1024
 _PAGE = re.compile(r"(now|mine|trade|grid|audit|explore|data|proof)?(/[\w.%-]{1,128})?", re.ASCII)
 _HASHED = re.compile(r"[-.][0-9A-Za-z]{8,}\.[a-z0-9]+$")
 _KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json"}
-_MISSING = "The pages of the dashboard are not built; the data are below /api/v1.\n"
+_MISSING = "The pages are not built: run make pages, and start again. The data are below /api/v1.\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,141 @@
+"""The verifier of the pages says what the one of the command line says, of whatever was altered."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockenergy.dashboard.v1.account_pb2 import SavedProof
+from built import NODE_MODULES, PAGES, needs_node
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from test_saved_proof import CHAIN, PROOF, TRUSTED
+
+from chain.runtime.encoding import bech32
+from client.light.client import LightError
+from client.light.saved import verify_saved
+
+ALTERED = 1_500
+# Reads one proof a line; writes slot, owner and amounts, or why it is not proven.
+RUNNER = """
+import { createInterface } from "node:readline";
+import { verifySaved } from "./verify.mjs";
+const [chain, hash] = process.argv.slice(2);
+for await (const line of createInterface({ input: process.stdin })) {
+  let said;
+  try {
+    const { slot, owner, line: found, height } = verifySaved(JSON.parse(line), chain, hash);
+    const amounts = Object.entries(found).filter(([, value]) => typeof value === "bigint" && value);
+    said = { slot: `${slot}`, owner: Buffer.from(owner).toString("hex"), height: `${height}` };
+    said.amounts = Object.fromEntries(amounts.map(([name, value]) => [name, `${value}`]));
+  } catch (error) {
+    said = { reason: error.reason ?? `${error}` };
+  }
+  console.log(JSON.stringify(said));
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: Any) -> Path:
+    folder: Path = tmp_path_factory.mktemp("verifier")
+    source = PAGES / "src" / "proof" / "verify.ts"
+    (folder / "run.mjs").write_text(RUNNER)
+    command = [str(NODE_MODULES / ".bin" / "esbuild"), str(source), "--bundle", "--format=esm"]
+    subprocess.run(
+        [*command, f"--outfile={folder / 'verify.mjs'}", "--log-level=error"], check=True
+    )
+    return folder
+
+
+def ask(folder: Path, proofs: list[Any], chain: str = CHAIN, trusted: bytes = TRUSTED) -> list[Any]:
+    """What the verifier of the pages says of each proof, in JSON."""
+    done = subprocess.run(
+        ["node", str(folder / "run.mjs"), chain, trusted.hex()],
+        input="\n".join(map(json.dumps, proofs)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def to_json(proof: SavedProof) -> Any:
+    return json_format.MessageToDict(proof, preserving_proto_field_name=True)
+
+
+def expect(proof: SavedProof) -> Any:
+    """What the command line says, in the same form; None if it is not proven."""
+    try:
+        found, height = verify_saved(proof, CHAIN, TRUSTED)
+    except LightError:
+        return None
+    amounts = {
+        field.name: str(value)
+        for field, value in found.line.ListFields()
+        if isinstance(value, int) and not isinstance(value, bool) and field.enum_type is None
+    }
+    owner = bech32.decode(found.owner).hex()
+    return {"slot": str(found.slot), "owner": owner, "height": str(height), "amounts": amounts}
+
+
+@needs_node
+def test_both_say_what_was_charged(folder: Path) -> None:
+    assert ask(folder, [to_json(PROOF)]) == [expect(PROOF)]
+    assert ask(folder, [to_json(PROOF)], chain="energy-1") == [{"reason": "other_chain"}]
+    assert ask(folder, [to_json(PROOF)], trusted=bytes(32)) == [{"reason": "other_validators"}]
+
+
+@needs_node
+def test_both_judge_altered_proofs_alike(folder: Path) -> None:
+    content, rng = PROOF.SerializeToString(), random.Random(2)
+    altered = []
+    while len(altered) < ALTERED:
+        changed = bytearray(content)
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+        try:
+            proof = SavedProof.FromString(bytes(changed))
+            altered.append((proof, to_json(proof)))
+        except (DecodeError, json_format.Error):
+            # It is no message, or has a time or a text that JSON cannot have.
+            continue
+    refuted = 0
+    for (proof, shown), said in zip(
+        altered, ask(folder, [shown for _, shown in altered]), strict=True
+    ):
+        expected = expect(proof)
+        refuted += expected is None
+        assert said == expected or (expected is None and "reason" in said), (shown, said)
+    assert ALTERED // 2 < refuted < ALTERED
+
+
+def find_leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [leaf for key, one in items for leaf in find_leaves(one, (*path, key))]
+    return [path]
+
+
+@needs_node
+def test_no_other_text_is_taken_for_a_proof(folder: Path) -> None:
+    """Each value, replaced by one of another type or left out, is judged and breaks nothing."""
+    strange: list[Any] = [None, True, 1.5, -1, "\u202e", "AA=", [], {}, "9" * 30]
+    proofs = []
+    for path in find_leaves(to_json(PROOF)):
+        for other in strange:
+            shown = to_json(PROOF)
+            place = shown
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = other
+            proofs.append(shown)
+    known = {"form", "header", "path", "power", "order", "value", "key", "sum"}
+    reasons = known | {"other_chain", "other_validators"}
+    whole = expect(PROOF)
+    for shown, said in zip(proofs, ask(folder, proofs), strict=True):
+        assert said.get("reason") in reasons or said == whole, (shown, said)
+    assert ask(folder, [None, 17, [], {}, "proof"]) == [{"reason": "form"}] * 5
