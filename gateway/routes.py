@@ -56,6 +56,38 @@ _COSMOS = {
         "GET txs/{hash}": "GetTx",
     },
 }
+# The same for IBC, with the whole address: its services have folders of their own.
+_IBC = {
+    "ibc.core.client.v1.Query": {
+        "GET client_states": "ClientStates",
+        "GET client_states/{client_id}": "ClientState",
+        "GET client_status/{client_id}": "ClientStatus",
+        "GET consensus_states/{client_id}": "ConsensusStates",
+        "GET consensus_states/{client_id}/revision/{revision_number}/height/{revision_height}": (
+            "ConsensusState"
+        ),
+    },
+    "ibc.core.client.v2.Query": {
+        "GET counterparty_info/{client_id}": "CounterpartyInfo",
+    },
+    "ibc.core.channel.v2.Query": {
+        "GET clients/{client_id}/next_sequence_send": "NextSequenceSend",
+        "GET clients/{client_id}/packet_commitments": "PacketCommitments",
+        "GET clients/{client_id}/packet_commitments/{sequence}": "PacketCommitment",
+        "GET clients/{client_id}/packet_acks/{sequence}": "PacketAcknowledgement",
+        "GET clients/{client_id}/packet_receipts/{sequence}": "PacketReceipt",
+        "GET clients/{client_id}/packet_commitments/{sequences}/unreceived_packets": (
+            "UnreceivedPackets"
+        ),
+        "GET clients/{client_id}/packet_commitments/{packet_ack_sequences}/unreceived_acks": (
+            "UnreceivedAcks"
+        ),
+    },
+    "ibc.applications.transfer.v1.Query": {
+        "GET channels/{channel_id}/ports/{port_id}/escrow_address": "EscrowAddress",
+        "GET denoms/{hash=**}": "Denom",
+    },
+}
 _OWN = "/blockenergy."
 
 
@@ -90,7 +122,7 @@ def get_routes() -> tuple[Route, ...]:
     """All addresses; of two that fit, the first one counts."""
     return tuple(
         Route(verb, template, _compile(template), get_methods()[path])
-        for verb, template, path in (*_list_cosmos(), *_list_own())
+        for verb, template, path in (*_list_cosmos(), *_list_ibc(), *_list_own())
     )
 
 
@@ -100,6 +132,14 @@ def _list_cosmos() -> Iterator[tuple[str, str, str]]:
         for address, name in addresses.items():
             verb, template = address.split()
             yield verb, f"{folder}/{template}", f"/cosmos.{service}/{name}"
+
+
+def _list_ibc() -> Iterator[tuple[str, str, str]]:
+    for service, addresses in _IBC.items():
+        folder = service.rpartition(".")[0].replace(".", "/").replace("applications", "apps")
+        for address, name in addresses.items():
+            verb, template = address.split()
+            yield verb, f"/{folder}/{template}", f"/{service}/{name}"
 
 
 def _list_own() -> Iterator[tuple[str, str, str]]:

@@ -35,8 +35,8 @@ OPTIONS = ",".join(
         "useExactTypes=false",
     ]
 )
-# Spoken by gateways of meters, over gRPC.
-LEFT_OUT = PROTO / "blockenergy" / "bridge"
+# Spoken by gateways of meters, over gRPC, and by the pages of the dashboard.
+LEFT_OUT = {PROTO / "blockenergy" / name for name in ("bridge", "dashboard")}
 LONG = {FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64}
 ANY = "google.protobuf.Any"
 COIN = "cosmos.base.v1beta1.Coin"
@@ -52,7 +52,7 @@ def main() -> int:
     sources = [
         path.relative_to(PROTO).as_posix()
         for path in sorted(PROTO.rglob("*.proto"))
-        if not {PROTO / "gen", LEFT_OUT} & set(path.parents)
+        if not {PROTO / "gen", *LEFT_OUT} & set(path.parents)
     ]
     include = str(resources.files("grpc_tools") / "_proto")
     arguments = [

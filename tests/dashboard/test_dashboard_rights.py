@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from blockenergy.dashboard.v1 import api_pb2, route_pb2
 from served import Browser, Served, serving
+from settled_streets import settle, trade
 from street_node import StreetNode
-from streets import settle, trade
 
 from chain.runtime.options import get_option
 from client.catalog import get_events

@@ -17,9 +17,9 @@ from blockenergy.settlement.v1.query_pb2 import QueryLineResponse
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from settled_streets import Traded, trade_and_settle
 from sqlalchemy import Engine, func, select
 from street_node import StreetNode
-from streets import Traded, trade_and_settle
 
 from client.errors import ClientError
 from client.rpc import Rpc

@@ -14,8 +14,8 @@ from blockenergy.market.v1 import tx_pb2 as market_pb2
 from built import CHROMIUM, DIST, NODE_MODULES, needs_browser
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from served import Served, serving
+from settled_streets import trade_and_settle
 from street_node import StreetNode
-from streets import trade_and_settle
 from test_saved_proof import CHAIN, SAVED, TRUSTED
 
 from client.keys import AccountKey

@@ -11,8 +11,8 @@ from google.protobuf import json_format
 from light_chain import make_signers, validators_of
 from proven_node import ProvenNode
 from served import serving
+from settled_streets import trade_and_settle
 from sqlalchemy import insert
-from streets import trade_and_settle
 
 from chain import light
 from client.cli import main

@@ -19,9 +19,9 @@ from blockenergy.market.v1.tx_pb2 import MsgBuy
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from served import DEADLINE_S, FREE, Browser, Served, serving
+from settled_streets import settle, trade, trade_and_settle
 from sqlalchemy import insert
 from street_node import StreetNode
-from streets import settle, trade, trade_and_settle
 
 from chain import app
 from client.cli.display import to_dict

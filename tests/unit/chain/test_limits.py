@@ -122,7 +122,9 @@ class TestBank:
             ("ab", "T", 0, 2),
             ("a" * 128, "T", 18, 0),
             ("a" * 129, "T", 18, 2),
-            ("ibc/A-1.b_c:d", "T", 6, 0),
+            ("x/A-1.b_c:d", "T", 6, 0),
+            # What comes from other chains is called so.
+            ("ibc/A-1.b_c:d", "T", 6, 2),
             ("a b", "T", 6, 2),
             ("abc\n", "T", 6, 2),
             ("äbc", "T", 6, 2),
