@@ -118,6 +118,9 @@ test-crash: $(VENV)/.dev proto cometbft ## The part of it that kills processes
 test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers, on a Docker engine
 	$(python) -m pytest tests/docker -m docker $(PYTEST_ARGS)
 
+test-pages: $(VENV)/.dev proto pages ## The pages of the dashboard in a real Chromium, on the server's own answers
+	$(python) -m pytest tests/dashboard $(PYTEST_ARGS)
+
 test-monitoring: $(VENV)/.dev proto cometbft ## Each panel of the dashboard, asked of a real Prometheus; needs one on PATH
 	$(python) -m pytest -m monitoring tests/node $(PYTEST_ARGS)
 
@@ -193,7 +196,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help pages
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-pages test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help pages
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
