@@ -19,7 +19,7 @@ from node_config.compiled import ROOT, find_compiled
 
 LAUNCHER = Path(__file__).resolve().parent / "launcher.py"
 LOG_BYTES_MAX = 16 * 1024 * 1024
-LAST_LINE_BYTES_MAX = 4096
+LAST_WORDS_BYTES_MAX = 4096
 # CometBFT allocates much and keeps little: collecting at five times the live heap instead of twice
 # saves a tenth of its processor time under load. Near the memory limit it collects more often, so
 # that no flood makes it large; what it keeps under one is half of that.
@@ -74,7 +74,7 @@ class Process:
             return f"{self.name} is running"
         if status < 0:
             return f"{self.name} was ended by {signal.Signals(-status).name}"
-        last = self._read_last_line() if status else ""
+        last = self._read_last_words() if status else ""
         said = f": {last}" if last else ""
         return f"{self.name} ended with status {status}{said} (see {self.log})"
 
@@ -103,15 +103,17 @@ class Process:
             self._process.kill()
             self._process.wait()
 
-    def _read_last_line(self) -> str:
+    def _read_last_words(self) -> str:
         try:
             with self.log.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - LAST_LINE_BYTES_MAX))
+                file.seek(max(0, size - LAST_WORDS_BYTES_MAX))
                 lines = file.read().decode(errors="replace").strip().splitlines()
         except OSError:
             return ""
-        return lines[-1][:500] if lines else ""
+        # What ended it, if it says so: complaints about connections that it has cut may follow.
+        told = [line for line in lines if "CRITICAL" in line] or lines
+        return told[-1][:500] if told else ""
 
 
 def make_environment() -> dict[str, str]:
