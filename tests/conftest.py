@@ -34,7 +34,9 @@ WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """Shares tests out to processes: folders that start networks as one, the others by file."""
+    """Shares tests out to processes: folders that start networks as one, the others by file. `make
+    test` leaves them in their order, in which those that take long are not the last.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
