@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Creates a client on each of two chains, and registers them with each other.",
                 "Creates a client on each of two chains, beginning with the latest header of the "
                 "other one, and registers the two with each other. The keys need the role "
-                "relayer. Whoever relies on the clients compares them with the chains first.",
+                "relayer. Check both clients against their chains before you rely on them.",
                 _fill_join,
             ),
             "run": Command(

@@ -122,7 +122,7 @@ def acknowledge(
 
 
 def time_out(proven: ProvenPacket, signer: str) -> channel_pb2.MsgTimeout:
-    """The message that ends a packet, with a proof that there is no receipt of it."""
+    """The message that times a packet out, with a proof that it was never received."""
     return channel_pb2.MsgTimeout(
         packet=proven.packet,
         proof_unreceived=proven.proof,

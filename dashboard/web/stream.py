@@ -46,7 +46,7 @@ class Streams:
         self._is_closing = False
 
     def wake(self) -> None:
-        """Says that there is another moment."""
+        """Tells the streams of a new moment; from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake_all)
 

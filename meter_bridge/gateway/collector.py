@@ -143,7 +143,7 @@ class Collector:
         self._note("source", problem)
 
     def _note(self, of: str, problem: str) -> None:
-        """Logs a problem, or that there is none, when that is news."""
+        """Logs a problem, and its end, once each."""
         self._problems[of] = problem
         if self.problem:
             if self.problem != self._logged:

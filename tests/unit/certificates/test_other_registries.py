@@ -43,7 +43,7 @@ class TestOtherRegistries:
         assert "holder has fewer" in street.retire("anna", slot, 1, "ben")
 
     def test_a_device_that_changes_sides_is_not_issued_for_twice(self) -> None:
-        """What the chain has issued is exported already, whoever issues for the device later."""
+        """What the chain has issued cannot come in again after the device changes registries."""
         street = GreenStreet({**BACKED, "carbon.devices[meter-anna]": SOLAR})
         slot = street.run_slot(0, anna=(0, 900))
         short = street.world.short()
