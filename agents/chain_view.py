@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from agents.trading import OpenSlot, Order
 from client.errors import RejectedError
-from client.queries import query
+from client.queries import query, walk_pages
 from client.rpc import Rpc
 
 R = TypeVar("R", bound=Message)
@@ -43,15 +43,7 @@ def ask_node(rpc: Rpc) -> Ask:
 
 def ask_pages(ask: Ask, request: Message, response_type: type[R]) -> Iterator[R]:
     """All pages of the response; the request sets the page size."""
-    page = type(request)()
-    page.CopyFrom(request)
-    while True:
-        response = ask(page, response_type)
-        yield response
-        next_key: bytes = response.pagination.next_key  # type: ignore[attr-defined]
-        if not next_key:
-            return
-        page.pagination.key = next_key  # type: ignore[attr-defined]
+    return walk_pages(lambda page: ask(page, response_type), request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ An error of the chain is a RejectedError with its codespace, code and sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar, overload
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
 
 from google.protobuf import message_factory
 from google.protobuf.message import DecodeError, Message
@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from client.catalog import get_query_by_request
 from client.errors import RejectedError, RpcError
 from client.rpc import Rpc
+from client.rpc_types import QueryResult
 
 R = TypeVar("R", bound=Message)
 
@@ -41,16 +42,29 @@ def query_pages(
     """All pages of the response; the request sets the page size. With a height, all pages are of
     one state.
     """
-    page = type(request)()
+    return walk_pages(lambda page: query(rpc, page, response_type, height=height), request)
+
+
+def walk_pages(ask: Callable[[Message], R], request: Message) -> Iterator[R]:
+    """All pages of what `ask` answers; the request sets the page size."""
+    page: Any = type(request)()
     page.CopyFrom(request)
     while True:
-        response = query(rpc, page, response_type, height=height)
+        response = ask(page)
         yield response
         next_key: bytes = response.pagination.next_key  # type: ignore[attr-defined]
         if not next_key:
             return
-        page.pagination.key = next_key  # type: ignore[attr-defined]
-        page.pagination.offset = 0  # type: ignore[attr-defined]
+        page.pagination.key = next_key
+        page.pagination.offset = 0
+
+
+def query_store(rpc: Rpc, module: str, key: bytes, *, height: int) -> QueryResult:
+    """A value of a module's tree after a block, with its proof, which is not verified here."""
+    result = rpc.abci_query(f"/store/{module}/key", key, height=height, prove=True)
+    if result.code:
+        raise RejectedError(result.codespace, result.code, result.log)
+    return result
 
 
 def query_path(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Engine
 
+from client.queries import query_pages
 from dashboard.days import Days
 from dashboard.moment import Moment, Present
 
@@ -64,6 +65,10 @@ class Visit:
     def ask(self, request: Message, response_type: type[R]) -> R:
         """The answer of the chain in the state of the moment."""
         return self.site.present.ask(self.moment, request, response_type)
+
+    def ask_all(self, request: Message, response_type: type[R]) -> Iterator[R]:
+        """All pages of the answer in the state of the moment; they are not kept."""
+        return query_pages(self.site.present.rpc, request, response_type, height=self.moment.height)
 
     def date(self, response: R) -> R:
         """The answer with the block and the time that it is of."""

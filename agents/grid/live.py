@@ -64,13 +64,14 @@ def look_at_lines(ask: Ask, slot: int, share_max_permille: int) -> list[LineAhea
     )
     slots = ask(request, query_pb2.QuerySlotsResponse).slots
     feeders = _list_feeders(ask)
+    areas = {name: find_below(feeders, name) for name in feeders}
     homes = _list_homes(ask)
     targets = _list_targets(ask)
     return [
         line
         for one in slots
         for line in _look_at_slot(
-            ask, one, feeders, homes, targets, represented_s, share_max_permille
+            ask, one, feeders, areas, homes, targets, represented_s, share_max_permille
         )
     ]
 
@@ -79,6 +80,7 @@ def _look_at_slot(
     ask: Ask,
     slot: query_pb2.QuerySlotResponse,
     feeders: Mapping[str, FeederInfo],
+    areas: Mapping[str, set[str]],
     homes: Mapping[str, str],
     targets: Mapping[str, int],
     represented_s: int,
@@ -88,8 +90,7 @@ def _look_at_slot(
     pages = ask_pages(ask, request, query_pb2.QueryPositionsResponse)
     positions = {one.owner: get_net_wh(one) for page in pages for one in page.positions}
     for name, info in feeders.items():
-        behind = find_below(feeders, name)
-        net_wh = [wh for owner, wh in positions.items() if homes.get(owner) in behind]
+        net_wh = [wh for owner, wh in positions.items() if homes.get(owner) in areas[name]]
         agreed_wh = sum(net_wh)
         forecast = _read_forecast(ask, targets.get(name), slot.slot)
         expected_wh = forecast or (agreed_wh, agreed_wh, agreed_wh)

@@ -24,6 +24,7 @@ from chain.ibc.identifiers import parse_revision
 from chain.ibc.invariants import client_count, escrow, receipts, vouchers
 from chain.ibc.keeper import IbcError
 from chain.ibc.packets import Kind, make_key
+from chain.ibc.queries import SEQUENCES_MAX
 from chain.ibc.state import PARAMS, SCHEMA
 from chain.ibc.transfer_data import get_denom, get_escrow_account
 from chain.runtime.module import Module
@@ -53,6 +54,7 @@ MODULE = Module(
 __all__ = [
     "MODULE",
     "PROOF_SPECS",
+    "SEQUENCES_MAX",
     "IbcError",
     "Kind",
     "get_denom",

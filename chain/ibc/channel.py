@@ -16,11 +16,12 @@ from chain.ibc.identifiers import is_client_id, is_port_id
 from chain.ibc.keeper import IbcError
 from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT, RECEIPT, Kind, Payload
 from chain.ibc.state import CLIENTS, PACKETS
+from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.state.store import CacheStore
 
-TIMEOUT_MAX_S = 86_400
+TIMEOUT_MAX_S = SECONDS_PER_DAY
 VALUE_BYTES_MAX = 256 * 1024
 _TEXT_CHARACTERS_MAX = 128
 _NOOP = tx_pb2.RESPONSE_RESULT_TYPE_NOOP

@@ -23,7 +23,8 @@ from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.state.paging import get_page
 
-_SEQUENCES_MAX = 300
+# What a query takes at once.
+SEQUENCES_MAX = 300
 
 
 def params(ctx: Context, _: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
@@ -225,5 +226,5 @@ def _has(ctx: Context, client_id: str, kind: Kind, sequence: int) -> bool:
 
 def _require_few(ctx: Context, client_id: str, sequences: Sequence[int]) -> None:
     keeper.require_client(ctx, client_id)
-    most = f"at most {_SEQUENCES_MAX} sequences"
-    require(len(sequences) <= _SEQUENCES_MAX, SdkError.INVALID_REQUEST, most)
+    most = f"at most {SEQUENCES_MAX} sequences"
+    require(len(sequences) <= SEQUENCES_MAX, SdkError.INVALID_REQUEST, most)

@@ -18,12 +18,12 @@ from chain.ibc.keeper import IbcError
 from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT
 from chain.ibc.state import LIMITS, LIMITS_BY_VOUCHER
 from chain.ibc.transfer_data import PORT, SUCCESS, TransferData, TransferDataError
+from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
 from chain.runtime.state.collections import HasStore
 from chain.runtime.tx import decode_address
 
-_DAY_S = 86_400
 _ANYBODY: frozenset[int] = frozenset()
 
 
@@ -74,17 +74,7 @@ def receive(ctx: Context, packet: Packet) -> bytes:
     limit = _require_limit(ctx, client_id, path)
     limit.received += data.amount
     _require_within(limit.received, data.amount, limit.received_per_day_max)
-    denom, is_voucher = get_denom(client_id, path)
-    if is_voucher:
-        bank.mint(ctx, receiver, denom, data.amount)
-        limit.outstanding += data.amount
-    else:
-        out = data.amount <= limit.outstanding
-        require(out, IbcError.TRANSFER_INVALID, "more comes back than has left")
-        escrow = transfer_data.get_escrow_account(client_id)
-        bank.transfer(ctx, escrow, receiver, denom, data.amount)
-        limit.outstanding -= data.amount
-    LIMITS.set(ctx, (client_id, path), limit)
+    denom, is_voucher = _give(ctx, client_id, path, limit, receiver, data.amount)
     ctx.emit(
         events_pb2.EventTokensReceived(
             client_id=client_id,
@@ -104,16 +94,8 @@ def take_back(ctx: Context, packet: Packet) -> None:
     data = _read(packet)
     client_id = packet.source_client
     limit = _require_known(ctx, client_id, data.path)
-    denom, is_voucher = get_denom(client_id, data.path)
     sender = decode_address(data.sender)
-    if is_voucher:
-        bank.mint(ctx, sender, denom, data.amount)
-        limit.outstanding += data.amount
-    else:
-        escrow = transfer_data.get_escrow_account(client_id)
-        bank.transfer(ctx, escrow, sender, denom, data.amount)
-        limit.outstanding -= data.amount
-    LIMITS.set(ctx, (client_id, data.path), limit)
+    denom, is_voucher = _give(ctx, client_id, data.path, limit, sender, data.amount)
     ctx.emit(
         events_pb2.EventTokensReturned(
             client_id=client_id,
@@ -149,7 +131,7 @@ def find_path(state: HasStore, denom: str) -> str:
 
 
 def make_payload(data: TransferData, encoding: str) -> Payload:
-    """The payload of a transfer; rejects an encoding that there is not."""
+    """The payload of a transfer; rejects an unknown encoding."""
     known = encoding in (transfer_data.PROTOBUF, transfer_data.JSON)
     require(known, IbcError.TRANSFER_INVALID, "the encoding is not known")
     return Payload(
@@ -172,6 +154,31 @@ def _read(packet: Packet) -> TransferData:
         raise ChainError(IbcError.TRANSFER_INVALID, str(error)) from None
 
 
+def _give(
+    ctx: Context,
+    client_id: str,
+    path: str,
+    limit: state_pb2.TransferLimit,
+    recipient: bytes,
+    amount: int,
+) -> tuple[str, bool]:
+    """Pays in new vouchers, or out of escrow no more than is elsewhere; returns what `get_denom`
+    does.
+    """
+    denom, is_voucher = get_denom(client_id, path)
+    if is_voucher:
+        bank.mint(ctx, recipient, denom, amount)
+        limit.outstanding += amount
+    else:
+        out = amount <= limit.outstanding
+        require(out, IbcError.TRANSFER_INVALID, "more comes back than has left")
+        escrow = transfer_data.get_escrow_account(client_id)
+        bank.transfer(ctx, escrow, recipient, denom, amount)
+        limit.outstanding -= amount
+    LIMITS.set(ctx, (client_id, path), limit)
+    return denom, is_voucher
+
+
 def _require_known(state: HasStore, client_id: str, path: str) -> state_pb2.TransferLimit:
     limit = LIMITS.get(state, (client_id, path))
     if limit is None:
@@ -182,7 +189,7 @@ def _require_known(state: HasStore, client_id: str, path: str) -> state_pb2.Tran
 def _require_limit(ctx: Context, client_id: str, path: str) -> state_pb2.TransferLimit:
     """The limit of a path, with what counts today; rejects a path that has none."""
     limit = _require_known(ctx, client_id, path)
-    today = ctx.block.time_s // _DAY_S
+    today = ctx.block.time_s // SECONDS_PER_DAY
     if limit.day != today:
         limit.day, limit.sent, limit.received = today, 0, 0
     return limit

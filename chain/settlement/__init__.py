@@ -33,7 +33,9 @@ from chain.settlement.reading import (
     get_line,
     get_matched_claim_wh,
     get_next_slot,
+    make_line_key,
     pay_refund,
+    read_line_key,
     require_line,
 )
 from chain.settlement.state import PARAMS, SCHEMA
@@ -65,6 +67,8 @@ __all__ = [
     "get_line",
     "get_matched_claim_wh",
     "get_next_slot",
+    "make_line_key",
     "pay_refund",
+    "read_line_key",
     "require_line",
 ]

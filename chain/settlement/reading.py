@@ -6,6 +6,7 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import carbon, market
 from chain.runtime.context import Context
+from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
 from chain.runtime.state.collections import HasStore
 from chain.settlement import default_fund, emissions
@@ -26,6 +27,19 @@ def get_history_from(state: HasStore) -> int:
 def get_line(state: HasStore, slot: int, owner: bytes) -> state_pb2.Line | None:
     """How an account's slot was settled, or None; to be read only."""
     return LINES.get_shared(state, (slot, owner))
+
+
+def make_line_key(slot: int, owner: bytes) -> bytes:
+    """The key of a line in the tree of this module."""
+    return LINES.make_tree_key((slot, owner))
+
+
+def read_line_key(key: bytes) -> tuple[int, bytes]:
+    """The slot and the owner of the line with a key; ValueError if it is of no line."""
+    slot, owner = LINES.read_tree_key(key)
+    if len(owner) != bech32.ADDRESS_BYTES:
+        raise ValueError("the owner of a line is an address")
+    return slot, owner
 
 
 def require_line(state: HasStore, slot: int, owner: bytes) -> state_pb2.Line:

@@ -11,19 +11,17 @@ from blockenergy.settlement.v1.query_pb2 import QueryLineResponse
 from blockenergy.settlement.v1.state_pb2 import Line
 from google.protobuf.message import DecodeError
 
-from chain import light
+from chain import light, settlement
 from chain.runtime.encoding import bech32
 from client.light.client import LightError
 
-_MODULE = "settlement"
-# The collection `lines` in the tree of its module; then the slot, and the owner.
-_LINES = b"\x03"
-_SLOT_BYTES, _ADDRESS_BYTES = 8, 20
+_MODULE = settlement.MODULE.name
+_OTHER = "the proof is not of a line of settlement"
 
 
 def make_line_key(slot: int, address: str) -> tuple[str, bytes]:
     """The module and the key in its tree of the line of an account in a slot."""
-    return _MODULE, _LINES + slot.to_bytes(_SLOT_BYTES, "big") + bech32.decode(address)
+    return _MODULE, settlement.make_line_key(slot, bech32.decode(address))
 
 
 def verify_saved(
@@ -80,9 +78,10 @@ def _verify_value(saved: SavedProof, app_hash: bytes) -> None:
 
 
 def _read_key(saved: SavedProof) -> tuple[int, str]:
-    key = saved.key
-    fits = len(key) == len(_LINES) + _SLOT_BYTES + _ADDRESS_BYTES and key.startswith(_LINES)
-    if saved.module != _MODULE or not fits:
-        raise LightError("the proof is not of a line of settlement")
-    slot_end = len(_LINES) + _SLOT_BYTES
-    return int.from_bytes(key[len(_LINES) : slot_end], "big"), bech32.encode(key[slot_end:])
+    if saved.module != _MODULE:
+        raise LightError(_OTHER)
+    try:
+        slot, owner = settlement.read_line_key(saved.key)
+    except ValueError:
+        raise LightError(_OTHER) from None
+    return slot, bech32.encode(owner)

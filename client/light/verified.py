@@ -23,6 +23,7 @@ from chain.runtime.errors import ChainError
 from client import tx as txs
 from client.errors import NotFoundError, RejectedError, UsageError
 from client.light.client import LightClient, LightError
+from client.queries import query_store
 from client.rpc import POLL_INTERVAL_S, Rpc
 from client.rpc_types import ExecutionResult, Json
 
@@ -75,10 +76,7 @@ class ProvenState:
         raise UsageError("lists have no proof that they are complete; ask for a single record")
 
     def _fetch(self, module: str, key: bytes) -> bytes | None:
-        path, height = f"/store/{module}/key", self._header.height - 1
-        result = self._node.abci_query(path, key, height=height, prove=True)
-        if result.code:
-            raise RejectedError(result.codespace, result.code, result.log)
+        result = query_store(self._node, module, key, height=self._header.height - 1)
         ops = [(op.type, op.key, op.data) for op in result.proof.ops]
         try:
             value = light.verify_value(self._header.app_hash, module, key, ops)

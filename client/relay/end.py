@@ -25,17 +25,15 @@ from ibc.lightclients.tendermint.v1 import tendermint_pb2
 
 from chain import ibc, light
 from client.account import Signer, TxOutcome
-from client.errors import RejectedError, RpcError, UsageError
+from client.errors import RpcError, UsageError
 from client.light.provider import LightBlock, fetch_block
-from client.queries import query
+from client.queries import query, query_store
 from client.relay import messages
 from client.relay.messages import ProvenPacket
 from client.relay.packets import Answered, Sent, read_events
 from client.rpc import Rpc
 
-_STORE_PATH = "/store/ibc/key"
-# What a query takes at once.
-_SEQUENCES_MAX = 300
+_STORE = ibc.MODULE.name
 # Headers between two that do not trust each other: a chain may change all its validators.
 _STEPS_MAX = 16
 _REFRESH_PART = 3
@@ -90,9 +88,7 @@ class End:
         """
         is_receipt = kind is ibc.Kind.RECEIPT
         key = ibc.make_key(self.client_id, kind, packet.sequence)
-        result = self.rpc.abci_query(_STORE_PATH, key, height=header.height - 1, prove=True)
-        if result.code:
-            raise RejectedError(result.codespace, result.code, result.log)
+        result = query_store(self.rpc, _STORE, key, height=header.height - 1)
         if bool(result.value) == is_receipt:
             return None
         proof = messages.make_proof([op.data for op in result.proof.ops])
@@ -180,5 +176,5 @@ def _is_trusted(below: LightBlock, above: LightBlock) -> bool:
 
 
 def _split(sequences: Sequence[int]) -> Iterable[Sequence[int]]:
-    for start in range(0, len(sequences), _SEQUENCES_MAX):
-        yield sequences[start : start + _SEQUENCES_MAX]
+    for start in range(0, len(sequences), ibc.SEQUENCES_MAX):
+        yield sequences[start : start + ibc.SEQUENCES_MAX]

@@ -14,7 +14,6 @@ from blockenergy.registry.v1.state_pb2 import STATUS_REMOVED
 from sqlalchemy import select
 
 from client.errors import RejectedError
-from client.queries import query_pages
 from dashboard.answers.ranges import SLOTS_MAX, require_range
 from dashboard.answers.rows import read_message
 from dashboard.days import parse_day
@@ -93,12 +92,7 @@ def _list_meters(visit: Visit) -> list[registry_pb2.QueryMeterResponse]:
     if found is None:
         request = registry_pb2.QueryMetersRequest()
         request.pagination.limit = _PAGE
-        pages = query_pages(
-            visit.site.present.rpc,
-            request,
-            registry_pb2.QueryMetersResponse,
-            height=visit.moment.height,
-        )
+        pages = visit.ask_all(request, registry_pb2.QueryMetersResponse)
         found = [one for page in pages for one in page.meters if one.meter.status != STATUS_REMOVED]
         visit.moment.shared["meters"] = found
     return list(found)
@@ -149,12 +143,7 @@ def _list_flows(visit: Visit, slot: int) -> dict[str, FeederFlow] | None:
     request = market_pb2.QueryFeederFlowsRequest(slot=slot)
     request.pagination.limit = _PAGE
     try:
-        pages = query_pages(
-            visit.site.present.rpc,
-            request,
-            market_pb2.QueryFeederFlowsResponse,
-            height=visit.moment.height,
-        )
+        pages = visit.ask_all(request, market_pb2.QueryFeederFlowsResponse)
         return {one.feeder: one.flow for page in pages for one in page.flows}
     except RejectedError:
         return None

@@ -6,9 +6,9 @@ from blockenergy.dashboard.v1 import account_pb2
 from blockenergy.validators.v1 import events_pb2
 from sqlalchemy import select
 
-from client.errors import RejectedError
 from client.light.provider import LightBlock, fetch_block
 from client.light.saved import make_line_key
+from client.queries import query_store
 from dashboard.errors import ApiError, Code
 from dashboard.site import Visit
 from dashboard.tables import EVENT
@@ -23,10 +23,7 @@ def proof(visit: Visit, request: account_pb2.ProofRequest) -> account_pb2.ProofR
     rpc = visit.site.present.rpc
     module, key = make_line_key(request.slot, request.account)
     block = fetch_block(rpc)
-    path = f"/store/{module}/key"
-    result = rpc.abci_query(path, key, height=block.height - 1, prove=True)
-    if result.code:
-        raise RejectedError(result.codespace, result.code, result.log)
+    result = query_store(rpc, module, key, height=block.height - 1)
     if not result.value:
         raise ApiError(Code.NOT_FOUND)
     saved = account_pb2.SavedProof(

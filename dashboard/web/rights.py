@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 
 import text_output
 from client.errors import RejectedError
-from client.queries import query_pages
 from dashboard.accounts import VIEW
 from dashboard.errors import ApiError, Code
 from dashboard.site import Visit
@@ -48,8 +47,8 @@ def is_auditor(visit: Visit) -> bool:
     """Whether an account of the session has the role of an auditor."""
     return visit.visitor.pass_id is None and any(
         role_pb2.ROLE_AUDITOR in participant.roles
-        for participant in [find_participant(visit, one) for one in visit.visitor.accounts]
-        if participant is not None and participant.status == state_pb2.STATUS_ACTIVE
+        for one in visit.visitor.accounts
+        if (participant := find_active(visit, one)) is not None
     )
 
 
@@ -68,12 +67,7 @@ def list_feeders(visit: Visit) -> Feeders:
     if found is None:
         request = query_pb2.QueryFeedersRequest()
         request.pagination.limit = 1000
-        pages = query_pages(
-            visit.site.present.rpc,
-            request,
-            query_pb2.QueryFeedersResponse,
-            height=visit.moment.height,
-        )
+        pages = visit.ask_all(request, query_pb2.QueryFeedersResponse)
         found = {one.feeder: one.info for page in pages for one in page.feeders}
         visit.moment.shared["feeders"] = found
     return dict(found)
@@ -95,10 +89,10 @@ def list_operated(visit: Visit, feeders: Feeders) -> set[str]:
     }
 
 
-def find_active(visit: Visit, address: str) -> bool:
-    """Whether the participant is there and not suspended."""
+def find_active(visit: Visit, address: str) -> state_pb2.Participant | None:
+    """The participant with an address, unless it is suspended or removed."""
     found = find_participant(visit, address)
-    return found is not None and found.status == state_pb2.STATUS_ACTIVE
+    return found if found is not None and found.status == state_pb2.STATUS_ACTIVE else None
 
 
 def list_way_up(feeders: Feeders, name: str) -> list[str]:

@@ -122,6 +122,19 @@ class Map(Generic[K, V]):
         data = state.store.get(self.prefix + self.key.encode(key))
         return None if data is None else self.value.decode_shared(data)
 
+    def make_tree_key(self, key: K) -> bytes:
+        """What a key is called in the tree of the module, for proofs."""
+        return self.prefix[1:] + self.key.encode(key)
+
+    def read_tree_key(self, data: bytes) -> K:
+        """The key that is called so in the tree of the module; ValueError if none of this
+        collection is.
+        """
+        key = self.key.decode(data[len(self.prefix) - 1 :])
+        if self.make_tree_key(key) != data:
+            raise ValueError(f"{data.hex()} is no key of {self.name}")
+        return key
+
     def read_ahead(self, state: HasStore, keys: Iterable[K]) -> None:
         """Reads the values under ascending keys in one go, because they are about to be needed."""
         encode = self.key.encode
