@@ -59,15 +59,15 @@ bench-large: $(VENV)/.project proto cometbft compiled ## The same with a million
 	$(python) -m bench --large
 
 bench-sdk-node: $(VENV)/.project proto ## Build the Cosmos SDK node that make bench compares with
-	$(python) -m bench.sdk_build
+	$(python) -m bench.networks.sdk_build
 
 bench-market: $(VENV)/.project proto ## Measure time and memory of clearing order books of up to a million orders
-	$(python) -m bench.clearing
+	$(python) -m bench.market.clearing
 
 bench-year: $(VENV)/.project proto ## Trade a year of given homes, and search long for plans that pay
-	$(python) -m bench.year
-	$(python) -m bench.year --homes 100 --pv 0.5 --errors "single homes"
-	$(python) -m bench.deviations --tries 100000
+	$(python) -m bench.market.year
+	$(python) -m bench.market.year --homes 100 --pv 0.5 --errors "single homes"
+	$(python) -m bench.market.deviations --tries 100000
 
 bench-floods: $(VENV)/.project proto cometbft compiled ## Flood four validators in nine ways, ten minutes each; two hours
 	$(python) -m bench.flood --seconds 600 --json out/bench/floods.json

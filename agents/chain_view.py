@@ -19,8 +19,8 @@ from google.protobuf.message import Message
 
 from agents.trading import OpenSlot, Order
 from client.errors import RejectedError
+from client.node.rpc import Rpc
 from client.queries import query, walk_pages
-from client.rpc import Rpc
 
 R = TypeVar("R", bound=Message)
 

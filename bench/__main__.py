@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.report import FOLDER
-from bench.table import make_table
+from bench.results.report import FOLDER
+from bench.results.table import make_table
 from node_config.localnet.process import make_environment
 
 # Each with its options: as a rule, and for the large sizes.
@@ -102,7 +102,7 @@ def _read_results(folder: Path) -> dict[str, Any]:
 
 def _draw(results: dict[str, Any], folder: Path) -> None:
     try:
-        from bench.pictures import draw
+        from bench.results.pictures import draw
     except ImportError:
         print("no pictures: matplotlib is not installed (it comes with the demo)")
         return

@@ -27,16 +27,16 @@ from typing import Any
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from bench import population
-from bench.engine import Engine, read_disk_bytes, read_peak_mib
-from bench.report import call_in_process, finish, make_parser
+from bench.networks.engine import Engine, read_disk_bytes, read_peak_mib
+from bench.results.report import call_in_process, finish, make_parser
+from bench.sending import population
 from chain.auth import state as auth_state
 from chain.bank import state as bank_state
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.encoding import bech32
 from chain.runtime.state.store import CacheStore, Reader
 from client.cost import compute_cost
-from client.tx import sign
+from client.signing.tx import sign
 
 SENDERS = 10_000
 TXS_PER_SENDER = 2

@@ -23,7 +23,7 @@ from typing import Any
 
 from blockenergy.bridge.v1.bridge_pb2 import PushReadingRequest, PushRequest
 
-from bench.report import finish, make_parser
+from bench.results.report import finish, make_parser
 from meter_bridge.client import (
     ACKNOWLEDGED,
     BridgeError,
@@ -36,7 +36,7 @@ from meter_bridge.formats.telegram import Context, complete
 from meter_bridge.spool.spool import FILE_NAME
 from node_config.localnet.process import make_environment
 from tests.bridge.fakes import CHAIN_ID, NOW_S, SLOT_LENGTH_S, make_key
-from tests.support.meter_telegrams import SECRETS, WRITERS, Shown
+from tests.support.others.meter_telegrams import SECRETS, WRITERS, Shown
 
 CONTEXT = Context(secrets=SECRETS)
 STREAM_S = 300.0
@@ -133,7 +133,7 @@ def push(port: int, requests: Sequence[PushRequest], stop_after: int) -> set[int
 @contextmanager
 def running(home: Path, meters: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A bridge in a process of its own, and its port."""
-    command = [sys.executable, "-m", "tests.bridge.bridge_child", str(home), str(meters)]
+    command = [sys.executable, "-m", "tests.bridge.service.bridge_child", str(home), str(meters)]
     process = subprocess.Popen(command, env=make_environment(), stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -18,13 +18,13 @@ from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR
 from blockenergy.settlement.v1.state_pb2 import Line, Progress
 
 from bench.gas import RULES, measure_call
-from bench.report import finish, make_parser
+from bench.results.report import finish, make_parser
 from chain import app, certificates
 from chain.carbon.state import CARBON_SLOTS
 from chain.certificates.state import PARAMS
 from chain.runtime.trees.multistore import Multistore
 from chain.settlement.state import LINES, PROGRESS
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import FIRST_SLOT, State, World
 
 ENTRIES = 100

@@ -31,12 +31,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.engine import read_own_mib
-from bench.flood_load import FLOODS, Target, make_target, run_flood
-from bench.load_steady import measure_latency
-from bench.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
-from bench.report import finish, make_parser
-from bench.workload import make_genesis_accounts, make_keys, make_our_transfers
+from bench.networks.engine import read_own_mib
+from bench.networks.nodes import CHAIN_ID, Node, load_settings, read_genesis, run_validators
+from bench.results.report import finish, make_parser
+from bench.sending.floods import FLOODS, Target, make_target, run_flood
+from bench.sending.steady import measure_latency
+from bench.sending.transactions import make_genesis_accounts, make_keys, make_our_transfers
 
 VALIDATORS = 4
 # A multiple of the nodes that take them, so that each account keeps to one.

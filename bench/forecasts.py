@@ -19,14 +19,14 @@ from typing import Any
 
 from blockenergy.forecast.v1 import tx_pb2
 
-from bench.report import finish, make_parser
+from bench.results.report import finish, make_parser
 from chain import forecast, metering
 from chain.forecast import msgs
 from chain.forecast.prediction import lmsr
 from chain.forecast.scoring import rules
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.state.store import CacheStore
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, START_S, World
 
 FORECASTS, SLOTS, METERS = 1_000, 96, 20_000

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from bench.report import finish, make_parser
+from bench.results.report import finish, make_parser
 from chain import app
 from chain.ruleset import Ruleset
 from chain.runtime.trees.multistore import Multistore

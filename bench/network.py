@@ -5,7 +5,7 @@
 BlockEnergy and a node of the Cosmos SDK take turns, with the same CometBFT settings, the same
 client and the same signed transfers. Speed is measured with the settings of
 `bench.transfers`, the time to finality at a steady rate and with those of the `localnet`
-preset. Without an SDK node (`python -m bench.sdk_build`) it goes on with ours alone.
+preset. Without an SDK node (`python -m bench.networks.sdk_build`) it goes on with ours alone.
 """
 
 from __future__ import annotations
@@ -20,20 +20,27 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.load import count_codes, measure_throughput
-from bench.load_steady import measure_latency
-from bench.nodes import CHAIN_ID, LARGE_BLOCKS, Node, load_settings, read_genesis, run_validators
-from bench.report import finish, make_parser
-from bench.sdk_build import find_sdk_node
-from bench.sdk_node import DENOM, encode_address, get_number, run_sdk
-from bench.transfers import require_conserved
-from bench.workload import (
+from bench.networks.nodes import (
+    CHAIN_ID,
+    LARGE_BLOCKS,
+    Node,
+    load_settings,
+    read_genesis,
+    run_validators,
+)
+from bench.networks.sdk_build import find_sdk_node
+from bench.networks.sdk_node import DENOM, encode_address, get_number, run_sdk
+from bench.results.report import finish, make_parser
+from bench.sending.at_full_speed import count_codes, measure_throughput
+from bench.sending.steady import measure_latency
+from bench.sending.transactions import (
     make_genesis_accounts,
     make_keys,
     make_our_transfers,
     make_transfers,
 )
-from client.keys import AccountKey
+from bench.transfers import require_conserved
+from client.signing.keys import AccountKey
 
 OURS, SDK = "BlockEnergy", "Cosmos SDK"
 

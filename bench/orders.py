@@ -18,16 +18,16 @@ from typing import Any
 from blockenergy.market.v1 import tx_pb2
 from google.protobuf.message import Message
 
-from bench import population
-from bench.engine import Engine, read_peak_mib
-from bench.report import call_in_process, finish, make_parser
+from bench.networks.engine import Engine, read_peak_mib
+from bench.results.report import call_in_process, finish, make_parser
+from bench.sending import population
 from chain.auth import state as auth_state
 from chain.market import state as market_state
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.encoding import bech32
 from chain.runtime.state.store import CacheStore, Reader
 from client.cost import compute_cost
-from client.tx import sign
+from client.signing.tx import sign
 
 SIGNERS = 1_000
 SLOTS = 8

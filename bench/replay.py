@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.engine import read_disk_bytes
-from bench.load import measure_throughput
-from bench.nodes import (
+from bench.networks.engine import read_disk_bytes
+from bench.networks.nodes import (
     CHAIN_ID,
     Node,
     load_settings,
@@ -30,8 +29,14 @@ from bench.nodes import (
     run_kvstore,
     running,
 )
-from bench.report import finish, make_parser
-from bench.workload import make_genesis_accounts, make_keys, make_our_transfers, make_sets
+from bench.results.report import finish, make_parser
+from bench.sending.at_full_speed import measure_throughput
+from bench.sending.transactions import (
+    make_genesis_accounts,
+    make_keys,
+    make_our_transfers,
+    make_sets,
+)
 
 ACCOUNTS = 1_000
 DEADLINE_S = 180.0

@@ -21,9 +21,9 @@ from blockenergy.auth.v1.state_pb2 import Params
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 
-from bench import population
-from bench.engine import BlockCost, Engine, read_own_mib, read_peak_mib
-from bench.report import call_in_process, finish, make_parser
+from bench.networks.engine import BlockCost, Engine, read_own_mib, read_peak_mib
+from bench.results.report import call_in_process, finish, make_parser
+from bench.sending import population
 from chain import app, metering
 from chain.auth import state as auth_state
 from chain.market import state as market_state
@@ -32,7 +32,7 @@ from chain.runtime.encoding import bech32
 from chain.runtime.state.store import CacheStore, Reader
 from chain.settlement import state as settlement_state
 from client.cost import compute_cost
-from client.tx import sign
+from client.signing.tx import sign
 
 READINGS_PER_TX = 1_000
 TXS_PER_BLOCK = 5

@@ -20,8 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.load import Throughput, count_codes, measure_throughput
-from bench.nodes import (
+from bench.networks.nodes import (
     CHAIN_ID,
     Node,
     load_settings,
@@ -30,9 +29,15 @@ from bench.nodes import (
     run_blockenergy,
     run_kvstore,
 )
-from bench.report import describe_machine
-from bench.workload import make_genesis_accounts, make_keys, make_our_transfers, make_sets
-from client.keys import AccountKey
+from bench.results.report import describe_machine
+from bench.sending.at_full_speed import Throughput, count_codes, measure_throughput
+from bench.sending.transactions import (
+    make_genesis_accounts,
+    make_keys,
+    make_our_transfers,
+    make_sets,
+)
+from client.signing.keys import AccountKey
 from node_config.preset import Preset
 
 KVSTORE, BLOCKENERGY = "CometBFT kvstore", "BlockEnergy"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chain.keyspace import Keyspace
-from chain.runtime import amino_json
+from chain.runtime.encoding import amino_json
 from chain.runtime.module import Handler, Module, Query
 from chain.runtime.tx import DecodedTx, TxCache
 

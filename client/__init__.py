@@ -1,8 +1,9 @@
 """The client of the chain: keys, transactions, queries, events, and the command line.
 
-    keys, keyring           account and meter keys, and their storage
-    tx, account             build and sign transactions; send them with the right sequence
-    rpc, rpc_types          the JSON-RPC interface of a CometBFT node
+    signing/                account and meter keys, their storage, and signed transactions
+    node/                   the JSON-RPC interface of a CometBFT node
+    files/                  JSON and TOML of users, and files for their owner only
+    account                 sends transactions with the right sequence
     queries, watch          typed queries; blocks and typed events as they arrive
     catalog, definitions    messages, queries and comments as proto/ defines them
     units, errors           numbers with units as text; failures with exit codes

@@ -21,13 +21,13 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import DecodeError, Message
 
-from client import tx
 from client.cost import Cost, GasPrice, Wish, compute_cost
 from client.errors import RejectedError, RpcError
-from client.keys import AccountKey
+from client.node.rpc import POLL_INTERVAL_S, Rpc
+from client.node.rpc_types import BroadcastResult, Event, TxResult
 from client.queries import query
-from client.rpc import POLL_INTERVAL_S, Rpc
-from client.rpc_types import BroadcastResult, Event, TxResult
+from client.signing import tx
+from client.signing.keys import AccountKey
 
 DEFAULT_WAIT_S = 30.0
 _WRONG_SEQUENCE = ("sdk", errors_pb2.WRONG_SEQUENCE)

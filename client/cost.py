@@ -11,8 +11,8 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from chain.runtime.gas import compute_message_gas, compute_min_fee
-from client import tx
 from client.errors import UsageError
+from client.signing import tx
 
 _LARGEST_AMOUNT = str((1 << 64) - 1)
 

@@ -28,7 +28,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import Message
 
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 
 # Field numbers in descriptor.proto, which make up the paths of comments.
 _FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE = 4, 5, 6

@@ -33,8 +33,8 @@ from google.protobuf.message import Message
 
 from client import units
 from client.errors import ClientError, NotFoundError, RejectedError, RpcError
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
 from client.watch import WatchedBlock, decode_events, get_block
 
 _UNKNOWN = ("market", errors_pb2.ORDER_UNKNOWN)

@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError, Message
 
 from client.catalog import get_query_by_request
 from client.errors import RejectedError, RpcError
-from client.rpc import Rpc
-from client.rpc_types import QueryResult
+from client.node.rpc import Rpc
+from client.node.rpc_types import QueryResult
 
 R = TypeVar("R", bound=Message)
 

@@ -18,9 +18,9 @@ from google.protobuf.message import Message
 
 from client.definitions import get_fields, get_message_class
 from client.errors import RpcError
-from client.json_input import parse_json
-from client.rpc import Rpc
-from client.rpc_types import Event
+from client.files.json_input import parse_json
+from client.node.rpc import Rpc
+from client.node.rpc_types import Event
 
 DEFAULT_INTERVAL_S = 0.25
 

@@ -14,7 +14,7 @@ from blockenergy.dashboard.v1 import api_pb2, route_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 import text_output
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 from client.definitions import get_comment, get_fields, get_unit, get_unit_name
 from dashboard.web.calls import PREFIX, VERBS
 

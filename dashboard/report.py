@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, func, select
 
 from client.errors import NotFoundError
-from dashboard.tables import CURSOR, GAP, SLOT_RESULT
+from dashboard.model.tables import CURSOR, GAP, SLOT_RESULT
 
 SLOTS_LISTED_MAX = 100
 

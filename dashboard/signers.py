@@ -10,7 +10,7 @@ from cosmos.tx.v1beta1.tx_pb2 import Tx
 from chain.runtime.encoding import bech32
 from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of
 from client.definitions import get_signer
-from client.tx import unpack
+from client.signing.tx import unpack
 
 
 def find_signer(tx: Tx) -> str:

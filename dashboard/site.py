@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from sqlalchemy import Engine
 
 from client.queries import query_pages
-from dashboard.days import Days
-from dashboard.moment import Moment, Present
+from dashboard.model.days import Days
+from dashboard.model.moment import Moment, Present
 
 if TYPE_CHECKING:
     from dashboard.web.sessions import Sessions

@@ -19,8 +19,8 @@ from tendermint.types.types_pb2 import BlockID
 from tendermint.types.validator_pb2 import Validator
 
 from chain.runtime.encoding import bech32
-from client.headers import parse_block, parse_block_id, parse_validator
-from client.rpc_types import Json
+from client.node.headers import parse_block, parse_block_id, parse_validator
+from client.node.rpc_types import Json
 from gateway.errors import GatewayError, Status
 from gateway.node import Node
 

@@ -11,7 +11,7 @@ import threading
 import text_output
 from client.cli.common import add_node_option
 from client.errors import UsageError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from gateway.grpc_server import GrpcLimits, GrpcServer
 from gateway.http_server import HttpLimits, HttpServer
 from gateway.node import Node

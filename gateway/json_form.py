@@ -16,7 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from client.definitions import get_fields, get_message_class
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 from gateway.errors import GatewayError, Status
 
 _WELL_KNOWN = "google.protobuf."

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from client.errors import RpcError
-from client.rpc import Rpc
-from client.rpc_types import BroadcastResult, Json
+from client.node.rpc import Rpc
+from client.node.rpc_types import BroadcastResult, Json
 from gateway.errors import GatewayError, Status, make_error, make_node_error
 
 T = TypeVar("T")

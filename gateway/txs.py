@@ -13,9 +13,9 @@ from cosmos.tx.v1beta1.tx_pb2 import Tx
 from google.protobuf.any_pb2 import Any
 from tendermint.abci.types_pb2 import Event, EventAttribute
 
-from client import tx as txs
 from client.errors import RpcError, UsageError
-from client.rpc_types import Json
+from client.node.rpc_types import Json
+from client.signing import tx as txs
 from gateway.errors import GatewayError, Status, make_node_error
 from gateway.node import Node
 

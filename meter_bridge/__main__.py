@@ -16,10 +16,10 @@ import threading
 from pathlib import Path
 
 import text_output
-from client import chain_pin
 from client.cli.common import Parser, add_chain_id_option, add_keyring_option, add_node_option
 from client.errors import ClientError, UsageError
-from client.rpc import Rpc
+from client.node import chain_pin
+from client.node.rpc import Rpc
 from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
 from meter_bridge.chain.node import NodeChain
 from meter_bridge.chain.proofs import open_proofs

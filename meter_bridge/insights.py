@@ -52,7 +52,7 @@ CREATE INDEX IF NOT EXISTS of_meter ON insights (meter_id, number);
 
 
 class Signer(Protocol):
-    """Signs for an analyst, such as `client.keys.MeterKey`."""
+    """Signs for an analyst, such as `client.signing.keys.MeterKey`."""
 
     def sign(self, content: bytes) -> bytes:
         """The 64-byte Ed25519 signature over the content."""

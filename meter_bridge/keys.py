@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from client.cli.prompts import ask_passphrase
 from client.errors import MissingError
-from client.keyring import Keyring
-from client.keys import SECRET_BYTES, AccountKey, Key, MeterKey, P256MeterKey, TelegramKey
+from client.signing.keyring import Keyring
+from client.signing.keys import SECRET_BYTES, AccountKey, Key, MeterKey, P256MeterKey, TelegramKey
 from meter_bridge.tls import MissingFileError, TlsError, read
 
 HELP = "a key's name in the keyring, or the path of a key file (NAME.json"

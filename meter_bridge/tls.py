@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from client.private_file import warn_if_exposed
+from client.files.private_file import warn_if_exposed
 from net_address import is_loopback, parse_host_port
 
 FILE_BYTES_MAX = 256 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 
-from client.chain_pin import require_chain_id
+from client.node.chain_pin import require_chain_id
 
 RANDOM_BYTES = 3
 FIRST_REVISION = 1

@@ -34,7 +34,7 @@ FILES = (
     *("chain/mempool.py", "chain/proposals.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     "chain/market/open_slot.py",
-    *("chain/settlement/accounts.py", "chain/settlement/block.py"),
+    *("chain/settlement/slot/accounts.py", "chain/settlement/slot/block.py"),
     *(
         "abci_app/prefetch.py",
         "abci_app/results.py",

@@ -8,7 +8,7 @@ from typing import cast
 
 from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 
-from client.keys import AccountKey, Key, MeterKey
+from client.signing.keys import AccountKey, Key, MeterKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.participants import Participant

@@ -14,7 +14,7 @@ from typing import Any
 
 from chain import app
 from client.errors import MissingError, UsageError
-from client.toml_file import read_toml
+from client.files.toml_file import read_toml
 from node_config.money import Denom
 from node_config.participants import Participant, parse_participants
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from grpc_tools import protoc
 
-from chain.runtime.amino_json import get_name
+from chain.runtime.encoding.amino_json import get_name
 from client.catalog import get_messages
 
 ROOT = Path(__file__).resolve().parent

@@ -119,7 +119,7 @@ def _look_at_network(args: argparse.Namespace) -> int:
     from agents.grid.live import find_fullest, look_at_lines
     from agents.run.loop import find_slot
     from agents.run.observe import read_network
-    from client.rpc import Rpc
+    from client.node.rpc import Rpc
 
     rpc = Rpc(args.node)
     ask = ask_node(rpc)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import text_output
 from agents.chain_view import ask_node
 from agents.commands.options import check_range
-from client import chain_pin
 from client.cli.common import add_chain_id_option, add_keyring_option, add_node_option
 from client.cli.prompts import ask_passphrase
 from client.errors import UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey
-from client.rpc import Rpc
+from client.node import chain_pin
+from client.node.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
 
 if TYPE_CHECKING:
     from agents.run.forecaster import Forecaster

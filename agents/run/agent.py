@@ -19,11 +19,11 @@ from agents.run.publish import publish
 from agents.run.settings import HomeSettings
 from agents.trading import Decision, Memory, Order, decide
 from agents.trading.cover import format_price
-from client import tx
 from client.account import Signer
 from client.errors import MissingError
+from client.node.rpc_types import TxResult
 from client.orders import follow_orders
-from client.rpc_types import TxResult
+from client.signing import tx
 from client.watch import decode_events
 
 if TYPE_CHECKING:

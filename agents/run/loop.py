@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from agents.run.agent import HomeAgent, Say
 from agents.run.observe import Network
 from client.errors import ClientError
-from client.rpc import Rpc
-from client.rpc_types import NodeStatus
+from client.node.rpc import Rpc
+from client.node.rpc_types import NodeStatus
 
 POLL_S = 0.5
 NS_PER_S = 1_000_000_000

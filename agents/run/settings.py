@@ -31,7 +31,7 @@ from agents.trading import STRATEGIES
 from agents.trading.expect import DEFAULT_ANNUAL_KWH, HOURS
 from agents.trading.observation import PERMILLE
 from client.errors import MissingError, UsageError
-from client.toml_file import read_toml
+from client.files.toml_file import read_toml
 
 HOMES_MAX = 1_000
 NUMBER_MAX = 10**15

@@ -13,9 +13,8 @@ from chain import auth, bank, market, metering, registry
 from chain.authz import rules
 from chain.authz.keeper import AuthzError
 from chain.authz.state import GRANTS
-from chain.runtime import untrusted
 from chain.runtime.context import Context
-from chain.runtime.encoding import codec
+from chain.runtime.encoding import codec, untrusted
 from chain.runtime.errors import ChainError, require
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.module import Handler

@@ -13,8 +13,8 @@ from chain.authz import rules
 from chain.authz.execution import Execution
 from chain.authz.keeper import AuthzError
 from chain.authz.state import GRANTS
-from chain.runtime import untrusted
 from chain.runtime.context import Context
+from chain.runtime.encoding import untrusted
 from chain.runtime.errors import ChainError, require
 from chain.runtime.module import Handler
 from chain.runtime.tx import decode_address

@@ -10,7 +10,7 @@ from blockenergy.options.v1 import options_pb2 as options
 from google.protobuf.message import Message
 
 from chain.runtime.calendar import SECONDS_PER_DAY
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 from chain.runtime.units import AMOUNT_MAX
 
 AUTHORIZATION_TYPE_URL = f"/{state_pb2.TradeAuthorization.DESCRIPTOR.full_name}"

@@ -9,8 +9,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from chain import auth, registry
 from chain.feegrant.keeper import ALLOWANCES_MAX, FeegrantError, has_ended
 from chain.feegrant.state import ALLOWANCES
-from chain.runtime import untrusted
 from chain.runtime.context import Context
+from chain.runtime.encoding import untrusted
 from chain.runtime.errors import require
 from chain.runtime.tx import decode_address, decode_coins
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from blockenergy.options.v1 import options_pb2
 from google.protobuf.descriptor import EnumDescriptor
 
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from blockenergy.options.v1 import options_pb2 as options
 from google.protobuf.message import Message
 
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 from chain.runtime.units import MICRO, ceil_div
 
 

@@ -20,9 +20,9 @@ from google.protobuf.message import Message
 
 from chain.runtime.consensus import ConsensusUpdates, ValidatorUpdate
 from chain.runtime.context import Context
+from chain.runtime.encoding.options import get_option
 from chain.runtime.gas import MessageGas, get_message_gas
 from chain.runtime.lifecycle import Lifecycle
-from chain.runtime.options import get_option
 from chain.runtime.params import Params
 from chain.runtime.state.collections import HasStore, Schema
 

@@ -16,8 +16,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from chain.runtime.encoding.keys import U64
+from chain.runtime.encoding.options import get_option
 from chain.runtime.encoding.values import Record
-from chain.runtime.options import get_option
 from chain.runtime.state.collections import HasStore, Item, Map, Schema
 
 M = TypeVar("M", bound=Message)

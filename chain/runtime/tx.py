@@ -18,9 +18,8 @@ from cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT, SIGN_MODE_LE
 from cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf.message import Message
 
-from chain.runtime import amino_json, untrusted
-from chain.runtime.amino_json import PackedTypes
-from chain.runtime.encoding import bech32, codec, strict
+from chain.runtime.encoding import amino_json, bech32, codec, strict, untrusted
+from chain.runtime.encoding.amino_json import PackedTypes
 from chain.runtime.errors import ChainError, SdkError, require
 from chain.runtime.module import Handler
 from chain.runtime.signatures import SECP256K1_KEY_BYTES, address_of, verify_secp256k1_digest

@@ -10,7 +10,6 @@ from blockenergy.settlement.v1 import query_pb2
 
 from chain.runtime.module import Module
 from chain.settlement import lifecycle, queries
-from chain.settlement.block import end_block
 from chain.settlement.genesis import validate_genesis, validate_params
 from chain.settlement.invariants import (
     carbon_fund,
@@ -25,7 +24,8 @@ from chain.settlement.invariants import (
     traded,
 )
 from chain.settlement.keeper import FUND, SettlementError
-from chain.settlement.reading import (
+from chain.settlement.slot.block import end_block
+from chain.settlement.slot.reading import (
     close_window,
     get_claimable,
     get_history_from,

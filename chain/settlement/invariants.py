@@ -9,7 +9,8 @@ from chain import bank, carbon, market, metering
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.runtime.units import WH_PER_KWH
-from chain.settlement import emissions, rules
+from chain.settlement import rules
+from chain.settlement.slot import emissions
 from chain.settlement.state import DEFERRED, LINES, OWED_BY_FUND, PROGRESS, RESULTS
 
 # Fields of a line of which a zone has the sums.

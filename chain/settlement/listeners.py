@@ -14,7 +14,7 @@ from blockenergy.settlement.v1 import state_pb2
 
 from chain import carbon, forecast, metering
 from chain.runtime.context import Context
-from chain.settlement import feeder_checks
+from chain.settlement.slot import feeder_checks
 
 
 class SettledAccount(NamedTuple):

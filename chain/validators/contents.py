@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from google.protobuf.message import Message
 
 from chain import params, registry
-from chain.runtime import untrusted
 from chain.runtime.context import Context
+from chain.runtime.encoding import untrusted
 from chain.runtime.errors import ChainError, require
 from chain.runtime.module import Handler
 from chain.runtime.state.store import CacheStore

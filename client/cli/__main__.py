@@ -32,7 +32,7 @@ from client.cli.common import (
     show_values,
 )
 from client.errors import ClientError, RejectedError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from client.units import format_value
 from text_output.version import get_version
 
@@ -131,7 +131,7 @@ _GROUPS: dict[str, tuple[str, Fill]] = {
     "light": ("trust, verify and show headers", _fill_from("client.light.commands")),
     "verify": ("prove what an account was paid", _fill_from("client.light.verify_commands")),
     "gateway": ("serve gRPC and REST to wallets", _fill_from("gateway.commands")),
-    "dashboard": ("keep tables of blocks and settlements", _fill_from("dashboard.commands")),
+    "dashboard": ("keep tables of blocks and settlements", _fill_from("dashboard.cli.commands")),
     "service": (
         "run a validator or a meter bridge with systemd",
         _fill_from("node_config.service.commands"),

@@ -20,9 +20,9 @@ from client.cli import display
 from client.cli.table import format_rows
 from client.cli.values import Lookups
 from client.errors import ClientError, UsageError
-from client.keyring import HOME_VARIABLE, Keyring
+from client.node.rpc import DEFAULT_NODE, Rpc
 from client.queries import query, query_pages
-from client.rpc import DEFAULT_NODE, Rpc
+from client.signing.keyring import HOME_VARIABLE, Keyring
 
 NODE_VARIABLE = "BLOCKENERGY_NODE"
 BRIDGE_VARIABLE = "BLOCKENERGY_BRIDGE"

@@ -24,7 +24,7 @@ from client import units
 from client.catalog import get_module
 from client.cli.table import format_rows, format_table
 from client.definitions import get_fields, get_message_type, get_short_name, get_unit, is_of_type
-from client.tx import unpack
+from client.signing.tx import unpack
 
 # A value with its name; in a nested message, after the names of the outer fields.
 _Cell = tuple[tuple[str, ...], str]

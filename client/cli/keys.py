@@ -7,7 +7,6 @@ import base64
 import sys
 
 import text_output
-from client import chain_pin
 from client.cli import display
 from client.cli.common import (
     Command,
@@ -19,8 +18,9 @@ from client.cli.common import (
 from client.cli.prompts import ask_new_passphrase, read_line
 from client.cli.table import format_table
 from client.errors import UsageError
-from client.keyring import KeyInfo, Keyring
-from client.keys import AccountKey, Key, MeterKey, P256MeterKey, TelegramKey, make_mnemonic
+from client.node import chain_pin
+from client.signing.keyring import KeyInfo, Keyring
+from client.signing.keys import AccountKey, Key, MeterKey, P256MeterKey, TelegramKey, make_mnemonic
 
 # 24 words, with ample white space.
 MNEMONIC_CHARACTERS_MAX = 1000

@@ -9,7 +9,6 @@ import argparse
 import re
 
 import text_output
-from client import tx
 from client.catalog import get_errors
 from client.cli import display
 from client.cli.common import (
@@ -30,9 +29,10 @@ from client.cli.outcomes import (
 )
 from client.cli.table import format_rows
 from client.errors import NotFoundError, RejectedError, UsageError
+from client.node.rpc import Rpc
+from client.node.rpc_types import TxResult
 from client.orders import find_order, follow_orders
-from client.rpc import Rpc
-from client.rpc_types import TxResult
+from client.signing import tx
 from client.units import UINT64_MAX
 from client.watch import decode_events
 

@@ -22,9 +22,9 @@ from client.cli.common import (
 from client.cli.fields import add_options, build_message
 from client.cli.market import verify_clearing
 from client.definitions import get_first_sentence
-from client.keyring import Keyring
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
 
 
 def fill(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,6 @@ from google.protobuf.message import Message
 
 import text_output
 from chain.runtime.gas import get_message_gas
-from client import chain_pin
 from client.account import Signer, TxOutcome
 from client.catalog import Operation, get_messages
 from client.cli import display
@@ -53,11 +52,12 @@ from client.definitions import (
     to_kebab_case,
 )
 from client.errors import UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey
+from client.node import chain_pin
+from client.node.rpc import Rpc
 from client.orders import OrderState, follow_orders
-from client.rpc import Rpc
-from client.tx import pack
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
+from client.signing.tx import pack
 from client.units import parse, parse_decimal
 from client.watch import decode_events
 

@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 from client import units
 from client.definitions import get_enum_values, get_short_name, get_unit, is_of_type
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
 COIN_EXAMPLE = "1000000ueur, or '12.5 EUR'"

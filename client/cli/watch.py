@@ -24,8 +24,8 @@ from client.cli.common import (
 from client.cli.outcomes import fold, message_to_dict
 from client.definitions import to_kebab_case
 from client.errors import RpcError, UsageError
-from client.keyring import Keyring
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing.keyring import Keyring
 from client.units import UINT64_MAX
 from client.watch import WatchedBlock, watch_blocks
 

@@ -13,11 +13,11 @@ from tendermint.types.types_pb2 import Header
 
 from chain import light
 from client.errors import ClientError
-from client.headers import parse_header
 from client.light import forks
 from client.light.provider import LightBlock, fetch_block
 from client.light.store import TrustStore
-from client.rpc import Rpc
+from client.node.headers import parse_header
+from client.node.rpc import Rpc
 
 # Headers fetched on the way to one, and headers walked back.
 _STEPS_MAX = 1000

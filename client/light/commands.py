@@ -24,7 +24,7 @@ from client.light.client import S_PER_HOUR, LightClient, trust
 from client.light.forks import AttackError
 from client.light.provider import LightBlock
 from client.light.store import Settings, TrustStore
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from client.units import format_value
 
 # Below the 48 h for which evidence against validators is accepted.

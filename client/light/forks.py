@@ -19,12 +19,12 @@ from tendermint.types.types_pb2 import Header
 from tendermint.types.validator_pb2 import BLOCK_ID_FLAG_COMMIT, Validator
 
 from chain import light
-from client import private_file
 from client.errors import ClientError, RpcError
-from client.keyring import get_home
+from client.files import private_file
 from client.light.provider import LightBlock, fetch_block
-from client.rpc import POLL_INTERVAL_S, Rpc
-from client.rpc_types import Json
+from client.node.rpc import POLL_INTERVAL_S, Rpc
+from client.node.rpc_types import Json
+from client.signing.keyring import get_home
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from tendermint.types.validator_pb2 import Validator
 
 from chain import light
 from client.errors import RpcError
-from client.headers import parse_signed_header, parse_validator
-from client.rpc import Rpc
-from client.rpc_types import MALFORMED, Json
+from client.node.headers import parse_signed_header, parse_validator
+from client.node.rpc import Rpc
+from client.node.rpc_types import MALFORMED, Json
 
 # What the RPC lists at once, and how many such pages are asked for.
 _PER_PAGE = 100

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from client import chain_pin
 from client.errors import UsageError
-from client.keyring import Keyring, get_home
 from client.light import store as stores
 from client.light.client import LightClient
 from client.light.store import TrustStore
-from client.rpc import Rpc
+from client.node import chain_pin
+from client.node.rpc import Rpc
+from client.signing.keyring import Keyring, get_home
 
 
 def get_path() -> Path:

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client import private_file
 from client.errors import MissingError, RpcError
-from client.json_input import parse_json
+from client.files import private_file
+from client.files.json_input import parse_json
 from client.light.provider import LightBlock, read_block
-from client.rpc_types import MALFORMED
+from client.node.rpc_types import MALFORMED
 
 FILE = "light.json"
 FILE_BYTES_MAX = 64 * 1024 * 1024

@@ -20,12 +20,12 @@ from tendermint.types.types_pb2 import Header
 from chain import app, light
 from chain.runtime.context import BlockInfo
 from chain.runtime.errors import ChainError
-from client import tx as txs
 from client.errors import NotFoundError, RejectedError, UsageError
 from client.light.client import LightClient, LightError
+from client.node.rpc import POLL_INTERVAL_S, Rpc
+from client.node.rpc_types import ExecutionResult, Json
 from client.queries import query_store
-from client.rpc import POLL_INTERVAL_S, Rpc
-from client.rpc_types import ExecutionResult, Json
+from client.signing import tx as txs
 
 R = TypeVar("R", bound=Message)
 

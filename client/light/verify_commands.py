@@ -23,13 +23,13 @@ from client.cli.common import (
 from client.cli.fields import build_message
 from client.definitions import get_fields
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
-from client.keyring import Keyring
+from client.files.json_input import parse_json
 from client.light import session, verified
 from client.light.commands import height
 from client.light.saved import verify_saved
-from client.rpc import Rpc
-from client.rpc_types import MALFORMED
+from client.node.rpc import Rpc
+from client.node.rpc_types import MALFORMED
+from client.signing.keyring import Keyring
 
 _FILE_BYTES_MAX = 1024 * 1024
 

@@ -11,7 +11,6 @@ from ibc.core.client.v1.tx_pb2 import MsgCreateClientResponse
 
 import text_output
 from client.account import Signer
-from client.chain_pin import require_chain_id
 from client.cli.common import (
     Command,
     add_commands,
@@ -21,14 +20,15 @@ from client.cli.common import (
 )
 from client.cli.prompts import ask_passphrase
 from client.errors import ClientError, RejectedError, RpcError, UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey
 from client.light.provider import fetch_block
+from client.node.chain_pin import require_chain_id
+from client.node.rpc import Rpc
 from client.relay import journal, messages
 from client.relay.carrier import Carrier, Progress
 from client.relay.end import End
 from client.relay.journal import Journal
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
 
 S_PER_HOUR = 3600
 # Below the 48 h for which evidence against validators is accepted.

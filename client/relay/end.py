@@ -27,11 +27,11 @@ from chain import ibc, light
 from client.account import Signer, TxOutcome
 from client.errors import RpcError, UsageError
 from client.light.provider import LightBlock, fetch_block
+from client.node.rpc import Rpc
 from client.queries import query, query_store
 from client.relay import messages
 from client.relay.messages import ProvenPacket
 from client.relay.packets import Answered, Sent, read_events
-from client.rpc import Rpc
 
 _STORE = ibc.MODULE.name
 # Headers between two that do not trust each other: a chain may change all its validators.

@@ -12,8 +12,8 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from ibc.core.channel.v2.packet_pb2 import Acknowledgement, Packet
 
-from client import private_file
 from client.errors import MissingError
+from client.files import private_file
 from client.relay.packets import Answered, Sent
 
 # What waits beyond this has to be read again later.

@@ -18,7 +18,7 @@ from tendermint.types.types_pb2 import Header, SignedHeader
 from tendermint.types.validator_pb2 import Validator, ValidatorSet
 
 from chain import ibc
-from client.tx import pack
+from client.signing.tx import pack
 
 PREFIX = (b"ibc", b"")
 

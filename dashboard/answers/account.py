@@ -21,11 +21,11 @@ from client.errors import RejectedError
 from dashboard.answers.events import make_page, select_types
 from dashboard.answers.ranges import require_range
 from dashboard.answers.rows import add_columns, add_lines, read_message, read_sum
-from dashboard.days import list_month, parse_day
 from dashboard.errors import ApiError, Code
-from dashboard.moment import OPEN_SLOTS_MAX
+from dashboard.model.days import list_month, parse_day
+from dashboard.model.moment import OPEN_SLOTS_MAX
+from dashboard.model.tables import ACCOUNT_SLOT, BLOCK, EVENT, EVENT_ACCOUNT, GAP, SLOT_RESULT
 from dashboard.site import Visit
-from dashboard.tables import ACCOUNT_SLOT, BLOCK, EVENT, EVENT_ACCOUNT, GAP, SLOT_RESULT
 
 DAYS_MAX = 400
 METERS_MAX = 1000

@@ -12,8 +12,8 @@ from sqlalchemy import Select, func, select
 from dashboard.answers.events import make_page, select_types
 from dashboard.answers.rows import add_columns, read_message, read_sum
 from dashboard.errors import ApiError, Code
+from dashboard.model.tables import ACCOUNT_SLOT, EVENT, GAP, SLOT_RESULT
 from dashboard.site import Visit
-from dashboard.tables import ACCOUNT_SLOT, EVENT, GAP, SLOT_RESULT
 
 LISTED_MAX = 100
 

@@ -11,8 +11,8 @@ from sqlalchemy import Select, and_, or_, select
 from client.catalog import get_events, get_module
 from client.cli.common import NS_PER_S
 from dashboard.errors import ApiError, Code
+from dashboard.model.tables import BLOCK, EVENT
 from dashboard.site import Visit
-from dashboard.tables import BLOCK, EVENT
 
 PAGE_EVENTS = 100
 _TYPES_MAX = 100

@@ -16,9 +16,9 @@ from sqlalchemy import select
 from client.errors import RejectedError
 from dashboard.answers.ranges import SLOTS_MAX, require_range
 from dashboard.answers.rows import read_message
-from dashboard.days import parse_day
+from dashboard.model.days import parse_day
+from dashboard.model.tables import FEEDER_SLOT
 from dashboard.site import Visit
-from dashboard.tables import FEEDER_SLOT
 from dashboard.web.rights import Feeders, is_auditor, list_feeders, list_operated, list_way_up
 
 # Fewer meters, or one with more than half of the energy, would show a single home.

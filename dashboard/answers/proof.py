@@ -10,8 +10,8 @@ from client.light.provider import LightBlock, fetch_block
 from client.light.saved import make_line_key
 from client.queries import query_store
 from dashboard.errors import ApiError, Code
+from dashboard.model.tables import EVENT
 from dashboard.site import Visit
-from dashboard.tables import EVENT
 
 CHANGES_MAX = 50
 # The powers that a block decides are in force from the second block after it on.

@@ -7,17 +7,17 @@ from blockenergy.settlement.v1.state_pb2 import SlotResult
 from blockenergy.validators.v1 import query_pb2 as validators_pb2
 from sqlalchemy import select
 
-from client import tx as txs
 from client.cli.common import NS_PER_S
+from client.signing import tx as txs
 from dashboard.answers.events import make_page
 from dashboard.answers.ranges import SLOTS_MAX, require_range
 from dashboard.answers.rows import read_message
 from dashboard.answers.shown import describe_chain, find_tx, show_slot
-from dashboard.days import parse_day
 from dashboard.errors import ApiError, Code
-from dashboard.moment import read_slots
+from dashboard.model.days import parse_day
+from dashboard.model.moment import read_slots
+from dashboard.model.tables import BLOCK, EVENT, SLOT_RESULT
 from dashboard.site import Visit
-from dashboard.tables import BLOCK, EVENT, SLOT_RESULT
 from dashboard.visible import PUBLIC_EVENTS
 from dashboard.web.rights import is_auditor
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from client.errors import RejectedError
 from dashboard.answers.shown import find_tx
 from dashboard.errors import ApiError, Code
+from dashboard.model.tables import BLOCK, SLOT_RESULT
 from dashboard.site import Visit
-from dashboard.tables import BLOCK, SLOT_RESULT
 from dashboard.web.rights import find_participant, is_auditor, list_feeders
 
 _CHARACTERS_MAX = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockenergy.dashboard.v1 import account_pb2
 
-from client import tx as txs
 from client.errors import UsageError
+from client.signing import tx as txs
 from dashboard.errors import ApiError, Code
 from dashboard.signers import find_signer
 from dashboard.site import Visit

@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 import text_output
 from chain.runtime.encoding import bech32
-from dashboard.accounts import PASS, VIEW
 from dashboard.errors import ApiError, Code
+from dashboard.model.accounts import PASS, VIEW
 from dashboard.site import Visit, Visitor
 from dashboard.web import adr36
 from dashboard.web.rights import find_active, find_participant, list_feeders

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 
 from client.catalog import get_queries
 from dashboard.answers.rows import read_message
-from dashboard.moment import Moment
+from dashboard.model.moment import Moment
+from dashboard.model.tables import BLOCK, CURSOR, GAP, TX
 from dashboard.site import Site, Visit
-from dashboard.tables import BLOCK, CURSOR, GAP, TX
 
 _HASH_CHARACTERS = 64
 

@@ -17,7 +17,7 @@ from blockenergy.options.v1 import options_pb2 as options
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 from client.definitions import get_fields, get_unit, to_kebab_case
 
 PREFIX = "/api/v1/"

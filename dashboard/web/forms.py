@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 import text_output
 from client.cli.display import to_dict
 from client.definitions import get_fields
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 from dashboard.errors import ApiError, Code
 
 _UINT64_MAX = (1 << 64) - 1

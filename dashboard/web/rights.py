@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 import text_output
 from client.errors import RejectedError
-from dashboard.accounts import VIEW
 from dashboard.errors import ApiError, Code
+from dashboard.model.accounts import VIEW
 from dashboard.site import Visit
 from dashboard.web.calls import Call
 

@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 
 import text_output
 from client.cli.common import NS_PER_S
-from client.rpc import Rpc
-from client.rpc_types import Json, parse_time_ns
-from dashboard.days import Days
-from dashboard.moment import Present
+from client.node.rpc import Rpc
+from client.node.rpc_types import Json, parse_time_ns
+from dashboard.model.days import Days
+from dashboard.model.moment import Present
 from dashboard.site import Site
 from dashboard.web.app import Api, Origin, Rates
 from dashboard.web.connections import HEAD_BYTES_MAX, Places, make_protocol

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from dashboard.accounts import PASS, SECRET, SESSION, USED_NONCE, VIEW
 from dashboard.errors import ApiError, Code
+from dashboard.model.accounts import PASS, SECRET, SESSION, USED_NONCE, VIEW
 from dashboard.site import Visitor
 
 CHALLENGE_S = 300

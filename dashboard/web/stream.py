@@ -20,9 +20,9 @@ from starlette.responses import StreamingResponse
 from client.cli.display import to_dict
 from dashboard.answers.shown import describe_chain, show_slot
 from dashboard.errors import ApiError, Code
-from dashboard.moment import Moment
+from dashboard.model.moment import Moment
+from dashboard.model.tables import EVENT_ACCOUNT
 from dashboard.site import Visit
-from dashboard.tables import EVENT_ACCOUNT
 
 STREAMS_MAX = 2_000
 PER_READER_MAX = 3

@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 
 from chain import app
 from chain.runtime.context import BlockInfo
-from client import tx
-from client.keys import AccountKey
+from client.signing import tx
+from client.signing.keys import AccountKey
 
 M = TypeVar("M", bound=Message)
 

@@ -36,7 +36,7 @@ from chain_in_memory import Chain
 from google.protobuf.message import Message
 
 from chain.metering import reading_sign_bytes
-from client.keys import AccountKey, MeterKey
+from client.signing.keys import AccountKey, MeterKey
 from client.units import parse
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter, make_app_state

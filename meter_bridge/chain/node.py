@@ -27,10 +27,10 @@ from google.protobuf.message import Message
 from chain.runtime.gas import compute_message_gas
 from client.account import DEFAULT_WAIT_S, Signer, TxOutcome
 from client.errors import ClientError, RejectedError
-from client.keys import AccountKey
+from client.node.rpc import Rpc
+from client.node.rpc_types import NodeStatus
 from client.queries import query
-from client.rpc import Rpc
-from client.rpc_types import NodeStatus
+from client.signing.keys import AccountKey
 from meter_bridge.chain.chain import (
     ChainRejectedError,
     ChainUnreachableError,

@@ -14,14 +14,14 @@ from typing import TypeVar
 from cosmos.tx.v1beta1.tx_pb2 import TxBody, TxRaw
 from google.protobuf.message import Message
 
-from client import tx
 from client.account import TxOutcome, read_responses
 from client.catalog import get_query_by_request
 from client.errors import UsageError
 from client.light import store as stores
 from client.light import verified
 from client.light.client import LightClient, LightError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing import tx
 
 R = TypeVar("R", bound=Message)
 

@@ -22,7 +22,6 @@ from blockenergy.bridge.v1.bridge_pb2 import (
 from blockenergy.options.v1.options_pb2 import UNIT_WH
 
 import text_output
-from client import chain_pin
 from client.cli import display
 from client.cli.common import (
     BRIDGE_VARIABLE,
@@ -35,6 +34,7 @@ from client.cli.common import (
 )
 from client.definitions import get_short_name, get_text
 from client.errors import ClientError, MissingError, UsageError
+from client.node import chain_pin
 from client.units import parse as parse_value
 from meter_bridge.bridge import DEFAULT_LISTEN
 from meter_bridge.client.connection import (

@@ -66,7 +66,7 @@ class BridgeUnreachableError(BridgeError):
 
 
 class MeterKey(Protocol):
-    """Signs for a meter, such as `client.keys.MeterKey`."""
+    """Signs for a meter, such as `client.signing.keys.MeterKey`."""
 
     def sign(self, content: bytes) -> bytes:
         """The 64-byte Ed25519 signature over the content."""

@@ -15,8 +15,8 @@ from blockenergy.metering.v1.query_pb2 import (
 
 from client.cli.common import add_node_option
 from client.errors import ClientError, RejectedError, UsageError
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
 from meter_bridge.vee.export import write_cmep, write_espi
 from meter_bridge.vee.intervals import make_intervals
 from meter_bridge.vee.slots import Registers

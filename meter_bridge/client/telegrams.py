@@ -23,7 +23,7 @@ from blockenergy.metering.v1.state_pb2 import Reading
 
 import text_output
 from client.errors import MissingError, UsageError
-from client.keys import MeterKey
+from client.signing.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats import FORMATS, decode_hexadecimal, parse_telegram
 from meter_bridge.formats.encoding.local_time import LocalTime

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from blockenergy.metering.v1.state_pb2 import Reading
 
-from client.keys import MeterKey
+from client.signing.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats import FORMATS, read_telegram
 from meter_bridge.formats.encoding.local_time import LocalTime

@@ -15,10 +15,10 @@ from typing import Self
 
 from blockenergy.bridge.v1.bridge_pb2 import HealthResponse
 
-from client import chain_pin
 from client.errors import MissingError, UsageError
-from client.keys import MeterKey
-from client.rpc import Rpc
+from client.node import chain_pin
+from client.node.rpc import Rpc
+from client.signing.keys import MeterKey
 from meter_bridge.bridge import Bridge, Settings
 from meter_bridge.chain.node import NodeChain
 from meter_bridge.client.connection import MeterClient

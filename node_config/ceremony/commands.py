@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 import text_output
-from client import private_file
 from client.cli.common import (
     Command,
     add_commands,
@@ -23,9 +22,10 @@ from client.cli.common import (
 )
 from client.cli.prompts import ask_passphrase
 from client.errors import MissingError, UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey
-from client.toml_file import read_toml
+from client.files import private_file
+from client.files.toml_file import read_toml
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
 from node_config.accounts import read_accounts
 from node_config.ceremony.collect import collect
 from node_config.ceremony.document import require_document, to_canonical_json

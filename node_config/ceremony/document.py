@@ -13,8 +13,8 @@ from chain import app
 from chain.runtime.consensus import ValidatorUpdate
 from chain.runtime.context import BlockInfo
 from chain.runtime.state.collections import GenesisError
-from client.chain_pin import require_chain_id
 from client.errors import UsageError
+from client.node.chain_pin import require_chain_id
 from node_config.cometbft.files import compute_address
 
 KEY_TYPE = "tendermint/PubKeyEd25519"

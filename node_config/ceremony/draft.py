@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chain.runtime.encoding import bech32
-from client.chain_pin import require_chain_id
 from client.errors import UsageError
+from client.node.chain_pin import require_chain_id
 from node_config.accounts import ROLES, GenesisAccount, parse_roles
 from node_config.ceremony.document import compute_hash, require_fields
 from node_config.node.home import read_document

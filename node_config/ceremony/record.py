@@ -24,7 +24,7 @@ from chain.runtime.signatures import (
     verify_secp256k1_digest,
 )
 from client.errors import UsageError
-from client.keys import AccountKey
+from client.signing.keys import AccountKey
 from net_address import parse_host_port
 from node_config.ceremony.document import require_fields, to_canonical_json
 from node_config.ceremony.draft import Draft

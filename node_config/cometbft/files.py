@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.toml_file import format_toml
+from client.files.toml_file import format_toml
 from net_address import LOOPBACK
 from node_config.genesis import GenesisValidator
 from node_config.preset import Preset

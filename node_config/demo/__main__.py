@@ -25,7 +25,7 @@ import text_output
 from client import units
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
-from node_config.demo.homes import HOMES, HOURS
+from node_config.demo.home.homes import HOMES, HOURS
 from node_config.demo.scenario import HEADER, HOMES_MAX, Scenario, read_profiles
 
 # The extra `demo` in pyproject.toml.
@@ -95,12 +95,12 @@ def run(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace, results: object, took_s: float) -> None:
     """Prints the summary and writes picture and table."""
-    from node_config.demo.carbon_results import draw_carbon
-    from node_config.demo.forecast_results import draw_forecasts
+    from node_config.demo.after.carbon_results import draw_carbon
+    from node_config.demo.after.forecast_results import draw_forecasts
+    from node_config.demo.after.picture import draw
+    from node_config.demo.after.results import Results
+    from node_config.demo.after.summary import format_summary, write_csv
     from node_config.demo.forecasters import COPYCAT, GOOD
-    from node_config.demo.picture import draw
-    from node_config.demo.results import Results
-    from node_config.demo.summary import format_summary, write_csv
 
     assert isinstance(results, Results)
     picture, table = args.out / "demo.png", args.out / "demo.csv"

@@ -41,11 +41,11 @@ from google.protobuf.message import Message
 from client.account import Signer
 from client.cli.carbon.publish import make_message
 from client.errors import ClientError
-from client.keys import AccountKey
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keys import AccountKey
 from node_config.demo.day import Day
-from node_config.demo.homes import HOURS, Home
+from node_config.demo.home.homes import HOURS, Home
 
 # Publishes the factors, and says which credits offset.
 AUTHORITY, ISSUER = "distributor0", "issuer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node_config.demo.homes import HOURS
+from node_config.demo.home.homes import HOURS
 from node_config.preset import Preset
 
 

@@ -24,11 +24,11 @@ from google.protobuf.message import Message
 
 from client.account import Signer
 from client.errors import ClientError
-from client.keys import AccountKey
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.demo.day import Day
-from node_config.demo.homes import HOURS, Home, derive_secret
+from node_config.demo.home.homes import HOURS, Home, derive_secret
 
 TARGET_ID = MARKET_ID = 1
 ORDERER, GOOD, COPYCAT = "orderer", "forecaster", "copycat"

@@ -14,13 +14,15 @@ from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERG
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
 from client.errors import ClientError
-from client.keyring import Keyring
-from client.keys import AccountKey
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
+from node_config.demo.after.forecast_results import find_broken_forecasts
+from node_config.demo.after.promises import find_broken
+from node_config.demo.after.results import Results, collect, get_lines
 from node_config.demo.carbon import AUTHORITY, ISSUER, Carbon
 from node_config.demo.day import Day, plan_day
-from node_config.demo.forecast_results import find_broken_forecasts
 from node_config.demo.forecasters import (
     REWARD_PER_SLOT,
     Forecasters,
@@ -29,11 +31,9 @@ from node_config.demo.forecasters import (
     make_history,
     make_outlook,
 )
-from node_config.demo.homes import CAPACITY_W, FEEDER, Home, make_street
-from node_config.demo.promises import find_broken
-from node_config.demo.results import Results, collect, get_lines
+from node_config.demo.home.homes import CAPACITY_W, FEEDER, Home, make_street
+from node_config.demo.home.street import Street
 from node_config.demo.scenario import Scenario
-from node_config.demo.street import Street
 from node_config.demo.view import View
 from node_config.demo.watcher import Watcher
 from node_config.genesis import GenesisMeter

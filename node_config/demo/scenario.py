@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.errors import MissingError, UsageError
-from node_config.demo.homes import HOMES, HOURS, QUARTERS_PER_HOUR, ComputeLoad, ComputePv
+from node_config.demo.home.homes import HOMES, HOURS, QUARTERS_PER_HOUR, ComputeLoad, ComputePv
 from node_config.preset import Preset
 
 HEADER = ["hour", "load_w", "pv_w"]
@@ -68,7 +68,7 @@ class Scenario:
         if self.profiles is not None:
             return self.profiles.compute_load_wh, self.profiles.compute_pv_wh
         # Only these need the demonstration's libraries for profiles.
-        from node_config.demo.profiles import compute_load_wh, compute_pv_wh
+        from node_config.demo.home.profiles import compute_load_wh, compute_pv_wh
 
         return compute_load_wh, compute_pv_wh
 

@@ -14,9 +14,9 @@ from rich.text import Text
 
 import text_output
 from agents.chain_view import get_middle
+from node_config.demo.after.text import cent, eur, hours, kwh
 from node_config.demo.day import Day
-from node_config.demo.homes import Home
-from node_config.demo.text import cent, eur, hours, kwh
+from node_config.demo.home.homes import Home
 from node_config.demo.watcher import Progress
 
 TITLE = "BlockEnergy: {} homes, {} with PV, on four validators; ten seconds count as an hour"

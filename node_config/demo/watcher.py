@@ -20,8 +20,8 @@ from google.protobuf.message import Message
 
 from client.catalog import get_module
 from client.errors import RpcError
+from client.node.rpc import Rpc
 from client.queries import query_pages
-from client.rpc import Rpc
 from client.watch import WatchedBlock, watch_blocks
 
 RETRY_S = 0.5

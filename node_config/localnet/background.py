@@ -18,7 +18,7 @@ from pathlib import Path
 from client.cli.common import BRIDGE_VARIABLE, NODE_VARIABLE
 from client.cli.prompts import YES_VARIABLE
 from client.errors import UsageError
-from client.keyring import HOME_VARIABLE
+from client.signing.keyring import HOME_VARIABLE
 from node_config.localnet.layout import LOCK, Layout, load_layout
 from node_config.localnet.process import make_environment
 from node_config.localnet.supervisor import NetworkError, lock_home

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
-from client.private_file import warn_if_exposed
-from client.toml_file import format_toml, read_toml
+from client.files.json_input import parse_json
+from client.files.private_file import warn_if_exposed
+from client.files.toml_file import format_toml, read_toml
 from node_config.genesis import require_valid
 from node_config.localnet.address import Address, parse_address, parse_url
 

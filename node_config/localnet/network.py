@@ -21,7 +21,7 @@ from typing import IO, Self
 
 import text_output
 from client.errors import MissingError, RpcError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from net_address import parse_host_port
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.layout import Layout, NodeFiles, load_layout, require_startable

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from client.chain_pin import pin, require_chain_id
 from client.errors import MissingError, UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey, Key
+from client.node.chain_pin import pin, require_chain_id
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, Key
 from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount, read_accounts
 from node_config.chain_id import make_chain_id

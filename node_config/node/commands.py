@@ -13,7 +13,7 @@ import text_output
 from client.cli.common import Command, add_commands, add_output_option, show_values
 from client.cli.prompts import ask_new_passphrase
 from client.errors import UsageError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from net_address import HostPort, parse_host_port
 from node_config.node.archive import MARGIN_BLOCKS, back_up, restore
 from node_config.node.doctor import examine

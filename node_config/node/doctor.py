@@ -16,10 +16,10 @@ from blockenergy.peers.v1.query_pb2 import QueryPeersRequest, QueryPeersResponse
 from blockenergy.validators.v1.query_pb2 import QueryValidatorRequest, QueryValidatorResponse
 
 from client.errors import ClientError, RejectedError
+from client.files.toml_file import read_toml
+from client.node.rpc import Rpc
+from client.node.rpc_types import NodeStatus
 from client.queries import query, query_pages
-from client.rpc import Rpc
-from client.rpc_types import NodeStatus
-from client.toml_file import read_toml
 from net_address import is_loopback
 from node_config.ceremony.document import require_document
 from node_config.localnet.layout import NodeFiles

@@ -19,7 +19,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 from node_config.cometbft.files import compute_address
 from node_config.localnet.layout import NodeFiles, load_node
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from blockenergy.validators.v1.query_pb2 import QueryValidatorsRequest, QueryValidatorsResponse
 
+from client.node.rpc import Rpc
 from client.queries import query_pages
-from client.rpc import Rpc
 
 
 class Signed(NamedTuple):

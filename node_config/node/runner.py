@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from client.errors import RpcError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from node_config.localnet.layout import NodeFiles, require_nodes_startable
 from node_config.localnet.network import PROBE_TIMEOUT_S, find_cometbft, make_node
 from node_config.localnet.process import Process

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from client import private_file
 from client.errors import MissingError, UsageError
-from client.toml_file import format_value, read_toml
+from client.files import private_file
+from client.files.toml_file import format_value, read_toml
 from net_address import parse_host_port
 
 # Of p2p: each a list of ids, or of ids with addresses, joined by commas.

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from client import chain_pin, private_file
 from client.errors import MissingError, UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey, make_mnemonic
+from client.files import private_file
+from client.node import chain_pin
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, make_mnemonic
 from net_address import HostPort, is_loopback
 from node_config.ceremony.document import require_document
 from node_config.cometbft.files import make_config, make_plan, write_secret_files

@@ -7,8 +7,8 @@ import contextlib
 from blockenergy.validators.v1.query_pb2 import QueryValidatorRequest, QueryValidatorResponse
 
 from client.errors import ClientError, UsageError
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
 from node_config.cometbft.files import compute_address
 from node_config.localnet.supervisor import lock_home
 from node_config.node.home import NodeHome, hash_file

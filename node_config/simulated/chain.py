@@ -16,8 +16,8 @@ from chain import app
 from chain.runtime.context import BlockInfo
 from client.catalog import get_query_by_request
 from client.cost import compute_cost
-from client.keys import AccountKey
-from client.tx import sign
+from client.signing.keys import AccountKey
+from client.signing.tx import sign
 from node_config.simulated.store import SortedStore
 
 R = TypeVar("R", bound=Message)

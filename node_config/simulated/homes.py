@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from agents.trading import Battery, Memory
 from agents.trading.expect import Past
-from client.keys import AccountKey, MeterKey
+from client.signing.keys import AccountKey, MeterKey
 
 # Low, middle and high net use by slots ahead, 0 for the slot that begins, as expected before it;
 # None while too little is known, so that the home expects what it can from its own past.

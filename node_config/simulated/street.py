@@ -27,7 +27,7 @@ from agents.trading.expect import PriceMemory, forecast
 from agents.trading.observation import NO_LOAD
 from agents.trading.stored_value import move
 from agents.trading.strategies import learn
-from client.keys import AccountKey
+from client.signing.keys import AccountKey
 from meter_bridge.client import sign_reading
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter, make_app_state

@@ -13,7 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from client.errors import MissingError
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 
 HOMES_MAX = 100
 DAY_S, HOURS = 86_400, 24

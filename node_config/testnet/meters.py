@@ -29,12 +29,12 @@ from blockenergy.market.v1.tx_pb2 import MsgBuy, MsgSell
 
 import text_output
 from client.account import Signer
-from client.chain_pin import choose
 from client.cli.common import Parser
 from client.errors import ClientError
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
-from client.rpc import Rpc
+from client.node.chain_pin import choose
+from client.node.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from meter_bridge.client import (
     ACKNOWLEDGED,
     MeterClient,
@@ -44,7 +44,7 @@ from meter_bridge.client import (
     dsmr,
     sign_reading,
 )
-from node_config.demo.meter import Meter
+from node_config.demo.home.meter import Meter
 from node_config.testnet.certificates import AUTHORITY, CERTIFICATE, KEY
 from node_config.testnet.homes import SimulatedHome, Street
 

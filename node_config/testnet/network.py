@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from client.errors import RpcError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from net_address import LOOPBACK
 from node_config.testnet import images
 from node_config.testnet.engine import Engine, EngineError, run

@@ -26,12 +26,12 @@ from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERG
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
 
 import text_output
-from client.chain_pin import pin
 from client.cli.common import Parser
 from client.errors import ClientError, MissingError, UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
-from client.toml_file import format_toml, read_toml
+from client.files.toml_file import format_toml, read_toml
+from client.node.chain_pin import pin
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from net_address import LOOPBACK
 from node_config.accounts import GenesisAccount
 from node_config.chain_id import make_chain_id

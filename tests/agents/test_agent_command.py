@@ -53,7 +53,7 @@ def test_homes_trade_without_the_libraries() -> None:
     script = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({group.LIBRARIES!r}))\n"
-        "import agents.run.loop, agents.trading, node_config.demo.resident\n"
+        "import agents.run.loop, agents.trading, node_config.demo.home.resident\n"
         "import node_config.simulated.street\n"
     )
     ended = subprocess.run(

@@ -19,7 +19,7 @@ from chain.runtime.errors import ChainError
 from client.catalog import get_query_by_request
 from client.cli import main
 from client.errors import RejectedError
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 R = TypeVar("R", bound=Message)

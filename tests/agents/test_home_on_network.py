@@ -17,11 +17,11 @@ import pytest
 
 from agents.chain_view import ask_node, read_position_wh
 from agents.run.settings import read_home
-from client import tx
 from client.account import get_account
 from client.errors import ClientError
-from client.keyring import Keyring
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing import tx
+from client.signing.keyring import Keyring
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.background import start_in_background, stop_network
 from node_config.localnet.ports import find_free_ports

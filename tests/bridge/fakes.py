@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from blockenergy.metering.v1 import state_pb2
 from blockenergy.metering.v1.state_pb2 import Reading, ReadingResult
 
-from client.keys import MeterKey
+from client.signing.keys import MeterKey
 from meter_bridge.chain import (
     ChainRejectedError,
     ChainUnreachableError,

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from client import chain_pin
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
+from client.node import chain_pin
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from meter_bridge.client import MeterClient
 from meter_bridge.formats.dsmr import format_telegram
 from meter_bridge.formats.encoding.frame import compute_crc16
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, World
 
 AWAY = "tcp://127.0.0.1:1"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.runtime.gas import compute_message_gas
-from client import tx
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing import tx
 from meter_bridge.chain import (
     ChainRejectedError,
     ChainUnreachableError,
@@ -26,7 +26,7 @@ from meter_bridge.chain import (
 from meter_bridge.chain.node import NodeChain, compute_readings_per_tx, split
 from meter_bridge.intake import NUMBER_MAX
 from tests.bridge.world_node import WorldNode, make_bridge_key
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, World, reading
 
 HOMES = [f"meter-{name}" for name in people.HOUSEHOLDS]

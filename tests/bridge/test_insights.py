@@ -15,7 +15,7 @@ from meter_bridge.__main__ import make_parser, make_settings
 from meter_bridge.client import BridgeUnreachableError
 from meter_bridge.insights import sign_insight
 from tests.bridge.fakes import CHAIN_ID, SLOT, FakeChain, make_key
-from tests.bridge.serving import connect, running
+from tests.bridge.service.serving import connect, running
 
 METER, ANALYST = "HOME-07", "bidgely"
 KEY = make_key("analyst")

@@ -13,9 +13,9 @@ from typing import Any
 from chain import app
 from chain.runtime.errors import ChainError
 from chain.transactions import TxResult
-from client.keys import AccountKey
+from client.signing.keys import AccountKey
 from tests.clients.loopback_node import LoopbackNode, LostResponseError, NodeError
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, World
 
 

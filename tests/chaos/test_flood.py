@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.engine import read_own_mib
-from bench.flood_load import make_target, run_flood
-from bench.workload import make_genesis_accounts, make_keys
-from client.tx import compute_hash
+from bench.networks.engine import read_own_mib
+from bench.sending.floods import make_target, run_flood
+from bench.sending.transactions import make_genesis_accounts, make_keys
+from client.signing.tx import compute_hash
 from node_config.localnet.network import Network
 from tests.chaos.support.figures import note
 from tests.chaos.support.flood import Flood

@@ -15,7 +15,7 @@ from tendermint.abci import types_pb2 as abci
 from node_config.localnet.process import make_environment
 from tests.chaos.support.applications import CHAIN_ID, START_S
 from tests.chaos.support.rpc import wait_until
-from tests.node.toy import Client
+from tests.node.application.toy import Client
 from tests.support import documents
 
 DEADLINE_S = 30.0

@@ -9,8 +9,8 @@ import pytest
 from blockenergy.validators.v1.query_pb2 import QueryValidatorRequest, QueryValidatorResponse
 from blockenergy.validators.v1.state_pb2 import STATUS_TOMBSTONED
 
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
 from node_config.localnet.layout import load_layout
 from node_config.localnet.network import Network
 from node_config.localnet.ports import Ports

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from test_client_rpc import STATUS
 
-from client import chain_pin
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
+from client.node import chain_pin
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60

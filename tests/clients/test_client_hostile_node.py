@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from loopback_node import LoopbackNode, reply
 from test_client_rpc import EXECUTION, STATUS
 
-from client import rpc as rpc_module
 from client.errors import RpcError
-from client.rpc import Rpc
-from client.rpc_types import (
+from client.node import rpc as rpc_module
+from client.node.rpc import Rpc
+from client.node.rpc_types import (
     MALFORMED,
     parse_block,
     parse_block_results,

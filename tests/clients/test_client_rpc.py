@@ -11,8 +11,8 @@ import pytest
 from loopback_node import LoopbackNode, NodeError, reply
 
 from client.errors import RpcError, UsageError
-from client.rpc import Rpc
-from client.rpc_types import Event, parse_time_ns
+from client.node.rpc import Rpc
+from client.node.rpc_types import Event, parse_time_ns
 
 # Taken from a CometBFT 0.38 node, shortened.
 STATUS = {

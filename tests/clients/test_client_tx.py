@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.runtime.signatures import verify_secp256k1_digest
-from client import tx
 from client.errors import UsageError
-from client.keys import AccountKey
+from client.signing import tx
+from client.signing.keys import AccountKey
 
 ALICE = AccountKey.from_mnemonic("abandon " * 11 + "about")
 BOB = AccountKey.from_mnemonic("abandon " * 23 + "art")

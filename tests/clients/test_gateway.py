@@ -24,7 +24,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from loopback_node import LoopbackNode, NodeError
 
 from chain import app
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from gateway.grpc_server import GrpcLimits, GrpcServer
 from gateway.http_server import HttpLimits, HttpServer
 from gateway.methods import get_methods

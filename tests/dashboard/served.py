@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 from street_node import StreetNode
 
-from client.keys import AccountKey
-from client.rpc import Rpc
-from dashboard.indexer import Indexer
+from client.node.rpc import Rpc
+from client.signing.keys import AccountKey
+from dashboard.model.indexer import Indexer
 from dashboard.site import Site
 from dashboard.web import adr36
 from dashboard.web.app import Origin, Rates
 from dashboard.web.guard import Rate
 from dashboard.web.server import ServerSettings, make_site, serve
-from tests.support import people
+from tests.support.streets import people
 
 DEADLINE_S = 30
 FREE = Rate(1e6, 1e6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from street_node import StreetNode
 
-from tests.support.settling import is_settled
+from tests.support.streets.settling import is_settled
 from tests.support.world import reading
 
 LOW, HIGH = 80_000, 300_000

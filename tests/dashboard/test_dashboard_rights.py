@@ -14,17 +14,17 @@ from served import Browser, Served, serving
 from settled_streets import settle, trade
 from street_node import StreetNode
 
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 from client.catalog import get_events
 from client.definitions import get_fields, get_message_class
-from client.tx import compute_hash
-from dashboard.accounts import SERVER_METADATA
-from dashboard.tables import open_tables
+from client.signing.tx import compute_hash
+from dashboard.model.accounts import SERVER_METADATA
+from dashboard.model.tables import open_tables
 from dashboard.visible import PUBLIC_EVENTS
 from dashboard.web import calls
 from dashboard.web.app import MODULES
 from dashboard.web.calls import Call, load_calls
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 CALLS = {call.name: call for call in load_calls(MODULES)}

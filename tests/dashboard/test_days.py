@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.days import Days, list_month, parse_day
 from dashboard.errors import ApiError
+from dashboard.model.days import Days, list_month, parse_day
 
 ZONES = ["Europe/Berlin", "UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]
 S_PER_H = 3600

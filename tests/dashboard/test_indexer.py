@@ -22,10 +22,9 @@ from sqlalchemy import Engine, func, select
 from street_node import StreetNode
 
 from client.errors import ClientError
-from client.rpc import Rpc
-from dashboard.indexer import SUMMED, Indexer, compare_lines
-from dashboard.report import make_report
-from dashboard.tables import (
+from client.node.rpc import Rpc
+from dashboard.model.indexer import SUMMED, Indexer, compare_lines
+from dashboard.model.tables import (
     ACCOUNT_SLOT,
     BLOCK,
     CURSOR,
@@ -34,8 +33,9 @@ from dashboard.tables import (
     make_row,
     open_tables,
 )
-from tests.support import people
-from tests.support.settling import line_of, result_of
+from dashboard.report import make_report
+from tests.support.streets import people
+from tests.support.streets.settling import line_of, result_of
 from tests.support.world import World
 
 DEADLINE_S = 60

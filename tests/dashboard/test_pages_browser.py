@@ -18,12 +18,12 @@ from settled_streets import trade_and_settle
 from street_node import StreetNode
 from test_saved_proof import CHAIN, SAVED, TRUSTED
 
-from client.keys import AccountKey
-from client.tx import compute_hash
-from dashboard.accounts import SERVER_METADATA
-from dashboard.tables import open_tables
+from client.signing.keys import AccountKey
+from client.signing.tx import compute_hash
+from dashboard.model.accounts import SERVER_METADATA
+from dashboard.model.tables import open_tables
 from dashboard.web import adr36
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 pytestmark = needs_browser

@@ -18,10 +18,10 @@ from chain import light
 from client.cli import main
 from client.light.client import LightError
 from client.light.saved import verify_saved
-from dashboard.accounts import SERVER_METADATA
-from dashboard.tables import EVENT, open_tables
-from tests.support import people
-from tests.support.settling import line_of
+from dashboard.model.accounts import SERVER_METADATA
+from dashboard.model.tables import EVENT, open_tables
+from tests.support.streets import people
+from tests.support.streets.settling import line_of
 from tests.support.world import CHAIN_ID, World
 
 TRADED = [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)]

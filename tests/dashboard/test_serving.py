@@ -13,9 +13,9 @@ from served import DEADLINE_S, serving
 from street_node import StreetNode
 
 from client.errors import MissingError, UsageError
-from dashboard import serve_commands
-from dashboard.accounts import SERVER_METADATA
-from dashboard.tables import open_tables
+from dashboard.cli import serve as serve_commands
+from dashboard.model.accounts import SERVER_METADATA
+from dashboard.model.tables import open_tables
 from dashboard.web import server
 from dashboard.web.connections import Places
 from tests.support.world import World

@@ -12,13 +12,13 @@ import pytest
 from served import Browser, Served, serving
 from street_node import StreetNode
 
-from client.keys import AccountKey
-from dashboard.accounts import SERVER_METADATA
-from dashboard.sign_in_commands import SiteError, make_link
-from dashboard.tables import open_tables
+from client.signing.keys import AccountKey
+from dashboard.cli.sign_in import SiteError, make_link
+from dashboard.model.accounts import SERVER_METADATA
+from dashboard.model.tables import open_tables
 from dashboard.web import adr36
 from dashboard.web.sessions import CHALLENGE_S, SESSION_S
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 HERE = Path(__file__).parent

@@ -25,13 +25,13 @@ from street_node import StreetNode
 
 from chain import app
 from client.cli.display import to_dict
-from dashboard.accounts import SERVER_METADATA
 from dashboard.answers.rows import ADDED
-from dashboard.tables import FEEDER_SLOT, open_tables
+from dashboard.model.accounts import SERVER_METADATA
+from dashboard.model.tables import FEEDER_SLOT, open_tables
 from dashboard.web.app import Rates
 from dashboard.web.guard import Buckets, Rate
-from tests.support import people
-from tests.support.settling import line_of, result_of
+from tests.support.streets import people
+from tests.support.streets.settling import line_of, result_of
 from tests.support.world import World
 
 TRADED = [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500), ("clara", False, 3_000, 2_500)]

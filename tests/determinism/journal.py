@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from chain import app
 from chain.runtime.context import CosmosEvent, Event
 from chain.runtime.trees.multistore import Multistore
-from tests.support.simulation import Simulation
+from tests.support.simulated.simulation import Simulation
 
 
 def main() -> None:

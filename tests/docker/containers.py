@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from node_config.testnet.network import NODES, Testnet
 
 T = TypeVar("T")

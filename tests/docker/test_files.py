@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from client.chain_pin import read_pin
 from client.errors import UsageError
-from client.keyring import Keyring
+from client.node.chain_pin import read_pin
+from client.signing.keyring import Keyring
 from node_config.preset import load_preset
 from node_config.testnet import images
 from node_config.testnet.homes import HOURS, LOAD_W, PV_W, SimulatedHome, Street, has_pv

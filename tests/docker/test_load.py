@@ -16,11 +16,11 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from chain.runtime.errors import SdkError
 from client.account import get_account
 from client.cost import compute_cost
-from client.keyring import Keyring
-from client.keys import AccountKey
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
-from client.tx import sign
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
+from client.signing.tx import sign
 from node_config.preset import load_preset
 from node_config.testnet.network import NODES, Testnet
 

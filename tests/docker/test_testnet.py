@@ -32,11 +32,11 @@ from containers import (
 )
 
 from client.account import Signer
-from client.chain_pin import read_pin
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
+from client.node.chain_pin import read_pin
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from client.watch import read_fees
 from meter_bridge.client import (
     ACKNOWLEDGED,

@@ -27,7 +27,7 @@ from tests.fuzz.node import FuzzedNode, SteadyApplication, make_folder
 from tests.fuzz.stream_maker import StreamMaker
 from tests.fuzz.street import get_street
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
-from tests.node.toy import Client, connect, split_pieces
+from tests.node.application.toy import Client, connect, split_pieces
 
 # Small, so that a frame over the limit is cheap to make.
 FRAME_BYTES_MAX = 64 * 1024

@@ -9,7 +9,7 @@ from blockenergy.bridge.v1 import bridge_pb2
 from blockenergy.metering.v1.state_pb2 import Reading
 from google.protobuf.message import Message
 
-from client.keys import MeterKey
+from client.signing.keys import MeterKey
 from meter_bridge.client.connection import sign_reading
 from meter_bridge.formats import parse_telegram
 from meter_bridge.formats.dsmr import compute_crc16, format_telegram

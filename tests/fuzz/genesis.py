@@ -19,9 +19,10 @@ from chain.runtime.state.store import CacheStore
 from tests.fuzz.json_changes import Values, change, change_text, to_text
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
 from tests.fuzz.worlds import find_worlds
-from tests.support import documents, people
-from tests.support.green_street import ADDED_AT_S, SOLAR
+from tests.support import documents
 from tests.support.store import SortedStore
+from tests.support.streets import people
+from tests.support.streets.green_street import ADDED_AT_S, SOLAR
 from tests.support.world import CHAIN_ID, START_S, World, reading
 
 # Nobody else is needed for a market.

@@ -24,8 +24,9 @@ from chain.runtime.errors import ChainError
 from chain.runtime.tx import decode
 from tests.fuzz.pools import Pools, fill, vary
 from tests.fuzz.worlds import find_worlds
-from tests.support import documents, people, vectors
-from tests.support.simulation import Simulation
+from tests.support import documents, vectors
+from tests.support.simulated.simulation import Simulation
+from tests.support.streets import people
 from tests.support.transactions import Envelope, sign
 from tests.support.world import FIRST_SLOT, World
 

@@ -22,7 +22,7 @@ from meter_bridge.formats.telegram import (
     TelegramError,
 )
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, Target, require
-from tests.support.meter_telegrams import SECRETS, WRITERS, Shown
+from tests.support.others.meter_telegrams import SECRETS, WRITERS, Shown
 
 CONTEXT = Context(secrets=SECRETS)
 CHANGES_MAX = 4

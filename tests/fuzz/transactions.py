@@ -26,7 +26,7 @@ from chain.transactions import TxResult
 from tests.fuzz import wire
 from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_rejection, require
-from tests.support import people
+from tests.support.streets import people
 from tests.support.transactions import sign_content
 
 CORPUS = 400

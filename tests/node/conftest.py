@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.driven_node import Node
+from tests.node.application.driven_node import Node
 
 
 @pytest.fixture

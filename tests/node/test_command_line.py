@@ -15,11 +15,11 @@ import pytest
 from blockenergy.market.v1 import query_pb2
 from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
-from client import chain_pin
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
+from client.node import chain_pin
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from node_config.accounts import GenesisAccount
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter

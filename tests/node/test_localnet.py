@@ -16,10 +16,10 @@ from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from chain import app
 from chain.runtime.state.store import MemoryStore
-from client import chain_pin
 from client.errors import MissingError, UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
+from client.node import chain_pin
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.commands import main

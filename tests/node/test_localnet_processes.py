@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from client.errors import UsageError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports

@@ -12,7 +12,7 @@ import pytest
 
 from chain import app
 from client.errors import UsageError
-from client.keyring import Keyring
+from client.signing.keyring import Keyring
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.background import ENV, is_running, start_in_background, stop_network
 from node_config.localnet.ports import find_free_ports

@@ -18,12 +18,12 @@ import pytest
 from blockenergy.metering.v1.query_pb2 import QueryReadingRequest, QueryReadingResponse
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 
-from client.chain_pin import read_pin
 from client.errors import ClientError
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey, TelegramKey
+from client.node.chain_pin import read_pin
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey, TelegramKey
 from meter_bridge.client import MeterClient
 from meter_bridge.gateway.config import check
 from meter_bridge.gateway.run import RunningGateway
@@ -34,8 +34,8 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
-from tests.support import meter_telegrams as written
-from tests.support.meter_telegrams import Shown
+from tests.support.others import meter_telegrams as written
+from tests.support.others.meter_telegrams import Shown
 
 pytestmark = pytest.mark.network
 

@@ -25,14 +25,14 @@ from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from client.account import Signer
-from client.chain_pin import read_pin
 from client.cli.__main__ import main
 from client.cli.forecast.forecast_file import HEADER
 from client.errors import UsageError
-from client.keyring import Keyring
-from client.keys import AccountKey, MeterKey
+from client.node.chain_pin import read_pin
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey, MeterKey
 from meter_bridge.chain import ChainUnreachableError, Meter
 from meter_bridge.chain.node import NodeChain
 from meter_bridge.chain.proofs import open_proofs
@@ -44,7 +44,7 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
-from tests.support.lying_node import LIES, claim_recorded, lying_node
+from tests.support.others.lying_node import LIES, claim_recorded, lying_node
 
 pytestmark = pytest.mark.network
 

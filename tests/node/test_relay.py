@@ -20,10 +20,10 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from ibc.applications.transfer.v1.tx_pb2 import MsgTransfer
 
 from client.account import Signer
-from client.keyring import Keyring
-from client.keys import AccountKey
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
+from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network

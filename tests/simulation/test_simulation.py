@@ -14,7 +14,7 @@ import pytest
 from chain.bank.state import BALANCES
 from chain.market.state import POSITIONS
 from chain.runtime.encoding import bech32
-from tests.support.simulation import ACTIONS, Simulation
+from tests.support.simulated.simulation import ACTIONS, Simulation
 
 # Three speeds of settlement, with and without collateral, with and without fees.
 # More than the first ones only while something has not happened.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from chain import app
-from tests.support import people
+from tests.support.streets import people
 
 Short = dict[str, Any]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from blockenergy.params.v1 import query_pb2, tx_pb2
 from google.protobuf import descriptor_pool, message_factory
 
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 if TYPE_CHECKING:
-    from tests.support.simulation import Simulation
+    from tests.support.simulated.simulation import Simulation
 
 # What a simulation changes, and to what; some of it cannot work.
 DRAWN: list[tuple[str, str, list[Any]]] = [

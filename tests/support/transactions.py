@@ -17,11 +17,10 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from chain import app
-from chain.runtime import amino_json
-from chain.runtime.encoding import codec
+from chain.runtime.encoding import amino_json, codec
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import PUB_KEY_TYPE_URL, sign_bytes
-from tests.support.people import Wallet
+from tests.support.streets.people import Wallet
 
 # For the transaction and its bytes, at the prices of the street.
 _GAS_BESIDE_MESSAGES = 400_000

@@ -57,7 +57,8 @@ from chain.metering import reading_sign_bytes
 from chain.runtime.context import CosmosEvent, Event
 from chain.runtime.errors import ChainError
 from chain.transactions import TxResult
-from tests.support import documents, people
+from tests.support import documents
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, START_S, World, response
 
 ERRORS = {

@@ -30,8 +30,9 @@ from chain.runtime.context import BlockInfo
 from chain.runtime.gas import compute_min_fee
 from chain.runtime.state.store import CacheStore
 from chain.transactions import TxResult
-from tests.support import check_before_write, documents, people
+from tests.support import check_before_write, documents
 from tests.support.store import SortedStore
+from tests.support.streets import people
 from tests.support.transactions import Envelope, count_gas, make_body, sign
 
 M = TypeVar("M", bound=Message)

@@ -29,8 +29,8 @@ from chain.market.clearing import (
     clear_truthful,
     verify_network_clearing,
 )
-from chain.market.clearing.network import remove_network_self_trades
-from chain.market.clearing.nodal import compute_fee, compute_rent
+from chain.market.clearing.nodes.network import remove_network_self_trades
+from chain.market.clearing.nodes.nodal import compute_fee, compute_rent
 from chain.runtime.units import WH_PER_KWH
 
 

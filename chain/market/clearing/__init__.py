@@ -8,9 +8,9 @@ all of it with `verify_clearing` and `verify_network_clearing`.
 from chain.market.clearing.auction import Outcome, clear_auction
 from chain.market.clearing.certificate import compute_welfare, verify_clearing
 from chain.market.clearing.mcafee import TruthfulOutcome, clear_truthful
-from chain.market.clearing.network import Branch, Network, NodeOrders
-from chain.market.clearing.network_certificate import verify_network_clearing
-from chain.market.clearing.nodal import NetworkOutcome, clear_network
+from chain.market.clearing.nodes.network import Branch, Network, NodeOrders
+from chain.market.clearing.nodes.network_certificate import verify_network_clearing
+from chain.market.clearing.nodes.nodal import NetworkOutcome, clear_network
 from chain.market.clearing.orders import (
     ASK,
     BID,

@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chain.market.clearing.network import NodeOrders, Uplink
+from chain.market.clearing.nodes.network import NodeOrders, Uplink
 from chain.market.clearing.orders import ASK, BID, Order, Side, list_steps
 
 ASK_RANK, POOL_RANK, BID_RANK = 0, 1, 2

@@ -16,7 +16,7 @@ from chain import carbon, market
 from client.cli.common import add_output_option
 from client.cli.table import format_table
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 
 DESCRIPTION = """
 Computes what accounts used, claimed and owe for their emissions, by the rules of the chain and

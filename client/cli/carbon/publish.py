@@ -14,7 +14,7 @@ from blockenergy.options.v1 import options_pb2 as options
 from client.cli import tx
 from client.cli.carbon.slots import parse_slot
 from client.errors import MissingError, UsageError
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from client.units import parse
 
 DESCRIPTION = """

@@ -6,8 +6,8 @@ from blockenergy.metering.v1.query_pb2 import QueryParamsRequest, QueryParamsRes
 from blockenergy.options.v1 import options_pb2 as options
 
 from client.cli.common import NS_PER_S
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
 from client.units import parse
 
 

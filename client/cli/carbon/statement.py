@@ -24,9 +24,9 @@ from client.cli.common import (
     show_values,
 )
 from client.errors import MissingError, UsageError
-from client.keyring import Keyring
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
 from client.units import format_value
 
 DESCRIPTION = """

@@ -13,7 +13,7 @@ from typing import Any
 
 from chain import forecast
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
+from client.files.json_input import parse_json
 
 FILE_BYTES_MAX = 64 << 20
 # As on the chain.

@@ -16,7 +16,6 @@ from google.protobuf.message import Message
 import text_output
 from chain import forecast
 from chain.runtime.encoding import bech32
-from client import chain_pin
 from client.cli import tx
 from client.cli.common import (
     NS_PER_S,
@@ -39,9 +38,10 @@ from client.cli.forecast.forecast_file import (
 )
 from client.cli.table import format_table
 from client.errors import RejectedError, UsageError
-from client.keyring import Keyring
+from client.node import chain_pin
+from client.node.rpc import Rpc
 from client.queries import query, query_pages
-from client.rpc import Rpc
+from client.signing.keyring import Keyring
 from client.units import format_value, parse
 
 PAGE = 1000

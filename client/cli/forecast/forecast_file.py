@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from client import private_file
 from client.errors import MissingError, UsageError
-from client.json_input import parse_json
+from client.files import private_file
+from client.files.json_input import parse_json
 
 HEADER = ("slot", *(f"q{percent}" for percent in range(10, 100, 10)))
 SLOTS_MAX = 192

@@ -24,8 +24,8 @@ from client.cli.display import to_dict
 from client.cli.forecast import calculation_file
 from client.cli.table import format_table
 from client.errors import UsageError
+from client.node.rpc import Rpc
 from client.queries import query, query_pages
-from client.rpc import Rpc
 from client.units import format_value, parse
 
 PAGE = 1000

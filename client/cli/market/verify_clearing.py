@@ -24,8 +24,8 @@ from chain import market
 from client import units
 from client.cli.common import show_values
 from client.errors import UsageError
+from client.node.rpc import Rpc
 from client.queries import query, query_pages
-from client.rpc import Rpc
 
 PATH = "/blockenergy.market.v1.Query/Clearing"
 PAGE_ORDERS = 1000

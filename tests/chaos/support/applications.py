@@ -16,7 +16,7 @@ from abci_app.node import EnergyApplication
 from abci_app.storage.node_state import NodeState
 from abci_app.storage.persistence import Database
 from tests.support import documents
-from tests.support.people import HOUSEHOLDS, Wallet, wallet
+from tests.support.streets.people import HOUSEHOLDS, Wallet, wallet
 from tests.support.transactions import Envelope, sign
 
 CHAIN_ID = "applications-test"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from client.rpc import Rpc
-from client.tx import compute_hash
+from client.node.rpc import Rpc
+from client.signing.tx import compute_hash
 from node_config.localnet.layout import Layout
 from node_config.localnet.network import Network
 from node_config.localnet.process import make_environment

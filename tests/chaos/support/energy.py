@@ -17,9 +17,9 @@ from blockenergy.registry.v1.role_pb2 import ROLE_PROSUMER
 
 from client.account import Signer
 from client.errors import ClientError
-from client.keys import MeterKey
+from client.node.rpc import Rpc
 from client.queries import query
-from client.rpc import Rpc
+from client.signing.keys import MeterKey
 from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter

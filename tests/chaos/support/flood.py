@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from client import tx
 from client.account import get_account
-from client.keys import AccountKey
-from client.rpc import Rpc
-from client.tx import compute_hash
+from client.node.rpc import Rpc
+from client.signing import tx
+from client.signing.keys import AccountKey
+from client.signing.tx import compute_hash
 from tests.chaos.support.load import DENOM, make_key
 
 # Max concurrent calls of CometBFT.

@@ -15,9 +15,9 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 
 from client.account import Signer
 from client.errors import ClientError, RpcError
-from client.keys import AccountKey
-from client.rpc import Rpc
-from client.tx import compute_hash, decode
+from client.node.rpc import Rpc
+from client.signing.keys import AccountKey
+from client.signing.tx import compute_hash, decode
 from node_config.accounts import GenesisAccount
 from tests.chaos.support.history import UNKNOWN, History, Read, Transfer
 from tests.chaos.support.rpc import RecordingRpc, in_background, let_pass

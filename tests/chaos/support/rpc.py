@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from client.rpc import Rpc
-from client.rpc_types import BroadcastResult
+from client.node.rpc import Rpc
+from client.node.rpc_types import BroadcastResult
 from node_config.localnet.network import Network, get_height
 
 POLL_S = 0.05

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from wallet_keys import BIDDER_MNEMONIC, DEADLINE_S, MNEMONIC, PAYER, RECEIVER
 
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from node_config.localnet.network import Network
 
 pytestmark = pytest.mark.network

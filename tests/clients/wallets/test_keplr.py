@@ -15,9 +15,9 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.tx.v1beta1.tx_pb2 import AuthInfo, Fee, ModeInfo, SignerInfo, TxBody, TxRaw
 from wallet_keys import DEADLINE_S, ORIGIN, PAYER, RECEIVER
 
-from client import tx as txs
-from client.keys import AccountKey
-from client.rpc import Rpc
+from client.node.rpc import Rpc
+from client.signing import tx as txs
+from client.signing.keys import AccountKey
 from node_config.localnet.network import Network
 
 pytestmark = pytest.mark.network

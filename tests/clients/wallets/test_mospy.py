@@ -9,7 +9,7 @@ import pytest
 from python_clients import install, run_script
 from wallet_keys import MNEMONIC, PAYER, RECEIVER
 
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from node_config.localnet.network import Network
 
 pytestmark = pytest.mark.network

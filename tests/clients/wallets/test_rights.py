@@ -22,8 +22,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from wallet_keys import BIDDER, DEADLINE_S, RECEIVER
 
 from client.account import Signer
-from client.rpc import Rpc
-from client.tx import pack
+from client.node.rpc import Rpc
+from client.signing.tx import pack
 from node_config.localnet.network import Network
 
 pytestmark = pytest.mark.network

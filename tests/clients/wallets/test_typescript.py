@@ -13,7 +13,7 @@ import pytest
 from wallet_keys import BIDDER, BIDDER_MNEMONIC, DEADLINE_S
 
 from client.catalog import get_messages
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from node_config.localnet.network import Network
 
 pytestmark = pytest.mark.network

@@ -1,6 +1,6 @@
 """Accounts of the network of conftest.py, and what else its tests agree on."""
 
-from client.keys import AccountKey, MeterKey
+from client.signing.keys import AccountKey, MeterKey
 
 MNEMONIC = (
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"

@@ -7,7 +7,7 @@ from tendermint.abci import types_pb2 as abci
 from abci_app.protocol.application import Application
 from abci_app.protocol.dispatch import CallFailed, Dispatcher, make_exception_reply
 from abci_app.protocol.framing import FrameReader, FramingError
-from tests.node.toy import KeyValueApplication
+from tests.node.application.toy import KeyValueApplication
 
 CALLS = [field.name for field in abci.Request.DESCRIPTOR.oneofs_by_name["value"].fields]
 OWN_CALLS = [name for name in CALLS if name not in ("echo", "flush")]

@@ -21,7 +21,7 @@ from chain.runtime.encoding import codec
 from chain.transactions import TxResult
 from client.catalog import get_events
 from client.definitions import get_message_class
-from client.rpc_types import Event
+from client.node.rpc_types import Event
 from client.watch import decode_event
 
 SEEN = CosmosEvent("misbehavior", ())

@@ -11,7 +11,7 @@ from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from cosmos.crypto.secp256k1.keys_pb2 import PubKey
 
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 FEES = {"auth.params": {"min_gas_price_micro": 100_000}}

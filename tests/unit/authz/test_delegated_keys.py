@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from chain import app, bank
 from chain.authz.state import GRANTS
 from chain.runtime.encoding import bech32
-from tests.support import people
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.transactions import pack
 from tests.support.world import FIRST_SLOT, World
 

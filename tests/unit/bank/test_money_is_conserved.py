@@ -15,8 +15,8 @@ from chain import app, bank
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError
 from chain.runtime.state.store import CacheStore
-from tests.support import people
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, DENOM, START_S, World
 
 NAMES = ("anna", "ben", "clara")

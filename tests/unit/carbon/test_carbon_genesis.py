@@ -9,7 +9,7 @@ import pytest
 from chain import app
 from chain.runtime.state.collections import GenesisError
 from tests.support import documents
-from tests.support.green_street import SOLAR, STREET
+from tests.support.streets.green_street import SOLAR, STREET
 
 SLOT = 30_000_001
 ZONE = {"name": "grid", "publisher": "distributor"}

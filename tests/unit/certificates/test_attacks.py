@@ -11,8 +11,8 @@ from blockenergy.certificates.v1 import tx_pb2
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 
-from tests.support import people
-from tests.support.green_street import BATTERY, SOLAR, GreenStreet
+from tests.support.streets import people
+from tests.support.streets.green_street import BATTERY, SOLAR, GreenStreet
 
 # Clean at noon, dirty in the evening.
 FACTOR: dict[str, Any] = {

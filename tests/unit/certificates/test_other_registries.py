@@ -8,8 +8,9 @@ from typing import Any
 
 from blockenergy.certificates.v1 import state_pb2, tx_pb2
 
-from tests.support import documents, people
-from tests.support.green_street import SOLAR, GreenStreet
+from tests.support import documents
+from tests.support.streets import people
+from tests.support.streets.green_street import SOLAR, GreenStreet
 from tests.support.world import World
 
 # Anna's device is one that another registry issues for.

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chain import app
-from tests.support import people
-from tests.support.green_street import GreenStreet
 from tests.support.store import SortedStore
+from tests.support.streets import people
+from tests.support.streets.green_street import GreenStreet
 
 CREDITS = {
     "credits.classes[C01]": {"admin": "issuer", "issuers": ["issuer"], "methodology": "biochar"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chain import certificates
 from chain.certificates import Sums
-from tests.support.green_street import GreenStreet
+from tests.support.streets.green_street import GreenStreet
 
 
 def slot(use_wh: int, matched_wh: int, location: int, residual: int, cfe_permille: int) -> Sums:

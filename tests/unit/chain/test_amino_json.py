@@ -19,11 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import app
-from chain.runtime import amino_json
 from chain.runtime import tx as txs
+from chain.runtime.encoding import amino_json
 from chain.runtime.errors import ChainError
-from tests.support import people
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.transactions import Envelope, pack, sign
 
 BEN = people.wallet("ben")

@@ -11,7 +11,8 @@ import pytest
 
 from chain import app
 from chain.runtime.state.collections import GenesisError
-from tests.support import documents, people
+from tests.support import documents
+from tests.support.streets import people
 
 STREET = documents.complete(documents.street())
 RING = {"north": "south", "south": "north"}

@@ -11,7 +11,7 @@ from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 from cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from cosmos.base.v1beta1.coin_pb2 import Coin
 
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import START_S, World, reading
 
 REGISTRAR = people.address_text("registrar")

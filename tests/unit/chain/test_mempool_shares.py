@@ -18,7 +18,7 @@ from chain.pace import Pace
 from chain.proposals import BlockSize
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.tx import DecodedTx
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 FULL = errors_pb2.MEMPOOL_IS_FULL

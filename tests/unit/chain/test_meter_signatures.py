@@ -19,7 +19,7 @@ from chain.runtime.signatures import (
     verify_meter,
     verify_p256,
 )
-from client.keys import P256_ORDER, P256MeterKey
+from client.signing.keys import P256_ORDER, P256MeterKey
 
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 FIELD_PRIME = 2**255 - 19

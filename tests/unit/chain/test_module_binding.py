@@ -10,8 +10,8 @@ from blockenergy.bank.v1 import query_pb2, tx_pb2
 from blockenergy.options.v1 import options_pb2
 
 from chain import app, bank
+from chain.runtime.encoding.options import get_option
 from chain.runtime.module import Module, snake_case
-from chain.runtime.options import get_option
 from chain.runtime.state.collections import Schema
 from tests.support import vectors
 

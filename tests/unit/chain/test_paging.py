@@ -14,7 +14,7 @@ from chain import market
 from chain.bank import queries
 from chain.runtime.errors import ChainError
 from chain.runtime.state import paging
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import START_S, World
 
 PATH = "/blockenergy.bank.v1.Query/Holds"

@@ -12,7 +12,7 @@ from cosmos.tx.v1beta1 import service_pb2, tx_pb2
 
 from chain import app, transactions
 from chain.runtime.errors import ChainError
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"

@@ -23,7 +23,7 @@ from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.errors import ChainError
 from chain.runtime.tx import DecodedTx, SignerData
 from chain.transactions import TxResult
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 SEND_URL = "/cosmos.bank.v1beta1.MsgSend"

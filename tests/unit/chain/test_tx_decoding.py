@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from chain import app
 from chain.runtime import tx as txs
 from chain.runtime.errors import ChainError
-from tests.support import people
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.transactions import Envelope, flip_s, make_auth_info, make_body, sign
 from tests.support.world import CHAIN_ID
 

@@ -16,8 +16,9 @@ from google.protobuf.message import Message
 from chain import app
 from chain.runtime.gas import compute_message_gas
 from node_config.preset import FOLDER, load_preset
-from tests.support import people, vectors
+from tests.support import vectors
 from tests.support.rejections import rejections
+from tests.support.streets import people
 from tests.support.vectors import Vector
 from tests.support.world import FIRST_SLOT, World, reading
 

@@ -13,10 +13,10 @@ from chain.market.clearing import (
     NodeOrders,
     Pool,
     clear_network,
-    network_leaving,
     verify_network_clearing,
 )
-from chain.market.clearing.network_leaving import WORK_MAX, count_rounds_max
+from chain.market.clearing.nodes import network_leaving
+from chain.market.clearing.nodes.network_leaving import WORK_MAX, count_rounds_max
 
 LARGE_WH = 10**7
 # Two more than the first kind of rounds: all at the margin leave, then all that are left.

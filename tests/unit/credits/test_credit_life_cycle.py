@@ -10,7 +10,7 @@ import pytest
 from blockenergy.credits.v1 import tx_pb2
 from google.protobuf.message import Message
 
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 BATCH = "C01-001-20200101-20210101-1"

@@ -15,8 +15,8 @@ from chain.forecast import compute_hash, count_energy
 from chain.forecast.state import FORECASTS, OUTCOMES, ROUNDS, SCORES, SKILLS, TALLIES, TARGETS
 from chain.runtime.context import Context
 from chain.runtime.state.store import CacheStore
-from tests.support import people
 from tests.support.rejections import rejections
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, START_S, World, reading
 
 SLOT = FIRST_SLOT + 1

@@ -11,8 +11,8 @@ from chain.forecast import ACCOUNT, lmsr, msgs
 from chain.forecast.state import HOLDINGS, MARKETS
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.state.store import CacheStore
-from tests.support import people
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, START_S, World
 
 OUTCOMES, POCKET_MONEY = 3, 10**12

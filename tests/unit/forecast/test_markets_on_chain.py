@@ -14,8 +14,9 @@ from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from chain import app
 from chain.forecast import lmsr
 from chain.forecast.state import HOLDINGS, MARKETS
-from tests.support import parameters, people
+from tests.support import parameters
 from tests.support.rejections import rejections
+from tests.support.streets import people
 from tests.support.world import FIRST_SLOT, START_S, World
 
 TOKEN = 1_000_000

@@ -22,7 +22,14 @@ from chain.ibc.tendermint import (
     SignedUpdate,
     Status,
 )
-from tests.support.headers import CHAIN_ID, START_S, Block, make_block, make_signers, validators_of
+from tests.support.others.headers import (
+    CHAIN_ID,
+    START_S,
+    Block,
+    make_block,
+    make_signers,
+    validators_of,
+)
 
 HOUR_NS = 3600 * light.NS_PER_S
 NOW_NS = (START_S + 100) * light.NS_PER_S

@@ -19,9 +19,9 @@ from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
 from client.relay import messages
 from client.relay.packets import Answered, Sent
-from client.tx import pack
-from tests.support import people
-from tests.support.two_chains import DAY_S, RELAYER, Chain, Link, make_chains
+from client.signing.tx import pack
+from tests.support.others.two_chains import DAY_S, RELAYER, Chain, Link, make_chains
+from tests.support.streets import people
 from tests.support.world import response
 
 START = 100_000_000

@@ -18,7 +18,7 @@ from tendermint.types.validator_pb2 import ValidatorSet
 
 from chain import light
 from node_config.cometbft.toolchain import MODULE_FOLDER, get_go_version, get_needed_go_version
-from tests.support.headers import NIL, START_S, Block, Signer, make_block, make_signers, sign
+from tests.support.others.headers import NIL, START_S, Block, Signer, make_block, make_signers, sign
 
 pytestmark = pytest.mark.slow
 

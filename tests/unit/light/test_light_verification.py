@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tendermint.types.types_pb2 import SignedHeader
 
 from chain import light
-from tests.support.headers import (
+from tests.support.others.headers import (
     CHAIN_ID,
     COMMIT,
     NIL,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chain import light
-from client.headers import parse_signed_header, parse_time, parse_validator
+from client.node.headers import parse_signed_header, parse_time, parse_validator
 
 FOLDER = Path(__file__).parents[2] / "clients" / "light_vectors"
 CRATE = "tendermint-light-client-0.41.0"

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market.state import FLOWS
-from tests.support import people
-from tests.support.ledger import SUMS, Position, Sums
-from tests.support.market_model import HIGH, LOW, Line, MarketModel, Order
+from tests.support.models.ledger import SUMS, Position, Sums
+from tests.support.models.market_model import HIGH, LOW, Line, MarketModel, Order
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.world import World
 
 # Anna on a feeder of her own, Ben and Dirk on another one, Clara on a branch of that.

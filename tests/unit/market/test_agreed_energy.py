@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from chain.market import rules
 from chain.market.rules import Curve
-from tests.support import documents, people
-from tests.support.grid_market import GridMarket
+from tests.support import documents
 from tests.support.properties import examples
+from tests.support.streets import people
+from tests.support.streets.grid_market import GridMarket
 
 STREET = Curve(80_000, 300_000, 50_000)
 PARENTS = {"north": "", "yard": "north", "south": ""}

@@ -8,8 +8,8 @@ import pytest
 
 from chain.runtime.state.collections import GenesisError
 from tests.support import documents
-from tests.support.auctions import bid, gate_s
-from tests.support.settling import opened
+from tests.support.streets.auctions import bid, gate_s
+from tests.support.streets.settling import opened
 from tests.support.world import World
 
 

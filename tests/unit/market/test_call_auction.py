@@ -5,8 +5,8 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
-from tests.support import people
-from tests.support.auctions import (
+from tests.support.streets import people
+from tests.support.streets.auctions import (
     ask,
     bid,
     cleared,
@@ -18,7 +18,7 @@ from tests.support.auctions import (
     position_of,
     slot_of,
 )
-from tests.support.settling import opened, settle
+from tests.support.streets.settling import opened, settle
 from tests.support.world import World
 
 KW = 1_000

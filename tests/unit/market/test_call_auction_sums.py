@@ -8,9 +8,9 @@ from blockenergy.market.v1 import state_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.auctions import ask, bid, clearing_of, close, orders_of, slot_of
 from tests.support.properties import examples
-from tests.support.settling import opened, settle
+from tests.support.streets.auctions import ask, bid, clearing_of, close, orders_of, slot_of
+from tests.support.streets.settling import opened, settle
 from tests.support.world import World
 
 EXAMPLES = 250

@@ -10,10 +10,10 @@ from blockenergy.market.v1.errors_pb2 import Error
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
-from tests.support import people
-from tests.support.auctions import bid
-from tests.support.grid_market import GridMarket
-from tests.support.settling import line_of, opened, result_of, settle
+from tests.support.streets import people
+from tests.support.streets.auctions import bid
+from tests.support.streets.grid_market import GridMarket
+from tests.support.streets.settling import line_of, opened, result_of, settle
 from tests.support.world import World
 
 LOW, HIGH = 80_000, 300_000

@@ -8,7 +8,7 @@ import pytest
 from blockenergy.market.v1 import state_pb2
 
 from chain.market import Curve, verify_record
-from tests.support.auctions import ask, bid, cleared, clearing_of, orders_of
+from tests.support.streets.auctions import ask, bid, cleared, clearing_of, orders_of
 
 NORTH, SOUTH = "registry.feeders[north]", "registry.feeders[south]"
 

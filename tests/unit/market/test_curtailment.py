@@ -8,9 +8,9 @@ import pytest
 from blockenergy.market.v1 import query_pb2
 from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL, Position, Side
 
-from tests.support import people, settling
-from tests.support.grid_market import GridMarket
 from tests.support.rejections import rejections
+from tests.support.streets import people, settling
+from tests.support.streets.grid_market import GridMarket
 from tests.support.world import reading
 
 HIGH, LOW = 300_000, 80_000

@@ -10,8 +10,8 @@ import pytest
 
 from chain import app
 from chain.runtime.state.collections import GenesisError
-from tests.support.auctions import ask, bid, gate_s
-from tests.support.settling import opened
+from tests.support.streets.auctions import ask, bid, gate_s
+from tests.support.streets.settling import opened
 from tests.support.world import World
 
 Document = dict[str, Any]

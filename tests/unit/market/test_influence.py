@@ -12,9 +12,9 @@ from chain.market.positions import influence
 from chain.market.positions.charges import Charges
 from chain.market.positions.influence import TRADED_MAX_WH, Traded
 from chain.market.rules import Curve, compute_average_price, compute_influence
-from tests.support.auctions import ask
-from tests.support.grid_market import FEES, GridMarket
-from tests.support.settling import settle
+from tests.support.streets.auctions import ask
+from tests.support.streets.grid_market import FEES, GridMarket
+from tests.support.streets.settling import settle
 from tests.support.world import reading
 
 LOW, HIGH = 80_000, 300_000

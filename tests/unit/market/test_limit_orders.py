@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.market.auction import full_book
-from tests.support import people
-from tests.support.auctions import ask, bid, gate_s, order_ids, orders_of, slot_of
 from tests.support.properties import examples
-from tests.support.settling import opened
+from tests.support.streets import people
+from tests.support.streets.auctions import ask, bid, gate_s, order_ids, orders_of, slot_of
+from tests.support.streets.settling import opened
 from tests.support.world import World
 
 LOW, HIGH = 80_000, 300_000

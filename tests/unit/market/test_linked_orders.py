@@ -16,9 +16,9 @@ from chain.market import Leg
 from chain.market.pool import trading
 from chain.runtime.context import Context
 from chain.runtime.state.store import CacheStore
-from tests.support import people
 from tests.support.properties import examples
-from tests.support.settling import opened
+from tests.support.streets import people
+from tests.support.streets.settling import opened
 from tests.support.world import World
 
 LOW, HIGH = 80_000, 300_000

@@ -9,9 +9,9 @@ import pytest
 from chain import app
 from chain.runtime.state.collections import GenesisError
 from tests.support import documents
-from tests.support.auctions import bid
-from tests.support.grid_market import GridMarket
-from tests.support.settling import opened
+from tests.support.streets.auctions import bid
+from tests.support.streets.grid_market import GridMarket
+from tests.support.streets.settling import opened
 from tests.support.world import World
 
 HIGH = 300_000

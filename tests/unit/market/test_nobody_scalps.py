@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from tests.support.auctions import ask, bid
-from tests.support.grid_market import FEES, GridMarket
-from tests.support.settling import NO_SEED, settle
+from tests.support.streets.auctions import ask, bid
+from tests.support.streets.grid_market import FEES, GridMarket
+from tests.support.streets.settling import NO_SEED, settle
 from tests.support.world import reading
 
 LOW, HIGH = 80_000, 300_000

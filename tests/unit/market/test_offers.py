@@ -7,9 +7,9 @@ from blockenergy.market.v1 import events_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
-from tests.support import people, settling
-from tests.support.grid_market import FEES, GridMarket
 from tests.support.rejections import rejections
+from tests.support.streets import people, settling
+from tests.support.streets.grid_market import FEES, GridMarket
 from tests.support.world import reading
 
 PRICE = 150_000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chain.market import rules
 from chain.market.rules import Curve
-from tests.support.prices import compute_buy_cost, compute_sell_revenue
+from tests.support.models.prices import compute_buy_cost, compute_sell_revenue
 from tests.support.properties import curves, examples, net_energies, quantities
 
 STREET = Curve(80_000, 300_000, 50_000)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from chain.bank.state import HOLDS
 from chain.market.state import LIMIT_ORDERS, STANDING_ORDERS
 from chain.runtime.encoding import bech32
-from tests.support import parameters, people
-from tests.support.auctions import ask, bid, close, gate_s, slot_of
+from tests.support import parameters
 from tests.support.properties import examples
-from tests.support.settling import opened
+from tests.support.streets import people
+from tests.support.streets.auctions import ask, bid, close, gate_s, slot_of
+from tests.support.streets.settling import opened
 from tests.support.world import World
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import deviations, year
+from bench.market import deviations, year
 from chain.market.pool.purse_rules import Terms
 from chain.market.positions import charges
 from chain.market.rules import Curve

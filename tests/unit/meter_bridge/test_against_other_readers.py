@@ -14,8 +14,8 @@ from blockenergy.bridge.v1 import bridge_pb2
 from meter_bridge.formats import FORMATS
 from meter_bridge.formats.encoding.registers import format_obis
 from meter_bridge.formats.telegram import Context
-from tests.support import meter_telegrams as written
-from tests.support.meter_telegrams import Shown
+from tests.support.others import meter_telegrams as written
+from tests.support.others.meter_telegrams import Shown
 from tests.support.source import ROOT
 
 PYTHON = ROOT / ".oracles" / "bin" / "python"

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from meter_bridge.formats import FORMATS, find_format, read_telegram
 from meter_bridge.formats.telegram import Content, Context, Secrets, TelegramError
 from meter_bridge.formats.wmbus import read_records
-from tests.support import meter_telegrams as written
-from tests.support.meter_telegrams import Shown
+from tests.support.others import meter_telegrams as written
+from tests.support.others.meter_telegrams import Shown
 
 SHOWN = Shown()
 

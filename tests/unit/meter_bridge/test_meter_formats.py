@@ -22,8 +22,8 @@ from meter_bridge.formats.telegram import (
     TelegramError,
     complete,
 )
-from tests.support import meter_telegrams as written
-from tests.support.meter_telegrams import PROTECTED, SECRETS, WRITERS, Shown
+from tests.support.others import meter_telegrams as written
+from tests.support.others.meter_telegrams import PROTECTED, SECRETS, WRITERS, Shown
 
 CONTEXT = Context(secrets=SECRETS)
 SHOWN = Shown()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from client.cli.__main__ import main
-from tests.support import meter_telegrams as written
-from tests.support.meter_telegrams import WRITERS, Shown
+from tests.support.others import meter_telegrams as written
+from tests.support.others.meter_telegrams import WRITERS, Shown
 
 SHOWN = Shown()
 

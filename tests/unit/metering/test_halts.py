@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chain.metering import get_deadline_s
 from chain.metering.state import HALTS
 from tests.support.properties import examples
-from tests.support.settling import is_settled, line_of, opened
+from tests.support.streets.settling import is_settled, line_of, opened
 from tests.support.world import World, reading, response
 
 LOW = 80_000

@@ -6,9 +6,9 @@ import pytest
 from blockenergy.metering.v1 import state_pb2, tx_pb2
 
 from chain.metering import is_signed, reading_sign_bytes
-from client.keys import MeterKey, P256MeterKey
-from tests.support import people
-from tests.support.settling import line_of, opened, settle
+from client.signing.keys import MeterKey, P256MeterKey
+from tests.support.streets import people
+from tests.support.streets.settling import line_of, opened, settle
 from tests.support.world import CHAIN_ID, World, reading, response
 
 RECORDED = state_pb2.READING_RECORDED

@@ -9,7 +9,7 @@ from blockenergy.metering.v1 import state_pb2, tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
 from chain.metering import reading_sign_bytes, rules
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World, reading, response
 
 RECORDED = state_pb2.READING_RECORDED

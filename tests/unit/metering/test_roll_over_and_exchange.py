@@ -10,9 +10,9 @@ from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import people
 from tests.support.properties import examples
-from tests.support.settling import baseline_of, has_line, line_of, opened, settle
+from tests.support.streets import people
+from tests.support.streets.settling import baseline_of, has_line, line_of, opened, settle
 from tests.support.world import World, reading, response
 
 RECORDED = state_pb2.READING_RECORDED

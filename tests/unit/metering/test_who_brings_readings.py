@@ -9,9 +9,9 @@ from blockenergy.metering.v1 import state_pb2, tx_pb2
 from blockenergy.metering.v1.state_pb2 import QUALITY_CORRECTED, QUALITY_MEASURED
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
-from tests.support import people
 from tests.support.rejections import rejections
-from tests.support.settling import has_line, line_of, opened, settle
+from tests.support.streets import people
+from tests.support.streets.settling import has_line, line_of, opened, settle
 from tests.support.world import World, reading, response
 
 LOW, HIGH = 80_000, 300_000

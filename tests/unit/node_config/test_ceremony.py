@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain.validators import VOTE_ACCOUNT
 from client.errors import ClientError, UsageError
-from client.keys import AccountKey
+from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.ceremony.collect import collect
 from node_config.ceremony.document import require_document

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("demandlib", reason="the demonstration's libraries are not installed")
 pytest.importorskip("pvlib", reason="the demonstration's libraries are not installed")
 
-from node_config.demo.profiles import QUARTERS, compute_load_wh, compute_pv_wh
+from node_config.demo.home.profiles import QUARTERS, compute_load_wh, compute_pv_wh
 
 AVERAGE = [1.0] * QUARTERS
 

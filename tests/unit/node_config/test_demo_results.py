@@ -8,11 +8,11 @@ import pytest
 from blockenergy.market.v1.state_pb2 import Slot
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 
+from node_config.demo.after.promises import find_broken
+from node_config.demo.after.results import LINE_FIELDS, PartyTotals, Results, SlotTotals
+from node_config.demo.after.summary import CSV_HEADER, format_summary, write_csv
 from node_config.demo.carbon import choose_entries, read_factors
 from node_config.demo.day import plan_day
-from node_config.demo.promises import find_broken
-from node_config.demo.results import LINE_FIELDS, PartyTotals, Results, SlotTotals
-from node_config.demo.summary import CSV_HEADER, format_summary, write_csv
 from node_config.preset import load_preset
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -180,8 +180,8 @@ def test_table_has_a_row_per_slot(tmp_path: Path) -> None:
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the demonstration's libraries are not installed")
-    from node_config.demo.carbon_results import CarbonHour, CarbonResults, draw_carbon
-    from node_config.demo.picture import draw
+    from node_config.demo.after.carbon_results import CarbonHour, CarbonResults, draw_carbon
+    from node_config.demo.after.picture import draw
 
     path, carbon = tmp_path / "demo.png", tmp_path / "carbon.png"
     draw(path, make_results())

@@ -6,7 +6,7 @@ import pytest
 
 from client.errors import MissingError, UsageError
 from node_config.demo.__main__ import make_parser, make_scenario
-from node_config.demo.homes import make_street
+from node_config.demo.home.homes import make_street
 from node_config.demo.scenario import Scenario, read_profiles
 from node_config.preset import load_preset
 

@@ -13,14 +13,14 @@ from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import Message
 
 from chain.runtime import slots as slot_times
-from client.rpc import Rpc
+from client.node.rpc import Rpc
 from client.watch import WatchedBlock
 from meter_bridge.client import compute_reading, dsmr
+from node_config.demo.after.text import eur, kwh
 from node_config.demo.day import Day, plan_day
-from node_config.demo.homes import HOMES, HOURS, Home, make_street
-from node_config.demo.meter import Meter
-from node_config.demo.resident import Resident
-from node_config.demo.text import eur, kwh
+from node_config.demo.home.homes import HOMES, HOURS, Home, make_street
+from node_config.demo.home.meter import Meter
+from node_config.demo.home.resident import Resident
 from node_config.demo.watcher import Progress
 from node_config.preset import load_preset
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.errors import MissingError, UsageError
-from client.keyring import Keyring
-from client.toml_file import format_value
+from client.files.toml_file import format_value
+from client.signing.keyring import Keyring
 from net_address import HostPort
 from node_config.node.archive import back_up, restore
 from node_config.node.doctor import examine

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import app
-from chain.runtime.options import get_option
+from chain.runtime.encoding.options import get_option
 from chain.runtime.state.collections import GenesisError
-from tests.support import parameters, people
-from tests.support.auctions import ask, bid
+from tests.support import parameters
 from tests.support.properties import examples
-from tests.support.settling import opened, settle
+from tests.support.streets import people
+from tests.support.streets.auctions import ask, bid
+from tests.support.streets.settling import opened, settle
 from tests.support.world import SLOT_LENGTH_S, World, reading, response
 
 _CHANGES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(

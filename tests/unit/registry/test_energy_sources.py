@@ -11,7 +11,7 @@ from blockenergy.registry.v1.energy_source_pb2 import EnergySource
 from chain import registry
 from chain.registry.rules import is_renewable
 from chain.runtime.state.collections import GenesisError
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 NO_SOURCE = {"energy_source": "ENERGY_SOURCE_UNSPECIFIED"}

@@ -9,7 +9,7 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 
 from chain import registry
 from chain.registry.rules import FEEDER_DEPTH_MAX
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import World
 
 REGISTRAR = people.address_text("registrar")

@@ -14,7 +14,7 @@ from chain.registry import require_active, require_role
 from chain.runtime.context import BlockInfo, Context
 from chain.runtime.errors import ChainError
 from chain.runtime.state.store import CacheStore
-from tests.support import people
+from tests.support.streets import people
 from tests.support.world import CHAIN_ID, START_S, World
 
 REGISTRAR = people.address_text("registrar")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from blockenergy.market.v1 import state_pb2, tx_pb2
 
-from tests.support import people
-from tests.support.green_street import GreenStreet
-from tests.support.settling import line_of
+from tests.support.streets import people
+from tests.support.streets.green_street import GreenStreet
+from tests.support.streets.settling import line_of
 
 USE_WH, CHARGE = 5_000, 168_000
 

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import people
 from tests.support.properties import examples
-from tests.support.settling import (
+from tests.support.streets import people
+from tests.support.streets.settling import (
     NO_SEED,
     arrears_of,
     has_line,

@@ -10,8 +10,8 @@ from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.settlement.v1 import query_pb2, state_pb2
 
-from tests.support import people
-from tests.support.settling import opened, result_of, settle
+from tests.support.streets import people
+from tests.support.streets.settling import opened, result_of, settle
 from tests.support.world import World, reading, response
 
 

@@ -8,7 +8,7 @@ import pytest
 from blockenergy.metering.v1.state_pb2 import QUALITY_CONNECTION
 
 from tests.support import documents
-from tests.support.settling import arrears_of, line_of, opened, result_of, settle
+from tests.support.streets.settling import arrears_of, line_of, opened, result_of, settle
 from tests.support.world import World
 
 # Worth almost 2^62 at the 300,000 per kWh that are the highest price on the street, and the 450,000

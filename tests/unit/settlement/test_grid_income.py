@@ -13,9 +13,9 @@ from chain.market import rules as market_rules
 from chain.market.rules import Curve
 from chain.runtime.units import ceil_div
 from chain.settlement import rules
-from tests.support import people
 from tests.support.properties import curves, examples, net_energies
-from tests.support.settling import arrears_of, owed_by_fund, result_of, settle
+from tests.support.streets import people
+from tests.support.streets.settling import arrears_of, owed_by_fund, result_of, settle
 from tests.support.world import FIRST_SLOT, World, reading
 
 SLOT = FIRST_SLOT + 1

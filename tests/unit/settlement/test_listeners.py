@@ -12,7 +12,7 @@ from chain.runtime.context import Context
 from chain.settlement import listeners
 from chain.settlement.listeners import SettledAccount
 from chain.settlement.state import LINES
-from tests.support.settling import opened, settle
+from tests.support.streets.settling import opened, settle
 from tests.support.world import reading
 
 

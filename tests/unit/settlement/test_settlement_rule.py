@@ -12,7 +12,7 @@ from chain.market.rules import Curve
 from chain.metering import Apart, Prices
 from chain.settlement import rules
 from chain.settlement.rules import Agreed, Metered
-from tests.support.prices import compute_buy_cost, compute_sell_revenue
+from tests.support.models.prices import compute_buy_cost, compute_sell_revenue
 from tests.support.properties import curves, examples, net_energies
 
 STREET = Curve(80_000, 300_000, 50_000)

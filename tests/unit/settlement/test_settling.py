@@ -9,8 +9,8 @@ from blockenergy.metering.v1.state_pb2 import QUALITY_CONNECTION
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from blockenergy.settlement.v1 import events_pb2
 
-from tests.support import people
-from tests.support.settling import (
+from tests.support.streets import people
+from tests.support.streets.settling import (
     has_line,
     is_settled,
     line_of,

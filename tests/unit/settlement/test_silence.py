@@ -18,11 +18,11 @@ from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import people
 from tests.support.properties import examples
 from tests.support.rejections import rejections
-from tests.support.settling import baseline_of, has_line, line_of, opened, settle
-from tests.support.storing import Storing
+from tests.support.streets import people
+from tests.support.streets.settling import baseline_of, has_line, line_of, opened, settle
+from tests.support.streets.storing import Storing
 from tests.support.world import World, reading
 
 LOW, HIGH = 80_000, 300_000

@@ -11,10 +11,10 @@ from blockenergy.storage.v1 import events_pb2, tx_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import people, settling
 from tests.support.properties import examples
 from tests.support.rejections import rejections
-from tests.support.storing import HIGH, LOW, Storing
+from tests.support.streets import people, settling
+from tests.support.streets.storing import HIGH, LOW, Storing
 
 EMPTY = {"state_of_charge_wh": 0}
 # The feeder carries 2 kWh in a slot.

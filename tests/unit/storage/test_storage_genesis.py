@@ -8,8 +8,9 @@ import pytest
 
 from chain import app
 from chain.runtime.state.collections import GenesisError
-from tests.support import documents, people
-from tests.support.storing import BATTERY, OWNER
+from tests.support import documents
+from tests.support.streets import people
+from tests.support.streets.storing import BATTERY, OWNER
 from tests.support.world import World
 
 NAME = people.address_text("battery")

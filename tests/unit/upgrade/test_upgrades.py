@@ -15,7 +15,8 @@ from chain.runtime.errors import ChainError
 from chain.runtime.state.collections import GenesisError
 from chain.runtime.state.store import CacheStore, MemoryStore
 from chain.upgrade.state import PLAN, UPGRADES
-from tests.support import documents, people
+from tests.support import documents
+from tests.support.streets import people
 
 DOCUMENT = documents.expand(documents.complete(documents.street()))
 AUTHORITY = people.address_text("distributor")

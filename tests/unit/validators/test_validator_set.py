@@ -26,8 +26,9 @@ from chain.runtime.consensus import ValidatorUpdate
 from chain.runtime.context import BlockInfo
 from chain.runtime.state.collections import GenesisError
 from chain.validators import VOTE_ACCOUNT, plan_step
-from tests.support import parameters, people
+from tests.support import parameters
 from tests.support.properties import examples
+from tests.support.streets import people
 from tests.support.transactions import pack
 from tests.support.world import DENOM
 

@@ -15,7 +15,7 @@ from chain import app
 from chain.runtime.consensus import Evidence, EvidenceType, ValidatorUpdate
 from chain.runtime.context import BlockInfo
 from chain.validators.state import VALIDATORS
-from tests.support import people
+from tests.support.streets import people
 from tests.support.transactions import pack
 from tests.support.world import CHAIN_ID, World
 

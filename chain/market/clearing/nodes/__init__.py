@@ -1,0 +1,1 @@
+"""Call auctions on a network of feeders: a price at every node."""

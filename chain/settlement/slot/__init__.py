@@ -1,0 +1,1 @@
+"""How one slot is settled: readings, accounts, emissions, and the close."""

@@ -1,0 +1,1 @@
+"""Files of users: JSON, TOML, and those that nobody else may read."""

@@ -1,0 +1,1 @@
+"""Keys, where they are kept, and the transactions that they sign."""

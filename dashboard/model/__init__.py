@@ -1,0 +1,1 @@
+"""The read model: tables that follow the chain block by block."""

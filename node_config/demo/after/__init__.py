@@ -1,0 +1,1 @@
+"""What came of the day: figures of the chain, its guarantees, and their pictures."""
