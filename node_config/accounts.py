@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from blockenergy.registry.v1.role_pb2 import Role
 
 from chain.runtime.encoding import bech32
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_text
 from node_config.money import Denom
 
 ROWS_MAX = 1_000_000
@@ -40,14 +42,10 @@ class GenesisAccount(NamedTuple):
 def read_accounts(path: Path, denom: Denom) -> list[GenesisAccount]:
     """The accounts of a file; raises MissingError, or UsageError with the line and the reason."""
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise UsageError(f"{path} has more than {FILE_BYTES_MAX} bytes")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return parse_accounts(file, denom)
+        text = StringIO(read_text(path, FILE_BYTES_MAX), newline="")
+        return parse_accounts(text, denom)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def merge_accounts(accounts: Iterable[GenesisAccount]) -> list[GenesisAccount]:

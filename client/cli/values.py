@@ -21,7 +21,8 @@ from google.protobuf.message import Message
 
 from client import units
 from client.definitions import get_enum_values, get_short_name, get_unit, is_of_type
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_text
 from client.files.json_input import parse_json
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
@@ -170,15 +171,4 @@ def _read_text(text: str) -> str:
     """The text itself, or the content of the file named after an @."""
     if not text.startswith("@"):
         return text
-    path = Path(text[1:])
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
-    if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{path} is larger than {FILE_BYTES_MAX} bytes; split it")
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
+    return read_text(Path(text[1:]), FILE_BYTES_MAX)

@@ -9,22 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from client.errors import MissingError
+from client.files.bounded import read_bytes
 
 FILE_BYTES_MAX = 1 << 20
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a file; raises MissingError with one sentence."""
+    """The content of a file; raises MissingError or UsageError with one sentence."""
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-        if len(content) > FILE_BYTES_MAX:
-            raise MissingError(
-                f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right file?"
-            )
-        return tomllib.loads(content.decode())
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
+        return tomllib.loads(read_bytes(path, FILE_BYTES_MAX).decode())
     except (ValueError, RecursionError) as error:
         raise MissingError(f"{path} is not valid TOML: {error}") from error
 

@@ -23,6 +23,7 @@ from client.cli.common import (
 from client.cli.fields import build_message
 from client.definitions import get_fields
 from client.errors import MissingError, UsageError
+from client.files.bounded import read_bytes
 from client.files.json_input import parse_json
 from client.light import session, verified
 from client.light.commands import height
@@ -71,12 +72,9 @@ def _verify_saved(args: argparse.Namespace) -> int:
 def _read_proof(path: Path) -> SavedProof:
     """The proof in a file: the whole answer, or its part `proof`."""
     try:
-        with path.open("rb") as file:
-            content = parse_json(file.read(_FILE_BYTES_MAX))
+        content = parse_json(read_bytes(path, _FILE_BYTES_MAX))
         content = content.get("proof", content)
         return json_format.ParseDict(content, SavedProof())
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
     except (*MALFORMED, json_format.ParseError) as error:
         raise MissingError(f"{path} has no saved proof of a dashboard") from error
 

@@ -24,7 +24,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from blockenergy.bridge.v1.bridge_pb2 import TelegramFormat
 
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_text
 from meter_bridge.client.parse import FORMAT_NAMES
 from meter_bridge.formats.telegram import METER_ID, METER_ID_FORM
 from meter_bridge.sources import SOURCES, Source
@@ -119,15 +120,8 @@ class Gateway:
 def load(path: Path) -> Gateway:
     """Reads and checks a file. Errors: MissingError, UsageError with a sentence."""
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{path} is larger than {FILE_BYTES_MAX} bytes")
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        document = tomllib.loads(read_text(path, FILE_BYTES_MAX))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     return check(document, path.parent)
 

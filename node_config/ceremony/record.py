@@ -88,10 +88,9 @@ def make_record(
 
 def read_record(path: Path, draft: Draft) -> Record:
     """The record in a file, made for this draft; UsageError, with the file, or MissingError."""
-    if path.is_file() and path.stat().st_size > FILE_BYTES_MAX:
-        raise UsageError(f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right file?")
+    content = read_document(path, FILE_BYTES_MAX)
     try:
-        return parse_record(read_document(path), draft)
+        return parse_record(content, draft)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 

@@ -19,6 +19,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.errors import MissingError, UsageError
+from client.files.bounded import read_bytes
 from client.files.json_input import parse_json
 from node_config.cometbft.files import compute_address
 from node_config.localnet.layout import NodeFiles, load_node
@@ -101,10 +102,10 @@ class NodeHome:
         return read_document(self.genesis)
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; MissingError or UsageError."""
+def read_document(path: Path, bytes_max: int = FILE_BYTES_MAX) -> dict[str, Any]:
+    """The object in a JSON file of so many bytes at most; MissingError or UsageError."""
     try:
-        content = parse_json(_read(path))
+        content = parse_json(read_bytes(path, bytes_max))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -114,18 +115,7 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file in hexadecimal; MissingError."""
-    return hashlib.sha256(_read(path)).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{path} has more than {FILE_BYTES_MAX} bytes; is it the right file?")
-    return content
+    return hashlib.sha256(read_bytes(path, FILE_BYTES_MAX)).hexdigest()
 
 
 def _read_private(path: Path) -> Ed25519PrivateKey:

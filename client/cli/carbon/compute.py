@@ -6,7 +6,6 @@ Runs the functions of the chain: what each account used itself, claimed, gave, a
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import text_output
 from chain import carbon, market
 from client.cli.common import add_output_option
 from client.cli.table import format_table
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_bytes
 from client.files.json_input import parse_json
 
 DESCRIPTION = """
@@ -55,7 +55,10 @@ def fill(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Computes the lines and prints them."""
     try:
-        content = _read(args.file)
+        content = parse_json(read_bytes(args.file, FILE_BYTES_MAX))
+    except ValueError as error:
+        raise UsageError(f"{args.file} is not valid JSON: {error}") from None
+    try:
         lines = compute(content)
     except UsageError as error:
         raise UsageError(f"{args.file}: {error}") from None
@@ -112,17 +115,6 @@ def _compute_line(
     part = carbon.compute_part(flows, rate)
     values_by_name = {**part._asdict(), "due_wh": due_wh}
     return {name: values_by_name[name] for name in _COLUMNS}
-
-
-def _read(path: Path) -> Any:
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise UsageError(f"it is larger than {FILE_BYTES_MAX >> 20} MiB")
-        return parse_json(path.read_bytes())
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError(f"it is not valid JSON: {error}") from None
 
 
 def _require_table(content: Any, name: str, keys: tuple[str, ...]) -> Mapping[str, Any]:

@@ -13,7 +13,8 @@ from blockenergy.options.v1 import options_pb2 as options
 
 from client.cli import tx
 from client.cli.carbon.slots import parse_slot
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_text
 from client.node.rpc import Rpc
 from client.units import parse
 
@@ -44,7 +45,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Reads the file and sends its factors."""
-    text = _read(args.file)
+    text = read_text(args.file, FILE_BYTES_MAX)
     zone = parse(options.UNIT_NONE, args.zone)
 
     def make(_: object) -> tx_pb2.MsgPublishFactors:
@@ -78,17 +79,6 @@ def make_message(
     if not message.factors:
         raise UsageError("there are no rows")
     return message
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
 
 
 def _read_rows(text: str) -> Iterator[dict[str, str]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chain import forecast
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_bytes
 from client.files.json_input import parse_json
 
 FILE_BYTES_MAX = 64 << 20
@@ -27,13 +28,7 @@ _MICRO = 1_000_000
 def read_list(path: Path) -> list[dict[str, Any]]:
     """The objects of a list in a JSON file."""
     try:
-        with path.open("rb") as file:
-            text = file.read(FILE_BYTES_MAX + 1)
-        if len(text) > FILE_BYTES_MAX:
-            raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
-        content = parse_json(text)
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
+        content = parse_json(read_bytes(path, FILE_BYTES_MAX))
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}") from None
     if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from client.errors import MissingError, UsageError
 from client.files import private_file
+from client.files.bounded import read_text
 from client.files.json_input import parse_json
 
 HEADER = ("slot", *(f"q{percent}" for percent in range(10, 100, 10)))
@@ -32,7 +33,7 @@ class ForecastFile(NamedTuple):
 
 def read_forecast(path: Path) -> ForecastFile:
     """Reads a forecast: a row per slot, in their order, with the header slot,q10,q20,...,q90."""
-    rows = list(csv.reader(_read_text(path).splitlines()))
+    rows = list(csv.reader(read_text(path, FILE_BYTES_MAX).splitlines()))
     if not rows or tuple(name.strip() for name in rows[0]) != HEADER:
         raise UsageError(f"{path} begins with the header {','.join(HEADER)}")
     parsed = [_parse_row(path, number, row) for number, row in enumerate(rows[1:], 2) if row]
@@ -67,7 +68,7 @@ def read_salts(path: Path, count: int) -> list[bytes]:
     """The salts of a forecast that was committed."""
     name = _get_salts_path(path)
     try:
-        salts = [bytes.fromhex(salt) for salt in parse_json(_read_text(name))]
+        salts = [bytes.fromhex(salt) for salt in parse_json(read_text(name, FILE_BYTES_MAX))]
     except (ValueError, TypeError):
         raise UsageError(f"{name} is not a list of salts") from None
     if len(salts) != count:
@@ -90,16 +91,3 @@ def _parse_row(path: Path, number: int, row: Sequence[str]) -> list[int]:
     if len(numbers) != len(row) or not 0 <= numbers[0] < 1 << 63:
         raise UsageError(f"{path}:{number} has something else than whole numbers")
     return numbers
-
-
-def _read_text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            text = file.read(FILE_BYTES_MAX + 1)
-        if len(text) > FILE_BYTES_MAX:
-            raise UsageError(f"{path} is larger than {FILE_BYTES_MAX} bytes")
-        return text.decode()
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None

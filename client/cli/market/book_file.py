@@ -12,7 +12,8 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from client.errors import MissingError, UsageError
+from client.errors import UsageError
+from client.files.bounded import read_text
 
 Number = int | Decimal
 # Price and quantity.
@@ -65,16 +66,12 @@ class Scale(NamedTuple):
 def read_book(path: Path) -> BookFile:
     """Reads a book from a file."""
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 30} GiB")
         content = json.loads(
-            path.read_text(encoding="utf-8"),
+            read_text(path, FILE_BYTES_MAX),
             parse_float=Decimal,
             parse_constant=_reject_constant,
             object_pairs_hook=_read_object,
         )
-    except OSError as error:
-        raise MissingError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise UsageError(f"{path} is not valid JSON: {error}") from None
     try:
