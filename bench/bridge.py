@@ -23,7 +23,7 @@ from typing import Any
 
 from blockenergy.bridge.v1.bridge_pb2 import PushReadingRequest, PushRequest
 
-from bench.results.report import finish, make_parser
+from bench.results.report import finish, make_parser, read_peak_mb
 from meter_bridge.client import (
     ACKNOWLEDGED,
     BridgeError,
@@ -141,12 +141,6 @@ def running(home: Path, meters: int) -> Iterator[tuple[subprocess.Popen[str], in
     finally:
         process.kill()
         process.wait()
-
-
-def read_peak_mb(pid: int) -> int:
-    """The most memory that a process has had."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def count_spooled(home: Path) -> int:

@@ -36,6 +36,7 @@ FILES = (
     "chain/market/open_slot.py",
     *("chain/settlement/slot/accounts.py", "chain/settlement/slot/block.py"),
     *(
+        "abci_app/node.py",
         "abci_app/prefetch.py",
         "abci_app/results.py",
         "abci_app/protocol/dispatch.py",
