@@ -255,10 +255,10 @@ class EnergyApplication(Application):
             return self._query_rules(request, budget)
         except ChainError as error:
             return self._reject(error)
-        except HeightError as error:
-            return self._reject(ChainError(SdkError.INVALID_HEIGHT, str(error)))
-        except (NotReadyError, QueryTooLargeError) as error:
-            return self._reject(ChainError(SdkError.INVALID_REQUEST, str(error)))
+        except HeightError as missing:
+            return self._reject(ChainError(SdkError.INVALID_HEIGHT, str(missing)))
+        except (NotReadyError, QueryTooLargeError) as refused:
+            return self._reject(ChainError(SdkError.INVALID_REQUEST, str(refused)))
         except MACHINE_ERRORS:
             raise
         except Exception:
