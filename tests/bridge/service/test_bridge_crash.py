@@ -23,7 +23,7 @@ from tests.bridge.fakes import (
 from tests.bridge.processes import DEADLINE_S, ROOT, child, get
 from tests.bridge.waiting import wait_until
 
-CHILD = str(ROOT / "tests" / "bridge" / "bridge_child.py")
+CHILD = str(ROOT / "tests" / "bridge" / "service" / "bridge_child.py")
 KILLS = 4
 METERS = 3
 READINGS_MAX = 5_000

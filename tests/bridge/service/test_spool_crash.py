@@ -17,7 +17,7 @@ from meter_bridge.spool import Spool, SpoolFullError
 from tests.bridge.fakes import Clock, make_reading
 from tests.bridge.processes import DEADLINE_S, ROOT, child, get
 
-CHILD = str(ROOT / "tests" / "bridge" / "spool_child.py")
+CHILD = str(ROOT / "tests" / "bridge" / "service" / "spool_child.py")
 KILLS = 6
 
 
