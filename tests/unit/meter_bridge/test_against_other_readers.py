@@ -26,7 +26,7 @@ TELEGRAMS = 50
 def ask(name: str, telegrams: list[bytes]) -> list[dict[str, str]]:
     """What the other library reads."""
     lines = "".join(json.dumps({"format": name, "hex": raw.hex()}) + "\n" for raw in telegrams)
-    command = [str(PYTHON), str(ROOT / "tests" / "support" / "other_readers.py")]
+    command = [str(PYTHON), str(ROOT / "tests" / "support" / "others" / "other_readers.py")]
     done = subprocess.run(
         command, input=lines, capture_output=True, text=True, check=True, timeout=120
     )
