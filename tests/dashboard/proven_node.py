@@ -6,12 +6,19 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from light_chain import Block, Signer, describe, describe_validator, make_block, validators_of
 from street_node import StreetNode
 
 from chain import app
 from chain.runtime.trees.multistore import Multistore
 from chain.runtime.trees.proofs import build_proof_ops
+from tests.clients.light.light_chain import (
+    Block,
+    Signer,
+    describe,
+    describe_validator,
+    make_block,
+    validators_of,
+)
 from tests.support.world import World
 
 

@@ -8,7 +8,6 @@ import pytest
 from blockenergy.dashboard.v1.account_pb2 import ProofResponse
 from blockenergy.validators.v1.events_pb2 import EventValidatorChanged
 from google.protobuf import json_format
-from light_chain import make_signers, validators_of
 from proven_node import ProvenNode
 from served import serving
 from settled_streets import trade_and_settle
@@ -20,6 +19,7 @@ from client.light.client import LightError
 from client.light.saved import verify_saved
 from dashboard.model.accounts import SERVER_METADATA
 from dashboard.model.tables import EVENT, open_tables
+from tests.clients.light.light_chain import make_signers, validators_of
 from tests.support.streets import people
 from tests.support.streets.settling import line_of
 from tests.support.world import CHAIN_ID, World

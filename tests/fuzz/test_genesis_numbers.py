@@ -17,7 +17,7 @@ from tests.fuzz.runner import Tally, interrupting, judge
 # Parts of a path are names, and places in lists.
 _Path = tuple[str | int, ...]
 # Documents in which a number of the same name is tried: the chain may be at another point in each.
-DOCUMENTS_PER_NAME = 3
+DOCUMENTS_PER_NAME = 2
 EDGES = (0, 10**12, 1 << 62, (1 << 63) - 1, (1 << 64) - 1)
 
 

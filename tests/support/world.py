@@ -85,8 +85,12 @@ class World:
     def block(self, *txs: bytes, at: int | None = None) -> app.BlockResult:
         """Executes a block of transactions; checks that every invariant holds after it."""
         result = self.block_unchecked(*txs, at=at)
-        assert not (problems := app.check_invariants(self.store)), problems
+        self.require_invariants()
         return result
+
+    def require_invariants(self) -> None:
+        """That every invariant holds."""
+        assert not (problems := app.check_invariants(self.store)), problems
 
     def block_unchecked(self, *txs: bytes, at: int | None = None) -> app.BlockResult:
         """Executes a block of transactions."""

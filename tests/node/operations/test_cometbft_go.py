@@ -6,7 +6,12 @@ import subprocess
 
 import pytest
 
-from node_config.cometbft.toolchain import MODULE_FOLDER, get_go_version, get_needed_go_version
+from node_config.cometbft.toolchain import (
+    BUILD_FLAGS,
+    MODULE_FOLDER,
+    get_go_version,
+    get_needed_go_version,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +30,8 @@ def go() -> str:
 @pytest.mark.parametrize("command", [["vet"], ["test", "-count=1"]], ids=lambda words: words[0])
 def test_go(go: str, command: list[str]) -> None:
     done = subprocess.run(
-        [go, *command, "-mod=readonly", "."],
+        # With the flags of the build, so that what that has compiled is not compiled again.
+        [go, *command, *BUILD_FLAGS, "."],
         cwd=MODULE_FOLDER,
         env=os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"},
         capture_output=True,
