@@ -21,6 +21,7 @@ from cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import DecodeError, Message
 
+from chain.runtime.encoding import bech32
 from client.cost import Cost, GasPrice, Wish, compute_cost
 from client.errors import RejectedError, RpcError
 from client.node.rpc import POLL_INTERVAL_S, Rpc
@@ -95,7 +96,8 @@ class Signer:
     It signs for `chain_id` only, whatever the node says that it is on. `gas_limit` and `fee` are
     computed from each transaction and the chain's parameters unless given; `gas_price` takes the
     place of the chain's minimum. `fee_granter` is the account that pays the fees, if another does.
-    `get_params` fetches the parameters, if not as the node says them.
+    `get_params` fetches the parameters, if not as the node says them. For a chain of another kind,
+    `prefix` is that of its addresses, and `get_cost` says what a transaction costs there.
     Two programs can send with the same key at the same time, but each collision of sequences costs
     a new signature.
     """
@@ -112,15 +114,18 @@ class Signer:
         fee_granter: str = "",
         wait_s: float = DEFAULT_WAIT_S,
         get_params: Callable[[], Params] | None = None,
+        prefix: str = bech32.PREFIX,
+        get_cost: Callable[[Sequence[Message]], Cost] | None = None,
     ) -> None:
         self.rpc = rpc
         self.key = key
-        self.address = key.address
-        self._chain_id = chain_id
+        self.address = bech32.encode_with_prefix(bech32.decode(key.address), prefix)
+        self.chain_id = chain_id
         self._wish = Wish(gas_limit, fee, gas_price)
         self._fee_granter = fee_granter
         self._wait_s = wait_s
         self._get_params = get_params or (lambda: _get_params(rpc))
+        self._get_cost = get_cost
         self._lock = threading.Lock()
         self._account: Account | None = None
         self._params: Params | None = None
@@ -205,7 +210,7 @@ class Signer:
         return tx.sign(
             messages,
             self.key,
-            self._chain_id,
+            self.chain_id,
             account.account_number,
             account.sequence,
             fee,
@@ -216,6 +221,8 @@ class Signer:
         )
 
     def _compute_cost(self, messages: Sequence[Message], memo: str, timeout_height: int) -> Cost:
+        if self._get_cost is not None:
+            return self._get_cost(messages)
         if self._wish.gas_limit and self._wish.fee is not None:
             return Cost(self._wish.gas_limit, self._wish.fee)
         params = self._params = self._params or self._get_params()

@@ -18,6 +18,7 @@ from pathlib import Path
 import text_output
 from client.cli.common import Parser, add_chain_id_option, add_keyring_option, add_node_option
 from client.errors import ClientError, UsageError
+from client.metrics import serve_metrics
 from client.node import chain_pin
 from client.node.rpc import Rpc
 from meter_bridge.bridge import DEFAULT_LISTEN, Bridge, Settings
@@ -25,7 +26,7 @@ from meter_bridge.chain.node import NodeChain
 from meter_bridge.chain.proofs import open_proofs
 from meter_bridge.formats.telegram import METER_ID
 from meter_bridge.keys import HELP, find_keyring, load_account_key
-from meter_bridge.metrics import serve_metrics
+from meter_bridge.metrics import make_registry
 from meter_bridge.options import add_local_time_option
 from meter_bridge.server import ListenError, ServerLimits
 from meter_bridge.spool import SpoolBrokenError, SpoolLimits
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     node, settings = Rpc(args.node), make_settings(args)
     with open_proofs(args.light, node, chain_id) as proofs:
         bridge = Bridge(settings, NodeChain(node, key, chain_id, proofs=proofs), fail)
-        with bridge, serve_metrics(bridge.get_health, args.metrics):
+        with bridge, serve_metrics(make_registry(bridge.get_health), args.metrics):
             address = parse_host_port(args.listen)._replace(port=bridge.port)
             log.info("listening on %s as bridge %s", address, key.address)
             stop.wait()

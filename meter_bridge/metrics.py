@@ -12,17 +12,12 @@ blockenergy_bridge_chain_height         the block that the bridge has seen last
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from blockenergy.bridge.v1.bridge_pb2 import HealthResponse
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from client.errors import UsageError
-from net_address import parse_host_port
-
-JOIN_DEADLINE_S = 5.0
 # Names, the fields of the health response, and what they mean.
 GAUGES = (
     ("healthy", "healthy", "Whether the bridge works."),
@@ -49,22 +44,8 @@ class HealthCollector(Collector):
             yield GaugeMetricFamily(f"blockenergy_bridge_{name}", text, value=value)
 
 
-@contextmanager
-def serve_metrics(get_health: Callable[[], HealthResponse], address: str) -> Iterator[None]:
-    """Answers GET /metrics at HOST:PORT; at none if the address is empty. Errors: UsageError."""
-    if not address:
-        yield
-        return
+def make_registry(get_health: Callable[[], HealthResponse]) -> CollectorRegistry:
+    """The figures of a bridge."""
     registry = CollectorRegistry()
     registry.register(HealthCollector(get_health))
-    try:
-        host, port = parse_host_port(address)
-        server, thread = start_http_server(port, host, registry)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--metrics {address}: {error}; choose another HOST:PORT") from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(JOIN_DEADLINE_S)
+    return registry

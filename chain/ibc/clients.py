@@ -40,7 +40,7 @@ def create_client(ctx: Context, msg: tx_pb2.MsgCreateClient) -> tx_pb2.MsgCreate
     CLIENT_COUNT.next(ctx)
     CLIENTS.set(ctx, client_id, state_pb2.Client(state=state, creator=msg.signer))
     _keep(ctx, client_id, client.latest, first)
-    events.announce_client(ctx, "create_client", client_id, client.latest)
+    events.announce_creation(ctx, client_id, client.latest)
     return tx_pb2.MsgCreateClientResponse(client_id=client_id)
 
 
@@ -80,7 +80,7 @@ def recover_client(ctx: Context, msg: tx_pb2.MsgRecoverClient) -> tx_pb2.MsgReco
         CONSENSUS_STATES.delete(ctx, (msg.subject_client_id, height))
     CLIENTS.set(ctx, msg.subject_client_id, client)
     _keep(ctx, msg.subject_client_id, latest, consensus)
-    events.announce_client(ctx, "recover_client", msg.subject_client_id, latest)
+    events.announce_recovery(ctx, msg.subject_client_id)
     return tx_pb2.MsgRecoverClientResponse()
 
 
@@ -119,7 +119,7 @@ def _take_header(
         _keep(ctx, client_id, height, new)
         client.state.latest_height.CopyFrom(forms.write_height(max(rules.latest, height)))
         CLIENTS.set(ctx, client_id, client)
-    events.announce_client(ctx, "update_client", client_id, height)
+    events.announce_update(ctx, client_id, height)
 
 
 def _take_misbehaviour(

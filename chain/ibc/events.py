@@ -13,11 +13,24 @@ _OF_CLIENTS = CosmosEvent("message", (("module", "ibc_client"),))
 _OF_PACKETS = CosmosEvent("message", (("module", "ibc_channelv2"),))
 
 
-def announce_client(ctx: Context, kind: str, client_id: str, height: Height) -> None:
-    """That a client was created, updated or recovered, and the height that it knows now."""
+def announce_creation(ctx: Context, client_id: str, height: Height) -> None:
+    """That a client was created, and the height that it begins with."""
+    known = ("consensus_height", f"{height.revision}-{height.height}")
+    ctx.emit(CosmosEvent("create_client", (("client_id", client_id), _CLIENT_TYPE, known)))
+    ctx.emit(_OF_CLIENTS)
+
+
+def announce_update(ctx: Context, client_id: str, height: Height) -> None:
+    """That a client was told of a header."""
     known = f"{height.revision}-{height.height}"
     heights = ("consensus_height", known), ("consensus_heights", known)
-    ctx.emit(CosmosEvent(kind, (("client_id", client_id), _CLIENT_TYPE, *heights)))
+    ctx.emit(CosmosEvent("update_client", (("client_id", client_id), _CLIENT_TYPE, *heights)))
+    ctx.emit(_OF_CLIENTS)
+
+
+def announce_recovery(ctx: Context, client_id: str) -> None:
+    """That a client goes on from where another one was."""
+    ctx.emit(CosmosEvent("recover_client", (("subject_client_id", client_id), _CLIENT_TYPE)))
     ctx.emit(_OF_CLIENTS)
 
 

@@ -220,13 +220,13 @@ def _parse_cost(args: argparse.Namespace, lookups: Lookups) -> Wish:
         return Wish(
             gas_limit=parse(options.UNIT_NONE, args.gas) if args.gas else 0,
             fee=parse_coins(args.fees, lookups) if args.fees else None,
-            gas_price=_parse_gas_price(args.gas_prices) if args.gas_prices else None,
+            gas_price=parse_gas_price(args.gas_prices) if args.gas_prices else None,
         )
     except UsageError as error:
         raise UsageError(f"--gas, --fees or --gas-prices: {error}") from None
 
 
-def _parse_gas_price(text: str) -> GasPrice:
+def parse_gas_price(text: str) -> GasPrice:
     """The price of `0.00005ueur`."""
     found = _GAS_PRICE.fullmatch(text)
     micro = parse_decimal(found[1], 6) if found else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -21,6 +22,10 @@ from client.relay.packets import Sent
 # What fits into one transaction with a header, by its size and gas.
 _PACKETS_PER_TX = 8
 _BLOCKS_PER_PASS = 200
+# ibc-go lets nothing into its mempool that was relayed already.
+_REDUNDANT = ("channel", 22)
+# A client is told of a header when this part of its trusting period is over: a third.
+_REFRESH_PART = 3
 
 
 @dataclass
@@ -48,26 +53,57 @@ class Progress:
         return not (self.read + sum(self.list_counts().values()) + self.waiting)
 
 
+class Standing(NamedTuple):
+    """Where a chain is, as the last pass saw it: its latest block, the one up to which it was read,
+    what happened there and has not ended, and seconds until its client expires.
+    """
+
+    chain_id: str
+    height: int
+    read_height: int
+    open_packets: int
+    open_answers: int
+    client_left_s: int
+
+
 class Carrier:
     """Between two chains, each with the journal of what has happened on it."""
 
     def __init__(self, ends: tuple[End, End], journals: tuple[Journal, Journal]) -> None:
         self._ends = ends
         self._journals = journals
+        self._heights = [0, 0]
+        self._left_s = [0, 0]
+
+    def list_standings(self) -> list[Standing]:
+        """Both chains."""
+        return [
+            Standing(
+                end.chain_id,
+                self._heights[place],
+                journal.height,
+                len(journal.sent),
+                len(journal.answered),
+                self._left_s[place],
+            )
+            for place, (end, journal) in enumerate(zip(self._ends, self._journals, strict=True))
+        ]
 
     def run_pass(self) -> Progress:
         """Reads new blocks of both chains, and carries what can be carried now."""
         progress = Progress()
-        for end, journal in zip(self._ends, self._journals, strict=True):
-            self._read(end, journal, progress)
+        for place in (0, 1):
+            self._read(place, progress)
         (one, other), (ones, others) = self._ends, self._journals
-        for source, target, journal in ((one, other, ones), (other, one, others)):
-            self._carry(source, target, journal, progress)
+        for place, source, target, journal in ((1, one, other, ones), (0, other, one, others)):
+            header = self._carry(source, target, journal, progress)
+            self._left_s[place] = self._refresh(source, target, header, progress)
         return progress
 
-    def _read(self, end: End, journal: Journal, progress: Progress) -> None:
+    def _read(self, place: int, progress: Progress) -> None:
         """Notes what has happened in blocks whose state the next header proves already."""
-        latest = end.get_height()
+        end, journal = self._ends[place], self._journals[place]
+        latest = self._heights[place] = end.get_height()
         for height in range(journal.height + 1, min(latest, journal.height + _BLOCKS_PER_PASS + 1)):
             if journal.is_full:
                 break
@@ -78,8 +114,10 @@ class Carrier:
             progress.read += bool(news)
         progress.waiting += journal.height < latest - 1
 
-    def _carry(self, source: End, target: End, journal: Journal, progress: Progress) -> None:
-        """Brings to the target what has happened on the source; ends there what is too late."""
+    def _carry(self, source: End, target: End, journal: Journal, progress: Progress) -> LightBlock:
+        """Brings to the target what has happened on the source; ends there what is too late.
+        Returns the header that it was proven by.
+        """
         header, beyond = fetch_block(source.rpc), fetch_block(target.rpc)
         open_ones = source.list_open(one.packet for one in journal.sent)
         journal.sent = [one for one in journal.sent if one.packet.sequence in open_ones]
@@ -101,8 +139,17 @@ class Carrier:
         ]
         progress.timeouts += self._send(target, source, beyond, ended, progress)
         self._carry_answers(source, target, journal, header, progress)
-        if target.needs_refresh(header):
-            progress.updates += self._send_together(source, target, header, [], progress)
+        return header
+
+    def _refresh(self, source: End, target: End, header: LightBlock, progress: Progress) -> int:
+        """Keeps the target's client from expiring; returns how many seconds are left."""
+        left_s, period_s = target.get_client_life(header)
+        if _REFRESH_PART * (period_s - left_s) > period_s and self._send_together(
+            source, target, header, [], progress
+        ):
+            progress.updates += 1
+            return period_s
+        return left_s
 
     def _carry_answers(
         self, source: End, target: End, journal: Journal, header: LightBlock, progress: Progress
@@ -158,6 +205,9 @@ class Carrier:
             if not messages_of_tx:
                 continue
             outcome = target.send(messages_of_tx)
+            if (outcome.codespace, outcome.code) == _REDUNDANT:
+                # Another relayer was faster, and the next pass sees it.
+                return False
             if outcome.code:
                 progress.rejected += 1
                 progress.reason = outcome.log

@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ibc.core.client.v1.tx_pb2 import MsgCreateClientResponse
 
 import text_output
-from client.account import Signer
-from client.cli.common import (
-    Command,
-    add_commands,
-    add_keyring_option,
-    add_output_option,
-    show_values,
-)
-from client.cli.prompts import ask_passphrase
-from client.errors import ClientError, RejectedError, RpcError, UsageError
+from client.cli.common import Command, add_commands, show_values
+from client.errors import ClientError, RejectedError, RpcError
 from client.light.provider import fetch_block
-from client.node.chain_pin import require_chain_id
-from client.node.rpc import Rpc
+from client.metrics import serve_metrics
 from client.relay import journal, messages
-from client.relay.carrier import Carrier, Progress
-from client.relay.end import End
+from client.relay.carrier import Carrier, Progress, Standing
 from client.relay.journal import Journal
-from client.signing.keyring import Keyring
-from client.signing.keys import AccountKey
+from client.relay.metrics import Metrics
+from client.relay.options import SIDES, add_ends, open_ends
 
 S_PER_HOUR = 3600
 # Below the 48 h for which evidence against validators is accepted.
 _TRUSTING_PERIOD_H = 32
 _PAUSE_S = 1.0
 _PAUSE_MAX_S = 60.0
+# Blocks that were not read yet, above which a chain counts as being far ahead.
+_FAR = 100
 # With --once: passes in which nothing but rejections happen.
 _ATTEMPTS_MAX = 3
-_SIDES = ("a", "b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fill_join(parser: argparse.ArgumentParser) -> None:
-    _add_ends(parser)
+    add_ends(parser)
     parser.add_argument(
         "--trusting-period",
         metavar="HOURS",
@@ -84,9 +75,9 @@ def _fill_join(parser: argparse.ArgumentParser) -> None:
 
 
 def _fill_run(parser: argparse.ArgumentParser) -> None:
-    _add_ends(parser)
+    add_ends(parser)
     parser.set_defaults(run_relay=_run)
-    for side in _SIDES:
+    for side in SIDES:
         parser.add_argument(
             f"--client-{side}",
             metavar="ID",
@@ -96,6 +87,9 @@ def _fill_run(parser: argparse.ArgumentParser) -> None:
     _add_journal(parser, required=True)
     parser.add_argument(
         "--once", action="store_true", help="stop when there is nothing left to carry"
+    )
+    parser.add_argument(
+        "--metrics", metavar="HOST:PORT", default="", help="answer Prometheus there"
     )
 
 
@@ -109,23 +103,8 @@ def _add_journal(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
-def _add_ends(parser: argparse.ArgumentParser) -> None:
-    for side in _SIDES:
-        parser.add_argument(
-            f"--node-{side}", metavar="URL", required=True, help=f"RPC of a node of chain {side}"
-        )
-        parser.add_argument(
-            f"--chain-{side}", metavar="ID", required=True, help=f"id of chain {side}"
-        )
-        parser.add_argument(
-            f"--from-{side}", metavar="KEY", required=True, help=f"name of a key for chain {side}"
-        )
-    add_keyring_option(parser)
-    add_output_option(parser)
-
-
 def _join(args: argparse.Namespace) -> int:
-    ends = _open_ends(args, {f"client_{side}": "" for side in _SIDES})
+    ends = open_ends(args, {f"client_{side}": "" for side in SIDES})
     heights = [end.get_height() for end in ends]
     period_s = args.trusting_period * S_PER_HOUR
     for end, other in (ends, ends[::-1]):
@@ -140,7 +119,7 @@ def _join(args: argparse.Namespace) -> int:
             end.client_id, other.client_id, end.signer.address
         )
         end.send([registration]).require_ok()
-    ids = {f"client_{side}": end.client_id for side, end in zip(_SIDES, ends, strict=True)}
+    ids = {f"client_{side}": end.client_id for side, end in zip(SIDES, ends, strict=True)}
     if args.journal:
         names = _name_journals(args, ids)
         begun = {name: Journal(height) for name, height in zip(names, heights, strict=True)}
@@ -150,8 +129,8 @@ def _join(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    ids = {f"client_{side}": getattr(args, f"client_{side}") for side in _SIDES}
-    ends = _open_ends(args, ids)
+    ids = {f"client_{side}": getattr(args, f"client_{side}") for side in SIDES}
+    ends = open_ends(args, ids)
     for end in ends:
         end.get_client()
     names = _name_journals(args, ids)
@@ -159,11 +138,20 @@ def _run(args: argparse.Namespace) -> int:
     for name in names:
         journals.setdefault(name, Journal(0))
     carrier = Carrier(ends, (journals[names[0]], journals[names[1]]))
+    metrics = Metrics()
+    with serve_metrics(metrics.registry, args.metrics):
+        return _run_passes(args, carrier, metrics, lambda: journal.save(args.journal, journals))
+
+
+def _run_passes(
+    args: argparse.Namespace, carrier: Carrier, metrics: Metrics, save: Callable[[], None]
+) -> int:
     pause_s, attempts = _PAUSE_S, 0
     while True:
         try:
             progress = carrier.run_pass()
         except (RpcError, RejectedError) as error:
+            metrics.note_failure()
             attempts += 1
             if args.once and attempts >= _ATTEMPTS_MAX:
                 raise
@@ -172,47 +160,46 @@ def _run(args: argparse.Namespace) -> int:
             pause_s = min(2 * pause_s, _PAUSE_MAX_S)
             continue
         finally:
-            journal.save(args.journal, journals)
+            save()
         pause_s = _PAUSE_S
-        _show(args, progress)
+        standings = carrier.list_standings()
+        metrics.note_pass(progress, standings)
+        _show(args, progress, standings)
         attempts = attempts + 1 if progress.rejected else 0
         if args.once and attempts >= _ATTEMPTS_MAX:
             raise ClientError(f"a chain rejects what was carried: {progress.reason}")
         if args.once and progress.is_idle:
             return 0
-        time.sleep(pause_s)
+        # What is far behind does not wait.
+        if all(one.read_height > one.height - _FAR for one in standings):
+            time.sleep(pause_s)
 
 
 def _name_journals(args: argparse.Namespace, ids: Mapping[str, str]) -> list[str]:
-    return [f"{getattr(args, f'chain_{side}')}/{ids[f'client_{side}']}" for side in _SIDES]
+    return [f"{getattr(args, f'chain_{side}')}/{ids[f'client_{side}']}" for side in SIDES]
 
 
-def _show(args: argparse.Namespace, progress: Progress) -> None:
-    """A line for each pass in which something happened."""
+def _show(args: argparse.Namespace, progress: Progress, standings: Iterable[Standing]) -> None:
+    """A line for each pass in which something happened, and while a chain is far ahead of what was
+    read of it.
+    """
     done = {name: count for name, count in progress.list_counts().items() if count}
-    if not done:
-        return
+    behind = [one for one in standings if one.read_height <= one.height - _FAR]
     if args.output == "json":
-        text_output.say(text_output.to_json({**done, "reason": progress.reason}, indent=None))
-    else:
+        read = {one.chain_id: one.read_height for one in behind}
+        said: dict[str, object] = {**done}
+        if done:
+            said["reason"] = progress.reason
+        if read:
+            said["read"] = read
+        if said:
+            text_output.say(text_output.to_json(said, indent=None))
+        return
+    if done:
         counts = ", ".join(f"{count} {name}" for name, count in done.items())
         text_output.say(f"{counts}{': ' if progress.reason else ''}{progress.reason}")
-
-
-def _open_ends(args: argparse.Namespace, client_ids: Mapping[str, str]) -> tuple[End, End]:
-    keyring = Keyring(args.keyring)
-    found = []
-    for side in _SIDES:
-        rpc = Rpc(getattr(args, f"node_{side}"))
-        chain_id = require_chain_id(getattr(args, f"chain_{side}"))
-        shown = rpc.status().chain_id
-        if shown != chain_id:
-            raise UsageError(f"the node at {rpc.node} is on {shown!r}, not on {chain_id!r}")
-        key = keyring.load(getattr(args, f"from_{side}"), ask_passphrase)
-        if not isinstance(key, AccountKey):
-            raise UsageError(f"--from-{side}: the key of an account is expected")
-        found.append(End(rpc, client_ids[f"client_{side}"], Signer(rpc, key, chain_id=chain_id)))
-    return found[0], found[1]
+    for one in behind:
+        text_output.say(f"{one.chain_id}: read up to block {one.read_height} of {one.height}")
 
 
 def _parse_hours(text: str) -> int:

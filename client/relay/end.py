@@ -36,7 +36,6 @@ from client.relay.packets import Answered, Sent, read_events
 _STORE = ibc.MODULE.name
 # Headers between two that do not trust each other: a chain may change all its validators.
 _STEPS_MAX = 16
-_REFRESH_PART = 3
 
 
 class BehindError(RpcError):
@@ -50,6 +49,11 @@ class End:
         self.rpc = rpc
         self.client_id = client_id
         self.signer = signer
+
+    @property
+    def chain_id(self) -> str:
+        """Its id."""
+        return self.signer.chain_id
 
     def get_height(self) -> int:
         """Its latest height."""
@@ -139,17 +143,16 @@ class End:
             raise UsageError(f"{self.client_id} is not a client of type 07-tendermint")
         return found
 
-    def needs_refresh(self, now: LightBlock) -> bool:
-        """Whether its client should be told of a header, so that it does not expire. now: the
-        latest header of the other chain.
+    def get_client_life(self, now: LightBlock) -> tuple[int, int]:
+        """How many seconds are left until its client expires, and of how many. now: the latest
+        header of the other chain.
         """
         period_s = self.get_client().trusting_period.seconds
         request = QueryConsensusStateRequest(client_id=self.client_id, latest_height=True)
         packed = query(self.rpc, request, QueryConsensusStateResponse).consensus_state
         known = tendermint_pb2.ConsensusState()
         packed.Unpack(known)
-        age_s = now.header.time.seconds - known.timestamp.seconds
-        return bool(_REFRESH_PART * age_s > period_s)
+        return known.timestamp.seconds + period_s - now.header.time.seconds, period_s
 
     def send(self, sent: Sequence[Message]) -> TxOutcome:
         """Sends messages in one transaction, and waits for what becomes of it."""

@@ -35,9 +35,14 @@ def encode(address: bytes) -> str:
 
 def encode_validator(address: bytes) -> str:
     """The text of a validator's 20-byte address, which is no account: `energyvalcons1...`."""
+    return encode_with_prefix(address, VALIDATOR_PREFIX)
+
+
+def encode_with_prefix(address: bytes, prefix: str) -> str:
+    """The text of a 20-byte address as another chain writes it; the prefix is in lower case."""
     if len(address) != ADDRESS_BYTES:
         raise AddressError(f"an address has {ADDRESS_BYTES} bytes, not {len(address)}")
-    return _encode(address, VALIDATOR_PREFIX, _compute_prefix_state(VALIDATOR_PREFIX))
+    return _encode(address, prefix, _compute_prefix_state(prefix))
 
 
 @lru_cache(maxsize=_CACHED_ADDRESSES)
