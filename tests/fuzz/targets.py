@@ -8,6 +8,7 @@ from tests.fuzz.abci_streams import AbciStreams
 from tests.fuzz.bridge_calls import BridgeCalls
 from tests.fuzz.genesis import Genesis
 from tests.fuzz.queries import Queries
+from tests.fuzz.relaying import Relaying
 from tests.fuzz.target import Target
 from tests.fuzz.telegrams import TELEGRAMS
 from tests.fuzz.transactions import Messages, Transactions
@@ -15,7 +16,9 @@ from tests.fuzz.transactions import Messages, Transactions
 TARGETS: Mapping[str, Callable[[], Target]] = {
     **{
         kind.name: kind
-        for kind in (Transactions, Messages, Queries, AbciStreams, BridgeCalls, Genesis)
+        for kind in (
+            *(Transactions, Messages, Relaying, Queries, AbciStreams, BridgeCalls, Genesis),
+        )
     },
     **TELEGRAMS,
 }

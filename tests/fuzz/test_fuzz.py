@@ -23,7 +23,7 @@ from tests.fuzz.targets import TARGETS
 SEED = 0
 INPUTS = {
     "transactions": 3_000, "messages": 1_500, "queries": 3_000, "abci": 2_500, "bridge": 2_000,
-    "genesis": 700,
+    "genesis": 700, "relaying": 1_000,
 }  # fmt: skip
 # Of each format of telegrams.
 FEW = 1_000

@@ -24,10 +24,11 @@ from chain.runtime.state.store import CacheStore
 from chain.runtime.tx import DecodedTx, decode, sign_bytes
 from chain.transactions import TxResult
 from tests.fuzz import wire
-from tests.fuzz.street import Street, choose_street, get_street, get_streets, split_street
+from tests.fuzz.street import choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_rejection, require
 from tests.support.streets import people
 from tests.support.transactions import sign_content
+from tests.support.world import World
 
 CORPUS = 400
 # Max size of the responses and events of one transaction.
@@ -74,7 +75,7 @@ class Transactions:
                 _list_content(again) == _list_content(decoded), "decoded twice to other content"
             )
             _require_one_form(data, decoded)
-        executed = judge_execution(self.street, data)
+        executed = judge_execution(self.street.world, data)
         require(decoded is not None or executed == outcome, f"decoding: {outcome}, not {executed}")
         return executed if decoded is not None else outcome
 
@@ -129,7 +130,7 @@ class Messages:
 
     def check(self, data: bytes) -> str:
         street, raw = split_street(data)
-        return judge_execution(street, raw)
+        return judge_execution(street.world, raw)
 
     def end(self) -> None:
         """Nothing is left behind."""
@@ -138,9 +139,8 @@ class Messages:
         """Nothing was opened."""
 
 
-def judge_execution(street: Street, raw: bytes) -> str:
-    """Admits and executes a transaction in the next block of the street."""
-    world = street.world
+def judge_execution(world: World, raw: bytes) -> str:
+    """Admits and executes a transaction in the next block of a world."""
     block = BlockInfo(world.block_info.chain_id, world.height + 1, world.time_s + 1)
     mempool = Mempool(world.store, block)
     admitted = app.check_tx(mempool, raw)
@@ -162,7 +162,7 @@ def judge_execution(street: Street, raw: bytes) -> str:
         require(not admitted.code, "executed, but CheckTx had rejected it")
         outcome = ACCEPTED
     if not admitted.code and zlib.crc32(raw) % 8 == 0:
-        _require_invariants(street, block, raw)
+        _require_invariants(world, block, raw)
     return outcome
 
 
@@ -178,10 +178,10 @@ def _require_nothing_but_the_fee(store: CacheStore, is_admitted: bool) -> None:
     require(not wrong, f"rejected, but changes {wrong[:5]}")
 
 
-def _require_invariants(street: Street, block: BlockInfo, raw: bytes) -> None:
+def _require_invariants(world: World, block: BlockInfo, raw: bytes) -> None:
     """A whole block with the transaction: whatever it did, every invariant holds after it."""
-    result = app.finalize_block(street.world.store, block, [raw])
-    after = CacheStore(street.world.store)
+    result = app.finalize_block(world.store, block, [raw])
+    after = CacheStore(world.store)
     after.changes.update(result.changes)
     problems = app.check_invariants(after)
     require(not problems, f"after its block: {problems[:3]}")
