@@ -71,11 +71,11 @@ def _open_end(args: argparse.Namespace, keyring: Keyring, side: str, client_id: 
     key = keyring.load(getattr(args, f"from_{side}"), ask_passphrase)
     if not isinstance(key, AccountKey):
         raise UsageError(f"--from-{side}: the key of an account is expected")
-    return End(rpc, client_id, Signer(rpc, key, chain_id=chain_id, **_read_costs(args, side)))
+    return End(rpc, client_id, Signer(rpc, key, chain_id=chain_id, **read_costs(args, side)))
 
 
-def _read_costs(args: argparse.Namespace, side: str) -> dict[str, Any]:
-    """How addresses and fees are on a chain."""
+def read_costs(args: argparse.Namespace, side: str) -> dict[str, Any]:
+    """How addresses and fees are on a chain, as options of a Signer. Raises UsageError."""
     prefix, text = getattr(args, f"prefix_{side}"), getattr(args, f"gas_prices_{side}")
     if not _PREFIX.fullmatch(prefix):
         raise UsageError(f"--prefix-{side}: 1 to 40 small letters are expected")

@@ -1,0 +1,63 @@
+"""What a relayer says of a chain of another kind, and of itself."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from ibc.core.channel.v2.tx_pb2 import MsgRecvPacket
+from ibc.core.client.v1.tx_pb2 import MsgUpdateClient
+
+from client.cost import GasPrice
+from client.errors import UsageError
+from client.relay import gas
+from client.relay.carrier import Progress, Standing
+from client.relay.metrics import Metrics
+from client.relay.options import add_ends, read_costs
+
+
+def parse(*options: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_ends(parser)
+    ends = [f"--{name}-{side}=x" for side in "ab" for name in ("node", "chain", "from")]
+    return parser.parse_args([*ends, *options])
+
+
+def test_a_chain_of_the_sdk_has_its_own_prefix_and_gas() -> None:
+    args = parse("--prefix-b", "wasm", "--gas-prices-b", "0.025uatom")
+    assert read_costs(args, "a") == {"gas_price": None}
+    costs = read_costs(args, "b")
+    assert costs["prefix"] == "wasm"
+    update, packet = MsgUpdateClient(client_id="x" * 2_000), MsgRecvPacket()
+    small, large = (costs["get_cost"](sent) for sent in ([packet], [update, packet]))
+    assert 300_000 <= small.gas_limit < large.gas_limit < 1_000_000
+    (fee,) = large.fee
+    assert fee.denom == "uatom"
+    assert int(fee.amount) == -(-large.gas_limit * 25 // 1_000)
+    assert gas.compute_cost([packet], GasPrice(0, "")).fee == []
+
+
+@pytest.mark.parametrize("prefix", ["", "wasm1", "Wasm", "x" * 41, "é"])
+def test_a_prefix_that_cannot_be_is_a_sentence(prefix: str) -> None:
+    with pytest.raises(UsageError, match="--prefix-b"):
+        read_costs(parse("--prefix-b", prefix), "b")
+
+
+def test_figures_are_of_what_was_carried_and_of_where_the_chains_are() -> None:
+    metrics = Metrics()
+    standings = [Standing("north-1", 50, 40, 3, 2, 900), Standing("wasm-1", 70, 70, 0, 0, 800)]
+    metrics.note_pass(Progress(packets=4, rejected=1), standings)
+    metrics.note_pass(Progress(packets=1, updates=1), standings)
+    metrics.note_failure()
+
+    def read(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"blockenergy_relay_{name}", labels)
+
+    assert read("carried_total", kind="packets") == 5
+    assert read("carried_total", kind="updates") == 1
+    assert read("rejected_total") == read("failed_passes_total") == 1
+    assert read("height", chain="north-1") == 50
+    assert read("read_height", chain="north-1") == 40
+    assert read("open_packets", chain="north-1") == 3
+    assert read("open_answers", chain="north-1") == 2
+    assert read("client_left_seconds", chain="wasm-1") == 800
