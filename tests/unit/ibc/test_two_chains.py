@@ -13,7 +13,10 @@ from ibc.core.client.v1 import tx_pb2 as client_pb2
 from ibc.lightclients.tendermint.v1 import tendermint_pb2
 
 from chain import app, bank, ibc
+from chain.ibc import transfer_data
+from chain.ibc.packets import compute_acknowledgement_commitment
 from chain.ibc.state import LIMITS, PACKETS
+from chain.ibc.transfer_data import SUCCESS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ChainError
@@ -255,8 +258,8 @@ def test_old_headers_are_forgotten(joined: Joined) -> None:
 
 
 def test_a_relayer_that_cheats_moves_nothing() -> None:
-    """Packets dropped, doubled, late, altered and in any order: what one chain holds in escrow is
-    what the other one has, beside what is under way.
+    """Packets dropped, doubled, late, altered and in any order: after each step, what one chain
+    holds in escrow is what the other one has, and what is under way.
     """
     chance, joined = Random(7), Joined(most=10**9)
     link = joined.link
@@ -277,6 +280,7 @@ def test_a_relayer_that_cheats_moves_nothing() -> None:
             waiting += [(link.other(one), news) for _, news in one.happened[seen[one] :]]
             seen[one] = len(one.happened)
         other.block(at=max(other.time_s + 1, chain.time_s))
+        _require_nothing_lost(joined)
         if not waiting:
             continue
         place = chance.randrange(len(waiting))
@@ -301,10 +305,36 @@ def test_a_relayer_that_cheats_moves_nothing() -> None:
             link.time_out(source, news.packet)
             outcomes["returned"] += 1
     assert min(outcomes.values()) > 3, outcomes
+    _require_nothing_lost(joined)
+
+
+def _require_nothing_lost(joined: Joined) -> None:
+    link = joined.link
     for chain in link.chains:
-        info = link.other(chain).short()[f"bank.denoms[{joined.vouchers[link.other(chain)]}]"]
-        under_way = joined.escrow(chain) - int(info.get("supply", 0))
-        assert under_way >= 0
+        escrow = ibc.get_escrow_account(link.ids[chain])
+        held = bank.get_balance(chain.state, escrow, "ueur")
+        there = link.other(chain)
+        info = bank.get_denom(there.state, joined.vouchers[there])
+        assert info is not None
+        under_way = _add_up(link, chain, "ueur") + _add_up(link, there, link.path(there, "ueur"))
+        assert held == info.supply + under_way
+
+
+def _add_up(link: Link, source: Chain, path: str) -> int:
+    """What a chain has sent of a path that has neither arrived nor come back."""
+    target, total = link.other(source), 0
+    arrived = compute_acknowledgement_commitment([SUCCESS])
+    for _, one in source.happened:
+        number = one.packet.sequence
+        is_open = PACKETS.has(source.state, ((link.ids[source], ibc.Kind.COMMITMENT), number))
+        if not isinstance(one, Sent) or not is_open:
+            continue
+        (payload,) = one.packet.payloads
+        data = transfer_data.read(payload.version, payload.encoding, payload.value)
+        key = ((link.ids[target], ibc.Kind.ACKNOWLEDGEMENT), number)
+        if data.path == path and PACKETS.get(target.state, key) != arrived:
+            total += data.amount
+    return total
 
 
 def _had_ended(chain: Chain) -> bool:
