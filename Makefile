@@ -96,7 +96,7 @@ agents: $(VENV)/.agents proto ## Install what forecasts, plans and detects: bloc
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -n 2 --no-loadscope-reorder -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next and not monitoring" $(PYTEST_ARGS)
+	$(python) -m pytest -n 2 --no-loadscope-reorder -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next and not monitoring and not ibc_go" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)
@@ -129,6 +129,11 @@ test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every inv
 
 test-cometbft-next: $(VENV)/.dev proto cometbft ## The network on CometBFT 0.40.0; needs Go
 	$(python) -m pytest -m cometbft_next tests/node
+
+test-ibc-go: $(VENV)/.dev proto cometbft ## Money to a running wasmd and back, with ibc-go 11 and 10; needs Go
+	-$(python) -m bench.networks.sdk_build
+	-$(python) -m bench.networks.sdk_build --version v0.61.13
+	$(python) -m pytest -m ibc_go tests/ibc_go $(PYTEST_ARGS)
 
 test-agents: $(VENV)/.dev proto ## What forecasts, plans, detection and trading reach on a year of real homes; 11 minutes
 	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,23 +30,30 @@ APP_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "grpc-web": {"enable": False},
     "telemetry": {"enabled": False},
 }
-_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
 @contextmanager
 def run_sdk(
-    home: Path, binary: Path, preset: Preset, keys: Sequence[AccountKey], validators: int
+    home: Path,
+    binary: Path,
+    preset: Preset,
+    keys: Sequence[AccountKey],
+    validators: int,
+    chain_id: str = CHAIN_ID,
+    adapt: Callable[[Any], None] = lambda _: None,
 ) -> Iterator[list[Node]]:
-    """Validators of the SDK with an account for each key, numbered as `get_number` says."""
-    command = ["/usr/bin/env", f"LD_LIBRARY_PATH={binary.parent}", str(binary)]
-    folders = _init(home, command, validators)
+    """Validators of the SDK with an account for each key, numbered as `get_number` says. `adapt`
+    may change the genesis document.
+    """
+    command = make_command(binary)
+    folders = _init(home, command, validators, chain_id)
     document = _make_genesis(folders[0], preset, keys)
+    adapt(document)
     ports = find_free_ports(validators)
     peers = [_get_peer(command, folder, number, ports) for number, folder in enumerate(folders)]
     nodes = []
     for number, folder in enumerate(folders):
-        (folder / "config" / "genesis.json").write_text(document)
+        (folder / "config" / "genesis.json").write_text(json.dumps(document))
         _configure(folder, preset, ports, number, peers)
         files = NodeFiles(
             f"sdk{number}",
@@ -60,6 +67,11 @@ def run_sdk(
         yield running
 
 
+def make_command(binary: Path) -> list[str]:
+    """What starts the executable, with the library that lies beside it."""
+    return ["/usr/bin/env", f"LD_LIBRARY_PATH={binary.parent}", str(binary)]
+
+
 def get_number(position: int, validators: int) -> int:
     """The account number of a key: the validators' own accounts come first."""
     return validators + position
@@ -67,35 +79,20 @@ def get_number(position: int, validators: int) -> int:
 
 def encode_address(text: str) -> str:
     """One of our addresses as the SDK node writes it."""
-    number = int.from_bytes(bech32.decode(text), "big")
-    data = [(number >> shift) & 31 for shift in range(155, -1, -5)]
-    prefix = [ord(c) >> 5 for c in PREFIX] + [0] + [ord(c) & 31 for c in PREFIX]
-    checksum = _polymod([*prefix, *data, 0, 0, 0, 0, 0, 0]) ^ 1
-    data += [(checksum >> shift) & 31 for shift in range(25, -1, -5)]
-    return f"{PREFIX}1" + "".join(_ALPHABET[value] for value in data)
+    return bech32.encode_with_prefix(bech32.decode(text), PREFIX)
 
 
-def _polymod(values: Sequence[int]) -> int:
-    """The checksum of BIP-173."""
-    state = 1
-    for value in values:
-        top, state = state >> 25, (state & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_GENERATOR):
-            state ^= generator if top >> bit & 1 else 0
-    return state
-
-
-def _init(home: Path, command: Sequence[str], validators: int) -> list[Path]:
+def _init(home: Path, command: Sequence[str], validators: int, chain_id: str) -> list[Path]:
     where = ["--output-dir", str(home / "sdk"), "--node-daemon-home", "home"]
-    names = ["--keyring-backend", "test", "--chain-id", CHAIN_ID, "--single-host"]
+    names = ["--keyring-backend", "test", "--chain-id", chain_id, "--single-host"]
     count = ["--v", str(validators), "--starting-ip-address", LOOPBACK]
     # Its own folder too: it would leave files in the user's home.
     own = ["--home", str(home / "own")]
-    _run([*command, "testnet", "init-files", *where, *names, *count, *own])
+    run_command([*command, "testnet", "init-files", *where, *names, *count, *own])
     return [home / "sdk" / f"node{number}" / "home" for number in range(validators)]
 
 
-def _make_genesis(folder: Path, preset: Preset, keys: Sequence[AccountKey]) -> str:
+def _make_genesis(folder: Path, preset: Preset, keys: Sequence[AccountKey]) -> Any:
     """The genesis document with the accounts of the load and the block size of our preset."""
     document = json.loads((folder / "config" / "genesis.json").read_text())
     accounts = document["app_state"]["auth"]["accounts"]
@@ -119,11 +116,11 @@ def _make_genesis(folder: Path, preset: Preset, keys: Sequence[AccountKey]) -> s
         if supply["denom"] == DENOM:
             supply["amount"] = str(int(supply["amount"]) + BALANCE * len(keys))
     document["consensus"]["params"]["block"] = preset.consensus_params["block"]
-    return json.dumps(document)
+    return document
 
 
 def _get_peer(command: Sequence[str], folder: Path, number: int, ports: Ports) -> str:
-    node_id = _run([*command, "comet", "show-node-id", "--home", str(folder)]).strip()
+    node_id = run_command([*command, "comet", "show-node-id", "--home", str(folder)]).strip()
     return f"{node_id}@{LOOPBACK}:{ports.p2p(number)}"
 
 
@@ -162,7 +159,8 @@ def _change(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def _run(command: Sequence[str]) -> str:
+def run_command(command: Sequence[str]) -> str:
+    """What a command prints; RuntimeError if it fails."""
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=INIT_DEADLINE_S
     )
