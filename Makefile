@@ -130,9 +130,8 @@ test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every inv
 test-cometbft-next: $(VENV)/.dev proto cometbft ## The network on CometBFT 0.40.0; needs Go
 	$(python) -m pytest -m cometbft_next tests/node
 
-test-ibc-go: $(VENV)/.dev proto cometbft ## Money to a running wasmd and back, with ibc-go 11 and 10; needs Go
+test-ibc-go: $(VENV)/.dev proto cometbft ## Money to a running wasmd (ibc-go 11) and back; needs Go
 	-$(python) -m bench.networks.sdk_build
-	-$(python) -m bench.networks.sdk_build --version v0.61.13
 	$(python) -m pytest -m ibc_go tests/ibc_go $(PYTEST_ARGS)
 
 test-agents: $(VENV)/.dev proto ## What forecasts, plans, detection and trading reach on a year of real homes; 11 minutes

@@ -1,7 +1,6 @@
 """Finds a node of the Cosmos SDK to compare with, and builds it on request.
 
     python -m bench.networks.sdk_build           builds it, about five minutes, once
-    python -m bench.networks.sdk_build --version v0.61.13
 
 The node is wasmd, a chain of the Cosmos SDK that builds from one Go module. `find_sdk_node` gives
 the one that $BLOCKENERGY_SDK_NODE names, else the cached build, else None: a benchmark goes on
@@ -23,42 +22,40 @@ from pathlib import Path
 from node_config.cometbft.toolchain import exclusive, get_cache_folder
 
 MODULE, VERSION = "github.com/CosmWasm/wasmd", "v0.70.3"
-# Of the line before: Cosmos SDK 0.53 and ibc-go 10.
-VERSION_BEFORE = "v0.61.13"
 LIBRARY_MODULE = "github.com/CosmWasm/wasmvm/v3"
 DEADLINE_S = 3600
 NICENESS = 15
 
 
-def find_sdk_node(version: str = VERSION) -> Path | None:
+def find_sdk_node() -> Path | None:
     """The executable, or None. Its libwasmvm lies beside it."""
     named = os.environ.get("BLOCKENERGY_SDK_NODE")
-    if named and version == VERSION:
+    if named:
         found = shutil.which(named)
         if found is None:
             raise RuntimeError(f"BLOCKENERGY_SDK_NODE names {named}, which is not executable")
         return Path(found).resolve()
-    cached = get_folder(version) / "wasmd"
+    cached = get_folder() / "wasmd"
     return cached if cached.is_file() else None
 
 
-def get_folder(version: str) -> Path:
+def get_folder() -> Path:
     """Where the build is kept."""
-    return get_cache_folder() / f"wasmd-{version.removeprefix('v')}"
+    return get_cache_folder() / f"wasmd-{VERSION.removeprefix('v')}"
 
 
-def build(version: str = VERSION) -> Path:
+def build() -> Path:
     """The executable, built if it is not there yet. Raises RuntimeError if it cannot be built."""
     go = shutil.which("go")
     if go is None:
         raise RuntimeError("there is no go on the PATH; a Cosmos SDK node cannot be built")
-    folder = get_folder(version)
+    folder = get_folder()
     with exclusive(folder):
         if not (folder / "wasmd").is_file():
             log = folder / "build.log"
             try:
                 with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as work:
-                    _build_in(Path(work), go, version, folder, log)
+                    _build_in(Path(work), go, folder, log)
             except (OSError, subprocess.SubprocessError, ValueError) as error:
                 raise RuntimeError(
                     f"the Cosmos SDK node was not built, see {log}: {error}"
@@ -66,10 +63,10 @@ def build(version: str = VERSION) -> Path:
     return folder / "wasmd"
 
 
-def _build_in(work: Path, go: str, version: str, folder: Path, log: Path) -> None:
+def _build_in(work: Path, go: str, folder: Path, log: Path) -> None:
     """Copies the module, because only the main module's replacements count, and builds it."""
-    print(f"Building {MODULE} {version}, about five minutes; log in {log}", flush=True)
-    answer = _ask([go, "mod", "download", "-json", f"{MODULE}@{version}"], work)
+    print(f"Building {MODULE} {VERSION}, about five minutes; log in {log}", flush=True)
+    answer = _ask([go, "mod", "download", "-json", f"{MODULE}@{VERSION}"], work)
     source = work / "source"
     shutil.copytree(json.loads(answer)["Dir"], source)
     for path in [source, *source.rglob("*")]:
@@ -103,10 +100,11 @@ def _ask(command: Sequence[str], folder: Path) -> str:
 
 def main() -> int:
     """Builds the node and prints its path."""
-    parser = argparse.ArgumentParser(prog="python -m bench.networks.sdk_build", description=__doc__)
-    parser.add_argument("--version", default=VERSION, help="of wasmd (default: %(default)s)")
+    argparse.ArgumentParser(
+        prog="python -m bench.networks.sdk_build", description=__doc__
+    ).parse_args()
     try:
-        print(build(parser.parse_args().version))
+        print(build())
     except RuntimeError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

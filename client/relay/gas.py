@@ -15,7 +15,7 @@ from chain.runtime.gas import compute_min_fee
 from client.cost import Cost, GasPrice
 
 FREE = GasPrice(0, "")
-# Twice what wasmd 0.70.3 and 0.61.13 use: others have more in their way.
+# Well above what wasmd 0.70.3 uses: others have more in their way.
 _PER_TX = 100_000
 _PER_MESSAGE = 200_000
 _PER_BYTE = 30

@@ -170,7 +170,7 @@ def test_money_crosses_and_comes_back_whatever_becomes_of_relayers(ends: Ends) -
     assert ends.balance(1, vouchers[1]) == 0
     assert sum(line.get("packets", 0) for line in said) == 1
     # Nothing is left, also for one that reads everything from the beginning.
-    assert finish(ends.relay("third.json")) == []
+    assert not any(line.keys() - {"read"} for line in finish(ends.relay("third.json")))
 
 
 def _allow(ends: Ends, side: int) -> str:
