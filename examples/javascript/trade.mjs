@@ -45,8 +45,10 @@ console.log(
     boughtWh: line.boughtWh,
     importWh: line.importWh,
     costEur: line.cost / EUR,
+    carbonChargeEur: line.carbonCharge / EUR,
     chargedEur: line.charged / EUR,
-    isEstimated: line.estimated,
+    // 0 and 1: by readings.
+    isEstimated: line.quality > 1,
   }),
 );
 anna.close();

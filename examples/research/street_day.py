@@ -32,6 +32,7 @@ from blockenergy.settlement.v1.query_pb2 import (
     QueryResultRequest,
     QueryResultResponse,
 )
+from blockenergy.settlement.v1.state_pb2 import Line
 from chain_in_memory import Chain
 from google.protobuf.message import Message
 
@@ -76,11 +77,14 @@ class Day:
     """What happened: a row per hour, and the bills of all homes together."""
 
     rows: list[dict[str, float]]
+    # Before carbon charges.
     paid_eur: float
     # The same day without a market, at the two bounds.
     alone_eur: float
     # What production that met use in the same hour is worth: the difference of the bounds.
     neighbours_eur: float
+    # For emissions. No roof here is certified, so it is the same with and without a market.
+    carbon_eur: float
 
 
 def make_home(seed: int, number: int) -> Home:
@@ -178,13 +182,16 @@ def run_day(homes: Sequence[Home], depth_wh: int) -> Day:
     hours = range(len(LOAD_W))
     rows = [make_row(chain, first, hour) for hour in hours]
     met_wh = [1000 * min(row["import_kwh"], row["export_kwh"]) for row in rows]
+    lines = [get_line(chain, home, first + hour) for home in homes for hour in hours]
+    carbon_eur = sum(line.carbon_charge for line in lines) / EUR
     return Day(
         rows=rows,
-        paid_eur=sum(sum_line(chain, home, first + hour) for home in homes for hour in hours) / EUR,
+        paid_eur=sum(line.charged - line.credited for line in lines) / EUR - carbon_eur,
         alone_eur=sum(
             wh * (high if wh > 0 else low) / 1000 / EUR for home in homes for wh in home.net_use_wh
         ),
         neighbours_eur=sum(met_wh) * (high - low) / 1000 / EUR,
+        carbon_eur=carbon_eur,
     )
 
 
@@ -207,11 +214,10 @@ def make_row(chain: Chain, first: int, hour: int) -> dict[str, float]:
     }
 
 
-def sum_line(chain: Chain, home: Home, slot: int) -> int:
-    """What a home paid for an hour, in millionths of a EUR; negative: what it received."""
+def get_line(chain: Chain, home: Home, slot: int) -> Line:
+    """How an hour of a home was settled."""
     request = QueryLineRequest(slot=slot, owner=home.key.address)
-    line = chain.query("/blockenergy.settlement.v1.Query/Line", request, QueryLineResponse).line
-    return line.charged - line.credited
+    return chain.query("/blockenergy.settlement.v1.Query/Line", request, QueryLineResponse).line
 
 
 def show(rows: Sequence[Mapping[str, float]]) -> None:
@@ -236,6 +242,7 @@ def show_bill(day: Day) -> None:
     print(f"  energy of neighbours is worth {day.neighbours_eur:8.2f} EUR")
     print(f"  the pool lost                 {-pool:8.2f} EUR")
     print(f"  its purses got of imbalances  {-surplus:8.2f} EUR")
+    print(f"carbon charges come to          {day.carbon_eur:8.2f} EUR")
 
 
 def main() -> None:

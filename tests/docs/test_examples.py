@@ -51,10 +51,13 @@ def test_a_wallet_pays_trades_and_reads_its_line(street: Shell, javascript: Path
     )
     street.run("examples/javascript", [Block(1, "sh", command)])
     found = json.loads((street.folder / "wallet.json").read_text())
-    assert found["boughtWh"] == found["importWh"] == 1000
+    # Nobody has read the meter, and a silent one has used nothing here.
+    assert (found["boughtWh"], found["importWh"], found["isEstimated"]) == (1000, 0, True)
     assert 0 < found["paidAtHeight"] < found["orderedAtHeight"]
-    # Between the bounds of the price; it used what it had bought, so there is nothing else.
-    assert 0.08 < found["costEur"] == found["chargedEur"] < 0.25
+    # Between the bounds of the price, and it went back at the low one.
+    assert 0.08 < found["costEur"] < 0.25
+    assert found["chargedEur"] == pytest.approx(found["costEur"] - 0.08)
+    assert found["carbonChargeEur"] == 0
 
 
 def test_a_day_without_a_node(tmp_path: Path) -> None:
@@ -88,5 +91,7 @@ def test_a_day_without_a_node(tmp_path: Path) -> None:
     assert gained == pytest.approx(
         bill["without a market the homes pay"] - bill["with it they paid"], abs=0.03
     )
+    imported_kwh = sum(float(row["import_kwh"]) for row in rows)
+    assert bill["carbon charges come to"] == pytest.approx(imported_kwh * 0.0336, abs=0.01)
     assert run(1, "again.csv") == bill != run(2, "other.csv")
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "day.csv").read_text()
