@@ -1,10 +1,10 @@
-"""Carbon: the processor time of a retirement of 100 entries, of a year of one home's statement, and of
-the carbon part of settling an account.
+"""Carbon: the processor time of a retirement of 100 entries, of a year of one home's statement, and
+of the carbon part of settling an account.
 
     python -m bench carbon
 
-A slot of many accounts is settled as it is and without its carbon part, one after the other: once of
-consumers, and once of exporters with a certified device. The difference is what carbon costs.
+A slot of many accounts is settled as it is and without its carbon part, one after the other: once
+of consumers, and once of exporters with a certified device. The difference is what carbon costs.
 The retirement is a block with one transaction, from its decoding and signature to the trees, less a
 block without it. The statement is asked for in as many queries as it takes, and added up, as
 `blockenergy carbon statement` does. The state is in memory.
@@ -111,8 +111,8 @@ def make_executor(world: World) -> Callable[..., None]:
 
 
 def measure_accounts(rounds: int, *, is_exporter: bool) -> dict[str, float]:
-    """Microseconds of settling an account, in all and for carbon: the median of rounds in which it is
-    settled both ways.
+    """Microseconds of settling an account, in all and for carbon: the median of rounds in which it
+    is settled both ways.
     """
     world = make_due_slot(is_exporter)
     require_carbon(world, is_exporter)

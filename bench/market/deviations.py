@@ -9,9 +9,10 @@ in advance what all others do.
 
 What they get is compared with the best of trading what they need and nothing else, which everybody
 may do as well as he can: to the pool or as offers, in one block, in parts, or not at all. So no
-plan gains by buying its own energy at the right time, or by leaving it to the backstop. A plan that
-gains more than rounding, and a pool that loses more than its funding, end the search as errors.
-Every try has a number, by which it can be repeated.
+plan gains by buying its own energy at the right time, or by leaving it to the backstop. Nor does
+one that brings no more than if what was bought had been used: no meter can tell that from a need. A
+plan that gains more than rounding, and a pool that loses more than its funding, end the search as
+errors. Every try has a number, by which it can be repeated.
 
     python -m bench.market.deviations --tries 2000
     python -m bench.market.deviations --tries 100000
@@ -127,7 +128,32 @@ def compute_gain(game: Game, plans: Sequence[Plan], offers: bool, dice: random.R
                 return 0
             if found >= best:
                 best, plain = found, choice
-    return value - best
+    best = max(best, *(play(*used) for used in list_used(game, plans)))
+    return max(0, value - best)
+
+
+def list_used(game: Game, plans: Sequence[Plan]) -> list[tuple[Game, list[Plan]]]:
+    """The same, in which one or both use what they have bought, instead of selling it again, or of
+    leaving it to the backstop.
+    """
+    found = []
+    for first, second in ((True, False), (False, True), (True, True)):
+        ways = [
+            use_up(plan, need_wh) if uses else (plan, need_wh)
+            for plan, need_wh, uses in zip(plans, game.needs_wh, (first, second), strict=True)
+        ]
+        used_wh = [wh for _, wh in ways]
+        found.append((game._replace(needs_wh=used_wh), [plan for plan, _ in ways]))
+    return found
+
+
+def use_up(plan: Plan, need_wh: int) -> tuple[Plan, int]:
+    """A plan without sales of what it has bought, and what is used then."""
+    kept, has_wh = [], 0
+    for wh in plan.parts_wh:
+        kept.append(max(wh, min(0, wh + max(0, has_wh))))
+        has_wh += kept[-1]
+    return Plan(kept, plan.offers_wh), max(need_wh, has_wh - sum(plan.offers_wh))
 
 
 def move_part(plan: Plan, need_wh: int, offers: bool, dice: random.Random) -> Plan:

@@ -4,10 +4,12 @@ Every home trades seven tenths of an early forecast, and before the gate the dif
 one, at any price that beats an imbalance. All orders of an hour are executed by the chain's batch,
 what a home has on both sides is closed, and each hour is settled; slots open from purses and close
 into them. Needs homes as hourly CSV files (see --data); `--homes` draws more of them: with
-replacement, moved by whole weeks, and scaled.
+replacement, moved by whole weeks, and scaled. `--block-days` draws the days of the year as well, in
+blocks of so many, the same for all homes: weather keeps its run, and seasons come in any sequence.
 
     python -m bench.market.year --data ../shared/data/homes_fontana_2022
     python -m bench.market.year --homes 100 --pv 0.5 --draws 3
+    python -m bench.market.year --block-days 7 --draws 20
 """
 
 from __future__ import annotations
@@ -157,6 +159,24 @@ def draw_street(
                 ]
             )
     return street
+
+
+def draw_days(street: Street, block_days: int, dice: random.Random) -> Street:
+    """A year of the same homes made of blocks of its days, drawn with replacement; the last block
+    ends with the year, and one that begins near its end goes on with its beginning.
+    """
+    count = len(street.net_wh[0])
+    days, hours = count // HOURS_PER_DAY, []
+    while len(hours) < count:
+        start = dice.randrange(days) * HOURS_PER_DAY
+        hours += [(start + hour) % count for hour in range(block_days * HOURS_PER_DAY)]
+    del hours[count:]
+    return Street(
+        *(
+            [[home[hour] for hour in hours] for home in homes]
+            for homes in (street.net_wh, street.early_wh, street.late_wh)
+        )
+    )
 
 
 def run_year(street: Street, terms: Terms, seed: int, surplus_share: int) -> Year:
@@ -327,6 +347,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for draw in range(options.draws):
         dice = random.Random(options.seed + draw)
         street = draw_street(uses, suns, options.homes, options.pv, ERRORS[options.errors], dice)
+        if options.block_days:
+            street = draw_days(street, options.block_days, dice)
         homes = len(street.net_wh)
         terms = Terms(LOW, HIGH, options.depth_wh * homes, (HIGH - LOW) // 40, 250)
         year = run_year(street, terms, round(options.purses * EUR) * homes, options.surplus_share)
@@ -342,6 +364,7 @@ def main() -> int:
     parser.add_argument("--pv", type=float, default=1.0, help="share with a roof (default: 1)")
     parser.add_argument("--errors", choices=ERRORS, default="street", help="of forecasts")
     parser.add_argument("--draws", type=int, default=1, help="years, each of other homes")
+    parser.add_argument("--block-days", type=int, default=0, help="drawn days (default: as given)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random")
     parser.add_argument("--purses", type=float, default=1.2, help="EUR per home put into purses")
     parser.add_argument("--depth-wh", type=int, default=DEPTH_WH, help="per home, with full purses")

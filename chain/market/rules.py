@@ -147,17 +147,21 @@ def compute_influence(curve: Curve, quantity_wh: int, opposite_half_wh: int) -> 
     return ceil_div(moved, 4 * WH_PER_KWH * max(curve.depth_wh, 1))
 
 
-def compute_influence_charge(curve: Curve, quantity_wh: int, opposite_half_wh: int) -> int:
-    """What a position pays for its influence if its energy is not used, or not delivered: never
-    more than the lowest price, so that energy which nobody uses brings nothing at worst.
-    """
+def compute_influence_charge(
+    curve: Curve, is_bought: bool, quantity_wh: int, opposite_half_wh: int
+) -> int:
+    """What a position pays for its influence if its energy is not used, or not delivered."""
     influence = compute_influence(curve, quantity_wh, opposite_half_wh)
-    return min(influence, compute_influence_charge_max(curve, quantity_wh))
+    return min(influence, compute_influence_charge_max(curve, is_bought, quantity_wh))
 
 
-def compute_influence_charge_max(curve: Curve, quantity_wh: int) -> int:
-    """The most of it; rounded down, as what is credited for the same energy."""
-    return floor_div(quantity_wh * curve.price_low, WH_PER_KWH)
+def compute_influence_charge_max(curve: Curve, is_bought: bool, quantity_wh: int) -> int:
+    """The most of it, rounded down. Of what was bought the lowest price, which is credited for the
+    same energy: if it could cost more, its owner would burn it. What was sold has to come from
+    somewhere, so it is as much as a price can be moved: the difference of the bounds.
+    """
+    price = curve.price_low if is_bought else curve.price_high - curve.price_low
+    return floor_div(quantity_wh * price, WH_PER_KWH)
 
 
 def compute_reserve(
@@ -197,7 +201,8 @@ def compute_sell_collateral(
     """
     risk, backed_wh = max(0, curve.price_high - price), quantity_wh - unbacked_wh
     backed = compute_buy_collateral(backed_wh, risk, collateral_permille)
-    return backed + compute_buy_collateral(unbacked_wh, risk + curve.price_low, PERMILLE)
+    moved = curve.price_high - curve.price_low
+    return backed + compute_buy_collateral(unbacked_wh, risk + moved, PERMILLE)
 
 
 def compute_unbacked_part(order_wh: int, unbacked_wh: int, executed_wh: int) -> int:

@@ -124,8 +124,9 @@ def compute_influence(agreed: Agreed, metered: Metered, curve: Curve) -> int:
     """
     position_wh = agreed.bought_wh - agreed.sold_wh
     excess_wh = metered.import_wh - metered.export_wh - position_wh
-    unused_wh = min(position_wh, -excess_wh) if position_wh > 0 else min(-position_wh, excess_wh)
-    return compute_influence_charge(curve, max(0, unused_wh), agreed.opposite_half_wh)
+    is_bought = position_wh > 0
+    unused_wh = min(position_wh, -excess_wh) if is_bought else min(-position_wh, excess_wh)
+    return compute_influence_charge(curve, is_bought, max(0, unused_wh), agreed.opposite_half_wh)
 
 
 def compute_backstop_bill(net_use_wh: int, curve: Curve) -> int:

@@ -41,13 +41,13 @@ class Charges(NamedTuple):
         fee = ceil_div(quantity_wh * self.fee_per_kwh, WH_PER_KWH)
         influence = compute_influence(self.curve, quantity_wh, opposite_half_wh)
         keeping = self._compute_imbalance(amount, is_bought, quantity_wh)
-        keeping += compute_influence_charge(self.curve, quantity_wh, opposite_half_wh)
+        keeping += compute_influence_charge(self.curve, is_bought, quantity_wh, opposite_half_wh)
         return max(loss, min(max(loss, influence) + fee, keeping))
 
     def compute_largest(self, amount: int, is_bought: bool, quantity_wh: int) -> int:
         """The most that closing can cost, whatever others have traded."""
         imbalance = self._compute_imbalance(amount, is_bought, quantity_wh)
-        return imbalance + compute_influence_charge_max(self.curve, quantity_wh)
+        return imbalance + compute_influence_charge_max(self.curve, is_bought, quantity_wh)
 
     def _compute_imbalance(self, amount: int, is_bought: bool, quantity_wh: int) -> int:
         """What an imbalance costs of energy that is kept and not used, or delivered."""

@@ -283,7 +283,9 @@ class MarketModel:
             loss = part - min(max(0, part - fee), floor((price - self.margin) * wh / 1000))
             imbalance = part - floor(Fraction(wh * LOW, 1000))
         influence = self._influence(order, wh)
-        keeping = imbalance + min(influence, floor(Fraction(wh * LOW, 1000)))
+        # The order closes what was sold, if it buys.
+        most_per_kwh = HIGH - LOW if order.is_buy else LOW
+        keeping = imbalance + min(influence, floor(Fraction(wh * most_per_kwh, 1000)))
         loss = max(loss, min(influence, keeping))
         entry = Entry(not order.is_buy, wh, part, fee, collateral)
         self.ledger.cancel(order.owner, entry, loss)
@@ -327,7 +329,8 @@ class MarketModel:
         )
         freed = bought.amount + bought.collateral + sold.collateral
         influence = self._influence(order, both)
-        keeping = imbalance + min(influence, floor(Fraction(both * LOW, 1000)))
+        most_per_kwh = HIGH - LOW if order.is_buy else LOW
+        keeping = imbalance + min(influence, floor(Fraction(both * most_per_kwh, 1000)))
         charge = min(influence, keeping, freed)
         self.ledger.cancel(owner, bought, max(loss, charge))
         self.ledger.cancel(owner, sold, 0)

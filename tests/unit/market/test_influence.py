@@ -154,10 +154,12 @@ def test_what_is_charged_is_no_less_than_what_a_sale_has_gained(
 
 
 def test_closing_never_costs_more_than_keeping_the_energy_and_not_using_it() -> None:
-    """Which pays for its influence too, at most the lowest price: 0.08 EUR on 0.12, or on 0.10."""
+    """Which pays for its influence too: at most the lowest price, 0.08 EUR on 0.12, or, of what was
+    sold, at most the difference of the bounds, 0.22 EUR on 0.10.
+    """
     charges = Charges(Curve(LOW, HIGH, 1_000), 40_000)
     assert charges.add_to(0, 200_000, True, 1_000, 10**9) == 200_000
-    assert charges.add_to(0, 200_000, False, 1_000, 10**9) == 180_000
+    assert charges.add_to(0, 200_000, False, 1_000, 10**9) == 320_000
     assert charges.add_to(0, 200_000, True, 1_000, 0) == 40_000
     assert charges.add_to(150_000, 200_000, True, 1_000, 0) == 150_000
 

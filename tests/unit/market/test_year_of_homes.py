@@ -40,12 +40,19 @@ def make_terms(count: int) -> Terms:
     return Terms(year.LOW, year.HIGH, year.DEPTH_WH * count, (year.HIGH - year.LOW) // 40, 250)
 
 
-def check(homes: tuple[list[list[int]], list[list[int]]], seed: int, surplus_share: int) -> None:
+def check(
+    homes: tuple[list[list[int]], list[list[int]]],
+    seed: int,
+    surplus_share: int,
+    block_days: int = 0,
+) -> None:
     """The seed is the most that is lost, all that there is to gain is accounted for, homes keep
     0.90 of it, and the price follows the load.
     """
     dice = Random(1)
     street = year.draw_street(*homes, 0, 0.6, year.ERRORS["street"], dice)
+    if block_days:
+        street = year.draw_days(street, block_days, dice)
     count = len(street.net_wh)
     found = year.run_year(street, make_terms(count), seed * count, surplus_share)
     assert found.worst >= -seed * count
@@ -59,6 +66,23 @@ def check(homes: tuple[list[list[int]], list[list[int]]], seed: int, surplus_sha
 @pytest.mark.parametrize(("seed", "surplus_share"), [(0, 1_000), (1_200_000, 1_000), (0, 0)])
 def test_weeks_of_made_up_homes(seed: int, surplus_share: int) -> None:
     check(make_homes(8), seed, surplus_share)
+
+
+def test_weeks_whose_days_are_drawn_in_blocks() -> None:
+    homes = make_homes(8)
+    check(homes, 1_200_000, 1_000, block_days=3)
+    given = year.draw_street(*homes, 0, 0.6, year.ERRORS["street"], Random(1))
+    drawn = year.draw_days(given, 3, Random(2))
+    days = [[home[at : at + 24] for at in range(0, 24 * DAYS, 24)] for home in given.net_wh]
+    found = [home[:24] for home in drawn.net_wh]
+    assert len(drawn.net_wh[0]) == 24 * DAYS
+    assert drawn.net_wh != given.net_wh
+    # The same day for all homes, from its first hour on, and with what they expected of it.
+    [day] = [
+        day for day in range(DAYS) if all(a[day] == b for a, b in zip(days, found, strict=True))
+    ]
+    hours = slice(24 * day, 24 * day + 24)
+    assert [home[:24] for home in drawn.late_wh] == [home[hours] for home in given.late_wh]
 
 
 @pytest.mark.skipif(not GIVEN.exists(), reason="the homes of ../shared are not here")
@@ -110,7 +134,8 @@ def test_plans_that_gained_while_only_closing_had_a_price_gain_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Energy that is bought, or sold, only to move the price, and kept, or closed at what keeping
-    it costs. In a few, only what is needed is traded, at the best time, and nobody is cheated.
+    it costs. In a few, only what is needed is traded, at the best time, and nobody is cheated; in
+    the last two what is bought could as well be used.
     """
     assert all(gain_of(plan) <= deviations.ROUNDING for plan in GAINED)
     for module in (charges, settlement_rules):

@@ -146,14 +146,14 @@ def test_inv_10_no_position_but_the_truthful_one_gains_at_a_given_price(
 def test_nobody_is_paid_for_burning_energy(
     curve: Curve, agreed: Agreed, use_wh: int, further_wh: int
 ) -> None:
-    """Influence costs no more than the lowest price: using more never brings anything, and
-    delivering less never more than both bounds.
+    """Influence of a purchase costs no more than the lowest price: using more never brings
+    anything. That of a sale is the difference of the bounds at most, beside the highest price.
     """
     less = Metered(max(0, use_wh), max(0, -use_wh))
     more = Metered(max(0, use_wh + further_wh), max(0, -use_wh - further_wh))
     extra = gain(agreed, less, curve) - gain(agreed, more, curve)
     assert extra >= -1
-    assert 1000 * extra <= (curve.price_low + curve.price_high) * further_wh + 2000
+    assert 1000 * extra <= (2 * curve.price_high - curve.price_low) * further_wh + 2000
 
 
 @given(curves(), net_energies, st.integers(-500_000, 500_000), st.integers(1, 500_000))
