@@ -166,7 +166,8 @@ def draw_days(street: Street, block_days: int, dice: random.Random) -> Street:
     ends with the year, and one that begins near its end goes on with its beginning.
     """
     count = len(street.net_wh[0])
-    days, hours = count // HOURS_PER_DAY, []
+    days = count // HOURS_PER_DAY
+    hours: list[int] = []
     while len(hours) < count:
         start = dice.randrange(days) * HOURS_PER_DAY
         hours += [(start + hour) % count for hour in range(block_days * HOURS_PER_DAY)]

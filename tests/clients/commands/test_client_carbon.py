@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockenergy.carbon.v1 import query_pb2
 from blockenergy.certificates.v1 import state_pb2, tx_pb2
 from loopback_node import LoopbackNode
 from test_client_rpc import STATUS
@@ -105,6 +106,26 @@ def test_a_factor_file() -> None:
     first = message.factors[0]
     assert (first.location_g_per_mwh, first.residual_g_per_mwh) == (300, 420)
     assert (first.cfe_permille, first.solar_ceiling_permille, first.quality) == (380, 1_000, 1)
+
+
+def test_what_a_file_says_is_read_again_slot_by_slot() -> None:
+    world = World(GREEN)
+    world.block()
+    slot = world.slot_ahead(2)
+    rows = f"{slot},300,420,380,measured\n,150,200,500,forecast\n,90,95,0,estimated\n"
+    message = make_message(CSV + rows, 0, int)
+    message.publisher = people.address_text("distributor")
+    world.block(world.sign("distributor", message))
+    assert not world.results[0].code, world.results[0].log
+    path = "/blockenergy.carbon.v1.Query/"
+    request = query_pb2.QueryFactorsRequest(from_slot=slot)
+    published = world.query(f"{path}Factors", request, query_pb2.QueryFactorsResponse).factors
+    assert [entry.slot for entry in published] == [slot, slot + 1, slot + 2]
+    assert [entry.factor for entry in published] == list(message.factors)
+    for number, factor in enumerate(message.factors):
+        one = query_pb2.QueryFactorRequest(slot=slot + number)
+        answer = world.query(f"{path}Factor", one, query_pb2.QueryFactorResponse)
+        assert (answer.factor, answer.is_final) == (factor, False)
 
 
 @pytest.mark.parametrize(
