@@ -90,7 +90,7 @@ def test_solar_panels_export_no_more_than_they_are() -> None:
     world.block(world.sell("anna", slot, 5_000, 80_000))
     bond = 100_000_000 - world.balance("anna")
     # A tenth of what 4 kWh can cost, and all of what 1 kWh can, with what it does to the price.
-    assert bond == 88_000 + 300_000
+    assert bond == 88_000 + 440_000
     results = []
     # Two slots have passed since the meter was added, with a tolerance of a twentieth.
     for export_wh in (8_401, 8_400):
