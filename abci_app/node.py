@@ -257,8 +257,8 @@ class EnergyApplication(Application):
             return self._reject(error)
         except HeightError as missing:
             return self._reject(ChainError(SdkError.INVALID_HEIGHT, str(missing)))
-        except (NotReadyError, QueryTooLargeError) as refused:
-            return self._reject(ChainError(SdkError.INVALID_REQUEST, str(refused)))
+        except (NotReadyError, QueryTooLargeError) as obstacle:
+            return self._reject(ChainError(SdkError.INVALID_REQUEST, str(obstacle)))
         except MACHINE_ERRORS:
             raise
         except Exception:
