@@ -49,12 +49,12 @@ def freeze(ctx: Context, budget: int) -> None:
     for slot, _ in market.iter_slots(ctx, last + 1):
         if budget <= 0:
             break
-        budget -= 1 + _freeze_slot(ctx, slot)
+        budget -= 1 + freeze_slot(ctx, slot)
         last = slot
     LAST_FROZEN.set(ctx, last)
 
 
-def _freeze_slot(ctx: Context, slot: int) -> int:
+def freeze_slot(ctx: Context, slot: int) -> int:
     """Freezes the forecasts of all targets; returns of how many forecasts they were made."""
     count = 0
     for target_id, target in TARGETS.items(ctx):
