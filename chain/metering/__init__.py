@@ -19,7 +19,7 @@ from chain.metering.keeper import (
     prune,
     settle,
 )
-from chain.metering.measuring import get_energy_wh, get_import_register, measure_check_meter
+from chain.metering.measuring import get_import_register, measure_check_meter
 from chain.metering.params import (
     compute_slot_energy_wh,
     get_params,
@@ -55,7 +55,6 @@ __all__ = [
     "compute_slot_energy_wh",
     "end_slot",
     "get_deadline_s",
-    "get_energy_wh",
     "get_import_register",
     "get_last_settled",
     "get_params",

@@ -13,26 +13,7 @@ from chain.runtime.state.collections import HasStore
 
 def measure_check_meter(state: HasStore, slot: int, meter_id: str) -> SlotEnergy | None:
     """What a check meter measured in a slot; None without a reading at its beginning or end."""
-    return _measure(state, meter_id, slot - 1, slot)
-
-
-def get_energy_wh(state: HasStore, meter_id: str, after_slot: int, slot: int) -> int | None:
-    """Import and export of a meter from the end of one slot to the end of another, in sum; None if
-    it has no reading in one of them.
-    """
-    energy = _measure(state, meter_id, after_slot, slot)
-    return None if energy is None else energy.import_wh + energy.export_wh
-
-
-def get_import_register(state: HasStore, slot: int, meter_id: str) -> tuple[int, int]:
-    """The import register of a recorded reading, in Wh, and what registers are counted modulo."""
-    registers = READINGS.get_shared(state, (slot, meter_id))
-    assert registers is not None, "there is no such reading"
-    return registers.import_wh, registry.get_register_size_wh(_require_meter(state, meter_id))
-
-
-def _measure(state: HasStore, meter_id: str, after_slot: int, slot: int) -> SlotEnergy | None:
-    before, after = (READINGS.get(state, (one, meter_id)) for one in (after_slot, slot))
+    before, after = (READINGS.get(state, (one, meter_id)) for one in (slot - 1, slot))
     if before is None or after is None:
         return None
     meter = _require_meter(state, meter_id)
@@ -40,6 +21,13 @@ def _measure(state: HasStore, meter_id: str, after_slot: int, slot: int) -> Slot
     import_wh = rules.compute_step(before.import_wh, after.import_wh, size_wh)
     export_wh = rules.compute_step(before.export_wh, after.export_wh, size_wh)
     return SlotEnergy(meter_id, import_wh, export_wh, meter.feeder)
+
+
+def get_import_register(state: HasStore, slot: int, meter_id: str) -> tuple[int, int]:
+    """The import register of a recorded reading, in Wh, and what registers are counted modulo."""
+    registers = READINGS.get_shared(state, (slot, meter_id))
+    assert registers is not None, "there is no such reading"
+    return registers.import_wh, registry.get_register_size_wh(_require_meter(state, meter_id))
 
 
 def _require_meter(state: HasStore, meter_id: str) -> registry_pb2.Meter:

@@ -4,10 +4,13 @@ which would save the loser of a bet.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from blockenergy.forecast.v1 import state_pb2
 from blockenergy.registry.v1.role_pb2 import (
     ROLE_BRIDGE,
     ROLE_CONSUMER,
+    ROLE_DISTRIBUTOR,
     ROLE_PRODUCER,
     ROLE_PROSUMER,
     ROLE_STORAGE,
@@ -15,6 +18,7 @@ from blockenergy.registry.v1.role_pb2 import (
 
 from chain import metering, params, registry
 from chain.forecast.keeper import ForecastError, get_params
+from chain.forecast.prediction.rules import compute_carried_wh
 from chain.forecast.scoring import rules
 from chain.forecast.scoring.targets import is_below
 from chain.forecast.state import OUTCOMES, TARGETS
@@ -26,6 +30,10 @@ from chain.runtime.units import PERMILLE
 
 # Who may trade energy, and so move its price.
 _ENERGY_TRADERS = frozenset({ROLE_PRODUCER, ROLE_CONSUMER, ROLE_PROSUMER, ROLE_STORAGE})
+# Who curtails, and who has the readings: a slot without them, or with meters removed, is void.
+_STANDING_ABOVE = frozenset({ROLE_BRIDGE, ROLE_DISTRIBUTOR})
+# So that the work of a trade is bounded.
+_METERS_MAX = 100
 
 
 def require_outsider(ctx: Context, market: state_pb2.PredictionMarket, trader: bytes) -> None:
@@ -38,41 +46,39 @@ def require_outsider(ctx: Context, market: state_pb2.PredictionMarket, trader: b
     target = TARGETS.get_shared(ctx, market.target_id)
     assert target is not None, "a market without its target"
     roles = registry.require_active(ctx, trader).roles
-    # Readings that do not come, or not from a meter that is removed, make a slot void.
-    has_readings = ROLE_BRIDGE in roles or registry.is_registrar(ctx, trader)
-    require(not has_readings, ForecastError.MAY_NOT_TRADE)
+    require(_STANDING_ABOVE.isdisjoint(roles), ForecastError.MAY_NOT_TRADE)
+    require(not registry.is_registrar(ctx, trader), ForecastError.MAY_NOT_TRADE)
     if target.quantity == state_pb2.QUANTITY_PRICE:
         require(_ENERGY_TRADERS.isdisjoint(roles), ForecastError.MAY_NOT_TRADE)
-    else:
-        _require_small_owner(ctx, market.target_id, target, trader)
+    elif is_below(ctx, registry.get_feeder_of(ctx, trader), target.feeder):
+        _require_small_owner(ctx, market.target_id, trader)
 
 
-def _require_small_owner(
-    ctx: Context, target_id: int, target: state_pb2.Target, trader: bytes
-) -> None:
-    """Rejects an owner of more than the allowed share of the target's energy in the last day, or
-    as much of it as is known; of more meters than may be estimated; and any owner while nothing is
-    known.
+def _require_small_owner(ctx: Context, target_id: int, trader: bytes) -> None:
+    """Rejects an owner whose connections carry more than the allowed share of the target's energy
+    in the last day, or as much of it as is known; of more meters than may be estimated; and any
+    owner while nothing is known.
+
+    What somebody used before says little: a battery that lay idle can still turn the next slot.
     """
-    meter_ids = list(registry.get_meters_of(ctx, trader))
-    if not meter_ids or not is_below(ctx, registry.get_feeder_of(ctx, trader), target.feeder):
+    capacity_w = registry.get_connections(ctx, trader).capacity_w
+    if not capacity_w:
         return
-    last = metering.get_last_settled(ctx)
-    if outcome := OUTCOMES.get_shared(ctx, (last, target_id)):
-        most = outcome.meters * get_params(ctx).estimated_permille
-        require(len(meter_ids) * PERMILLE <= most, ForecastError.MAY_NOT_TRADE)
-    day = rules.compute_day_slots(metering.get_params(ctx).represented_duration_s)
-    for span in (day, 1):
-        total_wh = _get_energy_wh(ctx, target_id, last - span, last)
-        if not total_wh:
-            continue
-        own = [metering.get_energy_wh(ctx, one, last - span, last) for one in meter_ids]
-        known = [energy_wh for energy_wh in own if energy_wh is not None]
-        if len(known) == len(own):
-            most = total_wh * get_params(ctx).owner_share_permille
-            require(sum(known) * PERMILLE <= most, ForecastError.MAY_NOT_TRADE)
-            return
-    raise ChainError(ForecastError.MAY_NOT_TRADE, "what you use is not known yet")
+    last, limits = metering.get_last_settled(ctx), get_params(ctx)
+    duration_s = metering.get_params(ctx).represented_duration_s
+    for span in (rules.compute_day_slots(duration_s), 1):
+        if total_wh := _get_energy_wh(ctx, target_id, last - span, last):
+            own_wh = compute_carried_wh(capacity_w, span * duration_s)
+            most = total_wh * limits.owner_share_permille
+            require(own_wh * PERMILLE <= most, ForecastError.MAY_NOT_TRADE)
+            break
+    else:
+        raise ChainError(ForecastError.MAY_NOT_TRADE, "what was used is not known yet")
+    outcome = OUTCOMES.get_shared(ctx, (last, target_id))
+    assert outcome is not None, "energy without an outcome"
+    meters = sum(1 for _ in islice(registry.get_meters_of(ctx, trader), _METERS_MAX + 1))
+    few = meters <= _METERS_MAX and meters * PERMILLE <= outcome.meters * limits.estimated_permille
+    require(few, ForecastError.MAY_NOT_TRADE)
 
 
 def _get_energy_wh(state: HasStore, target_id: int, after_slot: int, slot: int) -> int:

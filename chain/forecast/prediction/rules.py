@@ -11,7 +11,7 @@ from blockenergy.forecast.v1 import state_pb2
 
 from chain.forecast.prediction import lmsr
 from chain.forecast.scoring.rules import VALUE_LIMIT
-from chain.runtime.units import floor_div
+from chain.runtime.units import ceil_div, floor_div
 
 # So that shares, and sums of them, have 64 bits.
 SHARES_MAX = 1 << 50
@@ -19,6 +19,7 @@ BETA_CEILING = 1 << 48
 # A tenth of a token: below it prices jump by whole percents with each thousandth of a share.
 BETA_MIN = 100_000
 ROUNDS_CEILING = 20
+_SECONDS_PER_HOUR = 3600
 _QUESTION = re.compile(r"[ -~]{1,200}")
 _NAME = re.compile(r"[ -~]{1,64}")
 
@@ -61,6 +62,11 @@ def count_outcomes(market: state_pb2.PredictionMarket) -> int:
 def find_outcome(bounds: Sequence[int], value: int) -> int:
     """The outcome that a value falls into: outcome i ends below the i-th bound."""
     return bisect_right(bounds, value)
+
+
+def compute_carried_wh(capacity_w: int, duration_s: int) -> int:
+    """The most that a connection carries in a time, in Wh; rounded up."""
+    return ceil_div(capacity_w * duration_s, _SECONDS_PER_HOUR)
 
 
 def share_bonds(bonds: Sequence[Bond], outcome: int | None) -> list[int]:
