@@ -364,7 +364,7 @@ def test_who_has_very_many_meters_does_not_trade_however_large_the_grid_is(
         "status": "STATUS_ACTIVE", "added_at_s": START_S,
     }  # fmt: skip
     more = {
-        f"registry.meters[more-{number}]": {**meter, "pub_key": f"more-{number}"}
+        f"registry.meters[more-{number}]": {**meter, "pub_key": f"meter-more-{number}"}
         for number in range(1, meters)
     }
     world = make_targets(None, 1_000_000, meters=10_000, **more)
