@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
+from client.errors import MissingError
+
 HALF_LIFE_DAYS = 140
 SEED = 1
 MEAN = "mean"
@@ -64,7 +66,12 @@ def select_rows(features: np.ndarray, relative: np.ndarray, days: range) -> Rows
 
 
 def train(rows: Rows, targets: Sequence[Target], sizes: Sizes, threads: int = 1) -> Models:
-    """A model for each target: a quantile between 0 and 1, or MEAN. One set of bins serves all."""
+    """A model for each target: a quantile between 0 and 1, or MEAN. One set of bins serves all.
+
+    Raises MissingError without a single row.
+    """
+    if not rows.targets.size:
+        raise MissingError("there is nothing to learn from: on no day did a meter measure energy")
     known: dict[int, lgb.Dataset] = {}
     models: Models = {}
     for target in targets:

@@ -53,7 +53,8 @@ def forecast_past(
 ) -> Forecasts:
     """Forecasts of all days from `first` on, issued `lead - 1` days before each begins.
 
-    A model serves for a week. Where too few days were known for a model there is no forecast.
+    A model serves for a week. Where too few days were known for a model, or none with energy, there
+    is no forecast.
     """
     features, scale = make_features(cube, lead)
     relative = divide(cube.known, scale[:, : cube.days, None])
@@ -70,6 +71,8 @@ def forecast_past(
             continue
         used = slice(begin, min(begin + DAYS_PER_WEEK, shape[1]))
         rows = models.select_rows(features, relative, known)
+        if not rows.targets.size:
+            continue
         points = models.train(rows, (MEDIAN, models.MEAN), sizes, threads)
         level = scale[:, used, None]
         asked = features[:, used]
@@ -79,7 +82,8 @@ def forecast_past(
             continue
         if not bands or number % BAND_EVERY_WEEKS == 0:
             recent = range(max(known.start, known.stop - BAND_DAYS), known.stop)
-            rows = models.select_rows(features, relative, recent)
+            latest = models.select_rows(features, relative, recent)
+            rows = latest if latest.targets.size else rows
             bands = models.train(rows, MODELLED, sizes, threads)
         found = [models.predict(bands[one], asked, threads) * level for one in MODELLED]
         quantiles[:, :, used] = spread([*found[:2], median[:, used], *found[2:]])

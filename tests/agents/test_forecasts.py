@@ -23,7 +23,7 @@ from agents.forecast.backtest import Backtest, Settings, run_backtest, score  # 
 from agents.forecast.bands import QUANTILES, find_shifts, take_quantiles  # noqa: E402
 from agents.forecast.combine import find_weights, mix  # noqa: E402
 from agents.forecast.cube import fill, lag, make_cube, trailing_mean  # noqa: E402
-from agents.forecast.models import SIZES, Size  # noqa: E402
+from agents.forecast.models import MEAN, SIZES, Rows, Size, train  # noqa: E402
 from agents.forecast.scores import compute_coverage, compute_nmae, compute_pinball  # noqa: E402
 from agents.observation import Home, Street  # noqa: E402
 
@@ -128,6 +128,16 @@ def test_holes_zeros_and_newcomers_are_forecast_too() -> None:
     assert rows[2]["nmae"] is not None
     assert rows[2]["nmae"] < 1.0  # type: ignore[operator]
     assert np.abs(found.point[1, found.first :]).max() < 1.0
+
+
+def test_a_meter_that_measures_nothing_has_nothing_to_learn_from() -> None:
+    """It is forecast as yesterday; a fleet needs one meter that measures something."""
+    street = make_street(homes=1, days=30)
+    zero = np.zeros(street.grid.slots)
+    found = run(replace(street, homes=(Home("empty", zero, zero),)), weeks=1)
+    assert not np.nan_to_num(found.point).any()
+    with pytest.raises(ClientError, match="nothing to learn from"):
+        train(Rows(np.empty((0, 3)), np.empty(0), np.empty(0)), [MEAN], TINY)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

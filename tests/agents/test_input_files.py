@@ -187,6 +187,7 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path, content: str, sentenc
 def test_other_files_are_a_sentence(tmp_path: Path) -> None:
     for name, raw, sentence in (
         ("broken.csv.gz", b"\x1f\x8b\x08", "gzip"),
+        ("spoilt.csv.gz", gzip.compress(b"")[:10] + b"\xff" * 40, "gzip"),
         ("latin.csv", b"time,import_wh\n\xff,1\n", "UTF-8"),
         ("bomb.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><feed>&b;</feed>', "document type"),
         ("half.xml", b"<feed><entry>", "not XML"),
