@@ -18,6 +18,7 @@ COSTS = (
     "no_battery",
     "agents",
     "foresight",
+    "hindsight",
 )
 
 
@@ -31,6 +32,7 @@ def list_costs(results: Mapping[str, StreetResult]) -> list[dict[str, Any]]:
             "no_battery": results["no battery"].homes[number].cost,
             "agents": home.cost,
             "foresight": results["foresight"].homes[number].cost,
+            "hindsight": home.cost_in_hindsight,
         }
     costs["all"] = {name: sum(row[name] for row in costs.values()) for name in COSTS}
     return [

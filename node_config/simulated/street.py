@@ -33,6 +33,7 @@ from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter, make_app_state
 from node_config.preset import Preset, load_preset
 from node_config.simulated.chain import ChainInProcess
+from node_config.simulated.hindsight import compute_cost_in_hindsight
 from node_config.simulated.homes import Home, HomeData, as_mapping, derive_secret, make_homes
 
 PRESET, FEEDER = "year", "street"
@@ -85,6 +86,8 @@ class HomeResult:
     # At the supplier's prices, without a market: without battery, and with one for its own use.
     cost_alone: int
     cost_alone_with_battery: int
+    # At the market's own prices, by who knew all of them beforehand.
+    cost_in_hindsight: int
     import_wh: int
     export_wh: int
     stored_end_wh: int
@@ -306,6 +309,7 @@ class _Street:
             cost_alone_with_battery=compute_cost_alone(
                 follow_meter(home.data, len(net_wh)), self._low, self._high
             ),
+            cost_in_hindsight=compute_cost_in_hindsight(home.data, self._paid),
             import_wh=sum(wh for wh in net_wh if wh > 0),
             export_wh=-sum(wh for wh in net_wh if wh < 0),
             stored_end_wh=home.stored_wh,

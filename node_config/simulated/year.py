@@ -4,6 +4,10 @@ agents      as they are: a market, their batteries, and forecasts of what was kn
 no battery  the same without batteries
 foresight   the same, but each home knows its own use and sun of the next day
 
+Foresight is of a home's own use, not of prices, and all homes have it at once: it need not cost
+less. The measure of what a home could know is `hindsight`: what its energy would have cost at the
+prices that the agents' slots came to, had it known all of them.
+
 Without a market a home pays the supplier's highest price and gets the lowest, with and without a
 battery that serves itself. Conditions run in processes of their own, and the results do not depend
 on how many.

@@ -70,4 +70,4 @@ def test_a_year_on_the_market(street: Street) -> None:
     total = list_costs(results)[-1]
     assert total["agents"] < total["no_battery"] < total["no_market"]
     assert total["agents"] < total["no_market_with_battery"]
-    assert total["foresight"] < total["agents"]
+    assert total["hindsight"] < total["foresight"] < total["agents"]

@@ -10,6 +10,7 @@ import pytest
 
 from agents.trading import STRATEGIES, Battery
 from client.cli import main
+from node_config.simulated.hindsight import compute_cost_in_hindsight
 from node_config.simulated.homes import HomeData
 from node_config.simulated.street import (
     Clock,
@@ -66,6 +67,25 @@ def test_a_market_and_a_battery_are_worth_something(result: StreetResult) -> Non
     known = run_street([foresee(home, 24) for home in make_homes()], CLOCK)
     # Who knows its use does not know the prices: it need not pay less than those who guess well.
     assert sum(home.cost for home in known.homes) < sum(home.cost_alone for home in known.homes)
+
+
+def test_nobody_pays_less_than_with_hindsight(result: StreetResult) -> None:
+    for home, data in zip(result.homes, make_homes(), strict=True):
+        assert home.cost_in_hindsight <= home.cost
+        alone = compute_cost_in_hindsight(replace(data, battery=None), result.prices)
+        assert home.cost_in_hindsight <= alone
+
+
+def test_hindsight_stores_what_is_cheap_for_what_is_dear() -> None:
+    """2 kWh at 0.10 for 2 kWh at 0.30, of which a tenth is lost each way; the third price pays
+    nothing for the loss.
+    """
+    battery = Battery(1_800, 2_000, 900, 900, 0, 0, 10_000)
+    home = HomeData("home", [500, 2_000, 500, 2_000], battery)
+    prices = [100_000, 300_000, 250_000, 300_000]
+    drawn = 1_620 * 300_000 // 1_000
+    expected = 500 * 100 + 2_000 * 300 + 500 * 250 + 2_000 * 300 + 2_000 * 100 - drawn
+    assert compute_cost_in_hindsight(home, prices) == expected
 
 
 def test_the_last_slot_costs_what_it_costs_in_a_longer_run() -> None:
@@ -164,7 +184,8 @@ def test_the_command_writes_all_it_has(tmp_path: Path, capsys: pytest.CaptureFix
     assert [home["name"] for home in said["homes"]] == ["home_0", "home_1"]
     assert said["orders_rejected"] == 0
     assert set(said["all"]) == {
-        *("name", "no_market", "no_market_with_battery", "no_battery", "agents", "foresight"),
+        *("name", "no_market", "no_market_with_battery", "no_battery"),
+        *("agents", "foresight", "hindsight"),
     }
     assert len(table.read_text().splitlines()) == 1 + 2 * 48
     assert picture.stat().st_size > 10_000
