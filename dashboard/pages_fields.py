@@ -1,7 +1,7 @@
 """Fields of messages for the pages, from the definitions: `python -m dashboard.pages_fields`.
 
-The pages read proofs, which are protobuf. A field is its number, its name, its kind,
-and the full name of its type if it has one. Kinds: n number, b yes or no, s text,
+The pages read proofs and write transactions, which are protobuf. A field is its number, its name,
+its kind, and the full name of its type if it has one. Kinds: n number, b yes or no, s text,
 x bytes, e enum, m message; with a star, a list of them.
 """
 
@@ -11,16 +11,33 @@ import json
 import sys
 from typing import Any
 
+from blockenergy.market.v1 import tx_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
+from cosmos.crypto.secp256k1.keys_pb2 import PubKey
 from cosmos.ics23.v1 import proofs_pb2
+from cosmos.tx.v1beta1.tx_pb2 import AuthInfo, TxBody, TxRaw
 from google.protobuf.descriptor import FieldDescriptor
 
 import text_output
 
-_MESSAGES: list[Any] = [
-    proofs_pb2.CommitmentProof,
-    settlement_pb2.Line,
-]
+# Two tables, because the verifier, which is one file, needs only the first.
+_TABLES: dict[str, list[Any]] = {
+    "PROOF": [proofs_pb2.CommitmentProof, settlement_pb2.Line],
+    "TX": [
+        TxRaw,
+        TxBody,
+        AuthInfo,
+        PubKey,
+        market_pb2.MsgBuy,
+        market_pb2.MsgSell,
+        market_pb2.MsgCancelPosition,
+        market_pb2.MsgPlaceLimitOrder,
+        market_pb2.MsgCancelLimitOrder,
+        market_pb2.MsgPlaceStandingOrder,
+        market_pb2.MsgCancelStandingOrder,
+        market_pb2.MsgCurtail,
+    ],
+}
 _KINDS = {
     FieldDescriptor.TYPE_STRING: "s",
     FieldDescriptor.TYPE_BYTES: "x",
@@ -28,28 +45,36 @@ _KINDS = {
     FieldDescriptor.TYPE_UINT64: "n",
     FieldDescriptor.TYPE_UINT32: "n",
     FieldDescriptor.TYPE_INT64: "n",
+    FieldDescriptor.TYPE_INT32: "n",
 }
 
 
 def write_fields() -> str:
     """The whole file."""
-    messages: dict[str, Any] = {}
-    enums: dict[str, Any] = {}
-    for message in _MESSAGES:
-        _collect(message.DESCRIPTOR, messages, enums)
     lines = ["// Made by dashboard/pages_fields.py from proto/; change those instead.", ""]
-    lines += ["export type Field = [number, string, string, string?];", ""]
-    lines += ["export const FIELDS: Record<string, Field[]> = {"]
-    lines += [
-        f"  {json.dumps(name)}: {json.dumps([_describe(field) for field in kind.fields])},"
-        for name, kind in messages.items()
-    ]
-    lines += ["};", "", "export const ENUMS: Record<string, Record<number, string>> = {"]
-    lines += [
-        f"  {json.dumps(name)}: {json.dumps({value.number: value.name for value in kind.values})},"
-        for name, kind in enums.items()
-    ]
-    return "\n".join([*lines, "};"])
+    lines += ["export type Field = [number, string, string, string?];"]
+    for table, kinds in _TABLES.items():
+        messages: dict[str, Any] = {}
+        enums: dict[str, Any] = {}
+        for message in kinds:
+            _collect(message.DESCRIPTOR, messages, enums)
+        lines += ["", f"export const {table}_FIELDS: Record<string, Field[]> = {{"]
+        lines += [
+            f"  {json.dumps(name)}: {json.dumps([_describe(field) for field in kind.fields])},"
+            for name, kind in messages.items()
+        ]
+        lines += [
+            "};",
+            "",
+            f"export const {table}_ENUMS: Record<string, Record<number, string>> = {{",
+        ]
+        lines += [
+            f"  {json.dumps(name)}: "
+            f"{json.dumps({value.number: value.name for value in kind.values})},"
+            for name, kind in enums.items()
+        ]
+        lines += ["};"]
+    return "\n".join(lines)
 
 
 def _collect(kind: Any, messages: dict[str, Any], enums: dict[str, Any]) -> None:

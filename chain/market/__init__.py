@@ -69,8 +69,14 @@ from chain.market.positions.invariants import (
 )
 from chain.market.positions.plan import get_plan
 from chain.market.renewable import compute_due_wh, get_due_wh, renewable_trades
-from chain.market.rules import Curve, compute_close_cost, compute_influence_charge
+from chain.market.rules import (
+    Curve,
+    compute_close_cost,
+    compute_influence_charge,
+    compute_reserve,
+)
 from chain.market.standing.invariants import standing_orders
+from chain.market.standing.rules import compute_worst_case as compute_standing_reserve
 from chain.market.state import PARAMS, SCHEMA
 from chain.runtime.module import Module
 
@@ -124,6 +130,8 @@ __all__ = [
     "compute_close_cost",
     "compute_due_wh",
     "compute_influence_charge",
+    "compute_reserve",
+    "compute_standing_reserve",
     "get_curve",
     "get_due_wh",
     "get_last_opened",

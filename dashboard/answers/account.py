@@ -19,8 +19,8 @@ from client.account import get_account
 from client.cli.common import NS_PER_S
 from client.errors import RejectedError
 from dashboard.answers.events import make_page, select_types
-from dashboard.answers.ranges import require_range
 from dashboard.answers.rows import add_columns, add_lines, read_message, read_sum
+from dashboard.answers.shown import require_range
 from dashboard.errors import ApiError, Code
 from dashboard.model.days import list_month, parse_day
 from dashboard.model.moment import OPEN_SLOTS_MAX

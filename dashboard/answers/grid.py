@@ -7,17 +7,19 @@ from typing import Any
 
 from blockenergy.dashboard.v1 import grid_pb2, public_pb2
 from blockenergy.market.v1 import query_pb2 as market_pb2
+from blockenergy.market.v1.events_pb2 import EventCurtailed
 from blockenergy.market.v1.state_pb2 import FeederFlow
 from blockenergy.metering.v1 import query_pb2 as metering_pb2
 from blockenergy.registry.v1 import query_pb2 as registry_pb2
 from blockenergy.registry.v1.state_pb2 import STATUS_REMOVED
 from sqlalchemy import select
 
+from client.cli.common import NS_PER_S
 from client.errors import RejectedError
-from dashboard.answers.ranges import SLOTS_MAX, require_range
 from dashboard.answers.rows import read_message
+from dashboard.answers.shown import SLOTS_MAX, find_cleared, require_range
 from dashboard.model.days import parse_day
-from dashboard.model.tables import FEEDER_SLOT
+from dashboard.model.tables import BLOCK, EVENT, FEEDER_SLOT
 from dashboard.site import Visit
 from dashboard.web.rights import Feeders, is_auditor, list_feeders, list_operated, list_way_up
 
@@ -26,6 +28,8 @@ METERS_MIN = 10
 METERS_SHOWN_MAX = 1000
 _ROWS_MAX = 5_000
 _PAGE = 1000
+_AGREED_MAX = 100
+_CURTAILMENTS_READ_MAX, _CURTAILMENTS_SHOWN_MAX = 1_000, 100
 
 
 def feeders(visit: Visit, request: grid_pb2.FeedersRequest) -> grid_pb2.FeedersResponse:
@@ -70,7 +74,13 @@ def feeder_slots(
     )
     with visit.site.engine.connect() as connection:
         rows = connection.execute(query).all()
-    return visit.date(grid_pb2.FeederSlotsResponse(slots=[_show_row(visit, row) for row in rows]))
+    known = [book.slot for book in visit.moment.slots if book.slot in wanted]
+    return visit.date(
+        grid_pb2.FeederSlotsResponse(
+            slots=[_show_row(visit, row) for row in rows],
+            agreed=[_show_agreed(visit, request.feeder, slot) for slot in known[:_AGREED_MAX]],
+        )
+    )
 
 
 def feeder_meters(
@@ -84,6 +94,41 @@ def feeder_meters(
     ]
     more = len(found) > METERS_SHOWN_MAX
     return visit.date(grid_pb2.FeederMetersResponse(meters=shown, more=more))
+
+
+def curtailments(visit: Visit, _: grid_pb2.CurtailmentsRequest) -> grid_pb2.CurtailmentsResponse:
+    """Curtailments on the feeders that the operator runs, the latest first."""
+    known = list_feeders(visit)
+    seen = set(known) if is_auditor(visit) else list_operated(visit, known)
+    query = (
+        select(EVENT.c.content, BLOCK.c.time_ns)
+        .join(BLOCK, BLOCK.c.height == EVENT.c.height)
+        .where(EVENT.c.type == EventCurtailed.DESCRIPTOR.full_name)
+        .order_by(EVENT.c.height.desc(), EVENT.c.number.desc())
+        .limit(_CURTAILMENTS_READ_MAX)
+    )
+    with visit.site.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    found = [(row.time_ns, EventCurtailed.FromString(row.content)) for row in rows]
+    shown = [
+        grid_pb2.ShownCurtailment(
+            at_s=time_ns // NS_PER_S,
+            shown_start_s=visit.site.days.get_start_s(one.slot),
+            curtailed=one,
+        )
+        for time_ns, one in found
+        if one.feeder in seen
+    ]
+    return visit.date(grid_pb2.CurtailmentsResponse(curtailments=shown[:_CURTAILMENTS_SHOWN_MAX]))
+
+
+def _show_agreed(visit: Visit, feeder: str, slot: int) -> grid_pb2.FeederAgreed:
+    request = market_pb2.QueryFeederRequest(slot=slot, feeder=feeder)
+    return grid_pb2.FeederAgreed(
+        slot=slot,
+        shown_start_s=visit.site.days.get_start_s(slot),
+        line=visit.ask(request, market_pb2.QueryFeederResponse),
+    )
 
 
 def _list_meters(visit: Visit) -> list[registry_pb2.QueryMeterResponse]:
@@ -108,7 +153,7 @@ def _show(visit: Visit, slot: int, shown: Feeders, seen: set[str]) -> grid_pb2.F
     slot = slot if 0 < slot < 1 << 62 else visit.moment.slot
     known = list_feeders(visit)
     meters = _count_meters(known, (one.meter for one in _list_meters(visit)))
-    flows = _list_flows(visit, slot)
+    flows, cleared = _list_flows(visit, slot), find_cleared(visit, slot)
     query = select(FEEDER_SLOT).where(FEEDER_SLOT.c.slot == slot)
     with visit.site.engine.connect() as connection:
         rows = {row.feeder: row for row in connection.execute(query)}
@@ -125,6 +170,8 @@ def _show(visit: Visit, slot: int, shown: Feeders, seen: set[str]) -> grid_pb2.F
                 one.agreed.CopyFrom(flows.get(name, FeederFlow()))
             if row is not None:
                 one.settled.CopyFrom(read_message(grid_pb2.FeederSum, row))
+            if cleared and name in cleared.nodes:
+                one.cleared.CopyFrom(cleared.nodes[name])
         listed.append(one)
     return visit.date(grid_pb2.FeedersResponse(slot=slot, feeders=listed))
 

@@ -10,9 +10,14 @@ from sqlalchemy import select
 from client.cli.common import NS_PER_S
 from client.signing import tx as txs
 from dashboard.answers.events import make_page
-from dashboard.answers.ranges import SLOTS_MAX, require_range
 from dashboard.answers.rows import read_message
-from dashboard.answers.shown import describe_chain, find_tx, show_slot
+from dashboard.answers.shown import (
+    SLOTS_MAX,
+    describe_chain,
+    find_tx,
+    require_range,
+    show_slot,
+)
 from dashboard.errors import ApiError, Code
 from dashboard.model.days import parse_day
 from dashboard.model.moment import read_slots

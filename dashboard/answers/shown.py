@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from blockenergy.dashboard.v1 import public_pb2
 from blockenergy.market.v1 import query_pb2 as market_pb2
+from blockenergy.market.v1.state_pb2 import PRODUCT_ANY, ClearedNode
 from blockenergy.settlement.v1.state_pb2 import SlotResult
 from sqlalchemy import func, select
 
 from client.catalog import get_queries
+from client.errors import RejectedError
 from dashboard.answers.rows import read_message
+from dashboard.errors import ApiError, Code
 from dashboard.model.moment import Moment
 from dashboard.model.tables import BLOCK, CURSOR, GAP, TX
 from dashboard.site import Site, Visit
 
+SLOTS_MAX = 400
+_SLOT_END = 1 << 62
 _HASH_CHARACTERS = 64
+
+
+class Cleared(NamedTuple):
+    """The outcome of a call auction: what was traded, and for each feeder price and flow."""
+
+    volume_wh: int
+    nodes: dict[str, ClearedNode]
+
+
+def require_range(first_slot: int, last_slot: int) -> range:
+    """The slots of a range, both ends included; ApiError if it is empty or too long."""
+    if not 0 < first_slot <= last_slot < _SLOT_END:
+        raise ApiError(Code.INVALID_REQUEST, "a range of slots is first_slot and last_slot")
+    if last_slot - first_slot >= SLOTS_MAX:
+        raise ApiError(Code.TOO_LARGE)
+    return range(first_slot, last_slot + 1)
 
 
 def describe_chain(site: Site, moment: Moment) -> public_pb2.ChainResponse:
@@ -58,6 +79,17 @@ def show_slot(
         result=None if row is None else read_message(SlotResult, row),
         lines="" if row is None else row.lines,
     )
+
+
+def find_cleared(visit: Visit, slot: int) -> Cleared | None:
+    """The outcome of the auction of a slot; None if there was none, or is none yet."""
+    try:
+        request = market_pb2.QueryClearingRequest(slot=slot)
+        found = visit.ask(request, market_pb2.QueryClearingResponse).clearing
+    except RejectedError:
+        return None
+    nodes = {node.feeder: node for node in found.nodes if node.product == PRODUCT_ANY}
+    return Cleared(found.volume_wh, nodes)
 
 
 def find_tx(visit: Visit, text: str) -> Any:

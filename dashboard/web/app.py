@@ -23,7 +23,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from client.errors import RejectedError, RpcError
-from dashboard.answers import account, audit, grid, proof, public, search, sending, session
+from dashboard.answers import (
+    account,
+    audit,
+    grid,
+    proof,
+    public,
+    search,
+    sending,
+    session,
+    trade,
+)
 from dashboard.errors import ApiError, Code
 from dashboard.site import Site, Visit, Visitor
 from dashboard.web import forms, rights
@@ -39,7 +49,7 @@ BODY_S = 10.0
 THREADS = 8
 WAITING_MAX = 64
 SIGN_IN_CALLS = frozenset({"challenge", "sign_in"})
-MODULES = (account, audit, grid, proof, public, search, sending, session)
+MODULES = (account, audit, grid, proof, public, search, sending, session, trade)
 _STATUS = {
     Code.NOT_FOUND.code: HTTPStatus.NOT_FOUND,
     Code.INVALID_REQUEST.code: HTTPStatus.BAD_REQUEST,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from loopback_node import LoopbackNode, NodeError
 
 from abci_app.results import make_events
 from chain import app
+from chain.mempool import Mempool
 from chain.runtime.errors import ChainError
 from tests.support.world import CHAIN_ID, World
 
@@ -25,17 +27,22 @@ class StreetNode(LoopbackNode):
         self.first = 1
         self.salt = ""
         self.blocks: list[tuple[int, list[bytes], app.BlockResult]] = []
+        # What was sent to it and is in no block yet.
+        self.waiting: list[bytes] = []
         self.responses |= {
             "status": self._status,
             "block": self._block,
             "block_results": self._results,
             "abci_query": self._query,
+            "broadcast_tx_sync": self._broadcast,
         }
 
     def record(self, *txs: bytes, at: int | None = None) -> None:
-        """Executes a block, which is then the latest one of the node."""
-        result = self.world.block(*txs, at=at)
-        self.blocks.append((self.world.time_s, list(txs), result))
+        """Executes a block, also with what was sent; it is then the latest one of the node."""
+        executed = [*self.waiting, *txs]
+        self.waiting.clear()
+        result = self.world.block(*executed, at=at)
+        self.blocks.append((self.world.time_s, executed, result))
 
     def _status(self, _: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -79,6 +86,20 @@ class StreetNode(LoopbackNode):
                 {"code": tx.code, "events": _describe(tx.events)} for tx in result.tx_results
             ],
             "finalize_block_events": _describe(result.events),
+        }
+
+    def _broadcast(self, params: dict[str, Any]) -> dict[str, Any]:
+        raw, block = base64.b64decode(params["tx"]), self.world.block_info
+        coming = replace(block, height=block.height + 1)
+        result = app.check_tx(Mempool(self.world.store, coming), raw)
+        if not result.code:
+            self.waiting.append(raw)
+        return {
+            "code": result.code,
+            "codespace": result.codespace,
+            "log": result.log,
+            "hash": hashlib.sha256(raw).hexdigest().upper(),
+            "data": "",
         }
 
     def _query(self, params: dict[str, Any]) -> dict[str, Any]:

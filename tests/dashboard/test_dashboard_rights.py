@@ -49,14 +49,15 @@ TABLE: dict[str, tuple[int, ...]] = {
     "sign_in": (FIRST,) * 6,
     "sign_out": EVERYBODY,
     **dict.fromkeys(("mine", "my_slots", "my_days", "my_events", "statement", "views"), OF_BEN),
+    **dict.fromkeys(("my_orders", "book"), OF_BEN),
     # The street has no trees with proofs: whoever may ask hears of the node.
     "proof": (FIRST, 503, 503, HIDDEN, 503, 503),
     "quote": SIGNED_IN,
     **dict.fromkeys(("passes", "make_pass", "forget"), OWN),
     "revoke_pass": (FIRST, HIDDEN, NEVER, HIDDEN, HIDDEN, HIDDEN),
     # The body is no transaction of theirs.
-    "send_tx": (FIRST, NEVER, NEVER, NEVER, NEVER, NEVER),
-    **dict.fromkeys(("grid", "feeder_slots", "feeder_meters"), GRID),
+    **dict.fromkeys(("send_tx", "preview_tx"), (FIRST, NEVER, NEVER, NEVER, NEVER, NEVER)),
+    **dict.fromkeys(("grid", "feeder_slots", "feeder_meters", "curtailments"), GRID),
     **dict.fromkeys(("audit", "audit_events", "gaps"), AUDIT),
     # No limit order was placed, so there is nothing to see.
     "clearing": (FIRST, NEVER, NEVER, NEVER, NEVER, HIDDEN),
@@ -104,12 +105,12 @@ def make_path(call: Call, street: SimpleNamespace) -> str:
         "quantity_wh": 1_000,
     }
     fields = get_fields(call.request)
-    in_path = {name for name in fields if f"{{{name}}}" in call.path}
-    path = call.path.format(**{name: values[name] for name in in_path})
-    if call.name == "quote":
+    if call.name in {"quote", "book"}:
         values["slot"] = street.served.site.present.moment.slot + 1
     if call.name == "my_slots":
         del values["day"]
+    in_path = {name for name in fields if f"{{{name}}}" in call.path}
+    path = call.path.format(**{name: values[name] for name in in_path})
     asked = [
         f"{name}={values[name]}"
         for name in fields
@@ -131,6 +132,7 @@ BODIES = {
     "sign_in": {"address": BEN, "nonce": "x"},
     "make_pass": {"account": BEN, "label": "x", "days": 1},
     "send_tx": {"tx_bytes": "AA=="},
+    "preview_tx": {"tx_bytes": "AA=="},
 }
 
 
@@ -148,7 +150,7 @@ def test_each_call_is_decided_for_each_person(street: SimpleNamespace, name: str
             continue
         body = BODIES.get(name, {}) if call.verb == "POST" else None
         status, content = browser.call(path, body, verb=call.verb)
-        if name == "send_tx" and status == 400:
+        if name in {"send_tx", "preview_tx"} and status == 400:
             # A transaction that is none; nobody may send one of somebody else.
             status = NEVER
         got.append(status)

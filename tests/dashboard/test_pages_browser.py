@@ -4,50 +4,35 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blockenergy.market.v1 import tx_pb2 as market_pb2
-from built import CHROMIUM, DIST, NODE_MODULES, needs_browser
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from browsing import VIEWS, Seen, find_barriers, running_chromium, sign_in
+from built import DIST, needs_browser
+from playwright.sync_api import expect
 from served import Served, serving
 from settled_streets import trade_and_settle
 from street_node import StreetNode
 from test_saved_proof import CHAIN, SAVED, TRUSTED
 
-from client.signing.keys import AccountKey
 from client.signing.tx import compute_hash
 from dashboard.model.accounts import SERVER_METADATA
 from dashboard.model.tables import open_tables
-from dashboard.web import adr36
 from tests.support.streets import people
 from tests.support.world import World
 
 pytestmark = needs_browser
 
-AXE = NODE_MODULES / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-VIEWS = [(1280, "light"), (360, "dark")]
 STALE_MS = 20_000
-# A wallet with Keplr's interface, whose key is real and stays with the test.
-WALLET = """
-window.keplr = {
-  enable: async () => {},
-  getKey: async () => ({ bech32Address: await window.walletAddress() }),
-  signArbitrary: async (chain, address, text) => JSON.parse(await window.walletSign(text)),
-};
-"""
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -61,37 +46,6 @@ def served(tmp_path_factory: Any) -> Iterator[Served]:
             yield running
 
 
-class Seen:
-    """A page, and what its browser has complained about."""
-
-    def __init__(self, context: BrowserContext, served: Served) -> None:
-        self.page = context.new_page()
-        self.served = served
-        self.problems: list[str] = []
-        self.began_s = served.node.world.time_s + 1 - time.monotonic()
-        self.page.on("console", lambda one: self._note(one.type, one.text))
-        self.page.on("pageerror", lambda one: self.problems.append(str(one)))
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self.problems.append(text)
-
-    def show(self, path: str) -> Page:
-        """Goes to a page, and lets a block arrive, so that it is not old."""
-        self.page.goto(f"{self.served.url}{path}")
-        expect(self.page.locator(".block")).to_contain_text("Block")
-        self.add_block()
-        return self.page
-
-    def add_block(self) -> None:
-        """A block, with a time that has gone on as much as that of the reader."""
-        node = self.served.node
-        now_s = int(self.began_s + time.monotonic())
-        node.record(at=max(now_s, node.world.time_s + 1))
-        self.served.catch_up()
-        expect(self.page.locator(".block")).to_contain_text(f"Block {len(node.blocks)},")
-
-
 @pytest.fixture
 def seen(chromium: Any, served: Served) -> Iterator[Seen]:
     context = chromium.new_context(locale="en-GB")
@@ -99,22 +53,6 @@ def seen(chromium: Any, served: Served) -> Iterator[Seen]:
     yield seen
     context.close()
     assert not seen.problems
-
-
-def sign_in(seen: Seen, name: str) -> None:
-    key = AccountKey(people.wallet(name).key.secret)
-
-    def sign(text: str) -> str:
-        signature = key.sign(adr36.write_document(key.address, text))
-        public = {"value": base64.b64encode(key.pub_key).decode()}
-        return json.dumps({"pub_key": public, "signature": base64.b64encode(signature).decode()})
-
-    seen.page.expose_function("walletAddress", lambda: key.address)
-    seen.page.expose_function("walletSign", sign)
-    seen.page.add_init_script(WALLET)
-    page = seen.show("/mine")
-    page.get_by_role("button", name="Sign in with Keplr").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def test_now_shows_prices_and_states_and_follows_the_chain(seen: Seen) -> None:
@@ -219,13 +157,6 @@ def test_nothing_hinders_anybody(chromium: Any, served: Served, width: int, mode
         assert not found, (path, found)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     context.close()
-
-
-def find_barriers(context: BrowserContext, page: Page) -> Any:
-    """What axe finds. It is let in by the debugger: the policy of the page would keep it out."""
-    context.new_cdp_session(page).send("Runtime.evaluate", {"expression": AXE.read_text()})
-    run = "axe.run(document, {runOnly: %s}).then((found) => found.violations)"
-    return page.evaluate(run % json.dumps(RULES))
 
 
 def test_the_pages_speak_german(chromium: Any, served: Served) -> None:

@@ -29,6 +29,14 @@ export function formatExact(value: bigint, decimals: number): string {
   return formatDecimal(value, decimals, decimals);
 }
 
+/** A number that somebody has typed, as a whole number of 10^-decimals; null if it is none, or finer. */
+export function parseDecimal(text: string, decimals: number): bigint | null {
+  const found = /^\s*(\d{1,12})(?:[.,](\d*))?\s*$/.exec(text);
+  const fraction = found?.[2] ?? "";
+  if (!found || fraction.length > decimals) return null;
+  return BigInt(`${found[1]}${fraction.padEnd(decimals, "0")}`);
+}
+
 /** Energy: Wh, and kWh from 1,000 Wh on. */
 export function formatEnergy(wh: bigint | string, sign = false): string {
   const value = BigInt(wh);
@@ -53,6 +61,16 @@ export function formatMoneyExact(amount: bigint | string): string {
 /** A price in hundredths of the currency: 21.4. */
 export function formatPrice(perKwh: bigint | string): string {
   return formatDecimal(BigInt(perKwh), Math.max(0, denom().decimals - 2), 2);
+}
+
+/** What somebody has typed as a price, in the unit of prices; null if it is none, or finer than the chain's. */
+export function parsePrice(text: string): bigint | null {
+  return parseDecimal(text, Math.max(0, denom().decimals - 2));
+}
+
+/** A price as it is typed. */
+export function writePrice(perKwh: bigint): string {
+  return formatDecimal(perKwh, Math.max(0, denom().decimals - 2), 2).replaceAll(NARROW, "");
 }
 
 /** The unit of prices. */

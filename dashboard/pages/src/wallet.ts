@@ -7,6 +7,13 @@ export interface Wallet {
     signer: string,
     data: string,
   ): Promise<{ pub_key: { value: string }; signature: string }>;
+  /** Signs a transaction; what was signed may have another fee or memo than what was asked for. */
+  signDirect(
+    chainId: string,
+    signer: string,
+    document: { bodyBytes: Uint8Array; authInfoBytes: Uint8Array; chainId: string; accountNumber: bigint },
+    options: { preferNoSetFee: boolean; preferNoSetMemo: boolean },
+  ): Promise<{ signed: { bodyBytes: Uint8Array; authInfoBytes: Uint8Array }; signature: { signature: string } }>;
 }
 
 const NAMES = { keplr: "Keplr", leap: "Leap", cosmostation: "Cosmostation" };

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { call, type ChainResponse, type MineResponse, type ShownSlot } from "../api";
 import { Prices } from "../charts/prices";
 import { addSlots, chain, mineChanged, slots } from "../live";
-import { Ask, Card, Facts, Heading, Table } from "../parts/common";
+import { Ask, Card, describeLeft, Facts, Heading, Table } from "../parts/common";
 import { StateMark, stateOf } from "../parts/state";
 import { isSignedIn } from "../session";
 import { t } from "../text";
@@ -67,10 +67,6 @@ function Clock(props: { slot: ShownSlot; chain: ChainResponse }) {
       )}
     </p>
   );
-}
-
-function describeLeft(seconds: number): string {
-  return seconds >= 120 ? t("now.minutes", { count: Math.floor(seconds / 60) }) : t("now.seconds", { count: seconds });
 }
 
 function Slots(props: { slots: ShownSlot[]; chain: ChainResponse }) {

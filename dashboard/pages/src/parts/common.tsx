@@ -56,6 +56,11 @@ export function Ask<T>(props: { ask: () => Promise<T> | null; children: (found: 
   );
 }
 
+/** A time that is left. */
+export function describeLeft(seconds: number): string {
+  return seconds >= 120 ? t("now.minutes", { count: Math.floor(seconds / 60) }) : t("now.seconds", { count: seconds });
+}
+
 /** Names and values. */
 export function Facts(props: { rows: [string, ComponentChildren][]; long?: boolean }) {
   return (

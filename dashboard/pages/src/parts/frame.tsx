@@ -10,6 +10,7 @@ import { formatDecimal, formatMoment } from "../units";
 const PAGES: [string, Key, () => boolean][] = [
   ["/", "page.now", () => true],
   ["/mine", "page.mine", () => true],
+  ["/trade", "page.trade", () => true],
   ["/audit", "page.audit", () => hasRole("ROLE_AUDITOR")],
   ["/explore", "page.explore", () => true],
 ];

@@ -1,6 +1,6 @@
-// Protobuf by the tables that generate.py makes of the definitions. Names are those of the
+// Protobuf by the tables that pages_fields.py makes of the definitions. Names are those of the
 // definitions; numbers are bigint, enums their names, absent messages undefined.
-import { ENUMS, type Field, FIELDS } from "../gen/fields";
+import { type Field, PROOF_ENUMS as ENUMS, PROOF_FIELDS as FIELDS } from "../gen/fields";
 import { require } from "./bytes";
 
 export type Value = bigint | boolean | string | Uint8Array | Message | Value[] | undefined;
