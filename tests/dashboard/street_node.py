@@ -83,7 +83,13 @@ class StreetNode(LoopbackNode):
             "height": params["height"],
             "app_hash": None,
             "txs_results": [
-                {"code": tx.code, "events": _describe(tx.events)} for tx in result.tx_results
+                {
+                    "code": tx.code,
+                    "codespace": tx.codespace,
+                    "log": tx.log,
+                    "events": _describe(tx.events),
+                }
+                for tx in result.tx_results
             ],
             "finalize_block_events": _describe(result.events),
         }

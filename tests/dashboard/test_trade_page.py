@@ -166,12 +166,12 @@ def test_every_refusal_is_a_sentence(seen: Seen, served: Served) -> None:
     expect(page.locator(".verdict")).to_contain_text("has lapsed: the price was beyond your limit")
     # The wallet's owner refuses.
     fill(page, "At most", "30")
-    page.evaluate("keplr.signDirect = async () => { throw new Error('Request rejected') }")
+    page.evaluate("() => { keplr.signDirect = async () => { throw new Error('rejected') } }")
     expect(button).to_be_enabled()
     button.click()
     expect(page.get_by_text("You have not signed; nothing was sent.")).to_be_visible()
     # Another key is in the wallet.
-    page.evaluate("keplr.getKey = async () => ({ bech32Address: 'energy1other' })")
+    page.evaluate("() => { keplr.getKey = async () => ({ bech32Address: 'energy1x' }) }")
     button.click()
     expect(page.get_by_text("The wallet shows another key")).to_be_visible()
     assert served.node.waiting == [] and slot
@@ -248,7 +248,7 @@ def test_trade_hinders_nobody(chromium: Any, served: Served, width: int, mode: A
     page.goto(f"{served.url}/trade")
     served.node.record()
     served.catch_up()
-    expect(page.locator(".draft .facts")).to_be_visible()
+    expect(page.locator(".draft .facts").first).to_be_visible()
     page.locator("details summary").click()
     expect(page.locator("h2").last).to_have_text("Zurückgelegtes Geld")
     found = find_barriers(context, page)

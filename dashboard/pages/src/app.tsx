@@ -12,6 +12,7 @@ import { findLanguage, setLanguage, t } from "./text";
 const LATER: Record<string, () => Promise<ComponentType>> = {
   mine: () => import("./pages/mine").then((one) => one.Mine),
   trade: () => import("./pages/trade").then((one) => one.Trade),
+  grid: () => import("./pages/grid").then((one) => one.Grid),
   proof: () => import("./pages/proof").then((one) => one.Proof),
   audit: () => import("./pages/audit").then((one) => one.Audit),
   explore: () => import("./pages/explore").then((one) => one.Explore),

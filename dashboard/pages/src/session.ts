@@ -14,6 +14,11 @@ export function hasRole(role: string): boolean {
   return session.value?.accounts.some((one) => (one.roles as string[]).includes(role)) ?? false;
 }
 
+/** Whether there are feeders that an account of the session may look at whole. */
+export function seesGrid(): boolean {
+  return (session.value?.operated_feeders.length ?? 0) > 0 || hasRole("ROLE_AUDITOR");
+}
+
 /** Asks the server who is signed in, or signs in by a link's part behind the #. */
 export async function begin(): Promise<void> {
   onKeyChange(() => void signOut());

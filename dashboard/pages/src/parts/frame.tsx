@@ -3,7 +3,7 @@ import { useComputed, useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { age_s, chain, isConnected, isStale, probe } from "../live";
 import { path } from "../router";
-import { account, hasRole, isSignedIn, session, signOut } from "../session";
+import { account, hasRole, isSignedIn, seesGrid, session, signOut } from "../session";
 import { type Key, type Language, language, setLanguage, t } from "../text";
 import { formatDecimal, formatMoment } from "../units";
 
@@ -11,6 +11,7 @@ const PAGES: [string, Key, () => boolean][] = [
   ["/", "page.now", () => true],
   ["/mine", "page.mine", () => true],
   ["/trade", "page.trade", () => true],
+  ["/grid", "page.grid", seesGrid],
   ["/audit", "page.audit", () => hasRole("ROLE_AUDITOR")],
   ["/explore", "page.explore", () => true],
 ];

@@ -13,6 +13,11 @@ const TEXTS: Record<State, Key> = {
   estimated: "state.estimated",
 };
 
+/** The text of a state. */
+export function stateKey(state: State): Key {
+  return TEXTS[state];
+}
+
 export function stateOf(shown: ShownSlot, chain: ChainResponse): State {
   if (shown.result) return Number(shown.result.estimated_parties) > 0 ? "estimated" : "settled";
   if (shown.book?.info?.status === "SLOT_STATUS_SETTLED") return "settled";

@@ -59,7 +59,7 @@ function Levels(props: { title: string; levels: PriceLevel[] }) {
         rows={props.levels}
         name={(one) => one.price_limit_per_kwh}
         columns={[
-          { head: "head.price", cell: (one) => withUnit(one.price_limit_per_kwh) },
+          { head: "head.limit", cell: (one) => withUnit(one.price_limit_per_kwh) },
           { head: "head.quantity", figure: true, cell: (one) => formatEnergy(one.quantity_wh) },
         ]}
       />

@@ -109,7 +109,7 @@ function makeDraft(order: Order, found: BookResponse): Draft {
     version: `${found.book?.ask_per_kwh} ${found.book?.bid_per_kwh} ${found.buy_room_wh} ${found.sell_room_wh}`,
     words: describeOrder(order),
     describe: ({ quote }) => {
-      const worst: [string, string] = [t(isBuy ? "order.most" : "order.least"), formatMoney(total)];
+      const worst: [string, string] = [t(isBuy ? "order.most" : "order.least"), formatMoney(total, false, 4)];
       if (!quote) return [worst];
       const now = `${formatMoney(quote.amount, false, 4)} (${formatPrice(quote.price_per_kwh)} ${priceUnit()})`;
       return [[t(isBuy ? "quote.buy" : "quote.sell"), now], worst];

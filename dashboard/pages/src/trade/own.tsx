@@ -87,7 +87,7 @@ export function StandingOrders({ mine, owner, cancel }: Own) {
             { head: "head.filled", figure: true, cell: (one) => formatEnergy(one.order?.filled_wh ?? "0") },
             { head: "head.slot_max", figure: true, cell: (one) => formatEnergy(one.order?.slot_max_wh ?? "0") },
             { head: "head.limit", figure: true, cell: (one) => price(one.order?.price_limit_per_kwh ?? "0") },
-            { head: "head.until", cell: (one) => describeSlot(one.order?.last_slot ?? "0") },
+            { head: "form.deadline", cell: (one) => describeSlot(one.order?.last_slot ?? "0") },
             {
               head: "head.action",
               cell: (one) => {

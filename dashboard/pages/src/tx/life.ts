@@ -1,7 +1,7 @@
 // From sending a transaction to what the chain has made of it.
 import type { Signal } from "@preact/signals";
 import { ApiError, call, type ShownEvent, type TxResponse } from "../api";
-import { chain, slots } from "../live";
+import { chain, mineChanged, slots } from "../live";
 import { describeError } from "../parts/common";
 import { account } from "../session";
 import { type Key, t } from "../text";
@@ -32,16 +32,23 @@ export async function look(life: Signal<Life | null>): Promise<void> {
   const at = life.peek();
   if (at?.state !== "waiting") return;
   const found = await find(at);
-  if (life.peek() === at && found) life.value = found;
+  if (life.peek() !== at || !found) return;
+  life.value = found;
+  // What the account has is another now; the stream may say so only with the next block.
+  mineChanged.value += 1;
 }
 
 async function find(at: Life): Promise<Life | null> {
+  const isOver = BigInt(chain.value?.tables_height ?? 0) > BigInt(at.last_height);
   let tx: TxResponse;
   try {
+    // A transaction that is not there yet is no error for a search.
+    const { found } = await call("Search", { q: at.hash });
+    if (found.length === 0) return isOver ? { ...at, state: "void" } : null;
     tx = await call("Tx", { hash: at.hash });
-  } catch (error) {
-    const isOver = BigInt(chain.value?.tables_height ?? 0) > BigInt(at.last_height);
-    return error instanceof ApiError && !error.isLost && isOver ? { ...at, state: "void" } : null;
+  } catch {
+    // The next block asks again; meanwhile the frame says how old the page is.
+    return null;
   }
   const height = tx.block_height;
   if (tx.code !== "0") {

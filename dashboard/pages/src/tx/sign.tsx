@@ -106,7 +106,7 @@ function useAsking(draft: Draft, key: string, state: Signal<State>): void {
 function Costs(props: { found: PreviewTxResponse; more: [string, ComponentChildren][] }) {
   const { reserve, deposit, fee } = props.found;
   const rows: [string, ComponentChildren][] = [...props.more];
-  if (reserve !== "0") rows.push([t("sign.reserve"), <span title={formatMoneyExact(reserve)}>{formatMoney(reserve)}</span>]);
+  if (reserve !== "0") rows.push([t("sign.reserve"), <span title={formatMoneyExact(reserve)}>{formatMoney(reserve, false, 4)}</span>]);
   if (deposit !== "0") rows.push([t("sign.deposit"), formatFee(deposit)]);
   rows.push([t("sign.fee"), formatFee(fee)]);
   return <Facts rows={rows} />;
