@@ -8,6 +8,7 @@ import re
 import pytest
 from built import DIST, PAGES, needs_pages
 
+from client.catalog import get_errors
 from dashboard.web.files import Files
 
 SOURCE = PAGES / "src"
@@ -38,6 +39,16 @@ def test_every_language_has_every_text_with_the_same_values() -> None:
         for key, text in texts.items():
             values = set(re.findall(r"\{(\w+)\}", text))
             assert values == set(re.findall(r"\{(\w+)\}", english[key])), (language, key)
+
+
+def test_the_sentences_of_the_server_and_the_market_are_in_every_language() -> None:
+    """English is what both say themselves."""
+    known = get_errors()
+    for language in set(LANGUAGES) - {"en"}:
+        texts = json.loads((SOURCE / "text" / f"refusals.{language}.json").read_text())
+        keys = {(space, int(code)) for space, _, code in (key.partition("/") for key in texts)}
+        assert keys <= set(known), language
+        assert {one for one in known if one[0] in {"dashboard", "market"}} <= keys, language
 
 
 def test_no_text_is_left_over() -> None:
@@ -92,7 +103,7 @@ def test_a_first_visit_is_small() -> None:
 
 
 @needs_pages
-@pytest.mark.parametrize("path", ["", "mine", "proof/17", "explore", "audit"])
+@pytest.mark.parametrize("path", ["", "mine", "trade", "grid", "proof/17", "explore", "audit"])
 def test_every_page_is_the_same_file(path: str) -> None:
     response = Files(DIST).answer(path, {})
     assert response.body == (DIST / "index.html").read_bytes()

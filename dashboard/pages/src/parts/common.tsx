@@ -2,7 +2,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { ApiError } from "../api";
-import { type Key, t } from "../text";
+import { findRefusal, type Key, t } from "../text";
 import { clean } from "../units";
 
 export function Card(props: { title: string; class?: string; children: ComponentChildren }) {
@@ -30,7 +30,9 @@ export function ErrorText(props: { error: unknown }) {
 /** A sentence that says what went wrong. */
 export function describeError(error: unknown): string {
   if (!(error instanceof ApiError)) return t("error.unexpected", { text: clean(String(error)) });
-  return error.isLost ? t("error.lost") : error.message || t("error.unexpected", { text: String(error.code) });
+  if (error.isLost) return t("error.lost");
+  const own = findRefusal(error.codespace, error.code);
+  return own ?? (error.message || t("error.unexpected", { text: String(error.code) }));
 }
 
 /** What a call answers, asked again whenever a signal that `ask` reads has changed. */

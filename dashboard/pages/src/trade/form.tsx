@@ -55,7 +55,7 @@ export function OrderForm(props: { mine: MineResponse; book: BookResponse; life:
         slot: BigInt(book.slot),
         quantity_wh,
         limit: price,
-        last_slot: BigInt(last.value || book.slot),
+        last_slot: isAfter(last.value, book.slot) ? BigInt(last.value) : BigInt(book.slot),
         slot_max_wh: slot_max_wh ?? 0n,
       }
     : null;
@@ -85,6 +85,10 @@ export function OrderForm(props: { mine: MineResponse; book: BookResponse; life:
       {order && <Sign draft={makeDraft(order, props.book)} life={props.life} />}
     </form>
   );
+}
+
+function isAfter(slot: string, first: string): boolean {
+  return slot !== "" && BigInt(slot) > BigInt(first);
 }
 
 function proposeLimit(side: Side, { book }: BookResponse): bigint {
@@ -164,7 +168,7 @@ function Deadline(props: { first: string; last: Signal<string> }) {
   return (
     <label class="field">
       {t("form.deadline")}
-      <select value={props.last.value || props.first} onChange={(event) => (props.last.value = event.currentTarget.value)}>
+      <select value={isAfter(props.last.value, props.first) ? props.last.value : props.first} onChange={(event) => (props.last.value = event.currentTarget.value)}>
         {later.map((one) => (
           <option key={one.slot} value={one.slot}>
             {describeSlot(one.slot)}

@@ -4,7 +4,7 @@ import type { bank_OwnedHold, MineResponse, MyOrdersResponse } from "../api";
 import { chain, slots } from "../live";
 import { Card, Facts, Table } from "../parts/common";
 import { type Key, t } from "../text";
-import type { Draft } from "../tx/sign";
+import { type Draft, formatFee } from "../tx/sign";
 import { describeSlot } from "../tx/life";
 import { formatEnergy, formatMoney, formatMoneyExact, formatPrice, priceUnit } from "../units";
 import { cancelLimitOrder, cancelPosition, cancelStandingOrder, type Side } from "./order";
@@ -165,7 +165,7 @@ export function Holds(own: Own) {
           columns={[
             { head: "head.for", cell: (one) => purposes.get(one.hold_id) ?? t("own.other_hold", { id: one.hold_id }) },
             { head: "head.amount", figure: true, cell: (one) => describeAmount(one) },
-            { head: "head.deposit", figure: true, cell: (one) => one.hold?.deposit ?? "0" },
+            { head: "head.deposit", figure: true, cell: (one) => (one.hold && one.hold.deposit !== "0" ? formatFee(one.hold.deposit) : t("none")) },
           ]}
         />
       )}

@@ -93,13 +93,18 @@ export function Sign(props: { draft: Draft; life: Signal<Life | null> }) {
 function useAsking(draft: Draft, key: string, state: Signal<State>): void {
   const version = `${draft.version ?? ""} ${chain.value?.slot ?? ""}`;
   useEffect(() => {
+    let isWanted = true;
+    const set = (answer: State) => isWanted && (state.value = answer);
     const ask = () =>
       preview(draft.message).then(
-        (found) => (state.value = { key, found }),
-        (error: unknown) => (state.value = { key, error }),
+        (found) => set({ key, found }),
+        (error: unknown) => set({ key, error }),
       );
     const timer = window.setTimeout(() => void ask(), state.peek().key ? TYPING_MS : 0);
-    return () => window.clearTimeout(timer);
+    return () => {
+      isWanted = false;
+      window.clearTimeout(timer);
+    };
   }, [key, version]);
 }
 
@@ -112,7 +117,8 @@ function Costs(props: { found: PreviewTxResponse; more: [string, ComponentChildr
   return <Facts rows={rows} />;
 }
 
-function formatFee(amount: string): string {
+/** An amount of the denomination of fees. */
+export function formatFee(amount: string): string {
   const known = chain.value;
   return known?.fee_denom === known?.denom ? formatMoneyExact(amount) : `${amount} ${known?.fee_denom ?? ""}`;
 }
