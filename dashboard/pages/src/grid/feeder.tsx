@@ -80,6 +80,15 @@ function getMetered({ sum }: FeederRow): bigint {
   return BigInt(sum?.import_wh ?? 0) - BigInt(sum?.export_wh ?? 0);
 }
 
+/** The coming slot in which the line is used most; nothing if nothing is agreed. */
+function describeFullest(rows: Row[], capacity_wh: bigint): string {
+  const percent = (row: Row) => computePercent(getAgreed(row), capacity_wh);
+  const ahead = rows.filter((row) => row.agreed).sort((a, b) => Number(percent(b) - percent(a)));
+  const first = ahead[0];
+  if (!first || percent(first) === 0n) return "";
+  return t("grid.fullest", { span: describeSlot(first.slot), percent: String(percent(first)) });
+}
+
 const HEIGHT = 100;
 const STEP = 20;
 
@@ -90,7 +99,9 @@ function Bars(props: { rows: Row[]; capacity_wh: bigint; name: string }) {
   const width = props.rows.length * STEP;
   return (
     <figure>
-      <figcaption>{t("grid.bars", { name: props.name })}</figcaption>
+      <figcaption>
+        {t("grid.bars", { name: props.name })} {describeFullest(props.rows, props.capacity_wh)}
+      </figcaption>
       <svg class="bars" role="img" aria-label={t("grid.bars_label")} viewBox={`0 0 ${width} ${2 * HEIGHT}`} preserveAspectRatio="none">
         <rect class="frame" x="0" y="0" width={width} height={2 * HEIGHT} />
         <line class="zero" x1="0" x2={width} y1={HEIGHT} y2={HEIGHT} />

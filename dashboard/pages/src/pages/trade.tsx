@@ -79,7 +79,7 @@ function Floor() {
                       {draft.value ? (
                         <Cancelling draft={draft} life={life} />
                       ) : (
-                        <OrderForm mine={mine} book={found} life={life} />
+                        <OrderForm mine={mine} slot={slot.value} book={found} life={life} />
                       )}
                     </section>
                     <Book found={found} />

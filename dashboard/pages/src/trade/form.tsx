@@ -6,7 +6,7 @@ import { account } from "../session";
 import { type Key, t } from "../text";
 import { type Draft, Sign } from "../tx/sign";
 import { describeSlot, type Life } from "../tx/life";
-import { formatMoney, formatPrice, parseDecimal, parsePrice, priceUnit, writePrice } from "../units";
+import { formatEnergy, formatMoney, formatPrice, parseDecimal, parsePrice, priceUnit, writePrice } from "../units";
 import { describeOrder, type Kind, makeOrder, type Order, type Side } from "./order";
 
 const KINDS: [Kind, Key, Key][] = [
@@ -31,7 +31,8 @@ function listSides(mine: MineResponse): Side[] {
   return SIDES.map(([side]) => side).filter((side) => may[side].some((role) => roles.includes(role)));
 }
 
-export function OrderForm(props: { mine: MineResponse; book: BookResponse; life: Signal<Life | null> }) {
+/** slot: the one that is chosen; until its book is there, nothing is asked or signed. */
+export function OrderForm(props: { mine: MineResponse; slot: string; book: BookResponse; life: Signal<Life | null> }) {
   const sides = listSides(props.mine);
   const kind = useSignal<Kind>("now");
   const side = useSignal<Side>(sides[0] ?? "SIDE_BUY");
@@ -47,7 +48,8 @@ export function OrderForm(props: { mine: MineResponse; book: BookResponse; life:
   const slot_max_wh = most.value ? parseDecimal(most.value, KWH_DECIMALS) : quantity_wh;
   const price = parsePrice(shownLimit);
   const isStanding = kind.value === "standing";
-  const isComplete = quantity_wh && price !== null && (!isStanding || slot_max_wh);
+  const isThere = book.slot === props.slot;
+  const isComplete = isThere && quantity_wh && price !== null && (!isStanding || slot_max_wh);
   const order: Order | null = isComplete
     ? {
         kind: kind.value,
@@ -72,7 +74,7 @@ export function OrderForm(props: { mine: MineResponse; book: BookResponse; life:
           into={limit}
           bad={price === null && t("form.bad_price")}
         />
-        {isStanding && <Deadline first={book.slot} last={last} />}
+        {isStanding && <Deadline first={props.slot} last={last} />}
         {isStanding && (
           <Field
             label={t("form.slot_max")}
@@ -82,6 +84,7 @@ export function OrderForm(props: { mine: MineResponse; book: BookResponse; life:
           />
         )}
       </div>
+      {!isThere && <p class="quiet">{t("wait")}</p>}
       {order && <Sign draft={makeDraft(order, props.book)} life={props.life} />}
     </form>
   );
@@ -105,6 +108,7 @@ function proposeLimit(side: Side, { book }: BookResponse): bigint {
 function makeDraft(order: Order, found: BookResponse): Draft {
   const isBuy = order.side === "SIDE_BUY";
   const info = found.book?.info;
+  const room_wh = BigInt(isBuy ? found.buy_room_wh : found.sell_room_wh);
   const total = (order.quantity_wh * order.limit + (isBuy ? 999n : 0n)) / 1000n;
   const low = `${formatPrice(info?.price_low_per_kwh ?? 0n)} ${priceUnit()}`;
   const high = `${formatPrice(info?.price_high_per_kwh ?? 0n)} ${priceUnit()}`;
@@ -121,6 +125,7 @@ function makeDraft(order: Order, found: BookResponse): Draft {
     notes: [
       t(order.kind === "now" ? "note.now" : order.kind === "auction" ? "note.auction" : "note.standing"),
       isBuy ? t("note.buy", { low, high }) : t("note.sell", { low, high }),
+      ...(order.kind !== "standing" && order.quantity_wh > room_wh ? [t("note.room", { energy: formatEnergy(room_wh) })] : []),
     ],
   };
 }
