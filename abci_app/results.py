@@ -6,6 +6,7 @@ attribute with the JSON text of its value, a string without quotes. client/watch
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -27,7 +28,10 @@ _Listed = tuple[str, tuple[tuple[str, str], ...]]
 
 # Nobody looks for a transaction by these, and every entry of the index costs CometBFT time.
 _NOT_INDEXED = frozenset(
-    {"acc_seq", "amount", "entries", "fee", "msg_index", "prices_micro", "quantiles"}
+    {
+        *("acc_seq", "amount", "entries", "fee", "feeders", "lines_root", "msg_index"),
+        *("prices_micro", "quantiles"),
+    }
 )
 _CACHED_OUTCOMES = 1 << 12
 _NUMBERS = frozenset({FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64})
@@ -173,6 +177,8 @@ def _value_writer(field: FieldDescriptor) -> Callable[[Any], str]:
         return _write_message
     if field.type == FieldDescriptor.TYPE_BOOL:
         return lambda value: "true" if value else "false"
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return lambda value: b64encode(value).decode()
     return str
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
+from blockenergy.settlement.v1 import query_pb2
 from google.protobuf import message_factory
 from google.protobuf.message import DecodeError, Message
 
@@ -57,6 +58,13 @@ def walk_pages(ask: Callable[[Message], R], request: Message) -> Iterator[R]:
             return
         page.pagination.key = next_key
         page.pagination.offset = 0
+
+
+def get_state_height(rpc: Rpc) -> int:
+    """The block whose state a node answers from: it knows of the next one a moment before."""
+    request = query_pb2.QueryProgressRequest()
+    operation = get_query_by_request()[request.DESCRIPTOR.full_name]
+    return rpc.abci_query(operation.path, request.SerializeToString()).height
 
 
 def query_store(rpc: Rpc, module: str, key: bytes, *, height: int) -> QueryResult:

@@ -36,8 +36,11 @@ PUBLIC_EVENTS = frozenset(
         validators_pb2.EventValidatorChanged,
     )
 )
-# A line has what they lead to, and there is one for each meter and slot.
-NOT_KEPT = frozenset({metering_pb2.EventReadingRecorded.DESCRIPTOR.full_name})
+# Lines, and rows of feeders, have what they say; there is one for each meter, or feeder, and slot.
+NOT_KEPT = frozenset(
+    kind.DESCRIPTOR.full_name
+    for kind in (metering_pb2.EventReadingRecorded, settlement_pb2.EventFeedersSettled)
+)
 _ADDRESS_BEGINNING = f"{bech32.PREFIX}1"
 _METER = "meter_id"
 

@@ -17,7 +17,7 @@ from chain import light
 from chain.ibc.tendermint import ClientError, ClientState, ConsensusState, Height, SignedUpdate
 from chain.runtime.encoding import codec
 from chain.runtime.encoding.strict import decode
-from chain.runtime.trees.proofs import ORDERED_LEAF, STORE_LEAF
+from chain.runtime.trees.proofs import ENTRY_LEAF, ORDERED_LEAF
 
 _STATE_BYTES_MAX: Final = 4096
 _TIME_S_MAX: Final = 1 << 36
@@ -39,7 +39,7 @@ PROOF_SPECS: Final = (
         ),
     ),
     ProofSpec(
-        leaf_spec=STORE_LEAF,
+        leaf_spec=ENTRY_LEAF,
         inner_spec=InnerSpec(
             child_order=[0, 1],
             child_size=32,

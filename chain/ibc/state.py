@@ -8,7 +8,7 @@ with a 0, and so a collection of that number has exactly these paths as its keys
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from blockenergy.ibc.v1 import state_pb2
 from ibc.lightclients.tendermint.v1 import tendermint_pb2
@@ -17,7 +17,7 @@ from chain.ibc.packets import Kind
 from chain.ibc.transfer_data import get_voucher_denom
 from chain.runtime.encoding.keys import TEXT, U64, Pair
 from chain.runtime.encoding.marked import Marked
-from chain.runtime.encoding.values import Record
+from chain.runtime.encoding.values import Bytes, Record
 from chain.runtime.params import Params
 from chain.runtime.state.collections import Index, Map, Schema, Sequence
 
@@ -25,28 +25,6 @@ _BYTES_MAX: Final = 32
 # The first character of client ids.
 _PATHS: Final = 0x30
 _KINDS: Final[dict[int, str]] = {kind: kind.name.lower() for kind in Kind}
-
-
-class _Bytes:
-    """One to 32 bytes, in JSON as hexadecimal digits."""
-
-    def encode(self, value: bytes) -> bytes:
-        return value
-
-    def decode(self, data: bytes) -> bytes:
-        return data
-
-    def decode_shared(self, data: bytes) -> bytes:
-        return data
-
-    def to_json(self, value: bytes) -> Any:
-        return value.hex()
-
-    def from_json(self, value: Any) -> bytes:
-        found = bytes.fromhex(value) if isinstance(value, str) else b""
-        if not 0 < len(found) <= _BYTES_MAX:
-            raise ValueError(f"1 to {_BYTES_MAX} bytes are expected, not {value!r}")
-        return found
 
 
 def _find_voucher(key: tuple[str, str], _: state_pb2.TransferLimit) -> str | None:
@@ -71,4 +49,4 @@ LIMITS = Map(SCHEMA, 4, "limits", Pair(TEXT, TEXT), Record(state_pb2.TransferLim
 # By the denomination of the voucher.
 LIMITS_BY_VOUCHER = Index(SCHEMA, 5, LIMITS, TEXT, by=_find_voucher)
 # ((client, kind), sequence): commitments, receipts and acknowledgements.
-PACKETS = Map(SCHEMA, _PATHS, "packets", Pair(Marked(_PATHS, _KINDS), U64), _Bytes())
+PACKETS = Map(SCHEMA, _PATHS, "packets", Pair(Marked(_PATHS, _KINDS), U64), Bytes(1, _BYTES_MAX))

@@ -17,7 +17,7 @@ from chain.light.header import (
     order_validators,
     write_vote,
 )
-from chain.light.ics23 import verify_proof, verify_value
+from chain.light.ics23 import verify_entry, verify_proof, verify_value
 from chain.light.merkle import compute_merkle_root, verify_tx
 from chain.light.verify import (
     VALIDATORS_MAX,
@@ -53,6 +53,7 @@ __all__ = [
     "verify",
     "verify_backwards",
     "verify_commit",
+    "verify_entry",
     "verify_proof",
     "verify_trust",
     "verify_tx",

@@ -19,8 +19,8 @@ from cosmos.ics23.v1.proofs_pb2 import (
 
 from chain.light.forms import HASH_BYTES, SIMPLE, ProofError, TreeForm, get_form, require
 from chain.runtime.encoding import codec
-from chain.runtime.trees.multistore import MAX_STORE_NAME_BYTES, compute_store_hash
-from chain.runtime.trees.proofs import STORE_LEAF, STORE_PROOF_TYPE
+from chain.runtime.trees.proofs import ENTRY_LEAF, ENTRY_PROOF_TYPE
+from chain.runtime.trees.simple import MAX_ENTRY_KEY_BYTES, compute_entry_hash
 
 _PROOF_BYTES_MAX = 1 << 20
 
@@ -35,7 +35,7 @@ def verify_value(
     require(len(ops) == 2, "two operations are expected")
     (kind, shown_key, content), (store_kind, shown_store, store_content) = ops
     form = get_form(store)
-    require((kind, store_kind) == (form.type, STORE_PROOF_TYPE), "unknown operations")
+    require((kind, store_kind) == (form.type, ENTRY_PROOF_TYPE), "unknown operations")
     require(bool(key) and shown_key == key, "it is about another key")
     require(shown_store == store.encode(), "it is about another store")
     return verify_proof(app_hash, store, key, _decode(content), _decode(store_content))
@@ -58,14 +58,32 @@ def verify_proof(
     return None
 
 
+def verify_entry(root: bytes, key: bytes, op: tuple[str, bytes, bytes]) -> bytes:
+    """What a simple map with this root has under a key, by the operation that proves it.
+
+    Raises ProofError.
+    """
+    kind, shown_key, content = op
+    require(kind == ENTRY_PROOF_TYPE, "unknown operations")
+    require(shown_key == key, "it is about another key")
+    proof = _decode(content)
+    require(proof.WhichOneof("proof") == "exist", "the entry is not proven")
+    return _verify_entry(proof.exist, key, root)
+
+
 def _verify_store(proof: ExistenceProof, store: str, app_hash: bytes) -> bytes:
     """The root of the store that an app hash has under a name."""
-    name = store.encode()
-    require(proof.leaf == STORE_LEAF, "the leaf of the store has another form")
-    require(0 < len(name) <= MAX_STORE_NAME_BYTES and proof.key == name, "it is another store")
-    require(len(proof.value) == HASH_BYTES, "the store has no root")
-    root = SIMPLE.climb(compute_store_hash(store, proof.value), proof.path)
-    require(root == app_hash, "it leads to another app hash")
+    root = _verify_entry(proof, store.encode(), app_hash)
+    require(len(root) == HASH_BYTES, "the store has no root")
+    return root
+
+
+def _verify_entry(proof: ExistenceProof, key: bytes, root: bytes) -> bytes:
+    require(proof.leaf == ENTRY_LEAF, "the leaf of the entry has another form")
+    require(0 < len(key) <= MAX_ENTRY_KEY_BYTES and proof.key == key, "it is about another key")
+    require(bool(proof.value), "an empty value proves nothing")
+    leaf = compute_entry_hash(key, proof.value)
+    require(SIMPLE.climb(leaf, proof.path) == root, "it leads to another root")
     return proof.value
 
 

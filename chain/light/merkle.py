@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from chain.runtime.trees.hash import INNER_PREFIX, LEAF_PREFIX, compute_inner_hash
-from chain.runtime.trees.multistore import compute_root
+from chain.runtime.trees.simple import compute_root
 
 HASH_BYTES = 32
 _STEPS_MAX = 64

@@ -16,9 +16,11 @@ from chain.settlement.invariants import (
     carbon_sums,
     deferred_sums,
     emissions_charged,
+    feeders,
     in_hand,
     line_sums,
     lines_in_hand,
+    lines_rooted,
     pool_cash,
     purses_owed,
     traded,
@@ -34,9 +36,11 @@ from chain.settlement.slot.reading import (
     get_matched_claim_wh,
     get_next_slot,
     make_line_key,
+    make_root_key,
     pay_refund,
     read_line_key,
     require_line,
+    write_line,
 )
 from chain.settlement.state import PARAMS, SCHEMA
 
@@ -48,7 +52,7 @@ MODULE = Module(
     end_block=end_block,
     invariants=(
         *(pool_cash, purses_owed, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
-        *(carbon_fund, carbon_sums, emissions_charged),
+        *(carbon_fund, carbon_sums, emissions_charged, lines_rooted, feeders),
     ),
     lifecycles=(lifecycle.STAGE,),
     params=PARAMS,
@@ -68,7 +72,9 @@ __all__ = [
     "get_matched_claim_wh",
     "get_next_slot",
     "make_line_key",
+    "make_root_key",
     "pay_refund",
     "read_line_key",
     "require_line",
+    "write_line",
 ]

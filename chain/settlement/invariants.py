@@ -5,13 +5,22 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import bank, carbon, market, metering
+from chain import bank, carbon, market, metering, registry
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
+from chain.runtime.trees.simple import append_leaves, join_peaks
 from chain.runtime.units import WH_PER_KWH
-from chain.settlement import rules
+from chain.settlement import line_roots, rules
 from chain.settlement.slot import emissions
-from chain.settlement.state import DEFERRED, LINES, OWED_BY_FUND, PROGRESS, RESULTS
+from chain.settlement.state import (
+    DEFERRED,
+    FEEDER_SUMS,
+    LINE_ROOTS,
+    LINES,
+    OWED_BY_FUND,
+    PROGRESS,
+    RESULTS,
+)
 
 # Fields of a line of which a zone has the sums.
 _SUMMED_BY_ZONE = (
@@ -23,6 +32,8 @@ _SUMMED = (
     *("import_wh", "export_wh", "imbalance_charge", "imbalance_credit", "uncovered"),
     "carbon_charge",
 )
+
+_ADDED = ("accounts", "meters", "import_wh", "export_wh")
 
 
 def pool_cash(state: HasStore) -> list[str]:
@@ -201,6 +212,42 @@ def emissions_charged(state: HasStore) -> list[str]:
             problems.append(f"{bech32.encode(owner)} claims what it cannot in slot {slot}")
         elif line.carbon_charge != claimable.compute_charge(0):
             problems.append(f"{bech32.encode(owner)} has another carbon charge in slot {slot}")
+    return problems
+
+
+def lines_rooted(state: HasStore) -> list[str]:
+    """The root of a slot is over its lines, and the tree of the slot in hand over those written."""
+    progress = PROGRESS.get(state)
+    problems = []
+    for slot, root in LINE_ROOTS.items(state, start=progress.history_from):
+        leaves = line_roots.compute_leaves(slot, LINES.under(slot).items(state))
+        if not leaves or join_peaks(append_leaves([], 0, leaves)) != root:
+            problems.append(f"the root of slot {slot} is not over its lines")
+    if progress.stage == state_pb2.STAGE_LINES:
+        written = LINES.under(progress.slot).items(state)
+        peaks = append_leaves([], 0, line_roots.compute_leaves(progress.slot, written))
+        if list(progress.line_peaks) != peaks:
+            problems.append(f"the tree of slot {progress.slot} is not over its lines")
+    return problems
+
+
+def feeders(state: HasStore) -> list[str]:
+    """Only the slot in hand has sums of feeders, and those of branches are part of the feeder's."""
+    progress = PROGRESS.get(state)
+    sums = dict(FEEDER_SUMS.items(state))
+    problems = [
+        f"slot {slot} has sums of feeders and is not in hand"
+        for slot, _ in sums
+        if slot != progress.slot or not progress.stage
+    ]
+    if progress.stage != state_pb2.STAGE_LINES:
+        # They are being announced.
+        return problems
+    for (slot, feeder), total in sums.items():
+        branches = registry.get_branches(state, feeder)
+        below = [sums[slot, name] for name in branches if (slot, name) in sums]
+        if any(sum(getattr(one, name) for one in below) > getattr(total, name) for name in _ADDED):
+            problems.append(f"the branches of {feeder} have more than the feeder")
     return problems
 
 

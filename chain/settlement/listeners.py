@@ -22,7 +22,7 @@ class SettledAccount(NamedTuple):
 
     position: what it had traded; None if nothing. line: its sums, also if the account did nothing
     and the line is therefore not stored. meters: those that the line is made of. booked: its
-    carbon part.
+    carbon part. kept: whether the line is stored.
     """
 
     owner: bytes
@@ -30,6 +30,7 @@ class SettledAccount(NamedTuple):
     line: state_pb2.Line
     meters: Sequence[metering.SlotEnergy]
     booked: carbon.BookedLine
+    kept: bool
 
 
 # Called with the slot and its accounts, which are in the order of their addresses.

@@ -1,13 +1,14 @@
-"""Lines, results, what the default fund owes, and the progress of the settlement."""
+"""Lines, their roots, results, what the default fund owes, and the progress of the settlement."""
 
 from __future__ import annotations
 
 from blockenergy.settlement.v1 import state_pb2
 
 from chain.runtime.encoding.keys import ADDRESS, TEXT, U64, Pair
-from chain.runtime.encoding.values import Amount, Record
+from chain.runtime.encoding.values import Amount, Bytes, Record
 from chain.runtime.params import Params
 from chain.runtime.state.collections import Item, Map, Schema
+from chain.runtime.trees.hash import HASH_BYTES
 
 SCHEMA = Schema(6, "settlement")
 PARAMS = Params(SCHEMA, 0, state_pb2.Params, superseded=6)
@@ -21,3 +22,7 @@ DEFERRED = Map(SCHEMA, 4, "deferred", Pair(U64, ADDRESS), Amount())
 OWED_BY_FUND = Map(SCHEMA, 5, "owed_by_fund", Pair(U64, ADDRESS), Amount())
 # (slot, feeder): the feeders with a check meter.
 FEEDER_CHECKS = Map(SCHEMA, 7, "feeder_checks", Pair(U64, TEXT), Record(state_pb2.FeederCheck))
+# By slot, and never removed.
+LINE_ROOTS = Map(SCHEMA, 8, "line_roots", U64, Bytes(HASH_BYTES, HASH_BYTES))
+# (slot, feeder): until they are announced.
+FEEDER_SUMS = Map(SCHEMA, 9, "feeder_sums", Pair(U64, TEXT), Record(state_pb2.FeederSum))

@@ -6,6 +6,8 @@ distributor, or from an earlier visit.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from blockenergy.dashboard.v1.account_pb2 import SavedProof, VotedBlock
 from blockenergy.settlement.v1.query_pb2 import QueryLineResponse
 from blockenergy.settlement.v1.state_pb2 import Line
@@ -13,9 +15,13 @@ from google.protobuf.message import DecodeError
 
 from chain import light, settlement
 from chain.runtime.encoding import bech32
+from chain.runtime.trees.proofs import ProofOp, build_entry_proof
+from chain.runtime.trees.simple import compute_entry_hash, compute_root
 from client.light.client import LightError
 
 _MODULE = settlement.MODULE.name
+# From the line to the root over the lines of its slot, to that of the module, to the app hash.
+_OPS_BY_ROOT = 3
 _OTHER = "the proof is not of a line of settlement"
 
 
@@ -24,10 +30,43 @@ def make_line_key(slot: int, address: str) -> tuple[str, bytes]:
     return _MODULE, settlement.make_line_key(slot, bech32.decode(address))
 
 
+def make_root_key(slot: int) -> tuple[str, bytes]:
+    """The module and the key in its tree of the root over the lines of a slot."""
+    return _MODULE, settlement.make_root_key(slot)
+
+
+def compute_lines_root(slot: int, lines: Iterable[tuple[str, Line]]) -> bytes:
+    """The root over the lines of a slot, of which there is one at least, by address."""
+    entries = _list_entries(slot, lines)
+    return compute_root([compute_entry_hash(key, value) for key, value in entries])
+
+
+def prove_among(
+    slot: int, lines: Iterable[tuple[str, Line]], address: str
+) -> tuple[bytes, ProofOp] | None:
+    """A line as it was in the state, and the operation that proves it up to the root over all lines
+    of its slot, which are given by address; None if the account has none.
+    """
+    entries = _list_entries(slot, lines)
+    own = settlement.make_line_key(slot, bech32.decode(address))
+    for index, (key, value) in enumerate(entries):
+        if key == own:
+            return value, build_entry_proof(entries, index)
+    return None
+
+
+def _list_entries(slot: int, lines: Iterable[tuple[str, Line]]) -> list[tuple[bytes, bytes]]:
+    return sorted(
+        (settlement.make_line_key(slot, bech32.decode(owner)), settlement.write_line(line))
+        for owner, line in lines
+    )
+
+
 def verify_saved(
     saved: SavedProof, chain_id: str, validators_hash: bytes
 ) -> tuple[QueryLineResponse, int]:
-    """The line that a saved proof proves, and the block after which it is in the state.
+    """The line that a saved proof proves, and the block after which it is in the state, or else the
+    root over the lines of its slot.
 
     Raises LightError if it does not follow from the hash of validators.
     """
@@ -42,8 +81,8 @@ def verify_saved(
         trusted, height = header.next_validators_hash, header.height
     _verify_block(saved.block, chain_id, trusted, height)
     header = saved.block.signed_header.header
-    _verify_value(saved, header.app_hash)
     slot, owner = _read_key(saved)
+    _verify_value(saved, header.app_hash, slot)
     try:
         line = Line.FromString(saved.value)
     except DecodeError as error:
@@ -67,10 +106,16 @@ def _verify_block(block: VotedBlock, chain_id: str, trusted: bytes, after_height
         raise LightError(f"block {header.height} is not valid: {error}") from error
 
 
-def _verify_value(saved: SavedProof, app_hash: bytes) -> None:
+def _verify_value(saved: SavedProof, app_hash: bytes, slot: int) -> None:
+    """That a line is in the state, or below the root over the lines of its slot, which is."""
     ops = [(op.type, op.key, op.data) for op in saved.proof_ops]
     try:
-        value = light.verify_value(app_hash, saved.module, saved.key, ops)
+        if len(ops) == _OPS_BY_ROOT:
+            root_key = settlement.make_root_key(slot)
+            root = light.verify_value(app_hash, saved.module, root_key, ops[1:])
+            value = light.verify_entry(root, saved.key, ops[0]) if root else None
+        else:
+            value = light.verify_value(app_hash, saved.module, saved.key, ops)
     except light.ProofError as error:
         raise LightError(f"the line is not proven: {error}") from error
     if not value or value != saved.value:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from blockenergy.dashboard.v1 import account_pb2
+from blockenergy.settlement.v1.state_pb2 import Line
 from blockenergy.validators.v1 import events_pb2
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
+from tendermint.crypto.proof_pb2 import ProofOp
 
 from client.light.provider import LightBlock, fetch_block
-from client.light.saved import make_line_key
+from client.light.saved import make_line_key, make_root_key, prove_among
 from client.queries import query_store
+from dashboard.answers.rows import read_message
 from dashboard.errors import ApiError, Code
-from dashboard.model.tables import EVENT
+from dashboard.model.tables import ACCOUNT_SLOT, EVENT, SLOT_RESULT
 from dashboard.site import Visit
 
 CHANGES_MAX = 50
@@ -19,25 +24,62 @@ _CHANGE_AFTER = 1
 
 
 def proof(visit: Visit, request: account_pb2.ProofRequest) -> account_pb2.ProofResponse:
-    """The line of an account with its proof in the latest state that can be proven."""
+    """The line of an account with its proof in the latest state that can be proven: as it is there,
+    or, when its slot was removed, by the root over the lines of the slot.
+    """
     rpc = visit.site.present.rpc
-    module, key = make_line_key(request.slot, request.account)
     block = fetch_block(rpc)
-    result = query_store(rpc, module, key, height=block.height - 1)
-    if not result.value:
-        raise ApiError(Code.NOT_FOUND)
+    module, key = make_line_key(request.slot, request.account)
+    found = query_store(rpc, module, key, height=block.height - 1)
+    value, ops = found.value, list(found.proof.ops)
+    if not value:
+        value, ops = _prove_by_root(visit, request, block.height - 1)
     saved = account_pb2.SavedProof(
         chain_id=visit.moment.chain_id,
         module=module,
         key=key,
-        value=result.value,
-        proof_ops=result.proof.ops,
+        value=value,
+        proof_ops=ops,
         block=_show(block),
         changes=_list_changes(visit, request.trusted_height, block.height),
     )
     response = account_pb2.ProofResponse(proof=saved)
     response.height, response.time_s = block.height - 1, block.header.time.seconds
     return response
+
+
+def _prove_by_root(
+    visit: Visit, request: account_pb2.ProofRequest, height: int
+) -> tuple[bytes, list[ProofOp]]:
+    """A line that only the tables have; ApiError where they do not have all lines of its slot."""
+    module, key = make_root_key(request.slot)
+    root = query_store(visit.site.present.rpc, module, key, height=height)
+    complete = select(SLOT_RESULT.c.lines).where(SLOT_RESULT.c.slot == request.slot)
+    with visit.site.engine.connect() as connection:
+        if not root.value or connection.scalar(complete) != "agree":
+            raise ApiError(Code.NOT_FOUND)
+        rows = connection.execute(_select_lines(request.slot)).all()
+        lines = [(row.account, read_message(Line, row)) for row in rows]
+    proven = prove_among(request.slot, lines, request.account)
+    if proven is None:
+        raise ApiError(Code.NOT_FOUND)
+    value, op = proven
+    return value, [ProofOp(type=op.type, key=op.key, data=op.data), *root.proof.ops]
+
+
+def _select_lines(slot: int) -> Select[Any]:
+    """All lines of a slot: rows are in the order of accounts, so that each account is looked up."""
+    account = ACCOUNT_SLOT.c.account
+    owners = select(func.min(account).label("account")).cte("owners", recursive=True)
+    following = select(func.min(account)).where(account > owners.c.account)
+    each = owners.union_all(
+        select(following.correlate(owners).scalar_subquery()).where(owners.c.account.is_not(None))
+    )
+    return (
+        select(ACCOUNT_SLOT)
+        .join(each, each.c.account == account)
+        .where(ACCOUNT_SLOT.c.slot == slot)
+    )
 
 
 def _list_changes(visit: Visit, trusted: int, height: int) -> list[account_pb2.VotedBlock]:

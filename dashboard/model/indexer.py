@@ -9,19 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from blockenergy.settlement.v1 import events_pb2, query_pb2, state_pb2
 from google.protobuf.message import Message
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from client.errors import ClientError, RejectedError, RpcError
+from client.light.saved import compute_lines_root
 from client.node.rpc import Rpc
 from client.node.rpc_types import Block, BlockResults, Json
-from client.queries import query_pages
+from client.queries import get_state_height, query, query_pages
 from client.watch import decode_events
 from dashboard.model.events import make_event_rows, make_tx_rows, write_rows
-from dashboard.model.feeder_sums import make_feeder_rows
 from dashboard.model.registry import Registry
 from dashboard.model.tables import (
     ACCOUNT_SLOT,
@@ -49,11 +49,10 @@ SUMMED = sorted(
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """A settled slot, its lines as far as there are, and the rows of its feeders."""
+    """A settled slot, and its lines as far as there are."""
 
     event: events_pb2.EventSlotSettled
     lines: list[Line]
-    feeder_rows: list[dict[str, Any]]
 
 
 class Indexer:
@@ -83,6 +82,8 @@ class Indexer:
         Raises RpcError if the node fails; what was read until then is kept.
         """
         earliest, latest = self._rpc.read(_parse_range, "status", {})
+        # The lines of a slot are not there before the block that settles it is in the state.
+        latest = min(latest, get_state_height(self._rpc))
         if self._height + 1 < earliest:
             self._skip_to(earliest)
         while self._height < latest and not (stop and stop.is_set()):
@@ -126,7 +127,7 @@ class Indexer:
         tx_rows = make_tx_rows(block, results.tx_results)
         event_rows, concerned = make_event_rows(height, events, self._registry)
         settled = [
-            self._read_slot(event)
+            _Settled(event, self._ask_for_lines(event))
             for event in events
             if isinstance(event, events_pb2.EventSlotSettled)
         ]
@@ -136,14 +137,14 @@ class Indexer:
             write_rows(connection, tx_rows, event_rows, concerned)
             for slot in settled:
                 _write_slot(connection, height, slot)
+            _write_feeders(connection, events)
         self._height = height
 
-    def _read_slot(self, event: events_pb2.EventSlotSettled) -> _Settled:
-        lines = self._ask_for_lines(event)
-        return _Settled(event, lines, make_feeder_rows(event.slot, lines, self._registry))
-
     def _ask_for_lines(self, event: events_pb2.EventSlotSettled) -> list[Line]:
-        """All lines of a slot, as far as the chain still has them."""
+        """All lines of a slot, as far as the chain still has them.
+
+        Raises RpcError where the node has them and does not give them.
+        """
         lines: list[Line] = []
         if event.result.parties > LINES_MAX:
             return lines
@@ -154,10 +155,20 @@ class Indexer:
                 lines += page.lines
                 if len(lines) > event.result.parties:
                     break
-        except RejectedError:
-            # The slot is no longer in the state; its row says that lines are missing.
-            return []
-        return lines
+            if len(lines) >= event.result.parties or self._is_removed(event.slot):
+                return lines
+        except RejectedError as error:
+            raise RpcError(
+                f"the node at {self._rpc.node} does not give the lines of slot {event.slot}: "
+                f"{error.sentence}"
+            ) from error
+        raise RpcError(f"the node at {self._rpc.node} has not all lines of slot {event.slot} yet")
+
+    def _is_removed(self, slot: int) -> bool:
+        """Whether the chain removes, or has removed, the lines of a slot."""
+        asked = query_pb2.QueryProgressRequest()
+        found = query(self._rpc, asked, query_pb2.QueryProgressResponse)
+        return slot < found.progress.history_from
 
     def _move(self, connection: Connection, height: int, block_hash: bytes) -> None:
         """Moves the cursor, unless another process has done so."""
@@ -170,13 +181,20 @@ class Indexer:
             raise ClientError("another process writes to the same tables; end one of the two")
 
 
-def compare_lines(result: state_pb2.SlotResult, lines: Sequence[Line]) -> Lines:
-    """Whether the lines of a slot are all there, and their sums the result's."""
+def compare_lines(event: events_pb2.EventSlotSettled, lines: Sequence[Line]) -> Lines:
+    """Whether the lines of a slot are all there, and add up to its result and to its root.
+
+    Slots that were settled before there were roots have none.
+    """
+    result = event.result
     if len(lines) != result.parties:
         return "incomplete"
     is_equal = all(
         sum(getattr(one.line, name) for one in lines) == getattr(result, name) for name in SUMMED
     )
+    if is_equal and event.lines_root:
+        root = compute_lines_root(event.slot, [(one.owner, one.line) for one in lines])
+        is_equal = root == event.lines_root
     return "agree" if is_equal else "differ"
 
 
@@ -199,13 +217,22 @@ def _write_block(connection: Connection, block: Block, results: BlockResults) ->
 
 def _write_slot(connection: Connection, height: int, settled: _Settled) -> None:
     event, lines = settled.event, settled.lines
-    head = {"slot": event.slot, "height": height, "lines": compare_lines(event.result, lines)}
+    head = {"slot": event.slot, "height": height, "lines": compare_lines(event, lines)}
     connection.execute(insert(SLOT_RESULT).values(head | make_row(event.result)))
     rows = [{"account": one.owner, "slot": event.slot, **make_row(one.line)} for one in lines]
     if rows:
         connection.execute(insert(ACCOUNT_SLOT), rows)
-    if settled.feeder_rows:
-        connection.execute(insert(FEEDER_SLOT), settled.feeder_rows)
+
+
+def _write_feeders(connection: Connection, events: Sequence[Message]) -> None:
+    rows = [
+        {"feeder": one.feeder, "slot": event.slot, **make_row(one.sum)}
+        for event in events
+        if isinstance(event, events_pb2.EventFeedersSettled)
+        for one in event.feeders
+    ]
+    if rows:
+        connection.execute(insert(FEEDER_SLOT), rows)
 
 
 def _parse_range(result: Json) -> tuple[int, int]:

@@ -19,11 +19,10 @@ from blockenergy.market.v1 import query_pb2 as market_pb2
 from blockenergy.metering.v1 import query_pb2 as metering_pb2
 from google.protobuf.message import Message
 
-from client.catalog import get_query_by_request
 from client.cli.common import NS_PER_S
 from client.errors import ClientError
 from client.node.rpc import Rpc
-from client.queries import query, query_pages
+from client.queries import get_state_height, query, query_pages
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Message)
@@ -60,7 +59,7 @@ class Present:
     def __init__(self, rpc: Rpc) -> None:
         self.rpc = rpc
         self._listeners: list[Callable[[], None]] = []
-        self.moment = self._read(self._get_height())
+        self.moment = self._read(get_state_height(rpc))
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Calls the listener, in the thread of `follow`, after each change."""
@@ -81,7 +80,7 @@ class Present:
 
     def refresh(self) -> None:
         """Reads the latest block, if there is another than before."""
-        height = self._get_height()
+        height = get_state_height(self.rpc)
         if height != self.moment.height:
             self.moment = self._read(height)
             for listener in self._listeners:
@@ -97,12 +96,6 @@ class Present:
                 moment.cache[key] = found
         assert isinstance(found, response_type)
         return found
-
-    def _get_height(self) -> int:
-        """The block whose state the node has: it knows of the next one a moment before."""
-        request = metering_pb2.QueryParamsRequest()
-        path = get_query_by_request()[request.DESCRIPTOR.full_name].path
-        return self.rpc.abci_query(path, request.SerializeToString()).height
 
     def _read(self, height: int) -> Moment:
         block = self.rpc.block(height)

@@ -35,7 +35,7 @@ from dashboard.model.tables import (
 )
 from dashboard.report import make_report
 from tests.support.streets import people
-from tests.support.streets.settling import line_of, result_of
+from tests.support.streets.settling import has_line, line_of, result_of
 from tests.support.world import World
 
 DEADLINE_S = 60
@@ -169,9 +169,45 @@ def test_of_two_indexers_one_stops_and_no_row_is_doubled(
 @pytest.mark.parametrize("name", SUMMED)
 def test_a_sum_that_differs_is_found(name: str) -> None:
     lines = [QueryLineResponse(line=Line(**{name: 2})), QueryLineResponse(line=Line(**{name: 3}))]
-    assert compare_lines(SlotResult(parties=2, **{name: 5}), lines) == "agree"
-    assert compare_lines(SlotResult(parties=2, **{name: 6}), lines) == "differ"
-    assert compare_lines(SlotResult(parties=3, **{name: 5}), lines) == "incomplete"
+    results = [
+        SlotResult(parties=parties, **{name: total}) for parties, total in ((2, 5), (2, 6), (3, 5))
+    ]
+    found = [compare_lines(EventSlotSettled(result=result), lines) for result in results]
+    assert found == ["agree", "differ", "incomplete"]
+
+
+def test_a_line_that_is_not_below_the_root_is_found(node: StreetNode) -> None:
+    """Two lines of the same sums, at the other owner each."""
+    trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
+    [event] = [
+        event
+        for _, _, result in node.blocks
+        for event in result.events
+        if isinstance(event, EventSlotSettled) and event.result.parties > 1
+    ]
+    slot, names = event.slot, ("ben", "eva")
+    owners = {name: people.address_text(name) for name in names}
+    lines = {name: line_of(node.world, slot, name) for name in names}
+    rest = [
+        QueryLineResponse(owner=owner, line=line_of(node.world, slot, name))
+        for name, owner in people_with_lines(node.world, slot).items()
+        if name not in names
+    ]
+
+    def make(first: str, second: str) -> list[QueryLineResponse]:
+        swapped = [
+            QueryLineResponse(owner=owners["ben"], line=lines[first]),
+            QueryLineResponse(owner=owners["eva"], line=lines[second]),
+        ]
+        return rest + swapped
+
+    assert compare_lines(event, make("ben", "eva")) == "agree"
+    assert compare_lines(event, make("eva", "ben")) == "differ"
+
+
+def people_with_lines(world: World, slot: int) -> dict[str, str]:
+    everybody = (*people.GRID, *people.HOUSEHOLDS)
+    return {name: people.address_text(name) for name in everybody if has_line(world, slot, name)}
 
 
 def test_a_number_that_no_column_holds_stops_the_indexer() -> None:

@@ -13,13 +13,12 @@ from blockenergy.dashboard.v1.account_pb2 import SavedProof
 from built import NODE_MODULES, PAGES, needs_node
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from test_saved_proof import CHAIN, PROOF, TRUSTED
+from test_saved_proof import ALTERED, CHAIN, PROOF, ROOTED, TRUSTED, trust
 
 from chain.runtime.encoding import bech32
 from client.light.client import LightError
 from client.light.saved import verify_saved
 
-ALTERED = 1_500
 # Reads one proof a line; writes slot, owner and amounts, or why it is not proven.
 RUNNER = """
 import { createInterface } from "node:readline";
@@ -68,10 +67,10 @@ def to_json(proof: SavedProof) -> Any:
     return json_format.MessageToDict(proof, preserving_proto_field_name=True)
 
 
-def expect(proof: SavedProof) -> Any:
+def expect(proof: SavedProof, chain: str = CHAIN, trusted: bytes = TRUSTED) -> Any:
     """What the command line says, in the same form; None if it is not proven."""
     try:
-        found, height = verify_saved(proof, CHAIN, TRUSTED)
+        found, height = verify_saved(proof, chain, trusted)
     except LightError:
         return None
     amounts = {
@@ -91,8 +90,17 @@ def test_both_say_what_was_charged(folder: Path) -> None:
 
 
 @needs_node
-def test_both_judge_altered_proofs_alike(folder: Path) -> None:
-    content, rng = PROOF.SerializeToString(), random.Random(2)
+def test_both_prove_a_removed_line_by_the_root(folder: Path) -> None:
+    context = ROOTED.chain_id, trust(ROOTED)
+    [said] = ask(folder, [to_json(ROOTED)], *context)
+    assert said == expect(ROOTED, *context) and said["amounts"]["charged"] == "2"
+
+
+@needs_node
+@pytest.mark.parametrize("whole", [PROOF, ROOTED], ids=["line", "root"])
+def test_both_judge_altered_proofs_alike(folder: Path, whole: SavedProof) -> None:
+    content, rng = whole.SerializeToString(), random.Random(2)
+    context = whole.chain_id, trust(whole)
     altered = []
     while len(altered) < ALTERED:
         changed = bytearray(content)
@@ -105,9 +113,9 @@ def test_both_judge_altered_proofs_alike(folder: Path) -> None:
             continue
     refuted = 0
     for (proof, shown), said in zip(
-        altered, ask(folder, [shown for _, shown in altered]), strict=True
+        altered, ask(folder, [shown for _, shown in altered], *context), strict=True
     ):
-        expected = expect(proof)
+        expected = expect(proof, *context)
         refuted += expected is None
         assert said == expected or (expected is None and "reason" in said), (shown, said)
     assert ALTERED // 2 < refuted < ALTERED

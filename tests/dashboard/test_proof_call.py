@@ -1,27 +1,30 @@
-"""The proof that the web API gives verifies, also where validators have changed since."""
+"""The proof that the web API gives verifies, also where validators have changed since, and where
+the chain has removed the line.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from blockenergy.dashboard.v1.account_pb2 import ProofResponse
+from blockenergy.dashboard.v1.account_pb2 import ProofResponse, SavedProof
 from blockenergy.validators.v1.events_pb2 import EventValidatorChanged
 from google.protobuf import json_format
 from proven_node import ProvenNode
 from served import serving
 from settled_streets import trade_and_settle
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from chain import light
 from client.cli import main
 from client.light.client import LightError
-from client.light.saved import verify_saved
+from client.light.saved import make_line_key, verify_saved
 from dashboard.model.accounts import SERVER_METADATA
-from dashboard.model.tables import EVENT, open_tables
+from dashboard.model.tables import EVENT, SLOT_RESULT, open_tables
 from tests.clients.light.light_chain import make_signers, validators_of
 from tests.support.streets import people
-from tests.support.streets.settling import line_of
+from tests.support.streets.settling import has_line, line_of
 from tests.support.world import CHAIN_ID, World
 
 TRADED = [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)]
@@ -56,6 +59,50 @@ def test_a_proof_holds_over_a_change_of_validators(tmp_path: Any, capsys: Any) -
     with pytest.raises(LightError, match="has other validators than those that are trusted"):
         verify_saved(now.proof, CHAIN_ID, OLD)
     check_command(tmp_path, since, capsys)
+
+
+def test_a_line_that_the_chain_has_removed_is_proven_by_the_root(
+    make_place: Callable[[], str],
+) -> None:
+    engine = open_tables(make_place(), SERVER_METADATA)
+    node = ProvenNode(World({"settlement.params": {"history_slots": 1}}), {1: FIRST})
+    with node.running(), serving(node, engine) as served:
+        slot = trade_and_settle(node, TRADED)
+        line = line_of(node.world, slot, "ben")
+        served.catch_up()
+        trade_and_settle(node, TRADED)
+        trade_and_settle(node, TRADED)
+        served.catch_up()
+        assert not has_line(node.world, slot, "ben")
+        browser = served.browser("ben")
+        status, told = browser.call(f"proof/{slot}")
+        others = [
+            served.browser("anna").call(f"proof/{slot - 1}")[0],
+            browser.call(f"proof/{slot + 50}")[0],
+        ]
+        with engine.begin() as connection:
+            connection.execute(update(SLOT_RESULT).values(lines="incomplete"))
+        others.append(browser.call(f"proof/{slot}")[0])
+    assert (status, others) == (200, [404, 404, 404])
+    saved = json_format.ParseDict(told, ProofResponse()).proof
+    assert len(saved.proof_ops) == 3
+    found, height = verify_saved(saved, CHAIN_ID, OLD)
+    assert (found.slot, found.owner, height) == (
+        slot,
+        people.address_text("ben"),
+        told_height(told),
+    )
+    assert found.line == line
+    for change in (slot + 1, slot - 1):
+        forged = SavedProof()
+        forged.CopyFrom(saved)
+        forged.key = make_line_key(change, people.address_text("ben"))[1]
+        with pytest.raises(LightError):
+            verify_saved(forged, CHAIN_ID, OLD)
+
+
+def told_height(told: Any) -> int:
+    return int(told["height"])
 
 
 def check_command(folder: Any, told: ProofResponse, capsys: Any) -> None:

@@ -111,3 +111,34 @@ class Amount:
         if number >= _NUMBER_LIMIT:
             raise ValueError(f"{value} is too large")
         return number
+
+
+class Bytes:
+    """Values that are a number of bytes within bounds; in JSON hexadecimal digits."""
+
+    def __init__(self, bytes_min: int, bytes_max: int) -> None:
+        self._range = range(bytes_min, bytes_max + 1)
+
+    def encode(self, value: bytes) -> bytes:
+        """The bytes themselves."""
+        return value
+
+    def decode(self, data: bytes) -> bytes:
+        """The bytes themselves."""
+        return data
+
+    def decode_shared(self, data: bytes) -> bytes:
+        """The same: bytes cannot be changed."""
+        return data
+
+    def to_json(self, value: bytes) -> Any:
+        """Two digits for each byte."""
+        return value.hex()
+
+    def from_json(self, value: Any) -> bytes:
+        """The bytes; raises ValueError for any other form."""
+        found = bytes.fromhex(value) if isinstance(value, str) else b""
+        if len(found) not in self._range:
+            low, high = self._range[0], self._range[-1]
+            raise ValueError(f"{low} to {high} bytes are expected, not {value!r}")
+        return found

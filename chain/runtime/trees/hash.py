@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 LEAF_PREFIX = b"\x00"
 INNER_PREFIX = b"\x01"
-EMPTY_HASH = bytes(32)
+HASH_BYTES = 32
+EMPTY_HASH = bytes(HASH_BYTES)
 
 
 class Step(NamedTuple):

@@ -1,22 +1,21 @@
-"""The app hash: one RFC-6962 root over the roots of all module stores.
+"""The app hash: one root over the roots of all module stores.
 
-The formula is that of the multistore of the Cosmos SDK, and its proofs are those of the ICS-23
-`tendermintSpec`: the leaf of a store is sha256(0x00 || 1-byte length || name || 0x20 ||
-sha256(root of the store)), the leaves are in the order of the names, an inner node is
-sha256(0x01 || left || right), and the left part of n leaves is the largest power of two below n.
+The formula is that of the multistore of the Cosmos SDK: a simple map from the name of each store to
+its root (chain.runtime.trees.simple).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Iterable, Mapping
 
 from chain.runtime.trees.bucket import Change
-from chain.runtime.trees.hash import LEAF_PREFIX, Step, compute_inner_hash, make_step
 from chain.runtime.trees.merkle import SparseMerkleTree
 from chain.runtime.trees.ordered import ORDERED_STORE, OrderedTree
+from chain.runtime.trees.simple import (
+    MAX_ENTRY_KEY_BYTES,
+    compute_entry_hash,
+    compute_root,
+    compute_steps,
+)
 from chain.runtime.trees.top import AbsencePath, LeafPath
-
-# Up to here the length of a name is one byte in the leaf.
-MAX_STORE_NAME_BYTES = 127
 
 Tree = SparseMerkleTree | OrderedTree
 # The tree and the name of each store that changes, and its prepared changes.
@@ -28,7 +27,7 @@ class Multistore:
     that of ORDERED_STORE.
 
     Raises ValueError when there is no name, one is repeated, or one is not 1 to
-    MAX_STORE_NAME_BYTES printable ASCII characters.
+    MAX_ENTRY_KEY_BYTES printable ASCII characters.
     """
 
     def __init__(self, store_names: Iterable[str]) -> None:
@@ -124,51 +123,17 @@ def compute_app_hash(roots: Mapping[str, bytes]) -> bytes:
 
 def prove_store(roots: Mapping[str, bytes], name: str) -> LeafPath:
     """The path from one of the stores up to their app hash; KeyError when it is not among them."""
-    leaf = compute_store_hash(name, roots[name])
-    steps = _compute_steps(_compute_leaves(roots), list(roots).index(name))
+    leaf = compute_entry_hash(name.encode(), roots[name])
+    steps = compute_steps(_compute_leaves(roots), list(roots).index(name))
     return LeafPath(name.encode(), leaf, tuple(steps))
 
 
 def _compute_leaves(roots: Mapping[str, bytes]) -> list[bytes]:
-    return [compute_store_hash(name, root) for name, root in roots.items()]
-
-
-def compute_store_hash(name: str, root: bytes) -> bytes:
-    """The leaf hash of a store with a name and a root of 32 bytes."""
-    root_hash = sha256(root).digest()
-    return sha256(LEAF_PREFIX + _add_length(name.encode()) + _add_length(root_hash)).digest()
-
-
-def compute_root(leaves: Sequence[bytes]) -> bytes:
-    """The RFC-6962 root of one leaf hash or more."""
-    if len(leaves) == 1:
-        return leaves[0]
-    middle = _find_middle(len(leaves))
-    return compute_inner_hash(compute_root(leaves[:middle]), compute_root(leaves[middle:]))
-
-
-def _compute_steps(leaves: Sequence[bytes], index: int) -> list[Step]:
-    """The steps from the leaf at an index up to the root of the leaves."""
-    if len(leaves) == 1:
-        return []
-    middle = _find_middle(len(leaves))
-    left, right = leaves[:middle], leaves[middle:]
-    if index < middle:
-        return [*_compute_steps(left, index), make_step(False, compute_root(right))]
-    return [*_compute_steps(right, index - middle), make_step(True, compute_root(left))]
-
-
-def _find_middle(count: int) -> int:
-    """The largest power of two below a count of two or more."""
-    return 1 << (count - 1).bit_length() - 1
-
-
-def _add_length(data: bytes) -> bytes:
-    return bytes((len(data),)) + data
+    return [compute_entry_hash(name.encode(), root) for name, root in roots.items()]
 
 
 def _require_store_name(name: str) -> None:
-    if not (0 < len(name) <= MAX_STORE_NAME_BYTES and name.isascii() and name.isprintable()):
+    if not (0 < len(name) <= MAX_ENTRY_KEY_BYTES and name.isascii() and name.isprintable()):
         raise ValueError(
-            f"a store's name is 1 to {MAX_STORE_NAME_BYTES} printable ASCII characters: {name!r}"
+            f"a store's name is 1 to {MAX_ENTRY_KEY_BYTES} printable ASCII characters: {name!r}"
         )

@@ -6,7 +6,7 @@ store, the second (`ics23:simple`, ICS-23 `tendermintSpec`) from the name and ro
 the app hash. The data of each is an ICS-23 CommitmentProof.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from cosmos.ics23.v1.proofs_pb2 import (
@@ -27,11 +27,12 @@ from chain.runtime.trees.hash import (
 )
 from chain.runtime.trees.multistore import prove_store
 from chain.runtime.trees.ordered import LEAF_HEAD, ORDERED_STORE, compute_ordered_leaf
+from chain.runtime.trees.simple import compute_entry_hash, compute_steps
 from chain.runtime.trees.top import AbsencePath, LeafPath
 
 KEY_PROOF_TYPE = "ics23:smt"
 ORDERED_PROOF_TYPE = "ics23:iavl"
-STORE_PROOF_TYPE = "ics23:simple"
+ENTRY_PROOF_TYPE = "ics23:simple"
 
 KEY_LEAF = LeafOp(
     hash=HashOp.SHA256,
@@ -47,7 +48,7 @@ ORDERED_LEAF = LeafOp(
     length=LengthOp.VAR_PROTO,
     prefix=LEAF_HEAD,
 )
-STORE_LEAF = LeafOp(
+ENTRY_LEAF = LeafOp(
     hash=HashOp.SHA256,
     prehash_key=HashOp.NO_HASH,
     prehash_value=HashOp.SHA256,
@@ -106,12 +107,21 @@ def build_proof_ops(
         key_proof = CommitmentProof(exist=_build_key_proof(path, form, get_value))
     store = prove_store(roots, store_name)
     store_proof = CommitmentProof(
-        exist=_build_existence_proof(store, roots[store_name], STORE_LEAF)
+        exist=_build_existence_proof(store, roots[store_name], ENTRY_LEAF)
     )
     return [
         ProofOp(form.type, key, key_proof.SerializeToString()),
-        ProofOp(STORE_PROOF_TYPE, store.key, store_proof.SerializeToString()),
+        ProofOp(ENTRY_PROOF_TYPE, store.key, store_proof.SerializeToString()),
     ]
+
+
+def build_entry_proof(entries: Sequence[tuple[bytes, bytes]], index: int) -> ProofOp:
+    """The proof of one of the entries of a simple map, up to the root of the map."""
+    leaves = [compute_entry_hash(key, value) for key, value in entries]
+    key, value = entries[index]
+    path = LeafPath(key, leaves[index], tuple(compute_steps(leaves, index)))
+    proof = CommitmentProof(exist=_build_existence_proof(path, value, ENTRY_LEAF))
+    return ProofOp(ENTRY_PROOF_TYPE, key, proof.SerializeToString())
 
 
 def _build_absence_proof(

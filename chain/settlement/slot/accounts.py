@@ -65,14 +65,15 @@ def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> Settle
     if line.uncovered:
         default_fund.note_default(ctx, slot_ctx, owner, line.uncovered)
     # An account that did nothing, and whose meter says so, needs no line.
-    if position is not None or line.quality or line.import_wh or line.export_wh:
+    kept = bool(position is not None or line.quality or line.import_wh or line.export_wh)
+    if kept:
         LINES.set(ctx, (slot_ctx.slot, owner), line)
-        slot_ctx.result.parties += 1
-    return SettledAccount(owner, position, line, meters, booked)
+    return SettledAccount(owner, position, line, meters, booked, kept)
 
 
 def add_up(result: state_pb2.SlotResult, lines: Sequence[state_pb2.Line]) -> None:
-    """Adds lines to the sums of their slot."""
+    """Adds stored lines to the sums of their slot."""
+    result.parties += len(lines)
     result.estimated_parties += sum([line.quality in rules.ESTIMATED for line in lines])
     result.import_wh += sum([line.import_wh for line in lines])
     result.export_wh += sum([line.export_wh for line in lines])

@@ -13,12 +13,12 @@ from blockenergy.settlement.v1 import events_pb2, state_pb2
 from chain import carbon, market, metering
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
-from chain.settlement import default_fund, keeper, listeners, rules
+from chain.settlement import default_fund, feeder_sums, keeper, line_roots, listeners, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.lifecycle import Event, move
 from chain.settlement.pruning import prune
 from chain.settlement.slot import accounts, closing, feeder_checks
-from chain.settlement.state import PARAMS, PROGRESS, RESULTS
+from chain.settlement.state import LINE_ROOTS, PARAMS, PROGRESS, RESULTS
 
 
 def end_block(ctx: Context) -> None:
@@ -67,7 +67,9 @@ def _settle(ctx: Context, progress: state_pb2.Progress, budget: int) -> int:
     else:
         done = closing.pay_deferred(ctx, slot_ctx, budget)
         if not slot_ctx.result.deferred:
-            _finish(ctx, slot_ctx, progress)
+            done += feeder_sums.announce(ctx, slot_ctx.slot, budget - done)
+            if not feeder_sums.is_waiting(ctx, slot_ctx.slot):
+                _finish(ctx, slot_ctx, progress)
     RESULTS.set(ctx, slot_ctx.slot, slot_ctx.result)
     # A slot costs at least one, so that the loop ends with empty slots too.
     return max(1, done)
@@ -82,12 +84,18 @@ def _write_lines(
     parties = list(islice(waiting, budget))
     accounts.read_ahead(ctx, slot_ctx, parties)
     settled = [accounts.settle_account(ctx, slot_ctx, party) for party in parties]
-    accounts.add_up(slot_ctx.result, [account.line for account in settled])
+    kept = [account for account in settled if account.kept]
+    line_roots.add(
+        progress, slot_ctx.result.parties, ((account.owner, account.line) for account in kept)
+    )
+    accounts.add_up(slot_ctx.result, [account.line for account in kept])
+    feeder_sums.add_up(ctx, slot_ctx.slot, kept)
     listeners.announce(ctx, slot_ctx.slot, settled)
     if next(waiting, None) is not None:
         progress.owner = bech32.encode(parties[-1][0])
     else:
         closing.collect_from_outside(ctx, slot_ctx)
+        line_roots.finish(ctx, progress)
         move(progress, Event.LINES_WRITTEN)
     return len(parties)
 
@@ -98,7 +106,10 @@ def _finish(ctx: Context, slot_ctx: SlotContext, progress: state_pb2.Progress) -
     market.mark_settled(ctx, slot_ctx.slot, slot_ctx.info)
     metering.end_slot(ctx, slot_ctx.slot)
     listeners.announce_slot(ctx, slot_ctx.slot, slot_ctx.info)
-    ctx.emit(events_pb2.EventSlotSettled(slot=slot_ctx.slot, result=slot_ctx.result))
+    root = LINE_ROOTS.get(ctx, slot_ctx.slot) or b""
+    settled = events_pb2.EventSlotSettled(slot=slot_ctx.slot, result=slot_ctx.result)
+    settled.lines_root = root
+    ctx.emit(settled)
     carbon.announce_slot(ctx, slot_ctx.slot)
     move(progress, Event.CREDITS_PAID)
     progress.slot += 1

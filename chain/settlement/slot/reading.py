@@ -12,7 +12,7 @@ from chain.runtime.state.collections import HasStore
 from chain.settlement import default_fund
 from chain.settlement.keeper import SettlementError
 from chain.settlement.slot import emissions
-from chain.settlement.state import LINES, PARAMS, PROGRESS
+from chain.settlement.state import LINE_ROOTS, LINES, PARAMS, PROGRESS
 
 
 def get_next_slot(state: HasStore) -> int:
@@ -41,6 +41,16 @@ def read_line_key(key: bytes) -> tuple[int, bytes]:
     if len(owner) != bech32.ADDRESS_BYTES:
         raise ValueError("the owner of a line is an address")
     return slot, owner
+
+
+def write_line(line: state_pb2.Line) -> bytes:
+    """What the tree of this module has under the key of a line."""
+    return LINES.value.encode(line)
+
+
+def make_root_key(slot: int) -> bytes:
+    """The key, in the tree of this module, of the root over the lines of a slot."""
+    return LINE_ROOTS.make_tree_key(slot)
 
 
 def require_line(state: HasStore, slot: int, owner: bytes) -> state_pb2.Line:

@@ -16,6 +16,11 @@ const SENTENCES = {
   sum: "The amounts of the line do not add up.",
 };
 
+const WHERE: Record<string, string> = {
+  false: "The line is",
+  true: "The root over the lines of its slot, this one among them, is",
+};
+
 function find<E extends HTMLElement>(id: string): E {
   return document.getElementById(id) as E;
 }
@@ -37,8 +42,8 @@ function show(verified: Verified): void {
     box,
     "p",
     `${signed.votes} of ${signed.validators} validators have signed block ${verified.height + 1n}: ` +
-      `${(100n * signed.power) / signed.total} % of the power. The line is in the state after block ` +
-      `${verified.height}, and its amounts add up.`,
+      `${(100n * signed.power) / signed.total} % of the power. ${WHERE[String(verified.isByRoot)]} in the state ` +
+      `after block ${verified.height}, and its amounts add up.`,
   );
   const table = add(box, "table");
   const rows = [["owner", writeAddress(verified.owner)], ["slot", String(verified.slot)], ...Object.entries(line)];

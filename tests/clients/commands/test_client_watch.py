@@ -25,7 +25,7 @@ EVENTS = [
     EventOrderPlaced(order_id=(1 << 64) - 1, slot=4711, owner="energy1a", side=SIDE_SELL),
     EventParticipantAdded(address='with "quotes"', roles=[ROLE_PROSUMER, ROLE_BRIDGE]),
     EventHoldEnded(hold_id=5, expired=True),
-    EventSlotSettled(slot=4711, result=SlotResult(parties=20, cash=7)),
+    EventSlotSettled(slot=4711, result=SlotResult(parties=20, cash=7), lines_root=bytes(32)),
     EventSlotSettled(),
 ]
 

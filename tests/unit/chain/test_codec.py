@@ -48,7 +48,7 @@ STATE_KINDS = [
     market_pb2.LimitOrder, market_pb2.Clearing, market_pb2.Booking, market_pb2.Offer,
     market_pb2.FeederFlow, market_pb2.Curtailment, market_pb2.RestingOrders,
     market_pb2.Purse, market_pb2.StandingOrder, market_pb2.ExpectedValue,
-    market_pb2.OfferPurchase, settlement_pb2.FeederCheck,
+    market_pb2.OfferPurchase, settlement_pb2.FeederCheck, settlement_pb2.FeederSum,
     storage_pb2.Battery, storage_pb2.Params, params_pb2.Params,
     peers_pb2.Peer, peers_pb2.Params, upgrade_pb2.Plan, authz_pb2.Grant, feegrant_pb2.Allowance,
     validators_pb2.Validator, validators_pb2.Proposal, validators_pb2.Params,

@@ -19,9 +19,10 @@ from cosmos.ics23.v1.proofs_pb2 import (
 
 from chain import light
 from chain.light.forms import get_form
-from chain.runtime.trees.multistore import Multistore, compute_store_hash
+from chain.runtime.trees.multistore import Multistore
 from chain.runtime.trees.ordered import compute_ordered_leaf, encode_varint
-from chain.runtime.trees.proofs import ORDERED_LEAF, STORE_LEAF, build_proof_ops
+from chain.runtime.trees.proofs import ENTRY_LEAF, ORDERED_LEAF, build_proof_ops
+from chain.runtime.trees.simple import compute_entry_hash
 
 STORES = ["auth", "bank", "ibc", "market"]
 FILLED = STORES[:3]
@@ -182,12 +183,12 @@ def build_iavl(version: int) -> tuple[bytes, Ops]:
     leaf.prefix = head
     step = InnerOp(hash=HashOp.SHA256, prefix=above, suffix=b"\x20" + leaves[1])
     key_proof = ExistenceProof(key=b"a", value=b"v", leaf=leaf, path=[step])
-    store_proof = ExistenceProof(key=b"ibc", value=root, leaf=STORE_LEAF)
+    store_proof = ExistenceProof(key=b"ibc", value=root, leaf=ENTRY_LEAF)
     shown = ((b"a", key_proof, "ics23:iavl"), (b"ibc", store_proof, "ics23:simple"))
     ops = [
         (kind, key, CommitmentProof(exist=proof).SerializeToString()) for key, proof, kind in shown
     ]
-    return compute_store_hash("ibc", root), ops
+    return compute_entry_hash(b"ibc", root), ops
 
 
 @pytest.mark.parametrize("version", [1, 63, 64, 1_000_000, 2**61])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.runtime.trees.merkle import SparseMerkleTree
-from chain.runtime.trees.multistore import Multistore, compute_root, prove_store
+from chain.runtime.trees.multistore import Multistore, prove_store
 
 NAMES = ["auth", "bank", "market", "metering", "registry"]
 KEYS = st.integers(0, 20).map(lambda number: b"key %d" % number)
@@ -41,14 +41,6 @@ def test_app_hash_is_over_the_stores_in_the_order_of_their_names() -> None:
     expected = hash_inner(hash_inner(auth, hash_store(b"bank", root)), registry)
     assert multistore.update({"bank": {b"supply": b"7"}}) == multistore.app_hash == expected
     assert multistore.get_tree("bank").root == root
-
-
-def test_root_splits_at_the_largest_power_of_two() -> None:
-    a, b, c, d, e, f, g = leaves = [hash_leaf(b"%d" % number) for number in range(7)]
-    four = hash_inner(hash_inner(a, b), hash_inner(c, d))
-    assert compute_root(leaves[:1]) == a
-    assert compute_root(leaves[:5]) == hash_inner(four, e)
-    assert compute_root(leaves) == hash_inner(four, hash_inner(hash_inner(e, f), g))
 
 
 @given(st.integers(1, 20))

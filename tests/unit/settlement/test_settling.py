@@ -42,8 +42,8 @@ class TestTiming:
             lines = [path for path in world.short() if path.startswith("settlement.lines[")]
             counts.append(len(lines))
             world.block(at=world.time_s + 1)
-        # One account per block, then the block that closes the books.
-        assert counts == [1, 2, 3, 4, 5]
+        # One account per block, then one feeder, with the last of which the books are closed.
+        assert counts == [1, 2, 3, 4, 5, 5]
         assert result_of(world, slot).parties == 5
 
     @pytest.mark.parametrize("accounts_per_block", [1, 2, 3, 5, 100])
@@ -185,7 +185,9 @@ class TestHistory:
         assert any(f"[{slot}" in path for path in world.short())
         for _ in range(20):
             world.block()
-        assert not [path for path in world.short() if f"[{slot}" in path]
+        # Only the root over its lines stays, for ever.
+        root = f"settlement.line_roots[{slot}]"
+        assert [path for path in world.short() if f"[{slot}" in path] == [root]
         kept = {f"settlement.results[{number}]" for number in (slot + 1, slot + 2)}
         assert kept <= world.short().keys()
 

@@ -184,7 +184,7 @@ function Good(props: { verified: Verified }) {
             share: String(share),
           })}
         </li>
-        <li>{t("proof.state", { height: String(verified.height) })}</li>
+        <li>{t(verified.isByRoot ? "proof.root" : "proof.state", { height: String(verified.height) })}</li>
         <li>
           {t("proof.sum")} <span class="sum">{describeSum(line)}</span>
         </li>

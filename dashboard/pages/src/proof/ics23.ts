@@ -7,6 +7,7 @@ import type { Saved } from "./saved";
 const HASH_BYTES = 32;
 const STEPS_MAX = 256;
 const BYTES_MAX = 1 << 20;
+const KEY_BYTES_MAX = 127;
 const LEAF = Uint8Array.of(0);
 const INNER = Uint8Array.of(1);
 
@@ -17,25 +18,51 @@ interface Exist {
   path: Message[];
 }
 
-/** What the state with this app hash has under the key of a saved proof. */
-export function verifyValue(appHash: Uint8Array, saved: Saved): Uint8Array {
+interface Op {
+  type: string;
+  key: Uint8Array;
+  data: Uint8Array;
+}
+
+/** What the state with this app hash has, or had below the root over the lines of its slot, under the key of a
+ * saved proof. */
+export function verifyValue(appHash: Uint8Array, saved: Saved, rootKey: Uint8Array): Uint8Array {
+  const { module, key, proof_ops: ops } = saved;
+  const [first, ...others] = ops;
+  if (!isByRoot(saved) || !first) return verifyInTree(appHash, module, key, ops);
+  return verifyEntry(verifyInTree(appHash, module, rootKey, others), key, first);
+}
+
+/** Whether a proof goes by the root over the lines of a slot. */
+export function isByRoot(saved: Saved): boolean {
+  return saved.proof_ops.length === 3;
+}
+
+function verifyInTree(appHash: Uint8Array, module: string, key: Uint8Array, ops: Op[]): Uint8Array {
   const hold = (holds: boolean) => require(holds, "path");
-  hold(appHash.length === HASH_BYTES && saved.proof_ops.length === 2);
-  const [op, storeOp] = saved.proof_ops;
-  if (!op || !storeOp) throw new ProofError("path");
-  const name = fromText(saved.module);
-  hold(op.type === "ics23:smt" && storeOp.type === "ics23:simple");
-  hold(saved.key.length > 0 && isSame(op.key, saved.key) && isSame(storeOp.key, name));
-  const store = readExist(storeOp.data);
-  hold(isLeaf(store.leaf, "NO_HASH", "VAR_PROTO") && isSame(store.key, name) && name.length > 0);
-  hold(store.value.length === HASH_BYTES);
-  const storeLeaf = sha256(concat(LEAF, withLength(name), withLength(sha256(store.value))));
-  hold(isSame(climb(storeLeaf, store.path), appHash));
+  const [op, storeOp] = ops;
+  if (!op || !storeOp || ops.length !== 2) throw new ProofError("path");
+  hold(appHash.length === HASH_BYTES);
+  const root = verifyEntry(appHash, fromText(module), storeOp);
+  hold(root.length === HASH_BYTES && op.type === "ics23:smt");
+  hold(key.length > 0 && isSame(op.key, key));
   const proof = readExist(op.data);
-  hold(isLeaf(proof.leaf, "SHA256", "NO_PREFIX") && isSame(proof.key, saved.key));
+  hold(isLeaf(proof.leaf, "SHA256", "NO_PREFIX") && isSame(proof.key, key));
   hold(proof.value.length > 0);
   const leaf = sha256(concat(LEAF, sha256(proof.key), sha256(proof.value)));
-  hold(isSame(climb(leaf, proof.path), store.value));
+  hold(isSame(climb(leaf, proof.path), root));
+  return proof.value;
+}
+
+/** What a simple map with this root has under a key. */
+function verifyEntry(root: Uint8Array, key: Uint8Array, op: Op): Uint8Array {
+  const hold = (holds: boolean) => require(holds, "path");
+  hold(op.type === "ics23:simple" && isSame(op.key, key));
+  const proof = readExist(op.data);
+  hold(isLeaf(proof.leaf, "NO_HASH", "VAR_PROTO") && isSame(proof.key, key));
+  hold(key.length > 0 && key.length <= KEY_BYTES_MAX && proof.value.length > 0);
+  const leaf = sha256(concat(LEAF, withLength(key), withLength(sha256(proof.value))));
+  hold(isSame(climb(leaf, proof.path), root));
   return proof.value;
 }
 

@@ -2,12 +2,14 @@
 import * as b from "./bytes";
 import { decode } from "./codec";
 import { computeValidatorsHash, type Signed, verifyBlock } from "./header";
-import { verifyValue } from "./ics23";
+import { isByRoot, verifyValue } from "./ics23";
 import { readSaved, type Saved } from "./saved";
 
 const MODULE = "settlement";
 // The collection of lines in the tree of its module; then the slot, and the owner.
 const LINES = 3;
+// The roots over the lines of slots; then the slot.
+const LINE_ROOTS = 8;
 const KEY_BYTES = 1 + 8 + 20;
 
 export interface Line {
@@ -21,6 +23,8 @@ export interface Verified {
   line: Line;
   /** The line is in the state after this block, and the next one is signed. */
   height: bigint;
+  /** Not the line itself is there, but the root over the lines of its slot. */
+  isByRoot: boolean;
   signed: Signed;
   /** Hash of the validators that are trusted from now on. */
   validators_hash: string;
@@ -39,9 +43,10 @@ export function verifySaved(json: unknown, chainId: string, validatorsHash: stri
     [trusted, height] = [next, change.header.height];
   }
   const signed = verifyBlock(saved.block, chainId, trusted, height);
-  const value = verifyValue(saved.block.header.app_hash, saved);
-  b.require(b.isSame(value, saved.value), "value");
   const { slot, owner } = readKey(saved);
+  const rootKey = b.concat(Uint8Array.of(LINE_ROOTS), saved.key.subarray(1, 9));
+  const value = verifyValue(saved.block.header.app_hash, saved, rootKey);
+  b.require(b.isSame(value, saved.value), "value");
   const line = decode("blockenergy.settlement.v1.Line", value) as unknown as Line;
   requireSum(line);
   return {
@@ -49,6 +54,7 @@ export function verifySaved(json: unknown, chainId: string, validatorsHash: stri
     owner,
     line,
     height: saved.block.header.height - 1n,
+    isByRoot: isByRoot(saved),
     signed,
     validators_hash: b.toHex(trusted),
   };

@@ -1,0 +1,40 @@
+"""A root over the lines of a slot, which stays when the lines are removed.
+
+It is that of a simple map (chain.runtime.trees.simple) with the keys and values that the lines have
+in the tree of this module. Whoever has the lines of a slot can prove one of them for ever: up to
+this root, and from there as everything in the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from blockenergy.settlement.v1 import state_pb2
+
+from chain.runtime.context import Context
+from chain.runtime.trees.simple import append_leaves, compute_entry_hash, join_peaks
+from chain.settlement.state import LINE_ROOTS, LINES
+
+_Lines = Iterable[tuple[bytes, state_pb2.Line]]
+
+
+def compute_leaves(slot: int, lines: _Lines) -> list[bytes]:
+    """The leaf hashes of lines, by their owners in ascending order."""
+    encode = LINES.value.encode
+    return [
+        compute_entry_hash(LINES.make_tree_key((slot, owner)), encode(line))
+        for owner, line in lines
+    ]
+
+
+def add(progress: state_pb2.Progress, count: int, lines: _Lines) -> None:
+    """Adds the next lines of the slot in hand, which has `count` before them."""
+    leaves = compute_leaves(progress.slot, lines)
+    progress.line_peaks[:] = append_leaves(progress.line_peaks, count, leaves)
+
+
+def finish(ctx: Context, progress: state_pb2.Progress) -> None:
+    """Writes the root of the slot in hand; a slot without lines has none."""
+    if progress.line_peaks:
+        LINE_ROOTS.set(ctx, progress.slot, join_peaks(progress.line_peaks))
+        del progress.line_peaks[:]
