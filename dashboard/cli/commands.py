@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "Erase sessions, passes and views of an account. What the chain has stays.",
                 _fill_forget,
             ),
+            "rebuild": Command(
+                "fill the tables anew from a node",
+                "Empty the tables of the chain and fill them anew, up to the latest block of a "
+                "node. Sessions, passes and views stay. No other process may write meanwhile.",
+                _fill_rebuild,
+            ),
             "check": Command(
                 "say whether the tables add up",
                 "Say how far the tables reach, what they lack, and whether lines and results "
@@ -89,6 +95,12 @@ def _fill_index(parser: argparse.ArgumentParser) -> None:
         "--once", action="store_true", help="end when the node's latest block is in the tables"
     )
     parser.set_defaults(run_dashboard=_index)
+
+
+def _fill_rebuild(parser: argparse.ArgumentParser) -> None:
+    add_node_option(parser)
+    add_tables_option(parser)
+    parser.set_defaults(run_dashboard=_rebuild)
 
 
 def _fill_check(parser: argparse.ArgumentParser) -> None:
@@ -135,6 +147,19 @@ def _index(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     follow(indexer, stop)
+    return 0
+
+
+def _rebuild(args: argparse.Namespace) -> int:
+    from dashboard.model.indexer import Indexer
+    from dashboard.model.tables import empty_tables, open_tables
+
+    rpc = Rpc(args.node)
+    # Nothing is lost to a node that does not respond.
+    rpc.status()
+    engine = open_tables(args.tables)
+    empty_tables(engine)
+    log.info("the tables reach block %d", Indexer(engine, rpc).catch_up())
     return 0
 
 

@@ -163,6 +163,13 @@ def open_tables(place: Path | str, *more: MetaData) -> Engine:
     return engine
 
 
+def empty_tables(engine: Engine) -> None:
+    """Makes the tables of the chain anew, with the columns that they have now."""
+    with engine.begin() as connection:
+        METADATA.drop_all(connection)
+        METADATA.create_all(connection)
+
+
 def _make_engine(place: str) -> Engine:
     if place.startswith(POSTGRESQL):
         address = place.replace(POSTGRESQL, "postgresql+pg8000://", 1)

@@ -18,11 +18,13 @@ from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from settled_streets import Traded, trade_and_settle
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, insert, select, update
 from street_node import StreetNode
 
+from client.cli import main
 from client.errors import ClientError
 from client.node.rpc import Rpc
+from dashboard.model.accounts import SERVER_METADATA, USED_NONCE
 from dashboard.model.indexer import SUMMED, Indexer, compare_lines
 from dashboard.model.tables import (
     ACCOUNT_SLOT,
@@ -119,6 +121,27 @@ def test_killed_anywhere_it_loses_and_doubles_nothing(
     assert kills
     assert subprocess.run(command, env=paths, timeout=DEADLINE_S, check=False).returncode == 0
     assert dump(open_tables(killed)) == dump(open_tables(whole))
+
+
+def test_filled_anew_the_tables_are_the_same_and_sessions_stay(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
+    trade_and_settle(node, [("ben", True, 2_000, 1_000)])
+    place = make_place()
+    engine = open_tables(place, SERVER_METADATA)
+    Indexer(engine, Rpc(node.url)).catch_up()
+    whole = dump(engine)
+    with engine.begin() as connection:
+        connection.execute(delete(ACCOUNT_SLOT))
+        connection.execute(update(CURSOR).values(height=1))
+        connection.execute(insert(USED_NONCE).values(nonce="n", expires_at_s=1))
+    assert main(["dashboard", "rebuild", "--node", node.url, "--tables", place]) == 0
+    assert dump(engine) == whole
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(USED_NONCE)).scalar_one() == 1
+    # Without a node nothing is emptied.
+    assert main(["dashboard", "rebuild", "--node", "http://127.0.0.1:1", "--tables", place]) == 3
+    assert dump(engine) == whole
 
 
 def test_blocks_that_the_node_no_longer_has_are_noted(node: StreetNode, tmp_path: Path) -> None:
