@@ -39,7 +39,7 @@ compile_lock := $(compile_any) pyproject.toml
 
 ## Use it
 
-demo: $(VENV)/.demo proto cometbft ## Run a street of 20 homes on four validators and show the market
+demo: $(VENV)/.demo proto cometbft $(if $(shell command -v npm),pages) ## Run a street of 20 homes on four validators and show the market
 	$(python) -m node_config.demo
 
 localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and a street to trade on; Ctrl-C ends them
@@ -148,6 +148,10 @@ light-client-cli: ## Build a light client that nobody here wrote; its test is sk
 	@command -v cargo > /dev/null || { echo "There is no cargo on PATH to build it with"; exit 1; }
 	cargo install tendermint-light-client-cli --version 0.41.0 --locked --debug --root .cache/light-client-cli
 
+test-proofs: $(VENV)/.dev proto ## A hundred thousand altered proofs, by the command line and the pages' verifier; half an hour
+	ALTERED_PROOFS=$(or $(ALTERED_PROOFS),100000) $(python) -m pytest -q \
+	  tests/dashboard/test_saved_proof.py tests/dashboard/test_page_verifier.py
+
 fuzz-meters: $(VENV)/.dev proto ## A million nearly right telegrams to each reader of a meter format; some hours
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),28800) $(FUZZ_ARGS) --targets \
 	  $$($(python) -c "from tests.fuzz.telegrams import TELEGRAMS; print(*TELEGRAMS)")
@@ -200,7 +204,7 @@ clean: ## Remove what was generated, built or cached; keeps the virtual environm
 help: ## Say what there is
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-pages test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help pages
+.PHONY: agents demo localnet testnet testnet-down bench bench-large bench-sdk-node bench-market bench-year bench-floods bench-bridge wheel install test test-network test-docs test-compiled chaos test-crash test-docker test-monitoring test-pages test-proofs test-simulation test-agents test-cometbft-next fuzz fuzz-meters oracles light-client-cli lint typecheck format proto docs cometbft compiled lock typescript clean help pages
 
 # The virtual environment, layer by layer; a stamp file in it says that a layer is complete.
 
@@ -225,9 +229,9 @@ $(VENV)/.project: pyproject.toml setup.py $(wildcard */__init__.py) $(VENV)/.bui
 	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/proto/gen" > "$$($(python) -c $(site_packages))/checkout.pth"
 	@touch $@
 
-$(VENV)/.demo: requirements/demo.txt $(VENV)/.created | $(VENV)/.project
-	@echo "Installing requirements/demo.txt"
-	@$(pip) $(locked) requirements/demo.txt
+$(VENV)/.demo: requirements/demo.txt requirements/dashboard.txt $(VENV)/.created | $(VENV)/.project
+	@echo "Installing requirements/demo.txt and dashboard.txt"
+	@$(pip) $(locked) requirements/demo.txt -r requirements/dashboard.txt
 	@touch $@
 
 $(VENV)/.agents: requirements/agents.txt $(VENV)/.created | $(VENV)/.project

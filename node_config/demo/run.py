@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +34,7 @@ from node_config.demo.forecasters import (
 )
 from node_config.demo.home.homes import CAPACITY_W, FEEDER, Home, make_street
 from node_config.demo.home.street import Street
+from node_config.demo.page import Page
 from node_config.demo.scenario import Scenario
 from node_config.demo.view import View
 from node_config.demo.watcher import Watcher
@@ -75,6 +77,11 @@ class Plan:
     # Of the operators that publish factors and issue credits.
     keys: dict[str, AccountKey]
     outlook: Outlook
+
+    @property
+    def shown_home(self) -> Home:
+        """The one that a browser can sign in as: with PV, if one has it."""
+        return next((one for one in self.homes if one.can_sell), self.homes[0])
 
 
 def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
@@ -147,7 +154,10 @@ def play(plan: Plan, network: Network, view: View, stop: threading.Event) -> Res
         street = Street(plan.homes, plan.day, plan.chain_id, urls, network.bridge_address)
         forecasters = Forecasters(plan.outlook, plan.day, plan.chain_id, urls[0])
         carbon = Carbon(plan.keys, plan.homes, plan.day, plan.chain_id, urls[0])
+        shown = plan.shown_home
+        page = Page(plan.home, shown.name, shown.key, urls[0], plan.day.first_slot)
         tasks = [watcher.run, street.run, forecasters.run, carbon.publish]
+        tasks.append(partial(page.run, view.say))
         with _Background(tasks, stop) as background, view:
             _show_until_settled(plan.day, watcher, view, background, stop)
         if stop.is_set():

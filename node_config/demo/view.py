@@ -32,6 +32,9 @@ class View(Protocol):
     def show(self, progress: Progress, slot: int) -> None:
         """Shows the state while `slot` is delivered."""
 
+    def say(self, text: str) -> None:
+        """Shows a line that stays; from any thread."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -54,6 +57,9 @@ class PlainView:
             if number in progress.results and number not in self._shown:
                 self._shown.add(number)
                 text_output.say(self._format(progress, number))
+
+    def say(self, text: str) -> None:
+        text_output.say(text)
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +90,10 @@ class LiveView:
 
     def show(self, progress: Progress, slot: int) -> None:
         self._live.update(self._render(progress, slot))
+
+    def say(self, text: str) -> None:
+        # Above the table, and whole: a link that is cut into lines is none.
+        self._console.print(Text(text), soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._live.__enter__()

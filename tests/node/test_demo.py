@@ -16,7 +16,7 @@ DEADLINE_S = 150.0
 
 
 def test_one_hour(tmp_path: Path) -> None:
-    for library in ("demandlib", "pvlib", "matplotlib", "rich"):
+    for library in ("demandlib", "pvlib", "matplotlib", "rich", "uvicorn"):
         pytest.importorskip(library, reason="the demonstration's libraries are not installed")
     try:
         cometbft_binary()
@@ -36,6 +36,8 @@ def test_one_hour(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 readings, 1 slots settled" in done.stdout
+    # tests/dashboard/test_demo_page.py follows the link.
+    assert "/#sign-in=" in done.stdout
     with (out / "demo.csv").open() as file:
         [row] = csv.DictReader(file)
     assert int(row["import_wh"]) == int(row["consumed_wh"]) > int(row["bought_wh"]) * 9 // 10 > 0

@@ -50,7 +50,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_wheel(source: Path, target: Path) -> Path:
     """Built from copies, without compiling the rules, which takes a minute."""
-    ignored = shutil.ignore_patterns("__pycache__", "gen", "gen.building")
+    ignored = shutil.ignore_patterns("__pycache__", "gen", "gen.building", "node_modules")
     for path in ROOT.iterdir():
         if (path / "__init__.py").is_file() or path.name == "proto":
             shutil.copytree(path, source / path.name, ignore=ignored)
@@ -120,6 +120,21 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) 
     while not condition():
         assert process.poll() is None and time.monotonic() < end_s
         time.sleep(0.05)
+
+
+def test_the_wheel_has_the_pages_as_they_were_built(prefix: Path) -> None:
+    """So that whoever installs it needs no Node."""
+    built = list_files(ROOT / "dashboard" / "pages" / "dist")
+    if not built:
+        pytest.skip("the pages are not built: make pages")
+    (site,) = prefix.glob("lib/python3*/site-packages")
+    assert list_files(site / "dashboard" / "pages" / "dist") == built
+    assert {"index.html", "index.html.gz", "verify.html", "verify.html.gz"} <= built.keys()
+    assert not (site / "dashboard" / "pages" / "src").exists()
+
+
+def list_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*")}
 
 
 def test_it_runs_a_network_and_all_commands(run: Run, node: str, tmp_path: Path) -> None:
