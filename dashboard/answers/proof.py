@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from blockenergy.dashboard.v1 import account_pb2
 from blockenergy.settlement.v1.state_pb2 import Line
 from blockenergy.validators.v1 import events_pb2
-from sqlalchemy import Select, func, select
+from sqlalchemy import select
 from tendermint.crypto.proof_pb2 import ProofOp
 
 from client.light.provider import LightBlock, fetch_block
 from client.light.saved import make_line_key, make_root_key, prove_among
 from client.queries import query_store
-from dashboard.answers.rows import read_message
+from dashboard.answers.rows import read_message, select_lines
 from dashboard.errors import ApiError, Code
-from dashboard.model.tables import ACCOUNT_SLOT, EVENT, SLOT_RESULT
+from dashboard.model.tables import EVENT, SLOT_RESULT
 from dashboard.site import Visit
 
 CHANGES_MAX = 50
@@ -58,28 +56,13 @@ def _prove_by_root(
     with visit.site.engine.connect() as connection:
         if not root.value or connection.scalar(complete) != "agree":
             raise ApiError(Code.NOT_FOUND)
-        rows = connection.execute(_select_lines(request.slot)).all()
+        rows = connection.execute(select_lines(request.slot)).all()
         lines = [(row.account, read_message(Line, row)) for row in rows]
     proven = prove_among(request.slot, lines, request.account)
     if proven is None:
         raise ApiError(Code.NOT_FOUND)
     value, op = proven
     return value, [ProofOp(type=op.type, key=op.key, data=op.data), *root.proof.ops]
-
-
-def _select_lines(slot: int) -> Select[Any]:
-    """All lines of a slot: rows are in the order of accounts, so that each account is looked up."""
-    account = ACCOUNT_SLOT.c.account
-    owners = select(func.min(account).label("account")).cte("owners", recursive=True)
-    following = select(func.min(account)).where(account > owners.c.account)
-    each = owners.union_all(
-        select(following.correlate(owners).scalar_subquery()).where(owners.c.account.is_not(None))
-    )
-    return (
-        select(ACCOUNT_SLOT)
-        .join(each, each.c.account == account)
-        .where(ACCOUNT_SLOT.c.slot == slot)
-    )
 
 
 def _list_changes(visit: Visit, trusted: int, height: int) -> list[account_pb2.VotedBlock]:

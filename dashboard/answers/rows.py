@@ -8,9 +8,10 @@ from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
 from blockenergy.options.v1 import options_pb2 as options
 from blockenergy.settlement.v1.state_pb2 import Line
 from google.protobuf.message import Message
-from sqlalchemy import Table, func
+from sqlalchemy import Select, Table, func, select
 
 from client.definitions import get_fields, get_unit
+from dashboard.model.tables import ACCOUNT_SLOT
 
 M = TypeVar("M", bound=Message)
 
@@ -25,6 +26,21 @@ ADDED = [
 def read_message(kind: type[M], row: Any) -> M:
     """The message that `tables.make_row` made a row of."""
     return kind(**{name: getattr(row, name) for name in get_fields(kind)})
+
+
+def select_lines(slot: int) -> Select[Any]:
+    """All lines of a slot: rows are in the order of accounts, so that each account is looked up."""
+    account = ACCOUNT_SLOT.c.account
+    owners = select(func.min(account).label("account")).cte("owners", recursive=True)
+    following = select(func.min(account)).where(account > owners.c.account)
+    each = owners.union_all(
+        select(following.correlate(owners).scalar_subquery()).where(owners.c.account.is_not(None))
+    )
+    return (
+        select(ACCOUNT_SLOT)
+        .join(each, each.c.account == account)
+        .where(ACCOUNT_SLOT.c.slot == slot)
+    )
 
 
 def add_columns(table: Table) -> list[Any]:

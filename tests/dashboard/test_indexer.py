@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from settled_streets import Traded, trade_and_settle
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Engine, delete, event, func, insert, select, update
 from street_node import StreetNode
 
 from client.cli import main
@@ -123,6 +125,40 @@ def test_killed_anywhere_it_loses_and_doubles_nothing(
     assert dump(open_tables(killed)) == dump(open_tables(whole))
 
 
+def index_and_die(place: str, url: str, steps: int) -> None:
+    """Fills tables, and kills its own process after so many statements and commits."""
+    engine, left = open_tables(place), iter(range(steps))
+
+    def count(*_: object) -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("before_cursor_execute", "commit"):
+        event.listen(engine, name, count)
+    Indexer(engine, Rpc(url)).catch_up()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_killed_at_each_step_it_loses_and_doubles_nothing(node: StreetNode, tmp_path: Path) -> None:
+    trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
+    whole = open_tables(tmp_path / "whole.sqlite")
+    Indexer(whole, Rpc(node.url)).catch_up()
+    fork = multiprocessing.get_context("fork")
+    for steps in itertools.count():
+        place = str(tmp_path / f"killed{steps}.sqlite")
+        process = fork.Process(target=index_and_die, args=(place, node.url, steps))
+        process.start()
+        process.join(DEADLINE_S)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+        killed = open_tables(place)
+        Indexer(killed, Rpc(node.url)).catch_up()
+        assert dump(killed) == dump(whole), steps
+        killed.dispose()
+    assert steps > 4 * len(node.blocks)
+
+
 def test_filled_anew_the_tables_are_the_same_and_sessions_stay(
     node: StreetNode, make_place: Callable[[], str]
 ) -> None:
@@ -202,13 +238,13 @@ def test_a_sum_that_differs_is_found(name: str) -> None:
 def test_a_line_that_is_not_below_the_root_is_found(node: StreetNode) -> None:
     """Two lines of the same sums, at the other owner each."""
     trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
-    [event] = [
-        event
+    [settled] = [
+        one
         for _, _, result in node.blocks
-        for event in result.events
-        if isinstance(event, EventSlotSettled) and event.result.parties > 1
+        for one in result.events
+        if isinstance(one, EventSlotSettled) and one.result.parties > 1
     ]
-    slot, names = event.slot, ("ben", "eva")
+    slot, names = settled.slot, ("ben", "eva")
     owners = {name: people.address_text(name) for name in names}
     lines = {name: line_of(node.world, slot, name) for name in names}
     rest = [
@@ -224,8 +260,8 @@ def test_a_line_that_is_not_below_the_root_is_found(node: StreetNode) -> None:
         ]
         return rest + swapped
 
-    assert compare_lines(event, make("ben", "eva")) == "agree"
-    assert compare_lines(event, make("eva", "ben")) == "differ"
+    assert compare_lines(settled, make("ben", "eva")) == "agree"
+    assert compare_lines(settled, make("eva", "ben")) == "differ"
 
 
 def people_with_lines(world: World, slot: int) -> dict[str, str]:
