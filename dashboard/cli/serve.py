@@ -9,6 +9,7 @@ import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from client.cli.common import add_node_option
@@ -158,7 +159,7 @@ def _make_origin(text: str, listen: HostPort, *, is_tls: bool) -> Origin:
         return Origin(own[0], tuple(own[1:]))
     if not _ORIGIN.fullmatch(text):
         raise UsageError(f"--origin: {text!r} is not one such as https://power.example.org")
-    host = parse_host_port(f"{text.partition('://')[2]}:0").host.partition(":")[0]
+    host = urlsplit(text).hostname or ""
     if text.startswith("http://") and not is_loopback(host):
         raise UsageError("--origin: readers on other machines need https://")
     return Origin(text)

@@ -45,6 +45,8 @@ def test_what_is_not_safe_is_rejected_before_anything_listens(tmp_path: Path) ->
 def test_by_tls_the_cookie_is_bound_to_the_host() -> None:
     plain, proxied = read(), read("--origin", "https://power.example.org", "--behind-proxy")
     assert plain.origin.hosts == {"127.0.0.1:8080", "localhost:8080"}
+    ported = read("--origin", "https://power.example.org:8443", "--behind-proxy")
+    assert ported.origin.hosts == {"power.example.org:8443"}
     assert (plain.origin.cookie, plain.origin.is_secure) == ("session", False)
     assert proxied.origin.hosts == {"power.example.org"}
     assert (proxied.origin.cookie, proxied.origin.is_secure) == ("__Host-session", True)
