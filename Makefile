@@ -46,7 +46,7 @@ localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and 
 	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --preset street
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
 
-testnet: $(VENV)/.project proto ## Start four validators, a bridge, homes and monitoring in containers
+testnet: $(VENV)/.project proto $(if $(shell command -v npm),pages) ## Start four validators, a bridge, homes, a dashboard and monitoring in containers
 	$(python) -m node_config.testnet up
 
 testnet-down: $(VENV)/.project proto ## Stop them; VOLUMES=1 forgets the chain as well

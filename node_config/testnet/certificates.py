@@ -1,4 +1,4 @@
-"""Certificates for one bridge and its gateways, signed by a CA whose key is then discarded.
+"""Certificates for servers and for the gateways of one, signed by a CA whose key is then discarded.
 
 The authority's key is never written, so that nobody can be let in later: for trials only.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -31,14 +31,15 @@ class Pair(NamedTuple):
     key: ec.EllipticCurvePrivateKey
 
 
-def write_certificates(server: Path, clients: Sequence[Path], hosts: Sequence[str]) -> None:
-    """Writes tls.pem, tls.key and authority.pem: the server's, which answers to `hosts` and on
-    loopback, into one folder, and a client's into each of the others.
+def write_certificates(servers: Mapping[Path, Sequence[str]], clients: Sequence[Path]) -> None:
+    """Writes tls.pem, tls.key and authority.pem: for each server, which answers to its hosts and on
+    loopback, into its folder, and a client's into each of the others.
     """
     authority = make_pair("authority", None)
-    names = [x509.DNSName(host) for host in hosts]
     addresses = [x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
-    _write(server, make_pair(hosts[0], authority, [*names, *addresses]), authority)
+    for server, hosts in servers.items():
+        names = [x509.DNSName(host) for host in hosts]
+        _write(server, make_pair(hosts[0], authority, [*names, *addresses]), authority)
     gateway = make_pair("gateway", authority)
     for client in clients:
         _write(client, gateway, authority)

@@ -25,6 +25,7 @@ OPERATORS = "/testnet/operators"
 PORTS = {
     **{f"node{n}": (f"RPC_PORT_{n}", 26657 + 10 * n) for n in range(NODES)},
     "bridge": ("BRIDGE_PORT", 26690),
+    "dashboard": ("DASHBOARD_PORT", 8080),
     "prometheus": ("PROMETHEUS_PORT", 9090),
     "grafana": ("GRAFANA_PORT", 3000),
 }

@@ -2,6 +2,7 @@
 
     ROOT/node0/        a validator's folder (and node1, node2, node3)
     ROOT/bridge/       the bridge's account, and its side of TLS
+    ROOT/dashboard/    its side of TLS; later its tables
     ROOT/meters/       keys of the simulated homes and meters, and a gateway's side of TLS
     ROOT/operators/    for people: keyring of the operators, with an account `home0` and the key
                        `meter0` of its meter, which is not simulated; a gateway's side of TLS
@@ -45,7 +46,8 @@ from node_config.testnet.homes import HOMES_MAX, Street, get_meter_id, has_pv
 VALIDATORS = 4
 P2P_PORT, RPC_PORT, METRICS_PORT = 26656, 26657, 26660
 CHAIN_NAME = "energy-testnet"
-BRIDGE, METERS, OPERATORS, KEYS = "bridge", "meters", "operators", "keys"
+BRIDGE, DASHBOARD, METERS, OPERATORS = "bridge", "dashboard", "meters", "operators"
+KEYS = "keys"
 COMPLETE = "complete"
 HOME_AMOUNT = 10_000_000_000
 CAPACITY_W = 17_300
@@ -64,7 +66,7 @@ def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
     if complete.exists():
         return False
     names = [f"node{number}" for number in range(VALIDATORS)]
-    for name in [*names, BRIDGE, METERS, OPERATORS]:
+    for name in [*names, BRIDGE, DASHBOARD, METERS, OPERATORS]:
         (root / name).mkdir(exist_ok=True)
         if any((root / name).iterdir()):
             raise UsageError(
@@ -83,7 +85,8 @@ def write_volumes(root: Path, preset: Preset, homes: int) -> bool:
         pin(root / BRIDGE, chain_id)
         pin(simulated.folder, chain_id)
     street.write(root / METERS)
-    write_certificates(root / BRIDGE, [root / METERS, root / OPERATORS], [BRIDGE, "localhost"])
+    servers = {root / name: [name, "localhost"] for name in (BRIDGE, DASHBOARD)}
+    write_certificates(servers, [root / METERS, root / OPERATORS])
     complete.touch()
     return True
 

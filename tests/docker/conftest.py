@@ -32,7 +32,8 @@ def net(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Te
     variables = {f"RPC_PORT_{number}": str(ports.rpc(number)) for number in range(NODES)}
     others = {"PROMETHEUS_PORT": ports.p2p(4), "GRAFANA_PORT": ports.p2p(5)}
     variables |= {name: str(port) for name, port in others.items()}
-    variables |= {"BRIDGE_PORT": str(ports.rpc(5)), "LINKS": LINKS, "PRESET": PRESET, "HOMES": "3"}
+    variables |= {"DASHBOARD_PORT": str(ports.rpc(4)), "BRIDGE_PORT": str(ports.rpc(5))}
+    variables |= {"LINKS": LINKS, "PRESET": PRESET, "HOMES": "3"}
     net = Testnet(engine, "blockenergy-test", variables)
     net.down(volumes=True)
     try:

@@ -14,9 +14,9 @@ from client.errors import UsageError
 from client.node.chain_pin import read_pin
 from client.signing.keyring import Keyring
 from node_config.preset import load_preset
-from node_config.testnet import images
+from node_config.testnet import images, page_health
 from node_config.testnet.homes import HOURS, LOAD_W, PV_W, SimulatedHome, Street, has_pv
-from node_config.testnet.network import NODES
+from node_config.testnet.network import NODES, PORTS
 from node_config.testnet.setup import CHAIN_NAME, main, write_volumes
 
 GRAFANA = images.FOLDER / "monitoring" / "grafana"
@@ -85,15 +85,37 @@ def test_setup_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_the_bridge_is_known_by_its_name_and_on_loopback(root: Path) -> None:
-    pem = (root / "bridge" / "tls.pem").read_bytes()
+@pytest.mark.parametrize("name", ["bridge", "dashboard"])
+def test_a_server_is_known_by_its_name_and_on_loopback(root: Path, name: str) -> None:
+    pem = (root / name / "tls.pem").read_bytes()
     names = x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(
         x509.SubjectAlternativeName
     )
-    assert names.value.get_values_for_type(x509.DNSName) == ["bridge", "localhost"]
+    assert names.value.get_values_for_type(x509.DNSName) == [name, "localhost"]
     assert [str(ip) for ip in names.value.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
-    assert (root / "bridge" / "tls.key").stat().st_mode & 0o077 == 0
-    assert len(list(root.rglob("authority.pem"))) == 3
+    assert (root / name / "tls.key").stat().st_mode & 0o077 == 0
+    assert len(list(root.rglob("authority.pem"))) == 4
+    assert len(list((root / "dashboard").iterdir())) == 3
+
+
+def test_what_compose_starts_is_built_and_published() -> None:
+    """Without an engine: each image of ours has a stage, each published port a variable."""
+    compose, stages = images.FOLDER / "compose.yaml", images.DOCKERFILE.read_text()
+    text = compose.read_text()
+    ours = set(re.findall(r"-(blockenergy/\w+)\}", text))
+    assert ours == set(images.IMAGES.values())
+    assert all(f" AS {name}\n" in stages for name in images.IMAGES)
+    ports = dict(re.findall(r"127\.0\.0\.1:\$\{(\w+_PORT(?:_\d)?):-(\d+)\}:", text))
+    assert ports == {name: str(default) for name, default in PORTS.values()}
+
+
+def test_a_dashboard_that_does_not_respond_is_not_well(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = str(root / "dashboard" / "authority.pem")
+    assert page_health.main("127.0.0.1:8080", 1, authority) == 1
+    assert page_health.main("127.0.0.1:8080", 1, "missing.pem") == 1
+    assert capsys.readouterr().out.count("the dashboard does not respond") == 2
 
 
 def test_registers_count_what_flows() -> None:

@@ -6,6 +6,8 @@ Everything that is started here has names and addresses of its own, and is remov
 from __future__ import annotations
 
 import json
+import ssl
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -56,7 +58,8 @@ from node_config.testnet.setup import HOME_AMOUNT
 pytestmark = pytest.mark.docker
 
 VALIDATOR_BYTES_MAX = 250_000_000
-SERVICES = ["node0", "node1", "node2", "node3", "bridge", "meters", "prometheus"]
+SERVICES = ["node0", "node1", "node2", "node3", "bridge", "meters"]
+SERVICES += ["dashboard", "prometheus"]
 DASHBOARD = images.FOLDER / "monitoring" / "grafana" / "dashboards" / "blockenergy.json"
 QUANTITY_WH, USED_WH = 2_000, 2_500
 
@@ -93,6 +96,22 @@ def test_a_container_can_do_no_more_than_it_must(net: Testnet, service: str) -> 
     assert {port["HostIp"] for port in published} <= {"127.0.0.1"}
     user = net.inspect(service, "{{.Config.User}}")
     assert user.partition(":")[0] not in ("", "0", "root")
+
+
+def test_the_dashboard_shows_the_chain_and_its_pages(net: Testnet, operators: Path) -> None:
+    """Over TLS; every account of the street may sign in, and nobody else sees amounts."""
+    context = ssl.create_default_context(cafile=str(operators / AUTHORITY))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    site = f"https://{net.get_address('dashboard')}"
+    with opener.open(f"{site}/api/v1/chain", timeout=DEADLINE_S) as answer:
+        shown = json.load(answer)
+    assert shown["chain_id"] == read_pin(operators / "keys") and int(shown["height"]) > 0
+    with opener.open(f"{site}/now", timeout=DEADLINE_S) as answer:
+        assert b"<script" in answer.read()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        opener.open(f"{site}/api/v1/mine", timeout=DEADLINE_S)
 
 
 @pytest.mark.parametrize("number", range(NODES))
