@@ -7,7 +7,6 @@ from blockenergy.settlement.v1 import state_pb2
 from chain import carbon, market, metering, registry
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
-from chain.runtime.trees.hash import HASH_BYTES
 from chain.runtime.units import PERMILLE, WH_PER_KWH, ceil_div
 from chain.settlement import rules
 from chain.settlement.state import OWED_BY_FUND, PARAMS, PROGRESS, RESULTS
@@ -88,7 +87,6 @@ def _validate_progress(state: HasStore) -> None:
         raise GenesisError("settlement.progress.history_from: slots that are not settled are kept")
     if progress.stage not in _STAGES:
         raise GenesisError("settlement.progress: there is no such stage")
-    _validate_peaks(state, progress)
     if progress.stage != state_pb2.STAGE_UNSPECIFIED:
         info = market.get_slot(state, progress.slot)
         if info is None or not RESULTS.has(state, progress.slot):
@@ -97,13 +95,3 @@ def _validate_progress(state: HasStore) -> None:
             raise GenesisError("settlement.progress: the slot in settlement is not closed")
         if not carbon.has_rates(state, progress.slot):
             raise GenesisError("settlement.progress: the slot in settlement has no carbon factors")
-
-
-def _validate_peaks(state: HasStore, progress: state_pb2.Progress) -> None:
-    """A tree that is growing has a peak for each bit of its number of lines."""
-    result = RESULTS.get(state, progress.slot)
-    is_growing = progress.stage == state_pb2.STAGE_LINES and result is not None
-    expected = result.parties.bit_count() if is_growing and result is not None else 0
-    sizes = [len(peak) for peak in progress.line_peaks]
-    if sizes != [HASH_BYTES] * expected:
-        raise GenesisError("settlement.progress.line_peaks: not those of the lines written so far")

@@ -93,7 +93,22 @@ def defer_too_little(document: Document) -> None:
     document["settlement"]["deferred"] = [{"key": [result["key"], owner], "value": "5"}]
 
 
+def exchange_owners(document: Document) -> None:
+    """Two lines have each other's owner: every sum is as before."""
+    first, second = document["settlement"]["lines"][:2]
+    first["value"], second["value"] = second["value"], first["value"]
+
+
+def keep_a_sum(document: Document) -> None:
+    slot = document["settlement"]["results"][0]["key"]
+    document["settlement"]["feeder_sums"] = [{"key": [slot, "north"], "value": {"meters": "1"}}]
+
+
 WRONG = [
+    (LINES, set_progress(line_peaks=[]), "settlement.lines_rooted"),
+    (PAYMENTS, set_progress(line_peaks=["AAAA"]), "settlement.lines_rooted"),
+    (IDLE, exchange_owners, "settlement.lines_rooted"),
+    (IDLE, keep_a_sum, "settlement.feeders"),
     (LINES, defer_too_little, "defers 7, but 5 wait"),
     (LINES, set_progress(stage="STAGE_UNSPECIFIED"), "settlement.in_hand"),
     (LINES, set_progress(stage="STAGE_PAYMENTS"), "settlement.in_hand"),
