@@ -33,6 +33,7 @@ _SUMMED = (
     "carbon_charge",
 )
 
+# Fields of which a feeder has the sums of its branches, and more.
 _ADDED = ("accounts", "meters", "import_wh", "export_wh")
 
 
