@@ -34,6 +34,7 @@ from chain import (
     registry,
     settlement,
     storage,
+    tielines,
     transactions,
     upgrade,
     validators,
@@ -71,7 +72,8 @@ _MODULES: tuple[Module, ...] = (
 # What a vote of validators can hold: the messages of all other modules.
 _VOTED: dict[str, Handler] = {}
 _VALIDATORS = validators.make_module(_VOTED)
-_PARAMS = params.make_module((*_MODULES, ibc.MODULE, _VALIDATORS))
+_IBC = ibc.make_module({tielines.PORT: tielines.APPLICATION})
+_PARAMS = params.make_module((*_MODULES, _IBC, _VALIDATORS))
 # What one account can let another send for it.
 _DELEGABLE = {
     url: handler
@@ -85,9 +87,10 @@ MODULES: tuple[Module, ...] = (
     feegrant.MODULE,
     _VALIDATORS,
     _PARAMS,
-    ibc.MODULE,
+    _IBC,
+    tielines.MODULE,
 )
-for _module in (*_MODULES, ibc.MODULE, _PARAMS):
+for _module in (*_MODULES, _IBC, tielines.MODULE, _PARAMS):
     _VOTED.update(_module.handlers)
 RULES = Ruleset(MODULES)
 KEYSPACE = RULES.keyspace

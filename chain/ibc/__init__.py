@@ -17,13 +17,16 @@ from ibc.core.client.v1 import tx_pb2 as client_tx_pb2
 from ibc.core.client.v2 import query_pb2 as client_v2_query_pb2
 from ibc.core.client.v2 import tx_pb2 as client_v2_tx_pb2
 
-from chain.ibc import msgs, queries
+from chain.ibc import queries
+from chain.ibc.applications import Application, Applications
+from chain.ibc.channel import TIMEOUT_MAX_S, send, write_answer
 from chain.ibc.forms import PROOF_SPECS
 from chain.ibc.genesis import validate_genesis, validate_params
 from chain.ibc.identifiers import parse_revision
 from chain.ibc.invariants import client_count, escrow, receipts, vouchers
-from chain.ibc.keeper import IbcError
-from chain.ibc.packets import Kind, make_key
+from chain.ibc.keeper import STORE, IbcError, require_client, require_connected
+from chain.ibc.msgs import Msgs
+from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT, Kind, make_key
 from chain.ibc.queries import SEQUENCES_MAX
 from chain.ibc.state import PARAMS, SCHEMA
 from chain.ibc.transfer_data import get_denom, get_escrow_account
@@ -38,27 +41,39 @@ _QUERIES = (
 )
 _MESSAGES = (tx_pb2, client_tx_pb2, client_v2_tx_pb2, channel_tx_pb2, transfer_tx_pb2)
 
-MODULE = Module(
-    name="ibc",
-    schema=SCHEMA,
-    msg_services=tuple(file.DESCRIPTOR.services_by_name["Msg"] for file in _MESSAGES),
-    msgs=msgs,
-    query_services=tuple(file.DESCRIPTOR.services_by_name["Query"] for file in _QUERIES),
-    queries=queries,
-    invariants=(escrow, vouchers, receipts, client_count),
-    params=PARAMS,
-    validate_params=validate_params,
-    validate_genesis=validate_genesis,
-)
+
+def make_module(applications: Applications) -> Module:
+    """The module that brings these applications their packets, beside transfers."""
+    return Module(
+        name="ibc",
+        schema=SCHEMA,
+        msg_services=tuple(file.DESCRIPTOR.services_by_name["Msg"] for file in _MESSAGES),
+        msgs=Msgs(applications),
+        query_services=tuple(file.DESCRIPTOR.services_by_name["Query"] for file in _QUERIES),
+        queries=queries,
+        invariants=(escrow, vouchers, receipts, client_count),
+        params=PARAMS,
+        validate_params=validate_params,
+        validate_genesis=validate_genesis,
+    )
+
 
 __all__ = [
-    "MODULE",
+    "ERROR_ACKNOWLEDGEMENT",
     "PROOF_SPECS",
     "SEQUENCES_MAX",
+    "STORE",
+    "TIMEOUT_MAX_S",
+    "Application",
     "IbcError",
     "Kind",
     "get_denom",
     "get_escrow_account",
     "make_key",
+    "make_module",
     "parse_revision",
+    "require_client",
+    "require_connected",
+    "send",
+    "write_answer",
 ]

@@ -7,11 +7,14 @@ acknowledgement, for ever.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blockenergy.ibc.v1 import events_pb2, state_pb2
 from ibc.core.channel.v2 import packet_pb2, tx_pb2
 
 from chain import light
 from chain.ibc import events, keeper, packets, transfer
+from chain.ibc.applications import Applications, find_application
 from chain.ibc.identifiers import is_client_id, is_port_id
 from chain.ibc.keeper import IbcError
 from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT, RECEIPT, Kind, Payload
@@ -35,18 +38,23 @@ def send_packet(ctx: Context, msg: tx_pb2.MsgSendPacket) -> tx_pb2.MsgSendPacket
         timeout_timestamp=msg.timeout_timestamp,
         payloads=msg.payloads,
     )
-    return tx_pb2.MsgSendPacketResponse(sequence=send(ctx, packet))
+    return tx_pb2.MsgSendPacketResponse(sequence=send(ctx, packet, transfer.send))
 
 
-def send(ctx: Context, packet: packet_pb2.Packet) -> int:
-    """Sends a packet, without sequence and destination, for the signer; returns its sequence."""
+def send(
+    ctx: Context, packet: packet_pb2.Packet, take: Callable[[Context, packet_pb2.Packet], None]
+) -> int:
+    """Sends a packet, without sequence and destination; returns its sequence.
+
+    take: what the application takes for it from whoever sends it, or rejects.
+    """
     client = keeper.require_connected(ctx, packet.source_client)
     packet.sequence = client.last_sequence + 1
     packet.destination_client = client.counterparty
     _require_valid(packet)
     _require_timeout(ctx, client, packet)
     # The last check, and then the first write.
-    transfer.send(ctx, packet)
+    take(ctx, packet)
     client.last_sequence = packet.sequence
     CLIENTS.set(ctx, packet.source_client, client)
     PACKETS.set(ctx, _key(packet.source_client, Kind.COMMITMENT, packet), _commit(packet))
@@ -54,7 +62,9 @@ def send(ctx: Context, packet: packet_pb2.Packet) -> int:
     return packet.sequence
 
 
-def recv_packet(ctx: Context, msg: tx_pb2.MsgRecvPacket) -> tx_pb2.MsgRecvPacketResponse:
+def recv_packet(
+    ctx: Context, msg: tx_pb2.MsgRecvPacket, applications: Applications
+) -> tx_pb2.MsgRecvPacketResponse:
     """Takes a packet of another chain."""
     packet = msg.packet
     own = packet.destination_client
@@ -69,16 +79,24 @@ def recv_packet(ctx: Context, msg: tx_pb2.MsgRecvPacket) -> tx_pb2.MsgRecvPacket
     root = keeper.require_consensus(ctx, own, msg.proof_height).root
     key = packets.make_key(packet.source_client, Kind.COMMITMENT, packet.sequence)
     keeper.require_proven(root, key, _commit(packet), msg.proof_commitment)
-    answer = packet_pb2.Acknowledgement(app_acknowledgements=[_deliver(ctx, packet)])
+    answer = _deliver(ctx, packet, applications)
     PACKETS.set(ctx, _key(own, Kind.RECEIPT, packet), RECEIPT)
-    PACKETS.set(ctx, _key(own, Kind.ACKNOWLEDGEMENT, packet), _commit_answer(answer))
     events.announce_packet(ctx, "recv_packet", packet)
-    events.announce_packet(ctx, "write_acknowledgement", packet, answer)
+    if answer is not None:
+        write_answer(ctx, packet, answer)
     return tx_pb2.MsgRecvPacketResponse(result=_SUCCESS)
 
 
+def write_answer(ctx: Context, packet: packet_pb2.Packet, answer: bytes) -> None:
+    """Answers a packet that was taken in this block."""
+    answers = packet_pb2.Acknowledgement(app_acknowledgements=[answer])
+    key = _key(packet.destination_client, Kind.ACKNOWLEDGEMENT, packet)
+    PACKETS.set(ctx, key, _commit_answer(answers))
+    events.announce_packet(ctx, "write_acknowledgement", packet, answers)
+
+
 def acknowledgement(
-    ctx: Context, msg: tx_pb2.MsgAcknowledgement
+    ctx: Context, msg: tx_pb2.MsgAcknowledgement, applications: Applications
 ) -> tx_pb2.MsgAcknowledgementResponse:
     """Ends a packet with what the other chain has answered."""
     packet, answer = msg.packet, msg.acknowledgement
@@ -87,16 +105,16 @@ def acknowledgement(
     root = keeper.require_consensus(ctx, packet.source_client, msg.proof_height).root
     key = packets.make_key(packet.destination_client, Kind.ACKNOWLEDGEMENT, packet.sequence)
     keeper.require_proven(root, key, _commit_answer(answer), msg.proof_acked)
-    known = transfer.is_answer(list(answer.app_acknowledgements))
-    require(known, IbcError.ACKNOWLEDGEMENT_INVALID)
-    if answer.app_acknowledgements[0] == ERROR_ACKNOWLEDGEMENT:
-        transfer.take_back(ctx, packet)
+    require(len(answer.app_acknowledgements) == 1, IbcError.ACKNOWLEDGEMENT_INVALID)
+    find_application(applications, packet).acknowledge(ctx, packet, answer.app_acknowledgements[0])
     PACKETS.delete(ctx, _key(packet.source_client, Kind.COMMITMENT, packet))
     events.announce_packet(ctx, "acknowledge_packet", packet)
     return tx_pb2.MsgAcknowledgementResponse(result=_SUCCESS)
 
 
-def timeout(ctx: Context, msg: tx_pb2.MsgTimeout) -> tx_pb2.MsgTimeoutResponse:
+def timeout(
+    ctx: Context, msg: tx_pb2.MsgTimeout, applications: Applications
+) -> tx_pb2.MsgTimeoutResponse:
     """Ends a packet that has not come in time."""
     packet = msg.packet
     if not _require_sent(ctx, packet):
@@ -106,7 +124,7 @@ def timeout(ctx: Context, msg: tx_pb2.MsgTimeout) -> tx_pb2.MsgTimeoutResponse:
     require(over, IbcError.TIMEOUT_AHEAD, str(packet.timeout_timestamp))
     key = packets.make_key(packet.destination_client, Kind.RECEIPT, packet.sequence)
     keeper.require_proven(consensus.root, key, None, msg.proof_unreceived)
-    transfer.take_back(ctx, packet)
+    find_application(applications, packet).time_out(ctx, packet)
     PACKETS.delete(ctx, _key(packet.source_client, Kind.COMMITMENT, packet))
     events.announce_packet(ctx, "timeout_packet", packet)
     return tx_pb2.MsgTimeoutResponse(result=_SUCCESS)
@@ -124,11 +142,13 @@ def _require_sent(ctx: Context, packet: packet_pb2.Packet) -> bool:
     return commitment is not None
 
 
-def _deliver(ctx: Context, packet: packet_pb2.Packet) -> bytes:
-    """What the application answers; what it has done before it rejects a packet is dropped."""
+def _deliver(ctx: Context, packet: packet_pb2.Packet, applications: Applications) -> bytes | None:
+    """What the application answers, None: later in this block; what it has done before it rejects a
+    packet is dropped.
+    """
     attempt = Context(CacheStore(ctx.store), ctx.block, ctx.signer)
     try:
-        answer = transfer.receive(attempt, packet)
+        answer = find_application(applications, packet).receive(attempt, packet)
     except ChainError as error:
         ctx.emit(
             events_pb2.EventPacketRejected(

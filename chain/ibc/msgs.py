@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from blockenergy.ibc.v1 import events_pb2, state_pb2, tx_pb2
 from ibc.applications.transfer.v1 import tx_pb2 as transfer_pb2
+from ibc.core.channel.v2 import tx_pb2 as channel_pb2
 from ibc.core.channel.v2.packet_pb2 import Packet
 
 from chain import bank, params
-from chain.ibc import channel, keeper, transfer_data
+from chain.ibc import channel, clients, keeper, transfer_data
 from chain.ibc import transfer as ics20
-from chain.ibc.channel import acknowledgement, recv_packet, send_packet, timeout
-from chain.ibc.clients import create_client, recover_client, register_counterparty, update_client
+from chain.ibc.applications import Application, Applications
 from chain.ibc.keeper import IbcError
 from chain.ibc.state import LIMITS
 from chain.ibc.transfer_data import PORT, PROTOBUF, TransferData
@@ -19,23 +19,54 @@ from chain.runtime.errors import require
 from chain.runtime.tx import decode_amount
 from chain.runtime.units import AMOUNT_MAX
 
-__all__ = [
-    "acknowledgement",
-    "create_client",
-    "recover_client",
-    "recv_packet",
-    "register_counterparty",
-    "send_packet",
-    "timeout",
-    "update_client",
-]
-
 # Seconds until the year 36812; a number of nanoseconds is larger.
 _TIME_S_MAX = 1 << 40
 _SYMBOL_CHARACTERS_MAX = 16
 
 
-def transfer(ctx: Context, msg: transfer_pb2.MsgTransfer) -> transfer_pb2.MsgTransferResponse:
+class Msgs:
+    """The messages, and the applications whose packets they bring."""
+
+    create_client = staticmethod(clients.create_client)
+    recover_client = staticmethod(clients.recover_client)
+    register_counterparty = staticmethod(clients.register_counterparty)
+    update_client = staticmethod(clients.update_client)
+    send_packet = staticmethod(channel.send_packet)
+
+    def __init__(self, applications: Applications) -> None:
+        transfers = Application(ics20.receive, ics20.acknowledge, ics20.take_back)
+        self._applications = {PORT: transfers, **applications}
+
+    def recv_packet(
+        self, ctx: Context, msg: channel_pb2.MsgRecvPacket
+    ) -> channel_pb2.MsgRecvPacketResponse:
+        """Takes a packet of another chain."""
+        return channel.recv_packet(ctx, msg, self._applications)
+
+    def acknowledgement(
+        self, ctx: Context, msg: channel_pb2.MsgAcknowledgement
+    ) -> channel_pb2.MsgAcknowledgementResponse:
+        """Ends a packet with what the other chain has answered."""
+        return channel.acknowledgement(ctx, msg, self._applications)
+
+    def timeout(self, ctx: Context, msg: channel_pb2.MsgTimeout) -> channel_pb2.MsgTimeoutResponse:
+        """Ends a packet that has not come in time."""
+        return channel.timeout(ctx, msg, self._applications)
+
+    def transfer(
+        self, ctx: Context, msg: transfer_pb2.MsgTransfer
+    ) -> transfer_pb2.MsgTransferResponse:
+        """Sends money to an account of another chain."""
+        return _transfer(ctx, msg)
+
+    def set_transfer_limit(
+        self, ctx: Context, msg: tx_pb2.MsgSetTransferLimit
+    ) -> tx_pb2.MsgSetTransferLimitResponse:
+        """Allows transfers of a denomination over a client, or stops them."""
+        return _set_transfer_limit(ctx, msg)
+
+
+def _transfer(ctx: Context, msg: transfer_pb2.MsgTransfer) -> transfer_pb2.MsgTransferResponse:
     """Sends money to an account of another chain."""
     require(msg.source_port == PORT, IbcError.TRANSFER_INVALID, f"the port is {PORT}")
     require(not msg.memo, IbcError.TRANSFER_INVALID, "no memo is sent")
@@ -50,10 +81,10 @@ def transfer(ctx: Context, msg: transfer_pb2.MsgTransfer) -> transfer_pb2.MsgTra
         timeout_timestamp=msg.timeout_timestamp,
         payloads=[ics20.make_payload(data, msg.encoding or PROTOBUF)],
     )
-    return transfer_pb2.MsgTransferResponse(sequence=channel.send(ctx, packet))
+    return transfer_pb2.MsgTransferResponse(sequence=channel.send(ctx, packet, ics20.send))
 
 
-def set_transfer_limit(
+def _set_transfer_limit(
     ctx: Context, msg: tx_pb2.MsgSetTransferLimit
 ) -> tx_pb2.MsgSetTransferLimitResponse:
     """Allows transfers of a denomination over a client, or stops them."""

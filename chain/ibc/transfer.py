@@ -7,8 +7,6 @@ counts both, so that nothing comes back that has not left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from blockenergy.ibc.v1 import events_pb2, state_pb2
 from ibc.core.channel.v2.packet_pb2 import Packet, Payload
 
@@ -108,9 +106,11 @@ def take_back(ctx: Context, packet: Packet) -> None:
     )
 
 
-def is_answer(acknowledgements: Sequence[bytes]) -> bool:
-    """Whether a receiver of a transfer can answer this."""
-    return list(acknowledgements) in ([SUCCESS], [ERROR_ACKNOWLEDGEMENT])
+def acknowledge(ctx: Context, packet: Packet, answer: bytes) -> None:
+    """Returns to the sender what was rejected; rejects what no receiver of a transfer answers."""
+    require(answer in (SUCCESS, ERROR_ACKNOWLEDGEMENT), IbcError.ACKNOWLEDGEMENT_INVALID)
+    if answer == ERROR_ACKNOWLEDGEMENT:
+        take_back(ctx, packet)
 
 
 def get_denom(client_id: str, path: str) -> tuple[str, bool]:

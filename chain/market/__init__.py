@@ -54,7 +54,7 @@ from chain.market.pool.money import (
     pay_from_pool,
     settle_position,
 )
-from chain.market.pool.orders import Leg, place_linked, place_order
+from chain.market.pool.orders import Leg, place_linked, place_order, take_executed
 from chain.market.pool.purse_rules import split_surplus
 from chain.market.pool.purses import PURSES_ACCOUNT, get_restored, note_restored, refill_purse
 from chain.market.positions.influence import get_opposite_half_wh
@@ -158,5 +158,6 @@ __all__ = [
     "remove_slot",
     "settle_position",
     "split_surplus",
+    "take_executed",
     "verify_record",
 ]

@@ -20,6 +20,8 @@ SLOTS = Map(SCHEMA, 1, "slots", U64, Record(state_pb2.Slot))
 ORDERS = Map(SCHEMA, 2, "orders", Pair(U64, U64), Record(state_pb2.Order))
 # (slot, owner).
 POSITIONS = Map(SCHEMA, 3, "positions", Pair(U64, ADDRESS), Record(state_pb2.Position))
+# By order id: what was executed of orders that are reported, in Wh, until that is taken.
+EXECUTED = Map(SCHEMA, 36, "executed", U64, Amount())
 # Numbers of market orders, limit orders and curtailments, from one sequence.
 ORDER_IDS = Sequence(SCHEMA, 4, "last_order_id")
 # The last slot that was opened.

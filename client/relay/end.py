@@ -33,7 +33,6 @@ from client.relay import messages
 from client.relay.messages import ProvenPacket
 from client.relay.packets import Answered, Sent, read_events
 
-_STORE = ibc.MODULE.name
 # Headers between two that do not trust each other: a chain may change all its validators.
 _STEPS_MAX = 16
 
@@ -62,9 +61,9 @@ class End:
     def list_news(self, height: int) -> list[Sent | Answered]:
         """What happened in a block to packets over its client."""
         results = self.rpc.block_results(height)
-        events: list[tuple[str, dict[str, str]]] = [
-            (event.type, dict(event.attributes)) for tx in results.tx_results for event in tx.events
-        ]
+        # Some packets are sent, and some answered, at the end of a block.
+        happened = [*(tx.events for tx in results.tx_results), results.block_events]
+        events = [(event.type, dict(event.attributes)) for some in happened for event in some]
         found = read_events(events)
         return [one for one in found if self._is_mine(one)]
 
@@ -92,7 +91,7 @@ class End:
         """
         is_receipt = kind is ibc.Kind.RECEIPT
         key = ibc.make_key(self.client_id, kind, packet.sequence)
-        result = query_store(self.rpc, _STORE, key, height=header.height - 1)
+        result = query_store(self.rpc, ibc.STORE, key, height=header.height - 1)
         if bool(result.value) == is_receipt:
             return None
         proof = messages.make_proof([op.data for op in result.proof.ops])

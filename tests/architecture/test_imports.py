@@ -46,6 +46,7 @@ USES: dict[str, set[str]] = {
     # No module of the state: what light clients verify.
     "light": set(),
     "ibc": {"bank", "light", "params", "registry"},
+    "tielines": {"bank", "ibc", "market", "metering", "params"},
 }
 # The rooms of the market, and which others each may use. Files of the market itself bind them.
 ROOMS: dict[str, set[str]] = {

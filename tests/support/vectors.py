@@ -46,6 +46,7 @@ from blockenergy.peers.v1 import errors_pb2 as peers_errors_pb2
 from blockenergy.registry.v1 import errors_pb2 as registry_errors_pb2
 from blockenergy.settlement.v1 import errors_pb2 as settlement_errors_pb2
 from blockenergy.storage.v1 import errors_pb2 as storage_errors_pb2
+from blockenergy.tielines.v1 import errors_pb2 as tielines_errors_pb2
 from blockenergy.upgrade.v1 import errors_pb2 as upgrade_errors_pb2
 from blockenergy.validators.v1 import errors_pb2 as validators_errors_pb2
 from google.protobuf import descriptor_pool, json_format, message_factory
@@ -80,6 +81,7 @@ ERRORS = {
     "authz": authz_errors_pb2.Error,
     "feegrant": feegrant_errors_pb2.Error,
     "ibc": ibc_errors_pb2.Error,
+    "tielines": tielines_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",

@@ -18,6 +18,7 @@ BEYOND_VECTORS = {
     ("sdk", "PANIC"): "a fault of the chain; tests/unit/chain/test_transactions.py makes one",
     ("sdk", "INVALID_HEIGHT"): "heights of queries are the node's business",
     ("upgrade", "NAME_USED"): "no upgrade has happened; tests/unit/upgrade makes one",
+    ("tielines", "PACKET_INVALID"): "answered to another chain; tests/unit/tielines sends such",
     ("sdk", "MEMPOOL_IS_FULL"): "the mempool of a node; tests/unit/chain/test_mempool_shares.py",
 }
 # Events that take another release.

@@ -16,7 +16,7 @@ from chain.market.open_slot import (
     require_price_limit,
     require_quantity,
 )
-from chain.market.state import ORDER_IDS, ORDERS, SLOTS
+from chain.market.state import EXECUTED, ORDER_IDS, ORDERS, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 
@@ -31,11 +31,30 @@ class Leg(NamedTuple):
 
 
 def place_order(
-    ctx: Context, owner: bytes, side: state_pb2.Side, slot: int, quantity_wh: int, limit: int
+    ctx: Context,
+    owner: bytes,
+    side: state_pb2.Side,
+    slot: int,
+    quantity_wh: int,
+    limit: int,
+    *,
+    reported: bool = False,
 ) -> int:
-    """Places an order at no worse than a limit per kWh, grid fees included; returns its number."""
-    [order_id] = _place(ctx, owner, [Leg(side, slot, quantity_wh, limit)], link=0)
+    """Places an order at no worse than a limit per kWh, grid fees included; returns its number.
+
+    reported: `take_executed` tells at the end of the block what became of it.
+    """
+    leg = Leg(side, slot, quantity_wh, limit)
+    [order_id] = _place(ctx, owner, [leg], link=0, reported=reported)
     return order_id
+
+
+def take_executed(ctx: Context, order_id: int) -> int:
+    """What was executed in this block of an order that is reported, in Wh; told once."""
+    executed_wh = EXECUTED.get(ctx, order_id) or 0
+    if executed_wh:
+        EXECUTED.delete(ctx, order_id)
+    return executed_wh
 
 
 def place_linked(ctx: Context, owner: bytes, legs: Sequence[Leg]) -> list[int]:
@@ -72,10 +91,14 @@ def add_order(ctx: Context, slot: int, owner: bytes, order: state_pb2.Order) -> 
     return order_id
 
 
-def _place(ctx: Context, owner: bytes, legs: Sequence[Leg], link: int) -> list[int]:
+def _place(
+    ctx: Context, owner: bytes, legs: Sequence[Leg], link: int, reported: bool = False
+) -> list[int]:
     metering.require_speaking(ctx, owner)
     slots: dict[int, OpenSlot] = {}
     orders = [_prepare(ctx, slots, owner, leg, link) for leg in legs]
+    for order in orders:
+        order.reported = reported
     if len(orders) > 1:
         denom = slots[legs[0].slot].params.settlement_denom
         bank.require_balance(ctx, owner, denom, sum(order.reserved for order in orders))

@@ -20,7 +20,7 @@ from chain.market.grid import feeders
 from chain.market.keeper import get_curve, get_net_wh
 from chain.market.lifecycle import MARKET_ORDER, MarketOrderEvent
 from chain.market.pool import batch, cancelling
-from chain.market.state import ORDERS, PARAMS, SLOTS
+from chain.market.state import EXECUTED, ORDERS, PARAMS, SLOTS
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 
@@ -220,6 +220,8 @@ def _execute(
     positions.add_to_position(ctx, book.slot, owner, trade)
     positions.add_to_slot(book.info, trade)
     _note_flow(book, order, quantity_wh)
+    if order.reported:
+        EXECUTED.set(ctx, order_id, quantity_wh)
     ctx.emit(
         events_pb2.EventOrderExecuted(
             order_id=order_id,

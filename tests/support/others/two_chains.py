@@ -24,7 +24,8 @@ from ibc.core.client.v1.client_pb2 import Height
 from chain import app, ibc
 from chain.ibc.state import CLIENTS
 from chain.ibc.tendermint import Height as ClientHeight
-from chain.runtime.context import CosmosEvent
+from chain.runtime.context import Context, CosmosEvent
+from chain.runtime.state.store import CacheStore
 from chain.runtime.trees.multistore import Multistore
 from chain.runtime.trees.ordered import OrderedTree
 from chain.runtime.trees.proofs import build_proof_ops
@@ -77,8 +78,8 @@ class Chain(World):
         result = super().block_unchecked(*txs, at=self.time_s + 1 if at is None else at)
         self.headers[self.height] = self.sign_header(app_hash=before)
         self._commit(result.changes)
-        for tx in result.tx_results:
-            shown = [(e.type, dict(e.attributes)) for e in tx.events if isinstance(e, CosmosEvent)]
+        for events in (*(tx.events for tx in result.tx_results), result.events):
+            shown = [(e.type, dict(e.attributes)) for e in events if isinstance(e, CosmosEvent)]
             self.happened += [(self.height, one) for one in read_events(shown)]
         return result
 
@@ -98,6 +99,14 @@ class Chain(World):
         """Executes messages in a block of their own; AssertionError if they are rejected."""
         self.block(self.sign(who, *sent))
         assert self.results[0].code == 0, self.results[0].log
+
+    def forge(self, packet: Packet) -> None:
+        """Sends a packet that no message asks for: a chain whose rules are others."""
+        ctx = Context(CacheStore(self.store), self.block_info)
+        ibc.send(ctx, packet, lambda _, __: None)
+        self.store.apply(ctx.store.changes)
+        self._commit(ctx.store.changes)
+        self.happened.append((self.height, Sent(packet)))
 
     def _commit(self, changes: Mapping[bytes, bytes | None]) -> None:
         self.multistore.update(app.KEYSPACE.split_by_module(changes))

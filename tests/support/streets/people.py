@@ -14,7 +14,7 @@ from functools import cache
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain import bank, carbon, credits, forecast, market, settlement
+from chain import bank, carbon, credits, forecast, market, settlement, tielines
 from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 
@@ -30,6 +30,7 @@ MODULE_ACCOUNTS = {
     "forecasts": forecast.ACCOUNT,
     "carbon-fund": carbon.FUND,
     "locked-credits": credits.LOCKED,
+    "tie": tielines.get_account("north-south"),
 }
 METER_PREFIX = "meter-"
 

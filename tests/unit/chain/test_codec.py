@@ -21,6 +21,7 @@ from blockenergy.peers.v1 import state_pb2 as peers_pb2
 from blockenergy.registry.v1 import state_pb2 as registry_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_pb2
 from blockenergy.storage.v1 import state_pb2 as storage_pb2
+from blockenergy.tielines.v1 import state_pb2 as tielines_pb2
 from blockenergy.upgrade.v1 import state_pb2 as upgrade_pb2
 from blockenergy.validators.v1 import state_pb2 as validators_pb2
 from cosmos.tx.v1beta1 import tx_pb2
@@ -68,6 +69,7 @@ STATE_KINDS = [
     forecast_pb2.Skill, forecast_pb2.Model, forecast_pb2.PredictionMarket,
     forecast_pb2.Holding, forecast_pb2.Params,
     ibc_pb2.Client, ibc_pb2.TransferLimit, ibc_pb2.Params, tendermint_pb2.ConsensusState,
+    tielines_pb2.TieLine, tielines_pb2.Schedule, tielines_pb2.PlacedOrder,
 ]  # fmt: skip
 
 GOLDEN = [

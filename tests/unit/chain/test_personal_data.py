@@ -19,7 +19,7 @@ IDENTIFIERS = {
     *("purpose", "receipt", "registry"),
     *("client_id", "counterparty_client_id", "subject_client_id", "substitute_client_id"),
     *("source_client", "destination_client", "source_channel", "source_port", "destination_port"),
-    *("path", "version", "encoding"),
+    *("path", "version", "encoding", "tie_line"),
 }
 # An account of another chain, letters and digits only; and what has to be empty.
 OF_OTHER_CHAINS = {
