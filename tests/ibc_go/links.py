@@ -104,7 +104,7 @@ class Link:
             messages.make_header(one, true.validators, known, trusted)
             for one in (true.signed_header, signed)
         ]
-        content = Misbehaviour(header_1=headers[0], header_2=headers[1])
+        content = Misbehaviour(client_id=self.ids[side], header_1=headers[0], header_2=headers[1])
         message = MsgUpdateClient(
             client_id=self.ids[side], client_message=pack(content), signer=side.address(RELAYER)
         )

@@ -260,7 +260,7 @@ def run_street(home: Path) -> Iterator[Street]:
 
 @contextmanager
 def run_wasm(home: Path, binary: Path) -> Iterator[Wasm]:
-    """A wasmd with one validator, whose governance decides within seconds."""
+    """A wasmd with one validator, whose governance decides within half a minute."""
     preset = load_preset("localnet")
     consensus = {**preset.cometbft["consensus"], "timeout_commit": "500ms"}
     preset = replace(preset, cometbft={**preset.cometbft, "consensus": consensus})
@@ -270,7 +270,7 @@ def run_wasm(home: Path, binary: Path) -> Iterator[Wasm]:
 
 def _hasten(document: Any) -> None:
     params = document["app_state"]["gov"]["params"]
-    params["voting_period"], params["expedited_voting_period"] = "6s", "3s"
+    params["voting_period"], params["expedited_voting_period"] = "30s", "20s"
 
 
 def _read_key(config: Path) -> Ed25519PrivateKey:

@@ -126,7 +126,9 @@ def let_expire(link: Link, side: Side) -> None:
     wait_until(lambda: link.status(side) == "Expired")
 
 
-@pytest.mark.parametrize(("stop", "period_s"), [(freeze, TRUSTING_S), (let_expire, SHORT_S)])
+@pytest.mark.parametrize(
+    ("stop", "period_s"), [(freeze, TRUSTING_S), (let_expire, SHORT_S)], ids=["frozen", "expired"]
+)
 def test_a_client_that_was_stopped_goes_on_when_it_is_recovered(
     link: Link, here: Side, stop: Callable[[Link, Side], None], period_s: int
 ) -> None:

@@ -211,7 +211,9 @@ def test_a_second_block_of_a_height_stops_everything_until_the_authority_helps(
         messages.make_header(block.signed, block.validators, trusted, known.trusted.next_validators)
         for block in (south.headers[south.height], south.sign_header(app_hash=b"\x09" * 32))
     ]
-    misbehaviour = tendermint_pb2.Misbehaviour(header_1=headers[0], header_2=headers[1])
+    misbehaviour = tendermint_pb2.Misbehaviour(
+        client_id=link.ids[north], header_1=headers[0], header_2=headers[1]
+    )
     message = client_pb2.MsgUpdateClient(
         client_id=link.ids[north],
         client_message=pack(misbehaviour),
