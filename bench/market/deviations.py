@@ -10,8 +10,8 @@ in advance what all others do.
 What they get is compared with the best of trading what they need and nothing else, which everybody
 may do as well as he can: to the pool or as offers, in one block, in parts, or not at all. So no
 plan gains by buying its own energy at the right time, or by leaving it to the backstop. Nor does
-one that brings no more than if what was bought had been used: no meter can tell that from a need. A
-plan that gains more than rounding, and a pool that loses more than its funding, end the search as
+one that brings no more than buying as much and using it: no meter can tell that from a need. A plan
+that gains more than rounding, and a pool that loses more than its funding, end the search as
 errors. Every try has a number, by which it can be repeated.
 
     python -m bench.market.deviations --tries 2000
@@ -25,7 +25,7 @@ import argparse
 import random
 from collections import Counter
 from collections.abc import Sequence
-from itertools import product
+from itertools import accumulate, product
 from typing import Any, NamedTuple
 
 from blockenergy.market.v1.state_pb2 import Position
@@ -103,19 +103,42 @@ def get_kind(game: Game, plans: Sequence[Plan]) -> str:
 
 
 def compute_gain(game: Game, plans: Sequence[Plan], offers: bool, dice: random.Random) -> int:
-    """What a plan gains over trading what is needed as well as can be found; 0 as soon as something
-    is found that is no worse.
+    """What a plan gains over trading what is needed as well as can be found, or what is needed and
+    all that the plan once has beyond it; 0 if something is found that is no worse.
+    """
+    value = play(game, plans)
+    gain = value - find_best(game, value, offers, dice)
+    if gain > ROUNDING:
+        # Rare enough to try each way.
+        for needs_wh in list_uses(game, plans):
+            used = game._replace(needs_wh=needs_wh)
+            gain = min(gain, value - find_best(used, value, offers, dice))
+    return max(0, gain)
+
+
+def list_uses(game: Game, plans: Sequence[Plan]) -> list[list[int]]:
+    """What the two may use, if one or both use the most that they have bought at any time."""
+    most_wh = [
+        max(need_wh, *accumulate(plan.parts_wh))
+        for plan, need_wh in zip(plans, game.needs_wh, strict=True)
+    ]
+    ways = product(*zip(game.needs_wh, most_wh, strict=True))
+    return [list(way) for way in ways if list(way) != game.needs_wh]
+
+
+def find_best(game: Game, value: int, offers: bool, dice: random.Random) -> int:
+    """What trading a need and nothing else brings at best, as far as is found; ends as soon as it
+    is no less than a value.
 
     First in one block each; then in parts, moved one after the other as long as it is no loss.
     """
-    value = play(game, plans)
     best, plain = None, None
     for choice in product(*(list_plain(need_wh, offers) for need_wh in game.needs_wh)):
         found = play(game, choice)
-        if found >= value:
-            return 0
         if best is None or found > best:
             best, plain = found, choice
+        if best >= value:
+            return best
     assert best is not None and plain is not None, "there is a plain plan"
     for _ in range(MOVES if any(game.needs_wh) else 0):
         moved = [
@@ -124,36 +147,11 @@ def compute_gain(game: Game, plans: Sequence[Plan], offers: bool, dice: random.R
         ]
         for choice in ((moved[0], plain[1]), (plain[0], moved[1])):
             found = play(game, choice)
-            if found >= value:
-                return 0
             if found >= best:
                 best, plain = found, choice
-    best = max(best, *(play(*used) for used in list_used(game, plans)))
-    return max(0, value - best)
-
-
-def list_used(game: Game, plans: Sequence[Plan]) -> list[tuple[Game, list[Plan]]]:
-    """The same, in which one or both use what they have bought, instead of selling it again, or of
-    leaving it to the backstop.
-    """
-    found = []
-    for first, second in ((True, False), (False, True), (True, True)):
-        ways = [
-            use_up(plan, need_wh) if uses else (plan, need_wh)
-            for plan, need_wh, uses in zip(plans, game.needs_wh, (first, second), strict=True)
-        ]
-        used_wh = [wh for _, wh in ways]
-        found.append((game._replace(needs_wh=used_wh), [plan for plan, _ in ways]))
-    return found
-
-
-def use_up(plan: Plan, need_wh: int) -> tuple[Plan, int]:
-    """A plan without sales of what it has bought, and what is used then."""
-    kept, has_wh = [], 0
-    for wh in plan.parts_wh:
-        kept.append(max(wh, min(0, wh + max(0, has_wh))))
-        has_wh += kept[-1]
-    return Plan(kept, plan.offers_wh), max(need_wh, has_wh - sum(plan.offers_wh))
+            if best >= value:
+                return best
+    return best
 
 
 def move_part(plan: Plan, need_wh: int, offers: bool, dice: random.Random) -> Plan:
