@@ -10,8 +10,8 @@ from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.runtime.trees.simple import append_leaves, join_peaks
 from chain.runtime.units import WH_PER_KWH
-from chain.settlement import line_roots, rules
-from chain.settlement.slot import emissions
+from chain.settlement import rules
+from chain.settlement.slot import emissions, line_roots
 from chain.settlement.state import (
     DEFERRED,
     FEEDER_SUMS,

@@ -13,11 +13,11 @@ from blockenergy.settlement.v1 import events_pb2, state_pb2
 from chain import carbon, market, metering
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
-from chain.settlement import default_fund, feeder_sums, keeper, line_roots, listeners, rules
+from chain.settlement import default_fund, keeper, listeners, rules
 from chain.settlement.keeper import SlotContext
 from chain.settlement.lifecycle import Event, move
 from chain.settlement.pruning import prune
-from chain.settlement.slot import accounts, closing, feeder_checks
+from chain.settlement.slot import accounts, closing, feeder_checks, feeder_sums, line_roots
 from chain.settlement.state import LINE_ROOTS, PARAMS, PROGRESS, RESULTS
 
 

@@ -11,7 +11,8 @@ from blockenergy.settlement.v1.state_pb2 import FeederSum
 
 from chain.light import compute_merkle_root
 from chain.runtime.trees.simple import compute_entry_hash, compute_root
-from chain.settlement import feeder_sums, make_line_key, write_line
+from chain.settlement import make_line_key, write_line
+from chain.settlement.slot import feeder_sums
 from chain.settlement.state import LINES
 from tests.support.streets.settling import is_settled, opened
 from tests.support.world import World, reading
