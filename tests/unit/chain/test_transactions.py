@@ -292,8 +292,8 @@ class TestQueries:
             key: value for key, value in world.store.data.items() if app.KEYSPACE.is_in_tree(key)
         }
         assert rebuilt == in_tree
-        # Nobody has granted anything.
-        assert set(parts) == {module.name for module in app.MODULES} - {"authz", "feegrant"}
+        # Nobody has granted anything, and no line crosses the border.
+        assert set(parts) == {module.name for module in app.MODULES} - {"authz", "feegrant", "tielines"}
         with pytest.raises(ChainError):
             app.KEYSPACE.get_store_key("gold", b"")
 
