@@ -172,6 +172,7 @@ class Wasm(Side):
         super().__init__(node.files.rpc_url)
         self._home = node.files.home
         self._command = [*make_command(binary), "--home", str(self._home)]
+        self._proposals = 0
 
     def sign(self, key: AccountKey) -> Signer:
         return Signer(
@@ -211,9 +212,8 @@ class Wasm(Side):
         path = self._home / "proposal.json"
         path.write_text(json.dumps(proposal))
         self._send("gov", "submit-proposal", str(path))
-        found = json.loads(self._ask("query", "gov", "proposals", *self._where()))
-        number = str(found["proposals"][-1]["id"])
-        self._send("gov", "vote", number, "yes")
+        self._proposals += 1
+        self._send("gov", "vote", str(self._proposals), "yes")
         wait_until(lambda: self.status(client_id) == "Active")
 
     def _send(self, *words: str) -> None:
@@ -260,7 +260,7 @@ def run_street(home: Path) -> Iterator[Street]:
 
 @contextmanager
 def run_wasm(home: Path, binary: Path) -> Iterator[Wasm]:
-    """A wasmd with one validator, whose governance decides within half a minute."""
+    """A wasmd with one validator, whose governance decides within a minute."""
     preset = load_preset("localnet")
     consensus = {**preset.cometbft["consensus"], "timeout_commit": "500ms"}
     preset = replace(preset, cometbft={**preset.cometbft, "consensus": consensus})
@@ -270,7 +270,7 @@ def run_wasm(home: Path, binary: Path) -> Iterator[Wasm]:
 
 def _hasten(document: Any) -> None:
     params = document["app_state"]["gov"]["params"]
-    params["voting_period"], params["expedited_voting_period"] = "30s", "20s"
+    params["voting_period"], params["expedited_voting_period"] = "40s", "20s"
 
 
 def _read_key(config: Path) -> Ed25519PrivateKey:
