@@ -42,6 +42,9 @@ compile_lock := $(compile_any) pyproject.toml
 demo: $(VENV)/.demo proto cometbft $(if $(shell command -v npm),pages) ## Run a street of 20 homes on four validators and show the market
 	$(python) -m node_config.demo
 
+regions: $(VENV)/.dev proto cometbft ## Run two regions of ten homes with a tie line, and show how their prices meet
+	$(python) -m node_config.regions
+
 localnet: $(VENV)/.project proto cometbft compiled ## Start four validators and a street to trade on; Ctrl-C ends them
 	test -e $(LOCALNET) || $(VENV)/bin/blockenergy localnet init --home $(LOCALNET) --preset street
 	$(VENV)/bin/blockenergy localnet start --home $(LOCALNET)
