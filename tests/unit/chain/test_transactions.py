@@ -293,7 +293,11 @@ class TestQueries:
         }
         assert rebuilt == in_tree
         # Nobody has granted anything, and no line crosses the border.
-        assert set(parts) == {module.name for module in app.MODULES} - {"authz", "feegrant", "tielines"}
+        assert set(parts) == {module.name for module in app.MODULES} - {
+            "authz",
+            "feegrant",
+            "tielines",
+        }
         with pytest.raises(ChainError):
             app.KEYSPACE.get_store_key("gold", b"")
 

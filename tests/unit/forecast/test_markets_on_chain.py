@@ -5,10 +5,9 @@ the middle of one, and by being suspended.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from blockenergy.forecast.v1 import state_pb2, tx_pb2
+from blockenergy.forecast.v1 import state_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
 
 from chain import app
@@ -17,81 +16,23 @@ from chain.forecast.state import HOLDINGS, MARKETS
 from tests.support import parameters
 from tests.support.rejections import rejections
 from tests.support.streets import people
-from tests.support.world import FIRST_SLOT, START_S, World
-
-TOKEN = 1_000_000
-MONEY = 50 * TOKEN
-FUNDING = 5 * TOKEN
-TRADERS = ("frida", "franz", "fred")
-PEOPLE = {**dict.fromkeys(TRADERS, "ROLE_FORECASTER"), "reporter": "ROLE_REPORTER"}
-CLOSES_S = START_S + 100
-REPORT_S, DISPUTE_S, DECISION_S = 120, 60, 180
-
-
-def make_market(**changes: Any) -> World:
-    """A question with two outcomes, open for a hundred seconds."""
-    entries: dict[str, Any] = {
-        "bank.balances[issuer, ueur]": MONEY,
-        "forecast.params": {"position_max": MONEY},
-    }
-    for name, role in PEOPLE.items():
-        participant = {"roles": [role], "status": "STATUS_ACTIVE"}
-        entries[f"registry.participants[{name}]"] = participant
-        entries[f"bank.balances[{name}, ueur]"] = MONEY
-    world = World(entries | changes)
-    world.block(create(world))
-    assert rejections(world) == [""]
-    return world
-
-
-def create(world: World, **changes: Any) -> bytes:
-    fields: dict[str, Any] = {
-        "creator": people.address_text("issuer"),
-        "question": "Will it rain?",
-        "names": ["yes", "no"],
-        "reporter": people.address_text("reporter"),
-        "beta": FUNDING,
-        "closes_at_s": CLOSES_S,
-    }
-    return world.sign("issuer", tx_pb2.MsgCreateMarket(**fields | changes))
-
-
-def buy(
-    world: World, name: str, outcome: int, shares: int, limit: int = MONEY, market_id: int = 1
-) -> bytes:
-    message = tx_pb2.MsgBuyShares(
-        trader=people.address_text(name),
-        market_id=market_id,
-        outcome=outcome,
-        shares=shares,
-        limit=limit,
-    )
-    return world.sign(name, message)
-
-
-def sell(world: World, name: str, outcome: int, shares: int, limit: int = 0) -> bytes:
-    message = tx_pb2.MsgSellShares(
-        trader=people.address_text(name), market_id=1, outcome=outcome, shares=shares, limit=limit
-    )
-    return world.sign(name, message)
-
-
-def report(world: World, name: str, outcome: int) -> bytes:
-    message = tx_pb2.MsgReportOutcome(
-        reporter=people.address_text(name), market_id=1, outcome=outcome
-    )
-    return world.sign(name, message)
-
-
-def dispute(world: World, name: str, outcome: int) -> bytes:
-    message = tx_pb2.MsgDisputeOutcome(
-        disputer=people.address_text(name), market_id=1, outcome=outcome
-    )
-    return world.sign(name, message)
-
-
-def earned(world: World) -> dict[str, int]:
-    return {name: world.balance(name) - MONEY for name in (*TRADERS, "reporter", "issuer")}
+from tests.support.streets.prediction_market import (
+    CLOSES_S,
+    DISPUTE_S,
+    FUNDING,
+    MONEY,
+    REPORT_S,
+    TOKEN,
+    TRADERS,
+    buy,
+    create,
+    dispute,
+    earned,
+    make_market,
+    report,
+    sell,
+)
+from tests.support.world import START_S, World
 
 
 def test_limits_and_the_largest_position_can_be_met_exactly() -> None:
@@ -266,110 +207,6 @@ def test_fewer_rounds_or_a_longer_window_in_the_middle_change_no_promise() -> No
     world.block(dispute(world, "frida", 0))
     market = MARKETS.get(world.state, 1)
     assert market is not None and market.status == state_pb2.MARKET_STATUS_APPEALED
-
-
-def test_who_decides_in_the_last_instance_does_not_trade() -> None:
-    world = make_market()
-    world.block(buy(world, "distributor", 0, TOKEN))
-    assert rejections(world) == ["MAY_NOT_TRADE"]
-
-
-@pytest.mark.parametrize("role", ["PRODUCER", "CONSUMER", "PROSUMER", "STORAGE", "FORECASTER"])
-def test_who_can_move_the_price_does_not_trade_in_it(role: str) -> None:
-    slot = FIRST_SLOT + 5
-    world = make_market(
-        **{
-            "forecast.targets[1]": {"quantity": "QUANTITY_PRICE", "orderer": "distributor"},
-            "forecast.tallies[1]": {"slot": FIRST_SLOT},
-            "forecast.last_target_id": 1,
-            "registry.participants[fred]": {"roles": [f"ROLE_{role}"], "status": "STATUS_ACTIVE"},
-        }
-    )
-    on_price = {"question": "", "names": [], "reporter": "", "target_id": 1, "slot": slot}
-    world.block(create(world, **on_price, bounds=[200_000]))
-    assert rejections(world) == [""]
-    world.block(buy(world, "fred", 0, TOKEN, market_id=2))
-    assert rejections(world) == ["" if role == "FORECASTER" else "MAY_NOT_TRADE"]
-
-
-@pytest.mark.parametrize(
-    ("day_wh", "slot_wh", "answer"),
-    [
-        (2_400_000, 0, ""),
-        (2_399_999, 500_000, "MAY_NOT_TRADE"),
-        (None, 100_000, ""),
-        (None, 99_999, "MAY_NOT_TRADE"),
-        (None, None, "MAY_NOT_TRADE"),
-    ],
-)
-def test_owners_trade_while_their_connections_carry_a_tenth_of_the_day_or_of_the_slot_that_is_known(
-    day_wh: int | None, slot_wh: int | None, answer: str
-) -> None:
-    """Ben's carries 10,000 Wh in a slot, and he has used nothing; a household of the south is no
-    insider of the north.
-    """
-    world = make_targets(day_wh, slot_wh)
-    found = []
-    for market_id in (2, 3):
-        world.block(buy(world, "ben", 0, TOKEN, market_id=market_id))
-        found += rejections(world)
-    assert found == [answer, ""]
-
-
-def make_targets(day_wh: int | None, slot_wh: int | None, meters: int = 5, **changes: Any) -> World:
-    """Markets 2 and 3, on the energy of the grid and of the south, which came to so much in the
-    last day and in its last slot.
-    """
-    last, total_wh = FIRST_SLOT - 1, 10_000_000
-    totals = {last: total_wh}
-    if slot_wh is not None:
-        totals[last - 1] = total_wh - slot_wh
-    if day_wh is not None:
-        totals[last - 24] = total_wh - day_wh
-    limits = {"price_low_per_kwh": 80_000, "price_high_per_kwh": 300_000}
-    target = {"quantity": "QUANTITY_NET_USE", "orderer": "distributor"}
-    entries: dict[str, Any] = {
-        "forecast.params": {"markets_max": 3},
-        "metering.last_settled": last,
-        "settlement.progress": {"slot": FIRST_SLOT},
-        f"settlement.results[{last}]": {},
-        "market.last_slot": FIRST_SLOT,
-        "market.last_cleared": FIRST_SLOT,
-        f"market.slots[{last}]": {"status": "SLOT_STATUS_SETTLED", **limits},
-        f"market.slots[{FIRST_SLOT}]": {"status": "SLOT_STATUS_CLOSED", **limits},
-        "forecast.targets[1]": target,
-        "forecast.targets[2]": {**target, "feeder": "south"},
-        "forecast.last_target_id": 2,
-    }
-    for target_id in (1, 2):
-        entries[f"forecast.tallies[{target_id}]"] = {"slot": FIRST_SLOT}
-        for slot, energy_wh in totals.items():
-            outcome = {"known": True, "meters": meters, "energy_total_wh": energy_wh}
-            entries[f"forecast.outcomes[{slot}, {target_id}]"] = outcome
-    world = make_market(**entries | changes)
-    for target_id in (1, 2):
-        on_target = {"question": "", "names": [], "reporter": "", "slot": FIRST_SLOT + 5}
-        world.block(create(world, **on_target, target_id=target_id, bounds=[0]))
-        assert rejections(world) == [""]
-    return world
-
-
-@pytest.mark.parametrize(("meters", "answer"), [(100, ""), (101, "MAY_NOT_TRADE")])
-def test_who_has_very_many_meters_does_not_trade_however_large_the_grid_is(
-    meters: int, answer: str
-) -> None:
-    """Meters are counted up to a hundred: a trade has its work limited."""
-    meter = {
-        "owner": "ben", "bridge": "bridge", "feeder": "north", "capacity_w": 1,
-        "status": "STATUS_ACTIVE", "added_at_s": START_S,
-    }  # fmt: skip
-    more = {
-        f"registry.meters[more-{number}]": {**meter, "pub_key": f"meter-more-{number}"}
-        for number in range(1, meters)
-    }
-    world = make_targets(None, 1_000_000, meters=10_000, **more)
-    world.block(buy(world, "ben", 0, TOKEN, market_id=2))
-    assert rejections(world) == [answer]
 
 
 def test_how_deep_a_market_may_be() -> None:
