@@ -34,7 +34,10 @@ FILES = (
     *("chain/mempool.py", "chain/proposals.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     "chain/market/open_slot.py",
-    *("chain/settlement/slot/accounts.py", "chain/settlement/slot/block.py"),
+    *(
+        f"chain/settlement/slot/{name}.py"
+        for name in ("accounts", "block", "feeder_sums", "line_roots")
+    ),
     *(
         "abci_app/node.py",
         "abci_app/prefetch.py",
