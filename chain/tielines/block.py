@@ -84,10 +84,13 @@ def _offer(
 def _place_back(
     ctx: Context, slot: int, name: str, side: market_pb2.Side, quantity_wh: int
 ) -> None:
-    """Places an order that trades back; where it is rejected, the next block tries again."""
+    """Places an order that trades back, no larger than one may be; the next block tries again with
+    what is left.
+    """
     info = market.get_slot(ctx, slot)
     if info is None:
         return
+    quantity_wh = min(quantity_wh, market.get_slot_params(ctx, slot).order_max_wh)
     curve, attempt = market.get_curve(info), Context(CacheStore(ctx.store), ctx.block)
     limit = curve.price_low if side == market_pb2.SIDE_SELL else curve.price_high
     account = keeper.get_account(name)

@@ -13,6 +13,7 @@ from ibc.core.channel.v2.packet_pb2 import Packet, Payload
 from chain import ibc, tielines
 from chain.ibc.state import PACKETS
 from chain.tielines.state import PLACED, SCHEDULES
+from client.relay import messages
 from client.relay.packets import Answered, Sent
 from tests.support.others.two_chains import RELAYER, Chain
 from tests.support.streets import people
@@ -149,6 +150,28 @@ def test_what_does_not_arrive_in_time_is_traded_back(
     north.block()
     assert regions.traded_wh(north, slot) == 0
     assert not any(kind == ibc.Kind.COMMITMENT for ((_, kind), _), _ in PACKETS.items(north.state))
+
+
+def test_more_than_an_order_may_have_is_traded_back_block_by_block() -> None:
+    regions = Regions({"market.params": {"order_max_wh": 1_500}})
+    north, link = regions.north, regions.link
+    slot = north.slot_ahead(4)
+    for _ in range(2):
+        regions.trade(north, slot, BUY, 1_500)
+    south, relayer = regions.south, people.address_text(RELAYER)
+    packets = [one.packet for _, one in north.happened if isinstance(one, Sent)]
+    south.block(at=packets[0].timeout_timestamp)
+    proven = [link.prove(south, packet, ibc.Kind.RECEIPT) for packet in packets]
+    north.block(at=south.time_s)
+    first = south.headers[proven[0].height.revision_height]
+    north.send_messages(RELAYER, link.make_update(north, first))
+    ends = [messages.time_out(one, relayer) for one in proven]
+    north.send_messages(RELAYER, link.update(north), *ends)
+    assert regions.schedule(north, slot).back_export_wh == 3_000
+    north.block()
+    assert regions.traded_wh(north, slot) == 1_500
+    north.block()
+    assert regions.traded_wh(north, slot) == 0
 
 
 def test_what_cannot_be_traded_back_any_more_is_settled(regions: Regions) -> None:
