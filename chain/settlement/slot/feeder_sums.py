@@ -5,7 +5,7 @@ They are kept only until the slot is settled: whoever follows the chain has them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from blockenergy.settlement.v1 import events_pb2, state_pb2
@@ -26,11 +26,11 @@ _ADDED = (
 
 def add_up(ctx: Context, slot: int, settled: Iterable[SettledAccount]) -> None:
     """Adds accounts with a line to the feeders that they are on, and to those above these."""
-    sums: dict[str, state_pb2.FeederSum] = {}
+    groups: dict[str, list[SettledAccount]] = {}
     for account in settled:
-        feeder = _find_feeder(account)
-        if feeder:
-            _add_account(sums.setdefault(feeder, state_pb2.FeederSum()), account)
+        groups.setdefault(_find_feeder(account), []).append(account)
+    groups.pop("", None)
+    sums = {feeder: _sum(accounts) for feeder, accounts in groups.items()}
     totals: dict[str, state_pb2.FeederSum] = {}
     for feeder, part in sums.items():
         for name, _ in registry.get_path(ctx, feeder):
@@ -68,16 +68,18 @@ def _find_feeder(account: SettledAccount) -> str:
     return account.position.feeder if account.position is not None else ""
 
 
-def _add_account(total: state_pb2.FeederSum, account: SettledAccount) -> None:
-    line = account.line
-    total.accounts += 1
-    total.meters += len(account.meters)
-    total.estimated_accounts += line.quality in rules.ESTIMATED
-    total.bought_wh += line.bought_wh
-    total.sold_wh += line.sold_wh
-    total.import_wh += line.import_wh
-    total.export_wh += line.export_wh
-    total.largest_wh = max(total.largest_wh, line.import_wh + line.export_wh)
+def _sum(accounts: Sequence[SettledAccount]) -> state_pb2.FeederSum:
+    lines = [account.line for account in accounts]
+    return state_pb2.FeederSum(
+        accounts=len(lines),
+        meters=sum([len(account.meters) for account in accounts]),
+        estimated_accounts=sum([line.quality in rules.ESTIMATED for line in lines]),
+        bought_wh=sum([line.bought_wh for line in lines]),
+        sold_wh=sum([line.sold_wh for line in lines]),
+        import_wh=sum([line.import_wh for line in lines]),
+        export_wh=sum([line.export_wh for line in lines]),
+        largest_wh=max([line.import_wh + line.export_wh for line in lines]),
+    )
 
 
 def _add(total: state_pb2.FeederSum, part: state_pb2.FeederSum) -> None:
