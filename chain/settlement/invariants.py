@@ -65,7 +65,7 @@ def purses_owed(state: HasStore) -> list[str]:
 
 
 def line_sums(state: HasStore) -> list[str]:
-    """Every line balances, and the lines of a slot add up to its result."""
+    """Every line balances; the lines of a slot are as many as its result says, and add up to it."""
     problems = []
     sums: dict[int, list[int]] = {}
     for (slot, _), line in LINES.items(state):
@@ -73,13 +73,14 @@ def line_sums(state: HasStore) -> list[str]:
         gained -= line.carbon_charge
         if gained != line.credited - line.charged or line.uncovered > line.charged:
             problems.append(f"a line of slot {slot} does not balance")
-        total = sums.setdefault(slot, [0] * len(_SUMMED))
-        for index, name in enumerate(_SUMMED):
+        total = sums.setdefault(slot, [0] * (1 + len(_SUMMED)))
+        total[0] += 1
+        for index, name in enumerate(_SUMMED, start=1):
             total[index] += getattr(line, name)
     history_from = PROGRESS.get(state).history_from
     for slot, result in RESULTS.items(state):
-        expected = [getattr(result, name) for name in _SUMMED]
-        actual = sums.pop(slot, [0] * len(_SUMMED))
+        expected = [result.parties, *(getattr(result, name) for name in _SUMMED)]
+        actual = sums.pop(slot, [0] * (1 + len(_SUMMED)))
         # An old slot may be in the middle of being removed.
         if slot >= history_from and actual != expected:
             problems.append(f"the lines of slot {slot} do not add up to its result")
