@@ -17,19 +17,18 @@ from client.cli.common import (
     add_output_option,
     show_values,
 )
-from client.errors import MissingError, RpcError
+from client.errors import MissingError
 from client.node.rpc import Rpc
 from dashboard.cli import serve as serve_commands
 from dashboard.cli import sign_in as sign_in_commands
+from dashboard.cli.options import add_tables_option
 
 if TYPE_CHECKING:
-    from dashboard.model.indexer import Indexer
+    pass
 
 log = logging.getLogger(__name__)
 
 _LIBRARIES = ("sqlalchemy", "starlette", "uvicorn")
-POLL_INTERVAL_S = 0.25
-RETRY_INTERVAL_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,16 +108,6 @@ def _fill_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_dashboard=_check)
 
 
-def add_tables_option(parser: argparse.ArgumentParser) -> None:
-    """--tables."""
-    parser.add_argument(
-        "--tables",
-        metavar="FILE|URL",
-        required=True,
-        help="SQLite file with the tables, or postgresql://USER@HOST/DATABASE",
-    )
-
-
 def _fill_forget(parser: argparse.ArgumentParser) -> None:
     add_tables_option(parser)
     parser.add_argument("--account", required=True, metavar="ADDRESS", help="whose data")
@@ -136,6 +125,7 @@ def _forget(args: argparse.Namespace) -> int:
 
 
 def _index(args: argparse.Namespace) -> int:
+    from dashboard.model.following import follow
     from dashboard.model.indexer import Indexer
     from dashboard.model.tables import open_tables
 
@@ -161,23 +151,6 @@ def _rebuild(args: argparse.Namespace) -> int:
     empty_tables(engine)
     log.info("the tables reach block %d", Indexer(engine, rpc).catch_up())
     return 0
-
-
-def follow(indexer: Indexer, stop: threading.Event) -> None:
-    """Polls the node; while it cannot be reached, tries again.
-
-    A node that knows of a block may not have its results yet: the first failure is none.
-    """
-    failures = 0
-    while not stop.is_set():
-        try:
-            indexer.catch_up(stop)
-            failures = 0
-        except RpcError as error:
-            failures += 1
-            if failures > 1:
-                log.warning("%s; trying again", error.sentence)
-        stop.wait(RETRY_INTERVAL_S if failures > 1 else POLL_INTERVAL_S)
 
 
 def _check(args: argparse.Namespace) -> int:

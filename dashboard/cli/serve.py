@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from client.cli.common import add_node_option
 from client.errors import ClientError, UsageError
 from client.node.rpc import Rpc
+from dashboard.cli.options import add_tables_option
 from net_address import HostPort, is_loopback, parse_host_port
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ _PLAIN_PORTS = {"http": 80, "https": 443}
 
 def fill(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    from dashboard.cli.commands import add_tables_option
-
     add_node_option(parser)
     add_tables_option(parser)
     parser.add_argument(
@@ -78,8 +77,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves until SIGTERM or Ctrl-C; returns the exit code."""
-    from dashboard.cli.commands import follow
     from dashboard.model.accounts import SERVER_METADATA
+    from dashboard.model.following import follow
     from dashboard.model.indexer import Indexer
     from dashboard.model.tables import open_tables
     from dashboard.web.server import get_time_s, make_site, serve
