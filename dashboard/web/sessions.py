@@ -84,7 +84,7 @@ class Sessions:
             return self._write(connection, [found.account], found.pass_id, end_s)
 
     def find(self, token: str, address: str) -> Visitor:
-        """The visitor with a token; one who has not signed in if the session has ended."""
+        """The visitor of a session token; an anonymous one if the session has ended."""
         token_hash = _hash(token)
         query = (
             select(SESSION, PASS.c.label)

@@ -103,7 +103,7 @@ class NodeHome:
 
 
 def read_document(path: Path, bytes_max: int = FILE_BYTES_MAX) -> dict[str, Any]:
-    """The object in a JSON file of so many bytes at most; MissingError or UsageError."""
+    """The object in a JSON file; MissingError, or UsageError if it is longer or something else."""
     try:
         content = parse_json(read_bytes(path, bytes_max))
     except (ValueError, RecursionError) as error:

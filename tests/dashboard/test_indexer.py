@@ -126,7 +126,7 @@ def test_killed_anywhere_it_loses_and_doubles_nothing(
 
 
 def index_and_die(place: str, url: str, steps: int) -> None:
-    """Fills tables, and kills its own process after so many statements and commits."""
+    """Fills tables, and kills its own process after a number of statements and commits."""
     engine, left = open_tables(place), iter(range(steps))
 
     def count(*_: object) -> None:

@@ -101,7 +101,7 @@ class Side:
         raise NotImplementedError
 
     def recover(self, client_id: str, substitute: str) -> None:
-        """By whoever decides there."""
+        """Lets a frozen or expired client go on from a substitute, as the chain decides it."""
         raise NotImplementedError
 
 

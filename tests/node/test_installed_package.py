@@ -123,7 +123,7 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) 
 
 
 def test_the_wheel_has_the_pages_as_they_were_built(prefix: Path) -> None:
-    """So that whoever installs it needs no Node."""
+    """Users of the package need no Node."""
     built = list_files(ROOT / "dashboard" / "pages" / "dist")
     if not built:
         pytest.skip("the pages are not built: make pages")

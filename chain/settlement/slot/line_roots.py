@@ -1,8 +1,8 @@
 """A root over the lines of a slot, which stays when the lines are removed.
 
 It is that of a simple map (chain.runtime.trees.simple) with the keys and values that the lines have
-in the tree of this module. Whoever has the lines of a slot can prove one of them for ever: up to
-this root, and from there as everything in the state.
+in the tree of this module. With the lines of a slot, each of them can be proven for ever: up to
+this root, and from there like everything in the state.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ class Simulation:
         *,
         invariants_every: int = 1,
     ) -> None:
-        """`watch` is shown what each block did. The invariants are checked after every block, or
-        after every so many, which takes half the time; the ledger follows every block.
+        """`watch` is shown what each block did. The ledger follows every block; the invariants are
+        checked after every n-th, which takes half the time.
         """
         self.seed = seed
         self.invariants_every = invariants_every
