@@ -26,7 +26,7 @@ from bench import settlement
 from bench.results.report import finish, make_parser
 from chain import market
 from chain.market import rules
-from node_config.regions.coupling import Prices, Step, compute_slope, plan_step
+from node_config.regions.coupling import WH_PER_GWH, Prices, Step, compute_slope, plan_step
 
 # From the block that sends to the block that takes, and from there to the end of the packet: a
 # block for the header that proves it, and one of the other chain.
@@ -58,7 +58,8 @@ class Region:
     @property
     def middle(self) -> int:
         """Between bid and ask."""
-        return (self.prices.bid + self.prices.ask) // 2
+        prices = self.prices
+        return (prices.bid + prices.ask) // 2
 
 
 @dataclass
@@ -153,7 +154,7 @@ def _find_executed(there: Region, step: Step) -> int:
     room = prices.bid - step.limit_there
     if step.side != state_pb2.SIDE_BUY:
         room = step.limit_there - prices.ask
-    return max(0, min(step.quantity_wh, room * 1_000_000_000 // max(1, prices.slope)))
+    return max(0, min(step.quantity_wh, room * WH_PER_GWH // max(1, prices.slope)))
 
 
 def _sign(step: Step) -> int:

@@ -22,6 +22,7 @@ from abci_app.node import EnergyApplication
 from abci_app.protocol.server import prepare_interpreter
 from abci_app.storage.node_state import NodeState
 from abci_app.storage.persistence import Database
+from bench.results.report import read_memory_kb
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,7 @@ def read_own_mib(process: int | str = "self") -> float:
     """The memory that is a process's own now: what the kernel cannot drop under pressure, as it
     can the pages of the database's files.
     """
-    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
-    line = next(line for line in lines if line.startswith("RssAnon:"))
-    return int(line.split()[1]) / 1024
+    return read_memory_kb("RssAnon", process) / 1024
 
 
 def read_disk_bytes(folder: Path) -> int:

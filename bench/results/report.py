@@ -72,5 +72,10 @@ def read_processor() -> str:
 
 def read_peak_mb(pid: int) -> int:
     """The most memory that a process has had."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+    return read_memory_kb("VmHWM", pid) // 1024
+
+
+def read_memory_kb(field: str, process: int | str = "self") -> int:
+    """A figure of a process's memory, as Linux names it."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))

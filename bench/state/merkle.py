@@ -6,8 +6,8 @@ import platform
 import random
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from bench.results.report import read_memory_kb
 from chain.runtime.trees.merkle import SparseMerkleTree
 
 KEY_BYTES = 30
@@ -90,9 +90,7 @@ def make_value(rng: random.Random) -> bytes:
 
 def read_resident_bytes() -> int:
     """The resident memory of this process (Linux)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
+    return read_memory_kb("VmRSS") * 1024
 
 
 if __name__ == "__main__":

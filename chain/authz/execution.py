@@ -18,7 +18,6 @@ from chain.runtime.encoding import codec, untrusted
 from chain.runtime.errors import ChainError, require
 from chain.runtime.gas import compute_message_gas
 from chain.runtime.module import Handler
-from chain.runtime.state.store import CacheStore
 from chain.runtime.tx import decode_address
 
 
@@ -40,14 +39,13 @@ class Execution:
 
     def run(self, ctx: Context, msg: tx_pb2.MsgExec) -> tx_pb2.MsgExecResponse:
         """Executes the messages, all or none."""
-        attempt = Context(CacheStore(ctx.store), ctx.block, ctx.signer)
+        attempt = ctx.begin_attempt()
         grantee = decode_address(msg.grantee)
         results = [
             codec.encode(_run_one(attempt, grantee, handler, message))
             for handler, message in self._decode(msg)
         ]
-        attempt.store.merge_into(ctx.store)
-        ctx.events += attempt.events
+        ctx.accept(attempt)
         return tx_pb2.MsgExecResponse(results=results)
 
     def _decode(self, msg: tx_pb2.MsgExec) -> list[tuple[Handler, Message]]:

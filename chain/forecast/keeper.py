@@ -10,7 +10,6 @@ from blockenergy.forecast.v1 import errors_pb2, state_pb2
 
 from chain import bank, market
 from chain.forecast.state import PARAMS, TARGETS
-from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes
 from chain.runtime.state.collections import HasStore
@@ -30,11 +29,6 @@ def get_target(state: HasStore, target_id: int) -> state_pb2.Target:
     if target is None:
         raise ChainError(ForecastError.TARGET_UNKNOWN)
     return target
-
-
-def get_gate_closure_s(state: HasStore, slot: int, slot_length_s: int) -> int:
-    """From this block time on nothing about a slot is fixed or traded any more."""
-    return slots.start_s(slot, slot_length_s) - market.get_slot_params(state, slot).gate_closure_s
 
 
 def take(ctx: Context, owner: bytes, amount: int) -> None:

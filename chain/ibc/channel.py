@@ -22,7 +22,6 @@ from chain.ibc.state import CLIENTS, PACKETS
 from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
-from chain.runtime.state.store import CacheStore
 
 TIMEOUT_MAX_S = SECONDS_PER_DAY
 VALUE_BYTES_MAX = 256 * 1024
@@ -146,7 +145,7 @@ def _deliver(ctx: Context, packet: packet_pb2.Packet, applications: Applications
     """What the application answers, None: later in this block; what it has done before it rejects a
     packet is dropped.
     """
-    attempt = Context(CacheStore(ctx.store), ctx.block, ctx.signer)
+    attempt = ctx.begin_attempt()
     try:
         answer = find_application(applications, packet).receive(attempt, packet)
     except ChainError as error:
@@ -159,8 +158,7 @@ def _deliver(ctx: Context, packet: packet_pb2.Packet, applications: Applications
             )
         )
         return ERROR_ACKNOWLEDGEMENT
-    attempt.store.merge_into(ctx.store)
-    ctx.events += attempt.events
+    ctx.accept(attempt)
     return answer
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.market.v1 import errors_pb2, state_pb2
 
-from chain import bank
+from chain import bank, metering
 from chain.market import lifecycle, rules
 from chain.market.state import (
     CLEARINGS,
@@ -73,9 +73,10 @@ def get_net_wh(slot: state_pb2.Slot) -> int:
     return slot.bought_wh - slot.sold_wh
 
 
-def get_gate_closure_s(slot_length_s: int, gate_closure_s: int, slot: int) -> int:
-    """The block time from which on a slot accepts no orders."""
-    return slots.start_s(slot, slot_length_s) - gate_closure_s
+def get_gate_closure_s(state: HasStore, slot: int) -> int:
+    """The block time from which on nothing about a slot is traded or fixed any more."""
+    length_s = metering.get_params(state).slot_length_s
+    return slots.start_s(slot, length_s) - PARAMS.at(state, slot).gate_closure_s
 
 
 def get_position(state: HasStore, slot: int, owner: bytes) -> state_pb2.Position | None:

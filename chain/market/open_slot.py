@@ -8,7 +8,7 @@ from blockenergy.market.v1 import state_pb2
 
 from chain import metering
 from chain.market import rules
-from chain.market.keeper import MarketError, get_curve, get_gate_closure_s
+from chain.market.keeper import MarketError, get_curve
 from chain.market.state import PARAMS, SLOTS
 from chain.runtime import slots
 from chain.runtime.errors import ChainError, require
@@ -29,7 +29,8 @@ class OpenSlot(NamedTuple):
 def require_open_slot(state: HasStore, number: int, time_s: int) -> OpenSlot:
     """The slot; rejects one that accepts no orders at this block time."""
     length_s, params = metering.get_params(state).slot_length_s, PARAMS.at(state, number)
-    gate_s = get_gate_closure_s(length_s, params.gate_closure_s, number)
+    # As get_gate_closure_s, with what was read already.
+    gate_s = slots.start_s(number, length_s) - params.gate_closure_s
     require(time_s < gate_s, MarketError.SLOT_PAST)
     within = number <= slots.slot_at(time_s, length_s) + params.horizon_slots
     require(within, MarketError.SLOT_NOT_OPEN)

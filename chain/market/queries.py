@@ -60,8 +60,7 @@ def slots(ctx: Context, request: query_pb2.QuerySlotsRequest) -> query_pb2.Query
 
 
 def _describe(ctx: Context, number: int, info: state_pb2.Slot) -> query_pb2.QuerySlotResponse:
-    length_s = metering.get_params(ctx).slot_length_s
-    gate_s = get_gate_closure_s(length_s, PARAMS.at(ctx, number).gate_closure_s, number)
+    length_s, gate_s = metering.get_params(ctx).slot_length_s, get_gate_closure_s(ctx, number)
     curve, net_wh = get_curve(info), get_net_wh(info)
     is_open = info.status == state_pb2.SLOT_STATUS_OPEN
     return query_pb2.QuerySlotResponse(

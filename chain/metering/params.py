@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockenergy.metering.v1 import state_pb2
 
-from chain.metering import rules
 from chain.metering.state import PARAMS
+from chain.runtime.calendar import SECONDS_PER_HOUR
 from chain.runtime.state.collections import HasStore
 
 
@@ -22,7 +22,7 @@ def get_slot_params(state: HasStore, slot: int) -> state_pb2.Params:
 def compute_slot_energy_wh(state: HasStore, power_w: int) -> int:
     """What a power comes to in one slot; rounded down."""
     duration_s = PARAMS.get_shared(state).represented_duration_s
-    return power_w * duration_s // rules.SECONDS_PER_HOUR
+    return power_w * duration_s // SECONDS_PER_HOUR
 
 
 def get_tolerance_max_permille(state: HasStore) -> int:

@@ -6,13 +6,13 @@ import hashlib
 
 from blockenergy.metering.v1 import state_pb2
 
+from chain.runtime.calendar import SECONDS_PER_HOUR
 from chain.runtime.encoding import codec
 from chain.runtime.signatures import verify_meter
 from chain.runtime.units import PERMILLE, ceil_div
 
 _DOMAIN = b"blockenergy/reading/v1"
 HASH_BYTES = 32
-SECONDS_PER_HOUR = 3600
 # Silence beyond about a century allows no more energy: the settlement of a meter stays in 64 bits.
 SILENT_HOURS_MAX = 1_000_000
 

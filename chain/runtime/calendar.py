@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-SECONDS_PER_DAY = 86_400
+SECONDS_PER_HOUR = 3600
+SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 # Of the years 1 to 9999.
 _FIRST_SECOND = -62_135_596_800
 _LAST_SECOND = 253_402_300_799
@@ -35,7 +36,7 @@ def format_time(seconds: int, nanos: int) -> str:
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < 10**9):
         raise ValueError(f"{seconds} s and {nanos} ns are no time of the years 1 to 9999")
     date = format_date(seconds)
-    hours, rest = divmod(seconds % SECONDS_PER_DAY, 3600)
+    hours, rest = divmod(seconds % SECONDS_PER_DAY, SECONDS_PER_HOUR)
     fraction = f".{nanos:09}".rstrip("0").rstrip(".")
     clock = f"{hours:02}:{rest // 60:02}:{rest % 60:02}{fraction}"
     return f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock}Z"

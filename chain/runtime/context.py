@@ -58,3 +58,14 @@ class Context:
     def emit(self, event: Event) -> None:
         """Records that something happened."""
         self.events.append(event)
+
+    def begin_attempt(self) -> Context:
+        """A context on top of this one: what is done in it counts once `accept` is called, and has
+        never been if it is not.
+        """
+        return Context(CacheStore(self.store), self.block, self.signer)
+
+    def accept(self, attempt: Context) -> None:
+        """Takes over what was done in an attempt, with its events."""
+        attempt.store.merge_into(self.store)
+        self.events += attempt.events

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from chain.runtime.calendar import SECONDS_PER_HOUR
 from chain.runtime.units import PERMILLE, ceil_div, floor_div
-
-_SECONDS_PER_HOUR = 3600
 
 
 class StateOfChargeModel(NamedTuple):
@@ -121,4 +120,4 @@ def compute_green_drawn_wh(green_wh: int, drawn_wh: int, energy_wh: int) -> int:
 
 def compute_slot_limit_wh(power_w: int, represented_duration_s: int) -> int:
     """The largest flow in or out of a battery in one slot."""
-    return floor_div(power_w * represented_duration_s, _SECONDS_PER_HOUR)
+    return floor_div(power_w * represented_duration_s, SECONDS_PER_HOUR)

@@ -10,7 +10,6 @@ from blockenergy.tielines.v1 import events_pb2, state_pb2
 from chain import market
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError
-from chain.runtime.state.store import CacheStore
 from chain.tielines import keeper, packets
 from chain.tielines.state import PLACED, SCHEDULES, SCHEDULES_TO_TRADE_BACK
 
@@ -21,7 +20,7 @@ def begin_block(ctx: Context) -> None:
     """Places orders that trade back, at any price, as long as the gate is open."""
     for slot, name in [key for key, _ in SCHEDULES_TO_TRADE_BACK.items(ctx)]:
         schedule = keeper.get_schedule(ctx, slot, name)
-        if ctx.block.time_s >= keeper.get_gate_s(ctx, slot):
+        if ctx.block.time_s >= market.get_gate_closure_s(ctx, slot):
             continue
         if schedule.back_export_wh:
             _place_back(ctx, slot, name, market_pb2.SIDE_SELL, schedule.back_export_wh)
@@ -61,15 +60,14 @@ def _offer(
     keeper.end_pending(schedule, placed.side, placed.quantity_wh - executed_wh, 0)
     if not executed_wh:
         return
-    attempt = Context(CacheStore(ctx.store), ctx.block)
+    attempt = ctx.begin_attempt()
     try:
         sequence = packets.send_request(attempt, placed, executed_wh)
     except ChainError:
         keeper.end_pending(schedule, placed.side, executed_wh, 0)
         keeper.add_back(schedule, placed.side, executed_wh)
         return
-    attempt.store.merge_into(ctx.store)
-    ctx.events += attempt.events
+    ctx.accept(attempt)
     ctx.emit(
         events_pb2.EventEnergyOffered(
             tie_line=placed.tie_line,
@@ -91,7 +89,7 @@ def _place_back(
     if info is None:
         return
     quantity_wh = min(quantity_wh, market.get_slot_params(ctx, slot).order_max_wh)
-    curve, attempt = market.get_curve(info), Context(CacheStore(ctx.store), ctx.block)
+    curve, attempt = market.get_curve(info), ctx.begin_attempt()
     limit = curve.price_low if side == market_pb2.SIDE_SELL else curve.price_high
     account = keeper.get_account(name)
     try:
@@ -100,8 +98,7 @@ def _place_back(
         )
     except ChainError:
         return
-    attempt.store.merge_into(ctx.store)
-    ctx.events += attempt.events
+    ctx.accept(attempt)
     placed = state_pb2.PlacedOrder(
         tie_line=name,
         slot=slot,

@@ -8,8 +8,7 @@ from typing import Final
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.tielines.v1 import errors_pb2, state_pb2
 
-from chain import bank, market, metering
-from chain.runtime import slots
+from chain import bank
 from chain.runtime.calendar import SECONDS_PER_DAY
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, ErrorCodes, require
@@ -111,12 +110,6 @@ def add_back(schedule: state_pb2.Schedule, side: market_pb2.Side, quantity_wh: i
         schedule.back_export_wh += quantity_wh
     else:
         schedule.back_import_wh += quantity_wh
-
-
-def get_gate_s(state: HasStore, slot: int) -> int:
-    """When the gate of a slot closes."""
-    length_s = metering.get_params(state).slot_length_s
-    return slots.start_s(slot, length_s) - market.get_slot_params(state, slot).gate_closure_s
 
 
 def set_schedule(ctx: Context, slot: int, name: str, schedule: state_pb2.Schedule) -> None:

@@ -52,7 +52,7 @@ def trade_over_tie_line(
     require(msg.side in OPPOSITE, TieLinesError.SIDE_INVALID)
     ibc.require_connected(ctx, line.client_id)
     now_s = ctx.block.time_s
-    last_s = keeper.get_gate_s(ctx, msg.slot) - line.notice_s
+    last_s = market.get_gate_closure_s(ctx, msg.slot) - line.notice_s
     require(now_s < last_s, TieLinesError.TOO_LATE)
     schedule = keeper.get_schedule(ctx, msg.slot, msg.tie_line)
     keeper.add_pending(ctx, line, schedule, msg.side, msg.quantity_wh)

@@ -65,6 +65,11 @@ class Standing(NamedTuple):
     open_answers: int
     client_left_s: int
 
+    @property
+    def unread_blocks(self) -> int:
+        """Blocks that were not read yet."""
+        return self.height - self.read_height
+
 
 class Carrier:
     """Between two chains, each with the journal of what has happened on it."""

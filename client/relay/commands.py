@@ -171,7 +171,7 @@ def _run_passes(
         if args.once and progress.is_idle:
             return 0
         # What is far behind does not wait.
-        if all(one.read_height > one.height - _FAR for one in standings):
+        if all(one.unread_blocks < _FAR for one in standings):
             time.sleep(pause_s)
 
 
@@ -184,7 +184,7 @@ def _show(args: argparse.Namespace, progress: Progress, standings: Iterable[Stan
     read of it.
     """
     done = {name: count for name, count in progress.list_counts().items() if count}
-    behind = [one for one in standings if one.read_height <= one.height - _FAR]
+    behind = [one for one in standings if one.unread_blocks >= _FAR]
     if args.output == "json":
         read = {one.chain_id: one.read_height for one in behind}
         said: dict[str, object] = {**done}

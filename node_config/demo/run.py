@@ -11,14 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
-from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
-
 from client.errors import ClientError
 from client.node.rpc import Rpc
 from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey
-from node_config.accounts import GenesisAccount
 from node_config.demo.after.forecast_results import find_broken_forecasts
 from node_config.demo.after.promises import find_broken
 from node_config.demo.after.results import Results, collect, get_lines
@@ -32,13 +28,12 @@ from node_config.demo.forecasters import (
     make_history,
     make_outlook,
 )
-from node_config.demo.home.homes import CAPACITY_W, FEEDER, Home, make_street
+from node_config.demo.home.homes import CAPACITY_W, Home, make_street
 from node_config.demo.home.street import Street
 from node_config.demo.page import Page
 from node_config.demo.scenario import Scenario
 from node_config.demo.view import View
 from node_config.demo.watcher import Watcher
-from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
@@ -95,29 +90,8 @@ def prepare(home: Path, hours: int, seed: int, scenario: Scenario) -> Plan:
         VALIDATORS,
         preset=preset,
         base_port=find_free_ports(VALIDATORS).base,
-        accounts=[
-            GenesisAccount(
-                one.key.address,
-                (ROLE_PROSUMER if one.can_sell else ROLE_CONSUMER,),
-                POCKET_MONEY,
-            )
-            for one in homes
-        ]
-        + make_accounts(outlook),
-        meters=[
-            GenesisMeter(
-                one.meter_id,
-                one.key.address,
-                FEEDER,
-                CAPACITY_W,
-                one.meter_key.pub_key,
-                one.import_register_wh,
-                one.export_register_wh,
-                energy_source=(ENERGY_SOURCE_SOLAR if one.can_sell else ENERGY_SOURCE_UNSPECIFIED),
-                device_power_w=min(one.pv_peak_w, CAPACITY_W) if one.can_sell else 0,
-            )
-            for one in homes
-        ],
+        accounts=[one.make_account(POCKET_MONEY) for one in homes] + make_accounts(outlook),
+        meters=[one.make_meter(min(one.pv_peak_w, CAPACITY_W)) for one in homes],
         genesis_time_s=day.genesis_time_s,
         forecasts=make_history(outlook, day),
     )

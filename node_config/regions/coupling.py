@@ -11,7 +11,7 @@ from blockenergy.market.v1 import query_pb2, state_pb2
 # Of what would bring the prices together: the other region may have changed meanwhile.
 _STEP_PERMILLE = 500
 _PERMILLE = 1000
-_WH_PER_GWH = 1_000_000_000
+WH_PER_GWH = 1_000_000_000
 
 
 class Prices(NamedTuple):
@@ -41,7 +41,7 @@ def read_prices(answer: query_pb2.QuerySlotResponse) -> Prices:
 
 def compute_slope(spread: int, depth_wh: int) -> int:
     """By how much a GWh would change the price of a line: spread is between its two ends."""
-    return spread * _WH_PER_GWH // max(1, 2 * depth_wh)
+    return spread * WH_PER_GWH // max(1, 2 * depth_wh)
 
 
 def plan_step(
@@ -57,12 +57,12 @@ def plan_step(
     if gain <= 0:
         return None
     is_export = export_gain >= import_gain
-    whole_wh = gain * _WH_PER_GWH // max(1, here.slope + there.slope)
+    whole_wh = gain * WH_PER_GWH // max(1, here.slope + there.slope)
     wanted_wh = max(least_wh, whole_wh * _STEP_PERMILLE // _PERMILLE)
     quantity_wh = min(wanted_wh, left_wh[not is_export], most_wh)
     if whole_wh < least_wh or quantity_wh < least_wh:
         return None
-    moved = here.slope * whole_wh // _WH_PER_GWH
+    moved = here.slope * whole_wh // WH_PER_GWH
     if is_export:
         meeting = here.ask + moved
         return Step(state_pb2.SIDE_BUY, quantity_wh, meeting, meeting)

@@ -141,7 +141,7 @@ def _couple(regions: Sequence[Region], figures: Figures, say: Callable[[str], No
             return results
         north.send(north.operator, wanted)
         _wait(lambda: _is_answered(north, figures), "packets to be answered")
-        flow = ", ".join(f"{wh / 1000:.1f}" for wh in _look(regions, figures).flow_wh)
+        flow = ", ".join(f"{wh / 1000:.1f}" for wh in _get_flows_wh(north, figures))
         say(f"Round {len(results.rounds)}: the line is to carry {flow} kWh to the south.")
 
 
@@ -170,8 +170,11 @@ def _make_trade(region: Region, slot: int, step: Step) -> tx_pb2.MsgTradeOverTie
 
 def _look(regions: Sequence[Region], figures: Figures) -> Round:
     north, south = ([_get_middle(region, slot) for slot in figures.slots] for region in regions)
-    flows = [_get_flow_wh(regions[0], slot) for slot in figures.slots]
-    return Round(north, south, flows)
+    return Round(north, south, _get_flows_wh(regions[0], figures))
+
+
+def _get_flows_wh(region: Region, figures: Figures) -> list[int]:
+    return [_get_flow_wh(region, slot) for slot in figures.slots]
 
 
 def _get_middle(region: Region, slot: int) -> int:

@@ -29,7 +29,8 @@ def compute_load_wh(annual_kwh: int, factors: Sequence[float]) -> list[int]:
 def compute_pv_wh(peak_w: int, _: int) -> list[int]:
     """What a roof makes by its peak power, whatever its direction: a parabola over the day."""
     width = _SET - _RISE
+    # The four of the parabola and that of the quarters of an hour cancel each other.
     return [
-        max(0, peak_w * _BEST_PERMILLE * 4 * (q - _RISE) * (_SET - q) // (width * width * 1000 * 4))
+        max(0, peak_w * _BEST_PERMILLE * (q - _RISE) * (_SET - q) // (width * width * 1000))
         for q in range(96)
     ]

@@ -10,15 +10,14 @@ from blockenergy.market.v1 import query_pb2 as market_query_pb2
 from blockenergy.market.v1 import tx_pb2 as market_tx_pb2
 from blockenergy.metering.v1 import state_pb2 as metering_pb2
 from blockenergy.metering.v1 import tx_pb2 as metering_tx_pb2
-from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
-from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER, ROLE_RELAYER
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_RELAYER
 from blockenergy.settlement.v1 import errors_pb2 as settlement_errors_pb2
 from blockenergy.settlement.v1 import query_pb2 as settlement_query_pb2
 from blockenergy.settlement.v1 import state_pb2 as settlement_state_pb2
 from blockenergy.tielines.v1 import query_pb2, tx_pb2
 from google.protobuf.message import Message
 
-from chain import metering, tielines
+from chain import tielines
 from chain.runtime.encoding import bech32
 from client.account import Signer
 from client.errors import RejectedError
@@ -26,8 +25,9 @@ from client.node.rpc import Rpc
 from client.queries import query
 from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey, MeterKey
+from meter_bridge.client import sign_reading
 from node_config.accounts import GenesisAccount
-from node_config.demo.home.homes import CAPACITY_W, FEEDER, Home, derive_secret
+from node_config.demo.home.homes import FEEDER, Home, derive_secret
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
@@ -70,15 +70,13 @@ class Region:
         self._tie_key = MeterKey(derive_secret(0, name, TIE_METER))
         self._keys: dict[str, AccountKey] = {}
 
-    def prepare(self, folder: Path, preset: Preset, first_port: int = 0) -> None:
+    def prepare(self, folder: Path, preset: Preset) -> None:
         """Writes the files of the network."""
-        accounts = [
-            GenesisAccount(one.key.address, (_get_role(one),), _HOME_MONEY) for one in self.homes
-        ]
+        accounts = [one.make_account(_HOME_MONEY) for one in self.homes]
         accounts.append(GenesisAccount(self.tie_account, (ROLE_CONSUMER,), _LINE_MONEY))
         accounts.append(GenesisAccount(self.operator.address, (ROLE_CONSUMER,), _OPERATOR_MONEY))
         accounts.append(GenesisAccount(self.relayer.address, (ROLE_RELAYER,), _OPERATOR_MONEY))
-        meters = [_make_meter(one) for one in self.homes]
+        meters = [one.make_meter() for one in self.homes]
         meters.append(
             GenesisMeter(TIE_METER, self.tie_account, FEEDER, TIE_CAPACITY_W, self._tie_key.pub_key)
         )
@@ -87,7 +85,7 @@ class Region:
             home,
             1,
             preset=preset,
-            base_port=first_port or find_free_ports(1).base,
+            base_port=find_free_ports(1).base,
             chain_id=self.chain_id,
             accounts=accounts,
             meters=meters,
@@ -200,8 +198,7 @@ class Region:
             import_register_wh=imported,
             export_register_wh=exported,
         )
-        content.signature = key.sign(metering.reading_sign_bytes(self.chain_id, content))
-        return content
+        return sign_reading(key, self.chain_id, content)
 
 
 def make_preset(base: Preset, figures: Figures) -> Preset:
@@ -216,23 +213,6 @@ def make_preset(base: Preset, figures: Figures) -> Preset:
     }
     params["market"] |= {"horizon_slots": 60, "late_cancellation_s": 0}
     return replace(base, params=params)
-
-
-def _get_role(home: Home) -> int:
-    return ROLE_PROSUMER if home.can_sell else ROLE_CONSUMER
-
-
-def _make_meter(home: Home) -> GenesisMeter:
-    return GenesisMeter(
-        home.meter_id,
-        home.key.address,
-        FEEDER,
-        CAPACITY_W,
-        home.meter_key.pub_key,
-        home.import_register_wh,
-        home.export_register_wh,
-        energy_source=ENERGY_SOURCE_SOLAR if home.can_sell else ENERGY_SOURCE_UNSPECIFIED,
-    )
 
 
 def _make_order(

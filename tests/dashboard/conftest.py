@@ -13,6 +13,15 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "clients"))
 from postgres import running_postgres
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    # Imported on use: where no browser is installed, its library may be missing too.
+    from browsing import running_chromium
+
+    with running_chromium() as browser:
+        yield browser
+
+
 @pytest.fixture(scope="session")
 def make_database() -> Iterator[Callable[[], str]]:
     """Makes an empty database of PostgreSQL; skipped where that is not installed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from blockenergy.market.v1 import query_pb2, state_pb2, tx_pb2
-from browsing import VIEWS, Seen, find_barriers, hold_wallet, running_chromium, sign_in
+from browsing import VIEWS, Seen, find_barriers, hold_wallet, sign_in
 from built import needs_browser
 from playwright.sync_api import expect
 from served import Served, serving
@@ -24,12 +24,6 @@ pytestmark = needs_browser
 # A slot stands for an hour, so that 4,000 W carry 4,000 Wh in it.
 GRID = {"registry.feeders[north]": {"capacity_w": 4_000}}
 HOSTILE = '<img src=x onerror=alert(1)>\u202e"'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from blockenergy.market.v1 import tx_pb2 as market_pb2
-from browsing import VIEWS, Seen, find_barriers, running_chromium, sign_in
+from browsing import VIEWS, Seen, find_barriers, sign_in
 from built import DIST, needs_browser
 from playwright.sync_api import expect
 from served import Served, serving
@@ -27,12 +27,6 @@ from tests.support.world import World
 pytestmark = needs_browser
 
 STALE_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from blockenergy.market.v1 import query_pb2
-from browsing import VIEWS, Seen, find_barriers, hold_wallet, running_chromium, sign_in
+from browsing import VIEWS, Seen, find_barriers, hold_wallet, sign_in
 from built import needs_browser
 from playwright.sync_api import Page, expect
 from served import Served, serving
@@ -28,12 +28,6 @@ COSTS = {
 }
 PATH = "/blockenergy.market.v1.Query/"
 ANNA = people.address_text("anna")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

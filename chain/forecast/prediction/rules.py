@@ -11,6 +11,7 @@ from blockenergy.forecast.v1 import state_pb2
 
 from chain.forecast.prediction import lmsr
 from chain.forecast.scoring.rules import VALUE_LIMIT
+from chain.runtime.calendar import SECONDS_PER_HOUR
 from chain.runtime.units import ceil_div, floor_div
 
 # So that shares, and sums of them, have 64 bits.
@@ -19,7 +20,6 @@ BETA_CEILING = 1 << 48
 # A tenth of a token: below it prices jump by whole percents with each thousandth of a share.
 BETA_MIN = 100_000
 ROUNDS_CEILING = 20
-_SECONDS_PER_HOUR = 3600
 _QUESTION = re.compile(r"[ -~]{1,200}")
 _NAME = re.compile(r"[ -~]{1,64}")
 
@@ -66,7 +66,7 @@ def find_outcome(bounds: Sequence[int], value: int) -> int:
 
 def compute_carried_wh(capacity_w: int, duration_s: int) -> int:
     """The most that a connection carries in a time, in Wh; rounded up."""
-    return ceil_div(capacity_w * duration_s, _SECONDS_PER_HOUR)
+    return ceil_div(capacity_w * duration_s, SECONDS_PER_HOUR)
 
 
 def share_bonds(bonds: Sequence[Bond], outcome: int | None) -> list[int]:

@@ -12,7 +12,6 @@ from blockenergy.registry.v1.role_pb2 import ROLE_REPORTER
 from chain import metering, registry
 from chain.forecast.keeper import (
     ForecastError,
-    get_gate_closure_s,
     get_params,
     get_target,
     pay,
@@ -24,6 +23,7 @@ from chain.forecast.prediction.insiders import require_outsider
 from chain.forecast.prediction.keeper import get_market, require_outcome
 from chain.forecast.scoring.targets import extend
 from chain.forecast.state import HOLDINGS, MARKET_COUNT, MARKET_IDS, MARKETS, TARGETS
+from chain.market import get_gate_closure_s
 from chain.runtime.context import Context
 from chain.runtime.errors import require
 from chain.runtime.tx import decode_address
@@ -129,7 +129,7 @@ def _require_target(ctx: Context, msg: tx_pb2.MsgCreateMarket) -> None:
     length_s = metering.get_params(ctx).slot_length_s
     most = ctx.block.time_s // length_s + get_params(ctx).horizon_slots
     require(msg.slot <= most, ForecastError.SLOT_TOO_FAR, f"up to slot {most}")
-    gate_s = get_gate_closure_s(ctx, msg.slot, length_s)
+    gate_s = get_gate_closure_s(ctx, msg.slot)
     in_time = msg.closes_at_s <= gate_s
     require(in_time, ForecastError.MARKET_INVALID, f"the gate closes at {gate_s}")
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from blockenergy.forecast.v1 import events_pb2, state_pb2, tx_pb2
 
-from chain import metering
+from chain import market, metering
 from chain.forecast.keeper import (
     ForecastError,
-    get_gate_closure_s,
     get_params,
     get_target,
     take,
@@ -115,7 +114,7 @@ def _require_free(
     length_s = metering.get_params(ctx).slot_length_s
     first, last = msg.first_slot, msg.first_slot + count - 1
     # The gate of the first slot closes first.
-    is_open = ctx.block.time_s < get_gate_closure_s(ctx, first, length_s)
+    is_open = ctx.block.time_s < market.get_gate_closure_s(ctx, first)
     require(is_open, ForecastError.GATE_CLOSED, f"slot {first}")
     most = slots.slot_at(ctx.block.time_s, length_s) + params.horizon_slots
     require(last <= most, ForecastError.SLOT_TOO_FAR, f"up to slot {most}")
@@ -151,8 +150,7 @@ def _require_sealed(
     forecast = FORECASTS.get(ctx, ((slot, msg.target_id), ctx.signer))
     if forecast is None or forecast.quantiles:
         raise ChainError(ForecastError.NOT_COMMITTED, f"slot {slot}")
-    params = metering.get_slot_params(ctx, slot)
-    closed = ctx.block.time_s >= get_gate_closure_s(ctx, slot, params.slot_length_s)
+    closed = ctx.block.time_s >= market.get_gate_closure_s(ctx, slot)
     require(closed, ForecastError.TOO_EARLY, f"slot {slot}")
     in_time = ctx.block.time_s < metering.get_deadline_s(ctx, slot)
     require(in_time, ForecastError.TOO_LATE, f"slot {slot}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from blockenergy.market.v1 import events_pb2, state_pb2
 
-from chain import metering, registry
+from chain import registry
 from chain.market import positions
 from chain.market.auction import record
 from chain.market.clearing import clear_network, clear_truthful
@@ -43,14 +43,12 @@ def close_gates(ctx: Context, fill_book: Callable[[Context, int, state_pb2.Slot]
     """
     if BOOKING.get_shared(ctx).slot:
         return
-    length_s = metering.get_params(ctx).slot_length_s
     for _ in range(PARAMS.get_shared(ctx).slots_opened_per_block_max):
         found = next(iter_slots(ctx, LAST_CLEARED.last(ctx) + 1), None)
         if found is None:
             return
         slot, info = found
-        gate_closure_s = PARAMS.at(ctx, slot).gate_closure_s
-        if ctx.block.time_s < get_gate_closure_s(length_s, gate_closure_s, slot):
+        if ctx.block.time_s < get_gate_closure_s(ctx, slot):
             return
         LAST_CLEARED.set(ctx, slot)
         if info.status == state_pb2.SLOT_STATUS_OPEN and _close(ctx, slot, info, fill_book):

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from blockenergy.market.v1 import state_pb2
 
-from chain import metering
 from chain.market.keeper import get_curve, get_gate_closure_s
 from chain.market.rules import (
     Curve,
@@ -58,7 +57,6 @@ class Charges(NamedTuple):
 
 def get_charges(ctx: Context, slot: int, info: state_pb2.Slot) -> Charges:
     """What is in force for a slot at the time of the block."""
-    params, length_s = PARAMS.at(ctx, slot), metering.get_params(ctx).slot_length_s
-    gate_s = get_gate_closure_s(length_s, params.gate_closure_s, slot)
-    is_late = ctx.block.time_s >= gate_s - params.late_cancellation_s
+    params = PARAMS.at(ctx, slot)
+    is_late = ctx.block.time_s >= get_gate_closure_s(ctx, slot) - params.late_cancellation_s
     return Charges(get_curve(info), params.late_cancellation_fee_per_kwh if is_late else 0)

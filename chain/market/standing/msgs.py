@@ -85,8 +85,7 @@ def _find_first_slot(ctx: Context, msg: tx_pb2.MsgPlaceStandingOrder) -> int:
     furthest = now + params.standing_slots_max
     ahead = msg.first_slot <= msg.last_slot <= furthest
     require(ahead, MarketError.DEADLINE_INVALID, f"up to slot {furthest}")
-    gate_closure_s = PARAMS.at(ctx, msg.last_slot).gate_closure_s
-    gate_s = get_gate_closure_s(length_s, gate_closure_s, msg.last_slot)
+    gate_s = get_gate_closure_s(ctx, msg.last_slot)
     require(ctx.block.time_s < gate_s, MarketError.DEADLINE_INVALID)
     return max(msg.first_slot, now + 1)
 

@@ -11,7 +11,12 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from blockenergy.registry.v1.energy_source_pb2 import ENERGY_SOURCE_SOLAR, ENERGY_SOURCE_UNSPECIFIED
+from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_PROSUMER
+
 from client.signing.keys import AccountKey, MeterKey
+from node_config.accounts import GenesisAccount
+from node_config.genesis import GenesisMeter
 
 HOMES = 20
 HOURS, QUARTERS_PER_HOUR = 24, 4
@@ -69,6 +74,25 @@ class Home:
     def can_sell(self) -> bool:
         """Whether it is a prosumer."""
         return self.pv_peak_w > 0
+
+    def make_account(self, money: int) -> GenesisAccount:
+        """Its account at genesis, with so much money."""
+        role = ROLE_PROSUMER if self.can_sell else ROLE_CONSUMER
+        return GenesisAccount(self.key.address, (role,), money)
+
+    def make_meter(self, device_power_w: int = 0) -> GenesisMeter:
+        """Its meter at genesis; device_power_w: of a certified device, 0 for none."""
+        return GenesisMeter(
+            self.meter_id,
+            self.key.address,
+            FEEDER,
+            CAPACITY_W,
+            self.meter_key.pub_key,
+            self.import_register_wh,
+            self.export_register_wh,
+            energy_source=ENERGY_SOURCE_SOLAR if self.can_sell else ENERGY_SOURCE_UNSPECIFIED,
+            device_power_w=device_power_w,
+        )
 
 
 def make_street(

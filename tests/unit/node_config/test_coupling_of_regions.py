@@ -6,29 +6,17 @@ from random import Random
 
 from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL
 
+from bench.country import Region
 from chain.market import rules
-from node_config.regions.coupling import Prices, compute_slope, plan_step
+from node_config.regions.coupling import Prices, plan_step
 from node_config.regions.profiles import compute_load_wh, compute_pv_wh
 
 LEAST_WH, MOST_WH = 10, 50_000
 
 
-class Pool:
+def make_pool(depth_wh: int, net_wh: int, margin: int) -> Region:
     """A pool with a price line."""
-
-    def __init__(self, depth_wh: int, net_wh: int, margin: int) -> None:
-        self.curve = rules.Curve(80_000 + margin, 300_000 - margin, depth_wh, margin)
-        self.net_wh = net_wh
-
-    @property
-    def prices(self) -> Prices:
-        spread = self.curve.price_high - self.curve.price_low - 2 * self.curve.margin
-        slope = compute_slope(spread, self.curve.depth_wh)
-        bid, ask = (
-            rules.compute_bid(self.curve, self.net_wh),
-            rules.compute_ask(self.curve, self.net_wh),
-        )
-        return Prices(bid, ask, slope)
+    return Region(rules.Curve(80_000 + margin, 300_000 - margin, depth_wh, margin), net_wh)
 
 
 def test_steps_end_where_prices_meet_or_the_line_is_full() -> None:
@@ -37,7 +25,7 @@ def test_steps_end_where_prices_meet_or_the_line_is_full() -> None:
     full = met = 0
     for _ in range(300):
         pools = [
-            Pool(random.randrange(2_000, 60_000), random.randrange(-30_000, 30_000), 2_750)
+            make_pool(random.randrange(2_000, 60_000), random.randrange(-30_000, 30_000), 2_750)
             for _ in range(2)
         ]
         capacity_wh, flow_wh = random.randrange(100, 20_000), 0
