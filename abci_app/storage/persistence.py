@@ -17,7 +17,7 @@ One thread commits. Any thread may read at any time, until `close`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -36,6 +36,7 @@ from abci_app.storage.leveldb import (
 from abci_app.storage.snapshot import (
     LAST_KEY,
     STATE,
+    STATE_END,
     HeightError,
     Last,
     Snapshot,
@@ -65,6 +66,8 @@ class Missing:
 
 
 MISSING: Final = Missing()
+# Seeking costs about as much as passing over this many entries.
+PASSED_OVER_MAX: Final = 16
 NO_NOTES: Final[Mapping[bytes, bytes]] = {}
 
 
@@ -105,6 +108,7 @@ class Database:
         handle = open_leveldb(path, create=create)
         try:
             require_format(handle, path)
+            mark_end(handle)
             return cls(handle, path, cache_entries, history_heights)
         except BaseException:
             handle.close()
@@ -134,13 +138,33 @@ class Database:
             return value
         phase = self._commit_phase
         read = read_state(self._handle, key)
-        if read is None or len(read) <= MAX_CACHED_BYTES:
-            with self._cache_lock:
-                # When a commit has begun in between, what was read may be out of date.
-                if phase == self._commit_phase and phase % 2 == 0:
-                    self._make_room()
-                    self._cache[key] = read
+        if is_small(read):
+            self._keep({key: read}, phase)
         return read
+
+    def read_ahead(self, keys: Sequence[bytes]) -> None:
+        """Reads the values under ascending keys into the cache in one go: to pass through a range
+        costs a fraction of looking up its keys one by one.
+        """
+        keys = [key for key in keys if key not in self._cache]
+        if keys:
+            phase = self._commit_phase
+            found = {key: value for key, value in self._find_all(keys) if is_small(value)}
+            self._keep(found, phase)
+
+    def _find_all(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
+        """Ascending keys with their values, or None."""
+        end = keys[-1] + b"\x00"
+        entries = self.items(keys[0], end)
+        found = next(entries, None)
+        for key in keys:
+            passed_over = 0
+            while found is not None and found[0] < key:
+                passed_over += 1
+                if passed_over > PASSED_OVER_MAX:
+                    entries = self.items(key, end)
+                found = next(entries, None)
+            yield key, found[1] if found is not None and found[0] == key else None
 
     def items(
         self, start: bytes = b"", end: bytes | None = None, reverse: bool = False
@@ -331,21 +355,42 @@ class Database:
             # What nobody has read stays out: a block may write more than the cache holds.
             for key in cache.keys() & changes.keys():
                 value = changes[key]
-                if value is None or len(value) <= MAX_CACHED_BYTES:
+                if is_small(value):
                     cache[key] = value
                 else:
                     del cache[key]
 
-    def _make_room(self) -> None:
-        """Empties a full cache. What is in use returns to it at the price of one read each."""
-        if len(self._cache) >= self._cache_entries:
-            self._cache.clear()
+    def _keep(self, read: Mapping[bytes, bytes | None], phase: int) -> None:
+        """Caches what was read since a phase, unless a commit has begun in between: then it may be
+        out of date. A full cache is emptied; what is in use returns at the price of one read each.
+        """
+        with self._cache_lock:
+            is_current = phase == self._commit_phase and phase % 2 == 0
+            if is_current and len(read) <= self._cache_entries:
+                if len(self._cache) + len(read) > self._cache_entries:
+                    self._cache.clear()
+                self._cache.update(read)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def is_small(value: bytes | None) -> bool:
+    """Whether a value may be in the cache."""
+    return value is None or len(value) <= MAX_CACHED_BYTES
+
+
+def mark_end(handle: Handle) -> None:
+    """Puts an entry behind the state. A read that finds nothing at the end of the state stops
+    there; else it would step over all records of old blocks that were deleted behind it.
+    """
+    if handle.get(STATE_END, verify_checksums=True) is None:
+        batch = handle.write_batch(sync=True)
+        batch.put(STATE_END, b"")
+        batch.write()
 
 
 def require_format(handle: Handle, path: Path) -> None:

@@ -222,12 +222,13 @@ def lines_rooted(state: HasStore) -> list[str]:
     progress = PROGRESS.get(state)
     problems = []
     for slot, root in LINE_ROOTS.items(state, start=progress.history_from):
-        leaves = line_roots.compute_leaves(slot, LINES.under(slot).items(state))
+        owners = [owner for owner, _ in LINES.under(slot).items(state)]
+        leaves = line_roots.compute_leaves(state, slot, owners)
         if not leaves or join_peaks(append_leaves([], 0, leaves)) != root:
             problems.append(f"the root of slot {slot} is not over its lines")
     is_growing = progress.stage == state_pb2.STAGE_LINES
-    written = LINES.under(progress.slot).items(state) if is_growing else ()
-    peaks = append_leaves([], 0, line_roots.compute_leaves(progress.slot, written))
+    written = [owner for owner, _ in LINES.under(progress.slot).items(state) if is_growing]
+    peaks = append_leaves([], 0, line_roots.compute_leaves(state, progress.slot, written))
     if list(progress.line_peaks) != peaks:
         problems.append(f"the tree of slot {progress.slot} is not over its lines")
     return problems

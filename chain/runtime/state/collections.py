@@ -135,6 +135,13 @@ class Map(Generic[K, V]):
             raise ValueError(f"{data.hex()} is no key of {self.name}")
         return key
 
+    def get_entry(self, state: HasStore, key: K) -> tuple[bytes, bytes]:
+        """What the tree of the module has for a key with a value: the key there, and the value."""
+        name = self.prefix + self.key.encode(key)
+        data = state.store.get(name)
+        assert data is not None, f"{self.name} has no {key}"
+        return name[1:], data
+
     def read_ahead(self, state: HasStore, keys: Iterable[K]) -> None:
         """Reads the values under ascending keys in one go, because they are about to be needed."""
         encode = self.key.encode

@@ -6,14 +6,12 @@ transaction leaves no trace. Nothing here knows where the bottom reader keeps it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
 from chain.runtime.state.sorted_keys import SortedKeys
 
-# Seeking costs about as much as passing over this many entries.
-_PASSED_OVER_MAX = 16
 # None is a value: a removed key.
 _NOT_HERE: Any = object()
 
@@ -59,42 +57,28 @@ class MemoryStore:
 class CacheStore:
     """Changes on top of a reader. A value of None means that the key was removed."""
 
-    __slots__ = ("_ahead", "_below", "_get_below", "_sorted_keys", "changes")
+    __slots__ = ("_below", "_get_below", "_sorted_keys", "changes")
 
     def __init__(self, below: Reader) -> None:
         self._below = below
         self._get_below = below.get
         self._sorted_keys: SortedKeys | None = None
-        # What was read ahead of its use.
-        self._ahead: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """The value under a key as changed here, or else as it is below."""
         value = self.changes.get(key, _NOT_HERE)
-        if value is _NOT_HERE and self._ahead:
-            value = self._ahead.get(key, _NOT_HERE)
         return self._get_below(key) if value is _NOT_HERE else value
 
     def read_ahead(self, keys: Sequence[bytes]) -> None:
-        """Reads what lies below under ascending keys, which `get` will be asked for.
+        """Has the values under ascending keys made ready, which `get` will be asked for.
 
-        It changes nothing but the time that takes: to go through a range costs a fraction of
-        looking up its keys one by one.
+        It changes nothing but the time that takes. A reader that gains by it has this method too.
         """
-        if not keys:
-            return
-        end = keys[-1] + b"\x00"
-        entries = self._below.items(keys[0], end)
-        found: tuple[bytes, bytes] | None = next(entries, None)
-        for key in keys:
-            passed_over = 0
-            while found is not None and found[0] < key:
-                passed_over += 1
-                if passed_over > _PASSED_OVER_MAX:
-                    entries = self._below.items(key, end)
-                found = next(entries, None)
-            self._ahead[key] = found[1] if found is not None and found[0] == key else None
+        read_ahead: Callable[[Sequence[bytes]], None] | None
+        read_ahead = getattr(self._below, "read_ahead", None)
+        if read_ahead is not None:
+            read_ahead(keys)
 
     def set(self, key: bytes, value: bytes) -> None:
         """Puts a value under a key."""

@@ -47,6 +47,8 @@ def read_ahead(ctx: Context, slot_ctx: SlotContext, parties: Sequence[_Party]) -
     owners = [owner for owner, _, _ in parties]
     bank.read_balances_ahead(ctx, owners, slot_ctx.denom)
     storage.read_batteries_ahead(ctx, owners)
+    # That there is no line yet is what each of them replaces.
+    LINES.read_ahead(ctx, [(slot_ctx.slot, owner) for owner in owners])
 
 
 def settle_account(ctx: Context, slot_ctx: SlotContext, party: _Party) -> SettledAccount:

@@ -85,9 +85,7 @@ def _write_lines(
     accounts.read_ahead(ctx, slot_ctx, parties)
     settled = [accounts.settle_account(ctx, slot_ctx, party) for party in parties]
     kept = [account for account in settled if account.kept]
-    line_roots.add(
-        progress, slot_ctx.result.parties, ((account.owner, account.line) for account in kept)
-    )
+    line_roots.add(ctx, progress, slot_ctx.result.parties, [account.owner for account in kept])
     accounts.add_up(slot_ctx.result, [account.line for account in kept])
     feeder_sums.add_up(ctx, slot_ctx.slot, kept)
     listeners.announce(ctx, slot_ctx.slot, settled)

@@ -12,24 +12,19 @@ from collections.abc import Iterable
 from blockenergy.settlement.v1 import state_pb2
 
 from chain.runtime.context import Context
+from chain.runtime.state.collections import HasStore
 from chain.runtime.trees.simple import append_leaves, compute_entry_hash, join_peaks
 from chain.settlement.state import LINE_ROOTS, LINES
 
-_Lines = Iterable[tuple[bytes, state_pb2.Line]]
+
+def compute_leaves(state: HasStore, slot: int, owners: Iterable[bytes]) -> list[bytes]:
+    """The leaf hashes of stored lines, by their owners in ascending order."""
+    return [compute_entry_hash(*LINES.get_entry(state, (slot, owner))) for owner in owners]
 
 
-def compute_leaves(slot: int, lines: _Lines) -> list[bytes]:
-    """The leaf hashes of lines, by their owners in ascending order."""
-    encode = LINES.value.encode
-    return [
-        compute_entry_hash(LINES.make_tree_key((slot, owner)), encode(line))
-        for owner, line in lines
-    ]
-
-
-def add(progress: state_pb2.Progress, count: int, lines: _Lines) -> None:
+def add(ctx: Context, progress: state_pb2.Progress, count: int, owners: Iterable[bytes]) -> None:
     """Adds the next lines of the slot in hand, which has `count` before them."""
-    leaves = compute_leaves(progress.slot, lines)
+    leaves = compute_leaves(ctx, progress.slot, owners)
     progress.line_peaks[:] = append_leaves(progress.line_peaks, count, leaves)
 
 

@@ -41,37 +41,6 @@ class TestCacheStore:
         assert below.get(b"a") == b"1"
         assert list(below.items(b"", b"z")) == [(b"a", b"1")]
 
-    @given(
-        st.dictionaries(st.integers(0, 90), st.integers(0, 9)),
-        st.dictionaries(st.integers(0, 90), st.one_of(st.none(), st.integers(0, 9))),
-        st.sets(st.integers(0, 90)),
-        st.booleans(),
-    )
-    @examples(200)
-    def test_what_is_read_ahead_is_what_is_there(
-        self,
-        below: dict[int, int],
-        changes: dict[int, int | None],
-        ahead: set[int],
-        changed_before: bool,
-    ) -> None:
-        """Few keys of many and many of few, changed before they are read ahead or after."""
-        lowest = MemoryStore({bytes([key]): bytes([value]) for key, value in below.items()})
-        overlay, plain = CacheStore(lowest), CacheStore(lowest)
-        if not changed_before:
-            overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
-        for key, value in changes.items():
-            for each in (overlay, plain):
-                if value is None:
-                    each.delete(bytes([key]))
-                else:
-                    each.set(bytes([key]), bytes([value]))
-        if changed_before:
-            overlay.read_ahead([bytes([key]) for key in sorted(ahead)])
-        assert overlay.changes == plain.changes
-        for key in range(91):
-            assert overlay.get(bytes([key])) == plain.get(bytes([key]))
-
     def test_an_iteration_does_not_see_changes_made_meanwhile(self) -> None:
         overlay = CacheStore(MemoryStore({bytes([n]): b"x" for n in range(4)}))
         overlay.set(b"\x02", b"y")
