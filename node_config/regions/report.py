@@ -32,8 +32,8 @@ def format_results(results: Results) -> str:
         return "\n".join([*lines, "Broken:", *(f"- {one}" for one in results.broken)])
     full = sum(abs(flow_wh) == results.capacity_wh for flow_wh in last.flow_wh)
     lines.append(
-        f"The line is full in {full} of {len(results.hours)} slots; in the others prices have met, "
-        "as far as a trade gains anything."
+        f"The line is full in {full} of {len(results.hours)} slots; in the others prices have met: "
+        "another trade would gain nothing."
     )
     lines.append(
         "Both regions agree on every slot, and the meter of the line has settled it in both."
