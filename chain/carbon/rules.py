@@ -51,6 +51,7 @@ class Flows(NamedTuple):
 
     issued_wh: made by certified devices, or green from a battery. exempt_wh: import of a battery
     that will come back. bid_wh: bought as renewable. due_wh: sold to buyers of renewable energy.
+    transit_wh: import of a tie line that is used in the other region.
     """
 
     import_wh: int = 0
@@ -60,13 +61,14 @@ class Flows(NamedTuple):
     due_wh: int = 0
     exact: bool = True
     is_battery: bool = False
+    transit_wh: int = 0
 
 
 class Part(NamedTuple):
     """The carbon part of a line: Wh, and the charge.
 
-    use_wh: import, without what is exempt. free_wh: the account's certificates. unmatched_wh and
-    short_wh are what is charged.
+    use_wh: import, without what is exempt or in transit. free_wh: the account's certificates.
+    unmatched_wh and short_wh are what is charged.
     """
 
     use_wh: int
@@ -83,14 +85,16 @@ def compute_part(flows: Flows, rate: Rate) -> Part:
     """What an account used itself, claimed, gave and owes.
 
     Energy that a register shows late was used at an unknown time: it is neither own use nor claimed
-    with a purchase. What flows into a battery is no own use, and no purchase relieves it.
+    with a purchase. What flows into a battery is no own use, and no purchase relieves it. What is
+    in transit is charged where it is used.
     """
-    import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, is_battery = flows
-    use_wh = import_wh - exempt_wh
+    import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, is_battery, transit_wh = flows
+    taken_wh = import_wh - transit_wh
+    use_wh = taken_wh - exempt_wh
     self_wh = claim_wh = 0
     if exact:
-        self_wh = 0 if is_battery else min(import_wh, issued_wh)
-        claim_wh = min(bid_wh, import_wh - self_wh)
+        self_wh = 0 if is_battery else min(taken_wh, issued_wh)
+        claim_wh = min(bid_wh, taken_wh - self_wh)
     given_wh = min(due_wh, issued_wh - self_wh)
     short_wh = due_wh - given_wh
     free_wh = issued_wh - self_wh - given_wh

@@ -48,7 +48,7 @@ def require_claimable(state: HasStore, slot: int, consumer: bytes) -> SlotClaim:
         limit_wh = line.import_wh
     else:
         matched_wh = line.self_wh + settlement.get_matched_claim_wh(state, slot, line)
-        limit_wh = line.import_wh - line.exempt_wh - matched_wh
+        limit_wh = settlement.get_use_wh(line) - matched_wh
     claim = CLAIMS.get(state, (slot, consumer)) or state_pb2.Claim()
     return SlotClaim(slot, line, claimable, claim, limit_wh)
 

@@ -69,7 +69,7 @@ def compute_slot_sums(state: HasStore, slot: int, account: bytes) -> Sums | None
     if line is None or carbon_slot is None:
         return None
     claim = CLAIMS.get_shared(state, (slot, account)) or _NO_CLAIM
-    use_wh = line.import_wh - line.exempt_wh
+    use_wh = settlement.get_use_wh(line)
     claimable = settlement.get_claimable(state, slot, line)
     relieved_wh = claim.retired_wh
     if claimable.battery_import_wh:

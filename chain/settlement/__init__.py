@@ -24,9 +24,11 @@ from chain.settlement.invariants import (
     pool_cash,
     purses_owed,
     traded,
+    transit_agreed,
 )
 from chain.settlement.keeper import FUND, SettlementError
 from chain.settlement.slot.block import end_block
+from chain.settlement.slot.emissions import get_use_wh
 from chain.settlement.slot.reading import (
     close_window,
     get_claimable,
@@ -52,7 +54,7 @@ MODULE = Module(
     end_block=end_block,
     invariants=(
         *(pool_cash, purses_owed, line_sums, lines_in_hand, deferred_sums, traded, in_hand),
-        *(carbon_fund, carbon_sums, emissions_charged, lines_rooted, feeders),
+        *(carbon_fund, carbon_sums, emissions_charged, transit_agreed, lines_rooted, feeders),
     ),
     lifecycles=(lifecycle.STAGE,),
     params=PARAMS,
@@ -71,6 +73,7 @@ __all__ = [
     "get_line",
     "get_matched_claim_wh",
     "get_next_slot",
+    "get_use_wh",
     "make_line_key",
     "make_root_key",
     "pay_refund",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import state_pb2
 
-from chain import bank, carbon, market, metering, registry
+from chain import bank, carbon, market, metering, registry, tielines
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import HasStore
 from chain.runtime.trees.simple import append_leaves, join_peaks
@@ -214,6 +214,21 @@ def emissions_charged(state: HasStore) -> list[str]:
             problems.append(f"{bech32.encode(owner)} claims what it cannot in slot {slot}")
         elif line.carbon_charge != claimable.compute_charge(0):
             problems.append(f"{bech32.encode(owner)} has another carbon charge in slot {slot}")
+    return problems
+
+
+def transit_agreed(state: HasStore) -> list[str]:
+    """Only tie lines have energy in transit: measured by exact readings, and no more than both
+    regions have agreed on.
+    """
+    problems = []
+    for (slot, owner), line in LINES.items(state):
+        # Schedules last as long as their slots.
+        if not line.transit_wh or market.get_slot(state, slot) is None:
+            continue
+        agreed_wh = tielines.list_exports(state, slot).get(owner, 0)
+        if line.inexact or line.transit_wh > min(line.import_wh, agreed_wh):
+            problems.append(f"{bech32.encode(owner)} has energy in transit in slot {slot}")
     return problems
 
 

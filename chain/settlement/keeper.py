@@ -7,12 +7,13 @@ before anybody is paid: whoever defaults, it is there to open other slots.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blockenergy.market.v1 import state_pb2 as market_pb2
 from blockenergy.settlement.v1 import errors_pb2, state_pb2
 
-from chain import bank, carbon, market, metering
+from chain import bank, carbon, market, metering, tielines
 from chain.runtime.context import Context
 from chain.runtime.encoding import bech32
 from chain.runtime.errors import ErrorCodes
@@ -33,8 +34,9 @@ class SlotContext:
     cannot hold. backstop: supplies shortages and takes surpluses. grid_account: receives grid fees
     and congestion rents. surplus_share_permille: what of the surplus goes to the purse. These four
     are those that the slot was opened with. pool_share: what the pool keeps: its funding, and what
-    it gained. books: what carbon charges are computed with. result: the running sums, updated in
-    place and stored at the end of the block.
+    it gained. books: what carbon charges are computed with. exports: what each tie line takes out
+    of the region as agreed, by its account. result: the running sums, updated in place and stored
+    at the end of the block.
     """
 
     slot: int
@@ -48,6 +50,7 @@ class SlotContext:
     pool_share: int
     surplus_share_permille: int
     books: carbon.Books
+    exports: Mapping[bytes, int]
     result: state_pb2.SlotResult
 
     @property
@@ -75,6 +78,7 @@ def load_slot(ctx: Context, slot: int) -> SlotContext:
         pool_share=info.funding + rules.compute_pool_result(info),
         surplus_share_permille=params.surplus_share_permille,
         books=carbon.read_books(ctx, slot),
+        exports=tielines.list_exports(ctx, slot),
         result=result,
     )
 

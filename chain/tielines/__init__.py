@@ -14,7 +14,7 @@ from chain.tielines import msgs, queries
 from chain.tielines.block import begin_block, end_block
 from chain.tielines.genesis import validate_genesis
 from chain.tielines.invariants import no_placed_orders_left, schedules_traded
-from chain.tielines.keeper import TieLinesError, get_account
+from chain.tielines.keeper import TieLinesError, get_account, list_exports
 from chain.tielines.packets import APPLICATION, PORT
 from chain.tielines.state import SCHEMA
 
@@ -31,4 +31,4 @@ MODULE = Module(
     validate_genesis=validate_genesis,
 )
 
-__all__ = ["APPLICATION", "MODULE", "PORT", "TieLinesError", "get_account"]
+__all__ = ["APPLICATION", "MODULE", "PORT", "TieLinesError", "get_account", "list_exports"]

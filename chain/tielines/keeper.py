@@ -55,6 +55,18 @@ def get_schedule(state: HasStore, slot: int, name: str) -> state_pb2.Schedule:
     return SCHEDULES.get(state, (slot, name)) or state_pb2.Schedule()
 
 
+def list_exports(state: HasStore, slot: int) -> dict[bytes, int]:
+    """What each tie line takes out of the region in a slot by what both have agreed, in Wh net,
+    whatever becomes of what is pending, by its account; 0 where it may bring more than it takes.
+    """
+    exports = {}
+    for name, _ in TIE_LINES.items(state):
+        found = get_schedule(state, slot, name)
+        brought_wh = found.imported_wh + found.pending_import_wh
+        exports[get_account(name)] = max(0, found.exported_wh - brought_wh)
+    return exports
+
+
 def compute_left_wh(line: state_pb2.TieLine, schedule: state_pb2.Schedule) -> tuple[int, int]:
     """What the line can still carry from here to there, and from there to here, in Wh: whatever
     becomes of what is pending, neither direction exceeds the capacity.

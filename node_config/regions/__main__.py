@@ -3,8 +3,8 @@
 The north has ten roofs with PV, the south has none. The operator of the line trades towards the
 higher price, in steps, until the prices meet or the line is full; a relayer carries what it trades.
 It ends by itself when all slots are settled, writes regions.png, and proves what it shows: exit
-status 0 only if both regions agree on every slot, the line never carried more than its capacity,
-and its meter has settled in both what it says.
+status 0 only if prices have met or the line is full in every slot, both regions agree on it, the
+line never carried more than its capacity, and its meter has settled in both what it says.
 """
 
 from __future__ import annotations

@@ -135,11 +135,12 @@ def _couple(regions: Sequence[Region], figures: Figures, say: Callable[[str], No
     while True:
         results.rounds.append(_look(regions, figures))
         steps = [(slot, _plan_slot(north, south, slot)) for slot in figures.slots]
-        wanted = [_make_trade(north, slot, step) for slot, step in steps if step]
+        wanted = [(slot, step) for slot, step in steps if step]
         if not wanted or time.time() >= last_s:
             results.took_s = time.monotonic() - begun
+            results.broken += [f"slot {slot}: its prices have not met" for slot, _ in wanted]
             return results
-        north.send(north.operator, wanted)
+        north.send(north.operator, [_make_trade(north, slot, step) for slot, step in wanted])
         _wait(lambda: _is_answered(north, figures), "packets to be answered")
         flow = ", ".join(f"{wh / 1000:.1f}" for wh in _get_flows_wh(north, figures))
         say(f"Round {len(results.rounds)}: the line is to carry {flow} kWh to the south.")
@@ -239,6 +240,8 @@ def _settle(regions: Sequence[Region], figures: Figures, results: Results) -> No
             results.broken.append(f"slot {slot}: {metered} Wh were metered of {flow_wh}")
         if any(line.imbalance_charge or line.imbalance_credit for line in (ours, theirs)):
             results.broken.append(f"slot {slot}: the line paid an imbalance")
+        if any(line.carbon_charge for line in (ours, theirs)):
+            results.broken.append(f"slot {slot}: the line paid for carbon that others use")
 
 
 def _wait(is_there: Callable[[], bool], what: str, from_s: int = 0) -> None:

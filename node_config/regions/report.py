@@ -19,9 +19,9 @@ def format_results(results: Results) -> str:
         prices = [side[place] for one in (first, last) for side in (one.north, one.south)]
         shown = " ".join(f"{price / _PER_CENT:7.1f}" for price in prices)
         flow_wh = last.flow_wh[place]
-        full = " full" if abs(flow_wh) == results.capacity_wh else ""
+        mark = " full" if abs(flow_wh) == results.capacity_wh else ""
         rent = (results.earned[place] - results.paid[place]) / _PER_EUR
-        lines.append(f"{hour:4} {shown} {flow_wh / 1000:12.2f}{full:5} {rent:12.3f}")
+        lines.append(f"{hour:4} {shown} {flow_wh / 1000:12.2f}{mark:5} {rent:12.3f}")
     paid, earned = sum(results.paid) / _PER_EUR, sum(results.earned) / _PER_EUR
     lines.append(
         f"\nPrices in ct/kWh. {len(results.rounds) - 1} rounds took {results.took_s:.0f} s. The "
@@ -30,9 +30,12 @@ def format_results(results: Results) -> str:
     )
     if results.broken:
         return "\n".join([*lines, "Broken:", *(f"- {one}" for one in results.broken)])
-    return "\n".join(
-        [
-            *lines,
-            "Both regions agree on every slot, and the meter of the line has settled it in both.",
-        ]
+    full = sum(abs(flow_wh) == results.capacity_wh for flow_wh in last.flow_wh)
+    lines.append(
+        f"The line is full in {full} of {len(results.hours)} slots; in the others prices have met: "
+        "another trade would gain nothing."
     )
+    lines.append(
+        "Both regions agree on every slot, and the meter of the line has settled it in both."
+    )
+    return "\n".join(lines)

@@ -33,7 +33,9 @@ USES: dict[str, set[str]] = {
     "storage": {"market", "metering", "registry"},
     "forecast": {"bank", "market", "metering", "params", "registry"},
     "carbon": {"bank", "metering", "registry"},
-    "settlement": {"bank", "carbon", "forecast", "market", "metering", "registry", "storage"},
+    "settlement": {
+        *("bank", "carbon", "forecast", "market", "metering", "registry", "storage", "tielines"),
+    },
     "credits": {"bank", "carbon", "market", "registry"},
     "certificates": {
         *("bank", "carbon", "credits", "market", "metering", "registry", "settlement", "storage"),

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
+from blockenergy.tielines.v1 import packet_pb2
+from blockenergy.tielines.v1.tx_pb2 import MsgTradeOverTieLine
 from cosmos.base.v1beta1.coin_pb2 import Coin
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -20,13 +23,16 @@ from ibc.core.client.v1.tx_pb2 import MsgUpdateClient
 from ibc.lightclients.tendermint.v1.tendermint_pb2 import Misbehaviour
 
 from chain import ibc
+from chain.app import BlockResult
 from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT
 from chain.ibc.transfer_data import JSON, PORT, PROTOBUF, SUCCESS, VERSION, TransferData, write
+from chain.tielines import packets as tielines
 from client.relay import messages
 from client.relay.packets import Sent, read_events
 from client.signing.tx import pack
 from tests.fuzz import wire
 from tests.fuzz.transactions import judge_execution
+from tests.support import tie_lines
 from tests.support.others.headers import Block
 from tests.support.others.other_chain import OtherChain
 from tests.support.others.two_chains import RELAYER, RELAYS
@@ -48,6 +54,14 @@ TOKENS = tuple(text.encode() for text in TEXTS) + tuple(
 NUMBERS = (0, 1, 2, 7, (1 << 31) - 1, (1 << 62), (1 << 63) - 1)
 HEIGHTS = (0, 1, 2, 3, 1 << 31, 1 << 62)
 HASHES = (b"", bytes(31), bytes(32), bytes(33))
+ASKED_WH = 1_000
+TIE_LINE = {
+    f"tielines.tie_lines[{tie_lines.NAME}]": {
+        "client_id": CLIENT, "operator": tie_lines.OPERATOR, "notice_s": 5,
+        "capacity_wh": tie_lines.CAPACITY_WH, "packets_per_slot_max": 5,
+        "traded_per_day_max_wh": 100_000,
+    },
+}  # fmt: skip
 
 
 class Relaying:
@@ -57,14 +71,15 @@ class Relaying:
     batch = 5_000
 
     def __init__(self) -> None:
-        drawn = ibc_actions.draw()
+        drawn = {**ibc_actions.draw(), **tie_lines.LINE, **TIE_LINE}
         drawn[f"ibc.clients[{CLIENT}]"]["creator"] = RELAYER
         self._world = World({**RELAYS, **drawn})
         self._sent = [self._send(timeout_s, JSON * (timeout_s == 900)) for timeout_s in (5, 900)]
+        self._sent += [self._ask(), self._ask()]
         self._now_s = self._world.time_s
         self._signer = people.address_text(RELAYER)
         self._makers: tuple[Callable[[OtherChain, Random], Message | None], ...] = (
-            *(self._bring_packet, self._bring_packet, self._bring_answer),
+            *(self._bring_transfer, self._bring_request, self._bring_answer),
             *(self._bring_timeout, self._show_two_blocks, lambda *_: None),
         )
 
@@ -107,8 +122,23 @@ class Relaying:
             timeout_timestamp=self._world.time_s + timeout_s,
             encoding=encoding,
         )
-        self._world.block(self._world.sign("anna", message))
-        events = self._world.results[0].events
+        return self._find_sent(self._world.block(self._world.sign("anna", message)))
+
+    def _ask(self) -> Packet:
+        """What this chain asks the region elsewhere for."""
+        message = MsgTradeOverTieLine(
+            operator=people.address_text(tie_lines.OPERATOR),
+            tie_line=tie_lines.NAME,
+            slot=self._world.slot_ahead(2),
+            side=tie_lines.BUY,
+            quantity_wh=ASKED_WH,
+            price_limit_per_kwh=300_000,
+            price_limit_there_per_kwh=80_000,
+        )
+        return self._find_sent(self._world.block(self._world.sign(tie_lines.OPERATOR, message)))
+
+    def _find_sent(self, result: BlockResult) -> Packet:
+        events = [*self._world.results[0].events, *result.events]
         shown = [(one.type, dict(one.attributes)) for one in events if not isinstance(one, Message)]
         (sent,) = (one for one in read_events(shown) if isinstance(one, Sent))
         return sent.packet
@@ -116,29 +146,49 @@ class Relaying:
     def _update(self, other: OtherChain, block: Block) -> MsgUpdateClient:
         return messages.update_client(CLIENT, other.make_header(block, FIRST), self._signer)
 
-    def _bring_packet(self, other: OtherChain, random: Random) -> Message:
+    def _bring_transfer(self, other: OtherChain, random: Random) -> Message:
         parties = ["elsewhere", people.address_text("anna")]
         data = TransferData("uatom", random.choice((1, 500, 10**9)), *parties)
         encoding = random.choice((JSON, PROTOBUF))
-        parts = {
-            "source_port": PORT, "destination_port": PORT, "version": VERSION,
-            "encoding": encoding,
-        }  # fmt: skip
         if random.random() < 0.3:
             texts = [*parties, "uatom"]
             texts[random.randrange(3)] = _text(random)
             data = TransferData(texts[2], data.amount, *texts[:2])
+        parts = {"version": VERSION, "encoding": encoding, "value": write(data, encoding)}
+        return self._bring_packet(other, PORT, parts, random)
+
+    def _bring_request(self, other: OtherChain, random: Random) -> Message:
+        """The region elsewhere asks for energy, sometimes as no rule of ours does."""
+        fields: dict[str, Any] = {
+            "tie_line": tie_lines.NAME, "slot": self._world.slot_ahead(2), "slot_length_s": 60,
+            "side": random.choice((tie_lines.BUY, tie_lines.SELL)),
+            "quantity_wh": random.choice((1, ASKED_WH, tie_lines.CAPACITY_WH)),
+            "price_limit_per_kwh": random.choice((80_000, 300_000)),
+        }  # fmt: skip
+        if random.random() < 0.3:
+            name = random.choice(list(fields))
+            odd = _text(random) if name == "tie_line" else random.choice(NUMBERS)
+            fields[name] = odd % 9 if name == "side" else odd
+        value = packet_pb2.Request(**fields).SerializeToString()
+        parts = {"version": tielines.VERSION, "encoding": tielines.ENCODING, "value": value}
+        return self._bring_packet(other, tielines.PORT, parts, random)
+
+    def _bring_packet(
+        self, other: OtherChain, port: str, parts: dict[str, Any], random: Random
+    ) -> Message:
+        """A packet whose value, or another part, is sometimes wrong."""
+        parts |= {"source_port": port, "destination_port": port}
         if random.random() < 0.1:
-            parts[random.choice(list(parts))] = _text(random)
-        value = write(data, encoding)
+            texts = [name for name in parts if name != "value"]
+            parts[random.choice(texts)] = _text(random)
         if random.random() < 0.5:
-            value = wire.mutate(value, random, TOKENS)
+            parts["value"] = wire.mutate(parts["value"], random, TOKENS)
         packet = Packet(
             sequence=random.choice(NUMBERS),
             source_client=THERE,
             destination_client=CLIENT,
             timeout_timestamp=self._now_s + random.choice((-1, 0, 600, 600, 600, 600)),
-            payloads=[Payload(**parts, value=value)] * random.choice((1, 1, 1, 1, 0, 2)),
+            payloads=[Payload(**parts)] * random.choice((1, 1, 1, 1, 0, 2)),
         )
         other.send(self._now_s, packet)
         proven = other.prove(self._now_s, packet, ibc.Kind.COMMITMENT)
@@ -146,7 +196,11 @@ class Relaying:
 
     def _bring_answer(self, other: OtherChain, random: Random) -> Message:
         packet = random.choice(self._sent)
-        answer = random.choice((SUCCESS, SUCCESS, ERROR_ACKNOWLEDGEMENT, b"", b'{"error":"no"}'))
+        right = SUCCESS
+        if packet.payloads[0].source_port == tielines.PORT:
+            executed_wh = random.choice((ASKED_WH, ASKED_WH // 2, ASKED_WH + 1, *NUMBERS))
+            right = packet_pb2.Answer(executed_wh=executed_wh).SerializeToString()
+        answer = random.choice((right, right, ERROR_ACKNOWLEDGEMENT, b"", b'{"error":"no"}'))
         if random.random() < 0.2:
             answer = wire.mutate_bytes(answer, random, TOKENS)
         answers = [answer] * random.choice((1, 1, 1, 0, 2))

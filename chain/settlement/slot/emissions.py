@@ -32,7 +32,8 @@ def book(
     for energy in meters:
         import_wh += energy.import_wh if energy.apart is None else energy.apart.import_wh
         exact = exact and energy.exact
-        if energy.export_wh and energy.exact:
+        # What arrives over a tie line was made, and issued for, in the other region.
+        if energy.export_wh and energy.exact and owner not in slot_ctx.exports:
             # All devices of an account have one source.
             made_wh, source = carbon.issue(ctx, books, zone, energy)
             issued_wh += made_wh
@@ -43,6 +44,7 @@ def book(
         source = ENERGY_SOURCE_STORAGE
         # Of what a battery stored while it was silent, its line has only what was not estimated.
         exempt_wh = min(exempt_wh, import_wh)
+    transit_wh = min(import_wh, slot_ctx.exports.get(owner, 0)) if exact else 0
     bid_wh = due_wh = 0
     if position is not None:
         # What a battery buys as renewable lapses: only certificates make it green.
@@ -50,7 +52,7 @@ def book(
         if position.renewable_ask_wh or position.renewable_due_wh:
             due_wh = market.get_due_wh(ctx, slot_ctx.slot, position)
     flows = carbon.Flows(
-        import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, battery is not None
+        import_wh, issued_wh, exempt_wh, bid_wh, due_wh, exact, battery is not None, transit_wh
     )
     part = carbon.compute_part(flows, books.rates[zone])
     feeder = position.feeder if position is not None else ""
@@ -66,6 +68,8 @@ def write(line: state_pb2.Line, booked: carbon.BookedLine) -> None:
         line.inexact = True
     if flows.exempt_wh:
         line.exempt_wh = flows.exempt_wh
+    if flows.transit_wh:
+        line.transit_wh = flows.transit_wh
     if flows.issued_wh:
         line.renewable_wh = flows.issued_wh
         line.energy_source = source
@@ -78,13 +82,17 @@ def write(line: state_pb2.Line, booked: carbon.BookedLine) -> None:
         line.short_wh = part.short_wh
 
 
+def get_use_wh(line: state_pb2.Line) -> int:
+    """What of its import a line has used here, and for good."""
+    return line.import_wh - line.exempt_wh - line.transit_wh
+
+
 def get_claimable(
     line: state_pb2.Line, carbon_slot: carbon.CarbonSlot, *, is_battery: bool
 ) -> carbon.Claimable:
     """A line as certificates and offsets see it."""
-    use_wh = line.import_wh - line.exempt_wh
     return carbon.Claimable(
-        use_wh - line.self_wh - line.claim_wh,
+        get_use_wh(line) - line.self_wh - line.claim_wh,
         line.short_wh,
         carbon.make_rate(carbon_slot).get_factor(exact=not line.inexact),
         carbon_slot.price_per_tonne,

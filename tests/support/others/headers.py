@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -35,6 +36,12 @@ class Signer:
 
     @property
     def validator(self) -> Validator:
+        copied = Validator()
+        copied.CopyFrom(self._validator)
+        return copied
+
+    @cached_property
+    def _validator(self) -> Validator:
         key = PublicKey(ed25519=self.key.public_key().public_bytes_raw())
         validator = Validator(pub_key=key, voting_power=self.power)
         validator.address = light.compute_address(validator)

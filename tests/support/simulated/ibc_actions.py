@@ -4,7 +4,7 @@ which may lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blockenergy.ibc.v1 import tx_pb2
@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from ibc.applications.transfer.v1 import tx_pb2 as transfer_pb2
 from ibc.core.channel.v2 import tx_pb2 as channel_pb2
-from ibc.core.channel.v2.packet_pb2 import Packet
+from ibc.core.channel.v2.packet_pb2 import Packet, Payload
 from ibc.core.client.v1 import tx_pb2 as client_pb2
 from ibc.core.client.v1.client_pb2 import Height
 from ibc.lightclients.tendermint.v1 import tendermint_pb2
@@ -23,6 +23,7 @@ from chain.ibc import transfer as ics20
 from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT
 from chain.ibc.state import CLIENTS, LIMITS, PACKETS
 from chain.ibc.transfer_data import JSON, PROTOBUF, SUCCESS, TransferData
+from chain.runtime.context import CosmosEvent, Event
 from client.relay import messages
 from client.relay.packets import Sent, read_events
 from client.signing.tx import pack
@@ -48,13 +49,13 @@ class Sightings:
 
     def follow(self, result: app.BlockResult) -> None:
         for tx in result.tx_results:
-            shown = [
-                (event.type, dict(event.attributes))
-                for event in tx.events
-                if not isinstance(event, Message)
-            ]
-            self.packets += [one.packet for one in read_events(shown) if isinstance(one, Sent)]
+            self._note(tx.events)
+        self._note(result.events)
         self.packets = self.packets[-20:]
+
+    def _note(self, events: Sequence[Event]) -> None:
+        shown = [(one.type, dict(one.attributes)) for one in events if isinstance(one, CosmosEvent)]
+        self.packets += [one.packet for one in read_events(shown) if isinstance(one, Sent)]
 
 
 def begin() -> OtherChain:
@@ -106,7 +107,7 @@ def register_counterparty(sim: Simulation) -> bytes:
 
 def update_client(sim: Simulation) -> bytes:
     """A header of the other chain; now and then one that it has not signed."""
-    who, client_id = _relayer(sim), _client(sim)
+    who, client_id = _relayer(sim), choose_client(sim)
     block = sim.other.add_block(sim.world.time_s)
     header = _header(sim, client_id, block.signed.header.height)
     if sim.random.random() < 0.2:
@@ -116,7 +117,7 @@ def update_client(sim: Simulation) -> bytes:
 
 def show_two_blocks(sim: Simulation) -> bytes:
     """Two headers of one height, or the same one twice."""
-    who, client_id = _relayer(sim), _client(sim)
+    who, client_id = _relayer(sim), choose_client(sim)
     height = sim.other.add_block(sim.world.time_s).signed.header.height
     headers = [_header(sim, client_id, height) for _ in range(2)]
     if sim.random.random() < 0.3:
@@ -141,7 +142,7 @@ def recover_client(sim: Simulation) -> bytes:
 
 
 def set_transfer_limit(sim: Simulation) -> bytes:
-    who, client_id = sim.random.choice(["distributor"] * 5 + [sim.anybody()]), _client(sim)
+    who, client_id = sim.random.choice(["distributor"] * 5 + [sim.anybody()]), choose_client(sim)
     path = sim.random.choice([DENOM, DENOM, f"transfer/{client_id}/uatom", "transfer/uatom"])
     message = tx_pb2.MsgSetTransferLimit(
         authority=people.address_text(who),
@@ -154,7 +155,7 @@ def set_transfer_limit(sim: Simulation) -> bytes:
 
 
 def transfer_tokens(sim: Simulation) -> bytes:
-    who, client_id = _sender(sim), _client(sim)
+    who, client_id = _sender(sim), choose_client(sim)
     message = transfer_pb2.MsgTransfer(
         source_port="transfer",
         source_channel=client_id,
@@ -169,7 +170,7 @@ def transfer_tokens(sim: Simulation) -> bytes:
 
 def send_packet(sim: Simulation) -> bytes:
     """A transfer in a packet of one's own; now and then of somebody else's money."""
-    who, client_id = _sender(sim), _client(sim)
+    who, client_id = _sender(sim), choose_client(sim)
     sender = people.address_text(sim.random.choice([who, who, sim.anybody()]))
     data = TransferData(DENOM, sim.random.choice([1, 700]), sender, "elsewhere")
     message = channel_pb2.MsgSendPacket(
@@ -183,16 +184,21 @@ def send_packet(sim: Simulation) -> bytes:
 
 def receive_packet(sim: Simulation) -> bytes:
     """What the other chain sends: its own money, what is ours, or more of it than it has."""
-    client_id = _client(sim)
+    client_id = choose_client(sim)
     path = sim.random.choice(["uatom", f"transfer/{_THERE}/{DENOM}", "ueur/x"])
     amount = sim.random.choice([1, 500, 500, 10**9])
     data = TransferData(path, amount, "elsewhere", people.address_text(sim.anybody()))
+    return receive(sim, client_id, ics20.make_payload(data, PROTOBUF))
+
+
+def receive(sim: Simulation, client_id: str, payload: Payload) -> bytes:
+    """Brings a packet that the other chain sends, sometimes after its timeout."""
     packet = Packet(
         sequence=sim.random.randint(1, 50),
         source_client=_THERE,
         destination_client=client_id,
         timeout_timestamp=sim.world.time_s + sim.random.choice([0, 600, 600]),
-        payloads=[ics20.make_payload(data, PROTOBUF)],
+        payloads=[payload],
     )
     sim.other.send(sim.world.time_s, packet)
     proven = sim.other.prove(sim.world.time_s, packet, ibc.Kind.COMMITMENT)
@@ -201,8 +207,12 @@ def receive_packet(sim: Simulation) -> bytes:
 
 def acknowledge_packet(sim: Simulation) -> bytes:
     """An answer to a packet of ours, sometimes one that no application gives."""
-    packet = _sent(sim)
     answer = sim.random.choice([SUCCESS, ERROR_ACKNOWLEDGEMENT, b"maybe"])
+    return acknowledge(sim, choose_sent(sim), answer)
+
+
+def acknowledge(sim: Simulation, packet: Packet, answer: bytes) -> bytes:
+    """Brings what the other chain answers to a packet of ours."""
     answered = sim.other.answer(sim.world.time_s, packet, [answer])
     proven = sim.other.prove(sim.world.time_s, packet, ibc.Kind.ACKNOWLEDGEMENT)
     message = messages.acknowledge(proven, answered, people.address_text(RELAYER))
@@ -211,7 +221,7 @@ def acknowledge_packet(sim: Simulation) -> bytes:
 
 def time_out_packet(sim: Simulation) -> bytes:
     """The proof that a packet has not arrived, sometimes before its timeout."""
-    packet = _sent(sim)
+    packet = choose_sent(sim)
     proven = sim.other.prove(sim.world.time_s, packet, ibc.Kind.RECEIPT)
     message = messages.time_out(proven, people.address_text(RELAYER))
     return _bring(sim, packet.source_client, message)
@@ -245,7 +255,7 @@ def _sender(sim: Simulation) -> str:
     return sim.random.choice([*able, sim.anybody()])
 
 
-def _client(sim: Simulation) -> str:
+def choose_client(sim: Simulation) -> str:
     """Mostly one that packets go over."""
     ids = [client_id for client_id, _ in CLIENTS.items(sim.world.state)]
     return sim.random.choice([*["07-tendermint-0"] * 8, *ids[-1:], *ids[:1]])
@@ -260,17 +270,17 @@ def _timeout_s(sim: Simulation) -> int:
     return sim.world.time_s + int(sim.random.choice([0, 30, 60, 600, _DAY_S + 100]))
 
 
-def _sent(sim: Simulation) -> Packet:
-    """Mostly a packet of ours that has not ended."""
+def choose_sent(sim: Simulation, port: str = "") -> Packet:
+    """Mostly a packet of ours that has not ended; of one port, or of any."""
+    sent = [one for one in sim.sightings.packets if port in ("", one.payloads[0].source_port)]
+    state = sim.world.state
     open_ones = [
         packet
-        for packet in sim.sightings.packets
-        if PACKETS.has(
-            sim.world.state, ((packet.source_client, ibc.Kind.COMMITMENT), packet.sequence)
-        )
+        for packet in sent
+        if PACKETS.has(state, ((packet.source_client, ibc.Kind.COMMITMENT), packet.sequence))
     ]
-    known = open_ones * 3 + sim.sightings.packets
-    return sim.random.choice(known or [Packet(sequence=1, source_client="07-tendermint-0")])
+    none = Packet(sequence=1, source_client="07-tendermint-0")
+    return sim.random.choice([*(open_ones * 3), *sent] or [none])
 
 
 ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [

@@ -17,9 +17,11 @@ from blockenergy.market.v1 import state_pb2
 from blockenergy.metering.v1 import events_pb2 as metering_pb2
 from blockenergy.settlement.v1 import events_pb2 as settlement_pb2
 from blockenergy.storage.v1 import events_pb2 as storage_pb2
+from blockenergy.tielines.v1 import events_pb2 as tielines_pb2
 
 from chain.market.state import CLEARINGS
 from chain.runtime.context import CosmosEvent, Event
+from chain.settlement.state import LINES
 from tests.support.world import State
 
 
@@ -45,6 +47,8 @@ class ScenarioCoverage:
             self._note_clearing(CLEARINGS.get(state, event.slot))
         elif isinstance(event, settlement_pb2.EventSlotSettled):
             self._note_settlement(event.result)
+            lines = LINES.under(event.slot).items(state)
+            self._add("energy in transit", any(line.transit_wh for _, line in lines))
         else:
             self._note_other(event)
 
@@ -149,7 +153,17 @@ class ScenarioCoverage:
             self._add("battery charged", event.charged_wh)
             self._add("battery discharged", event.discharged_wh)
             self._add("flow of a battery rejected", event.rejected_wh)
+        else:
+            self._note_tie_line(event)
 
+    def _note_tie_line(self, event: Event) -> None:
+        if isinstance(event, tielines_pb2.EventEnergyOffered):
+            self.counts["energy offered over a tie line"] += 1
+        elif isinstance(event, tielines_pb2.EventEnergyAgreed):
+            is_export = event.side == state_pb2.SIDE_BUY
+            self.counts[f"energy {'to' if is_export else 'from'} another region"] += 1
+        elif isinstance(event, tielines_pb2.EventEnergyTradedBack):
+            self.counts["energy traded back"] += 1
         else:
             self._note_forecast(event)
 

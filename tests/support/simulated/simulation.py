@@ -39,6 +39,7 @@ from tests.support.simulated import (
     ibc_actions,
     market_actions,
     registry_actions,
+    tie_line_actions,
     validator_actions,
 )
 from tests.support.simulated import street as simulated_street
@@ -58,6 +59,7 @@ ACTIONS = [
     *validator_actions.ACTIONS,
     *delegation_actions.ACTIONS,
     *ibc_actions.ACTIONS,
+    *tie_line_actions.ACTIONS,
 ]
 # What the roles of the homes allow.
 _SIDES = [("buy", "sell"), ("buy", "sell"), ("buy",), ("sell",)]
@@ -125,6 +127,7 @@ class Simulation:
         self.meters = {f"meter-{number}": PhysicalMeter(full_wh) for number in range(HOMES)}
         self.meters |= {f"meter-{name}": PhysicalMeter() for name in market_actions.BATTERIES}
         self.meters["meter-check"] = PhysicalMeter()
+        self.meters[tie_line_actions.METER] = PhysicalMeter()
         changes = simulated_street.draw(seed, self.random, self.homes)
         self.world = World(changes, base=simulated_street.get_grid())
         batteries = [name for name in market_actions.BATTERIES if name not in people.UNREGISTERED]

@@ -7,7 +7,13 @@ from random import Random
 from typing import Any
 
 from tests.support import documents
-from tests.support.simulated import carbon_actions, credit_actions, ibc_actions, registry_actions
+from tests.support.simulated import (
+    carbon_actions,
+    credit_actions,
+    ibc_actions,
+    registry_actions,
+    tie_line_actions,
+)
 from tests.support.simulated.forecast_actions import FORECASTERS, REPORTER
 from tests.support.simulated.ibc_actions import RELAYER
 from tests.support.simulated.market_actions import BATTERIES, FEEDERS
@@ -69,6 +75,7 @@ def draw(seed: int, random: Random, homes: Sequence[str]) -> dict[str, Any]:
     changes = documents.patch(changes, credit_actions.draw())
     changes = documents.patch(changes, registry_actions.draw())
     changes = documents.patch(changes, ibc_actions.draw())
+    changes = documents.patch(changes, tie_line_actions.draw())
     return changes | _draw_feeders(random) | _draw_params(seed, random)
 
 

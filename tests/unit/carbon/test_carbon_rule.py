@@ -67,6 +67,14 @@ class TestByExample:
         assert left.compute_charge(0) - left.compute_charge(4_000) == 3_744
         assert left.compute_charge(10_000) == 0
 
+    @pytest.mark.parametrize(("issued_wh", "unmatched_wh"), [(0, 150), (100, 50), (900, 0)])
+    def test_what_is_in_transit_is_not_used_here(self, issued_wh: int, unmatched_wh: int) -> None:
+        """Nor is it matched by what is made here."""
+        part = rules.compute_part(Flows(3_150, issued_wh, transit_wh=3_000), STREET)
+        assert (part.use_wh, part.unmatched_wh) == (150, unmatched_wh)
+        assert part.self_wh + part.free_wh == issued_wh
+        assert part.charge == rules.compute_charge(unmatched_wh * 420_000, PRICE)
+
     @pytest.mark.parametrize(
         ("ceiling", "grey_wh", "taken_wh", "storage_wh", "export_wh", "issued_wh"),
         [
