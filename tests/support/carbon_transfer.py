@@ -153,6 +153,13 @@ class Crossing:
         self.link.seen = {one: len(one.happened) for one in self.link.chains}
         return answered
 
+    def forge_answer(self, chain: Chain, packet: Packet, answer: bytes) -> Answered:
+        """What a chain answers to a packet that its rules may not have seen."""
+        chain.forge_answer(packet, answer)
+        answered = chain.happened[-1][1]
+        assert isinstance(answered, Answered)
+        return answered
+
     def bring(self, chain: Chain, one: Sent | Answered) -> None:
         """Brings a chain what has happened on the other one."""
         message = self.link.make_message(chain, one)
