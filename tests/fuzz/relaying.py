@@ -25,7 +25,7 @@ from chain.ibc.transfer_data import JSON, PORT, PROTOBUF, SUCCESS, VERSION, Tran
 from client.relay import messages
 from client.relay.packets import Sent, read_events
 from client.signing.tx import pack
-from tests.fuzz import wire
+from tests.fuzz import carbon_packets, wire
 from tests.fuzz.transactions import judge_execution
 from tests.support.others.headers import Block
 from tests.support.others.other_chain import OtherChain
@@ -59,8 +59,11 @@ class Relaying:
     def __init__(self) -> None:
         drawn = ibc_actions.draw()
         drawn[f"ibc.clients[{CLIENT}]"]["creator"] = RELAYER
-        self._world = World({**RELAYS, **drawn})
+        self._world = World({**carbon_packets.STREET, **RELAYS, **drawn})
         self._sent = [self._send(timeout_s, JSON * (timeout_s == 900)) for timeout_s in (5, 900)]
+        for message in carbon_packets.make_sent(CLIENT, self._world.time_s):
+            self._world.block(self._world.sign("anna", message))
+            self._sent.append(self._find_sent())
         self._now_s = self._world.time_s
         self._signer = people.address_text(RELAYER)
         self._makers: tuple[Callable[[OtherChain, Random], Message | None], ...] = (
@@ -108,6 +111,10 @@ class Relaying:
             encoding=encoding,
         )
         self._world.block(self._world.sign("anna", message))
+        return self._find_sent()
+
+    def _find_sent(self) -> Packet:
+        """The packet that the last block has sent."""
         events = self._world.results[0].events
         shown = [(one.type, dict(one.attributes)) for one in events if not isinstance(one, Message)]
         (sent,) = (one for one in read_events(shown) if isinstance(one, Sent))
@@ -117,6 +124,9 @@ class Relaying:
         return messages.update_client(CLIENT, other.make_header(block, FIRST), self._signer)
 
     def _bring_packet(self, other: OtherChain, random: Random) -> Message:
+        if random.random() < 0.4:
+            payload = carbon_packets.make_payload(random, TOKENS)
+            return self._bring_payloads(other, random, [payload])
         parties = ["elsewhere", people.address_text("anna")]
         data = TransferData("uatom", random.choice((1, 500, 10**9)), *parties)
         encoding = random.choice((JSON, PROTOBUF))
@@ -133,12 +143,18 @@ class Relaying:
         value = write(data, encoding)
         if random.random() < 0.5:
             value = wire.mutate(value, random, TOKENS)
+        payloads = [Payload(**parts, value=value)] * random.choice((1, 1, 1, 1, 0, 2))
+        return self._bring_payloads(other, random, payloads)
+
+    def _bring_payloads(
+        self, other: OtherChain, random: Random, payloads: list[Payload]
+    ) -> Message:
         packet = Packet(
             sequence=random.choice(NUMBERS),
             source_client=THERE,
             destination_client=CLIENT,
             timeout_timestamp=self._now_s + random.choice((-1, 0, 600, 600, 600, 600)),
-            payloads=[Payload(**parts, value=value)] * random.choice((1, 1, 1, 1, 0, 2)),
+            payloads=payloads,
         )
         other.send(self._now_s, packet)
         proven = other.prove(self._now_s, packet, ibc.Kind.COMMITMENT)
