@@ -20,6 +20,7 @@ from chain import (
     authz,
     bank,
     carbon,
+    carbontransfer,
     certificates,
     credits,
     feegrant,
@@ -72,7 +73,11 @@ _MODULES: tuple[Module, ...] = (
 # What a vote of validators can hold: the messages of all other modules.
 _VOTED: dict[str, Handler] = {}
 _VALIDATORS = validators.make_module(_VOTED)
-_IBC = ibc.make_module({tielines.PORT: tielines.APPLICATION})
+_APPLICATIONS = {
+    tielines.PORT: tielines.APPLICATION,
+    carbontransfer.PORT: carbontransfer.APPLICATION,
+}
+_IBC = ibc.make_module(_APPLICATIONS)
 _PARAMS = params.make_module((*_MODULES, _IBC, _VALIDATORS))
 # What one account can let another send for it.
 _DELEGABLE = {
@@ -89,8 +94,9 @@ MODULES: tuple[Module, ...] = (
     _PARAMS,
     _IBC,
     tielines.MODULE,
+    carbontransfer.MODULE,
 )
-for _module in (*_MODULES, _IBC, tielines.MODULE, _PARAMS):
+for _module in (*_MODULES, _IBC, tielines.MODULE, carbontransfer.MODULE, _PARAMS):
     _VOTED.update(_module.handlers)
 RULES = Ruleset(MODULES)
 KEYSPACE = RULES.keyspace

@@ -116,11 +116,20 @@ def require_lock(state: HasStore, number: int) -> state_pb2.Lock:
     return lock
 
 
-def _require_made_by(ctx: Context, msg: tx_pb2.MsgLockCertificates) -> None:
-    """Rejects entries that a device behind a meter for generation alone has not made in a month.
+def require_generation_only(ctx: Context, producer: bytes, slot: int) -> None:
+    """Rejects a producer that has a device behind a meter that measures more than generation, or
+    none in force in a slot.
 
     A series does not say which of its producer's devices made it, so all of them have to be such.
     """
+    devices = carbon.list_devices_of(ctx, producer)
+    only = all(device.generation_only for _, device in devices)
+    only = only and any(carbon.is_in_force(ctx, *entry, slot) for entry in devices)
+    require(only, CertificatesError.NOT_GENERATION_ONLY, f"slot {slot}")
+
+
+def _require_made_by(ctx: Context, msg: tx_pb2.MsgLockCertificates) -> None:
+    """Rejects entries that a device behind a meter for generation alone has not made in a month."""
     device = carbon.require_device(ctx, msg.meter_id)
     length_s = metering.get_params(ctx).slot_length_s
     for entry in msg.entries:
@@ -129,9 +138,7 @@ def _require_made_by(ctx: Context, msg: tx_pb2.MsgLockCertificates) -> None:
         require(made, CertificatesError.NOT_OF_DEVICE, f"slot {entry.slot}")
         in_force = carbon.is_in_force(ctx, msg.meter_id, device, entry.slot)
         require(in_force, CertificatesError.NOT_GENERATION_ONLY, f"slot {entry.slot}")
-    devices = carbon.list_devices_of(ctx, bech32.decode(device.owner))
-    only = bool(devices) and all(one.generation_only for _, one in devices)
-    require(only, CertificatesError.NOT_GENERATION_ONLY)
+        require_generation_only(ctx, bech32.decode(device.owner), entry.slot)
 
 
 def _require_alike(state: HasStore, numbers: Sequence[int]) -> list[state_pb2.Lock]:

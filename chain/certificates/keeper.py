@@ -70,9 +70,9 @@ def get_held_wh(
 
 
 def get_gone_wh(series: state_pb2.Series) -> int:
-    """What of a series nobody holds: it has ended, left, or waits for another registry."""
+    """What of a series nobody holds: it has ended, is elsewhere, or waits for another registry."""
     ended_wh = series.retired_wh + series.cancelled_wh + series.withdrawn_wh + series.expired_wh
-    return ended_wh + series.locked_wh + series.exported_wh
+    return ended_wh + series.locked_wh + series.exported_wh + series.abroad_wh
 
 
 def list_holdings(

@@ -8,6 +8,19 @@ and that a retirement is a record that can be proven for ever.
 from blockenergy.credits.v1 import query_pb2, tx_pb2
 
 from chain.credits import msgs, queries
+from chain.credits.abroad import (
+    bring_home,
+    bring_in,
+    count_foreign_batches,
+    find_foreign_batch,
+    get_foreign,
+    is_sound,
+    list_abroad,
+    require_native,
+    send_abroad,
+    send_home,
+    take_back,
+)
 from chain.credits.genesis import validate_genesis, validate_params
 from chain.credits.invariants import conserved, counted, offers_secured, retired, serials_once
 from chain.credits.keeper import (
@@ -15,6 +28,7 @@ from chain.credits.keeper import (
     CreditsError,
     consume,
     get_balance,
+    get_denom,
     require_offsetting,
 )
 from chain.credits.registries import (
@@ -48,14 +62,26 @@ __all__ = [
     "MODULE",
     "CreditsError",
     "add_receipt",
+    "bring_home",
+    "bring_in",
     "consume",
+    "count_foreign_batches",
     "count_units",
+    "find_foreign_batch",
     "get_balance",
+    "get_denom",
+    "get_foreign",
     "is_new_receipt",
+    "is_sound",
     "is_word",
+    "list_abroad",
+    "require_native",
     "require_new_serials",
     "require_offsetting",
     "require_operator",
     "require_registry",
     "require_unused_receipt",
+    "send_abroad",
+    "send_home",
+    "take_back",
 ]

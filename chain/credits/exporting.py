@@ -21,6 +21,7 @@ from chain.runtime.state.collections import HasStore
 def lock_credits(ctx: Context, msg: tx_pb2.MsgLockCredits) -> tx_pb2.MsgLockCreditsResponse:
     """Locks credits that go back to the registry that they came from."""
     batch = keeper.require_batch(ctx, msg.batch)
+    require(not batch.HasField("foreign"), CreditsError.ORIGIN_DIFFERS)
     origin = keeper.require_class(ctx, batch.class_id).origin
     require(origin, CreditsError.ORIGIN_DIFFERS)
     require(msg.grams, CreditsError.GRAMS_INVALID)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockenergy.credits.v1.state_pb2 import REGISTRY_UNIT_TONNE
 
 from chain import bank, registry
-from chain.credits import keeper, registries, rules
+from chain.credits import abroad, keeper, registries, rules
 from chain.credits.state import BATCHES, CLASSES, OFFERS, PARAMS, PROJECTS, REGISTRIES
 from chain.runtime.encoding import bech32
 from chain.runtime.state.collections import GenesisError, HasStore
@@ -61,7 +61,10 @@ def _validate_classes(state: HasStore) -> None:
 
 def _validate_batches(state: HasStore) -> None:
     for batch_id, batch in BATCHES.items(state):
-        if not PROJECTS.has(state, (batch.class_id, batch.project)):
+        if batch.HasField("foreign"):
+            if not abroad.is_sound(batch) or batch.class_id or batch.project:
+                raise GenesisError(f"credits.batches {batch_id}: its origin is not valid")
+        elif not PROJECTS.has(state, (batch.class_id, batch.project)):
             raise GenesisError(f"credits.batches {batch_id}: there is no such project")
         if bank.get_denom(state, keeper.get_denom(batch_id)) is None:
             raise GenesisError(f"credits.batches {batch_id}: the bank has no such denomination")

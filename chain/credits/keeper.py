@@ -49,6 +49,7 @@ def require_issuer(state: HasStore, class_id: str, address: str) -> state_pb2.Cl
 def require_offsetting(state: HasStore, batch_id: str, time_s: int) -> None:
     """Rejects a batch that carbon charges cannot be offset with."""
     batch = require_batch(state, batch_id)
+    require(not batch.HasField("foreign"), CreditsError.NOT_ELIGIBLE)
     require(require_class(state, batch.class_id).eligible, CreditsError.NOT_ELIGIBLE)
     oldest_s = time_s - PARAMS.get_shared(state).vintage_age_max_s
     require(batch.vintage_end_s >= oldest_s, CreditsError.TOO_OLD)

@@ -9,6 +9,8 @@ from chain.runtime.calendar import format_date
 GRAMS_PER_TONNE = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9._]{1,24}")
 _CLASS = re.compile(r"[A-Za-z0-9._]{1,16}")
+# A class, a project, two dates and a number.
+_BATCH = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3}( [A-Z0-9][A-Z0-9 -]{0,15})?)?")
 
@@ -21,6 +23,11 @@ def is_name(text: str) -> bool:
 def is_class(text: str) -> bool:
     """Whether a class can have this name."""
     return _CLASS.fullmatch(text) is not None
+
+
+def is_batch(text: str) -> bool:
+    """Whether a batch can have this name on the chain that has made it."""
+    return _BATCH.fullmatch(text) is not None
 
 
 def is_word(text: str) -> bool:

@@ -29,7 +29,7 @@ from chain.ibc.msgs import Msgs
 from chain.ibc.packets import ERROR_ACKNOWLEDGEMENT, Kind, make_key
 from chain.ibc.queries import SEQUENCES_MAX
 from chain.ibc.state import PARAMS, SCHEMA
-from chain.ibc.transfer_data import get_denom, get_escrow_account
+from chain.ibc.transfer_data import SUCCESS, get_denom, get_escrow_account
 from chain.runtime.module import Module
 
 _QUERIES = (
@@ -63,6 +63,7 @@ __all__ = [
     "PROOF_SPECS",
     "SEQUENCES_MAX",
     "STORE",
+    "SUCCESS",
     "TIMEOUT_MAX_S",
     "Application",
     "IbcError",

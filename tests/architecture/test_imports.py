@@ -49,6 +49,9 @@ USES: dict[str, set[str]] = {
     "light": set(),
     "ibc": {"bank", "light", "params", "registry"},
     "tielines": {"bank", "ibc", "market", "metering", "params"},
+    "carbontransfer": {
+        *("bank", "carbon", "certificates", "credits", "ibc", "metering", "registry"),
+    },
 }
 # The rooms of the market, and which others each may use. Files of the market itself bind them.
 ROOMS: dict[str, set[str]] = {

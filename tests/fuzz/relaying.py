@@ -30,7 +30,7 @@ from chain.tielines import packets as tielines
 from client.relay import messages
 from client.relay.packets import Sent, read_events
 from client.signing.tx import pack
-from tests.fuzz import wire
+from tests.fuzz import carbon_packets, wire
 from tests.fuzz.transactions import judge_execution
 from tests.support import tie_lines
 from tests.support.others.headers import Block
@@ -73,14 +73,16 @@ class Relaying:
     def __init__(self) -> None:
         drawn = {**ibc_actions.draw(), **tie_lines.LINE, **TIE_LINE}
         drawn[f"ibc.clients[{CLIENT}]"]["creator"] = RELAYER
-        self._world = World({**RELAYS, **drawn})
+        self._world = World({**carbon_packets.STREET, **RELAYS, **drawn})
         self._sent = [self._send(timeout_s, JSON * (timeout_s == 900)) for timeout_s in (5, 900)]
         self._sent += [self._ask(), self._ask()]
+        for message in carbon_packets.make_sent(CLIENT, self._world.time_s):
+            self._sent.append(self._find_sent(self._world.block(self._world.sign("anna", message))))
         self._now_s = self._world.time_s
         self._signer = people.address_text(RELAYER)
         self._makers: tuple[Callable[[OtherChain, Random], Message | None], ...] = (
-            *(self._bring_transfer, self._bring_request, self._bring_answer),
-            *(self._bring_timeout, self._show_two_blocks, lambda *_: None),
+            *(self._bring_transfer, self._bring_request, self._bring_carbon),
+            *(self._bring_answer, self._bring_timeout, self._show_two_blocks, lambda *_: None),
         )
 
     def begin(self) -> None:
@@ -146,6 +148,10 @@ class Relaying:
     def _update(self, other: OtherChain, block: Block) -> MsgUpdateClient:
         return messages.update_client(CLIENT, other.make_header(block, FIRST), self._signer)
 
+    def _bring_carbon(self, other: OtherChain, random: Random) -> Message:
+        payload = carbon_packets.make_payload(random, TOKENS)
+        return self._bring_payloads(other, random, [payload])
+
     def _bring_transfer(self, other: OtherChain, random: Random) -> Message:
         parties = ["elsewhere", people.address_text("anna")]
         data = TransferData("uatom", random.choice((1, 500, 10**9)), *parties)
@@ -183,12 +189,18 @@ class Relaying:
             parts[random.choice(texts)] = _text(random)
         if random.random() < 0.5:
             parts["value"] = wire.mutate(parts["value"], random, TOKENS)
+        payloads = [Payload(**parts)] * random.choice((1, 1, 1, 1, 0, 2))
+        return self._bring_payloads(other, random, payloads)
+
+    def _bring_payloads(
+        self, other: OtherChain, random: Random, payloads: list[Payload]
+    ) -> Message:
         packet = Packet(
             sequence=random.choice(NUMBERS),
             source_client=THERE,
             destination_client=CLIENT,
             timeout_timestamp=self._now_s + random.choice((-1, 0, 600, 600, 600, 600)),
-            payloads=[Payload(**parts)] * random.choice((1, 1, 1, 1, 0, 2)),
+            payloads=payloads,
         )
         other.send(self._now_s, packet)
         proven = other.prove(self._now_s, packet, ibc.Kind.COMMITMENT)

@@ -32,7 +32,7 @@ _SEQUENCES = (
     "validators.last_proposal_id", "validators.changed_at_height",
     "carbon.last_begun",
     "certificates.last_closed", "certificates.last_lock", "credits.last_retirement",
-    "credits.last_lock", "ibc.client_count",
+    "credits.last_lock", "ibc.client_count", "carbontransfer.last_retirement",
 )  # fmt: skip
 VECTORS = Path(__file__).parents[1] / "vectors"
 _ENTRY = re.compile(r"(?P<module>\w+)\.(?P<collection>\w+)(\[(?P<key>[^\]]+)\])?")

@@ -33,6 +33,7 @@ from blockenergy.auth.v1 import errors_pb2 as auth_errors_pb2
 from blockenergy.authz.v1 import errors_pb2 as authz_errors_pb2
 from blockenergy.bank.v1 import errors_pb2 as bank_errors_pb2
 from blockenergy.carbon.v1 import errors_pb2 as carbon_errors_pb2
+from blockenergy.carbontransfer.v1 import errors_pb2 as carbontransfer_errors_pb2
 from blockenergy.certificates.v1 import errors_pb2 as certificates_errors_pb2
 from blockenergy.credits.v1 import errors_pb2 as credits_errors_pb2
 from blockenergy.feegrant.v1 import errors_pb2 as feegrant_errors_pb2
@@ -82,6 +83,7 @@ ERRORS = {
     "feegrant": feegrant_errors_pb2.Error,
     "ibc": ibc_errors_pb2.Error,
     "tielines": tielines_errors_pb2.Error,
+    "carbontransfer": carbontransfer_errors_pb2.Error,
 }
 _KEYS = {
     "describe", "pre", "before", "block", "same_block", "signer", "message", "tx", "rejected",

@@ -19,6 +19,12 @@ BEYOND_VECTORS = {
     ("sdk", "INVALID_HEIGHT"): "heights of queries are the node's business",
     ("upgrade", "NAME_USED"): "no upgrade has happened; tests/unit/upgrade makes one",
     ("tielines", "PACKET_INVALID"): "answered to another chain; tests/unit/tielines sends such",
+    **{
+        ("carbontransfer", name): "answered to another chain; tests/unit/carbontransfer sends such"
+        for name in ("PACKET_INVALID", "MORE_THAN_LEFT", "SERIES_DIFFERS", "BATCH_DIFFERS")
+    },
+    ("carbontransfer", "TOO_MANY_BATCHES"): "answered to another chain; as those",
+    ("carbontransfer", "EXPIRED"): "between two blocks; tests/unit/carbontransfer has one",
     ("sdk", "MEMPOOL_IS_FULL"): "the mempool of a node; tests/unit/chain/test_mempool_shares.py",
 }
 # Events that take another release.

@@ -22,7 +22,8 @@ from ibc.core.client.v1 import tx_pb2 as client_pb2
 from ibc.core.client.v1.client_pb2 import Height
 
 from chain import app, ibc
-from chain.ibc.state import CLIENTS
+from chain.ibc.packets import RECEIPT
+from chain.ibc.state import CLIENTS, PACKETS
 from chain.ibc.tendermint import Height as ClientHeight
 from chain.runtime.context import Context, CosmosEvent
 from chain.runtime.state.store import CacheStore
@@ -104,9 +105,21 @@ class Chain(World):
         """Sends a packet that no message asks for: a chain whose rules are others."""
         ctx = Context(CacheStore(self.store), self.block_info)
         ibc.send(ctx, packet, lambda _, __: None)
+        self._forge(ctx, Sent(packet))
+
+    def forge_answer(self, packet: Packet, answer: bytes) -> None:
+        """Answers a packet, or answers it once more, as no rule of ours does."""
+        ctx = Context(CacheStore(self.store), self.block_info)
+        ibc.write_answer(ctx, packet, answer)
+        receipt = (packet.destination_client, ibc.Kind.RECEIPT), packet.sequence
+        PACKETS.set(ctx, receipt, RECEIPT)
+        answered = Acknowledgement(app_acknowledgements=[answer])
+        self._forge(ctx, Answered(packet, answered))
+
+    def _forge(self, ctx: Context, one: Sent | Answered) -> None:
         self.store.apply(ctx.store.changes)
         self._commit(ctx.store.changes)
-        self.happened.append((self.height, Sent(packet)))
+        self.happened.append((self.height, one))
 
     def _commit(self, changes: Mapping[bytes, bytes | None]) -> None:
         self.multistore.update(app.KEYSPACE.split_by_module(changes))

@@ -14,7 +14,16 @@ from functools import cache
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain import bank, carbon, credits, forecast, market, settlement, tielines
+from chain import (
+    bank,
+    carbon,
+    carbontransfer,
+    credits,
+    forecast,
+    market,
+    settlement,
+    tielines,
+)
 from chain.runtime.encoding import bech32
 from chain.runtime.signatures import address_of
 
@@ -31,6 +40,7 @@ MODULE_ACCOUNTS = {
     "carbon-fund": carbon.FUND,
     "locked-credits": credits.LOCKED,
     "tie": tielines.get_account("north-south"),
+    "credits-abroad": carbontransfer.get_escrow_account("07-tendermint-0"),
 }
 METER_PREFIX = "meter-"
 

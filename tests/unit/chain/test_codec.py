@@ -9,6 +9,7 @@ from blockenergy.auth.v1 import state_pb2 as auth_pb2
 from blockenergy.authz.v1 import state_pb2 as authz_pb2
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.carbon.v1 import state_pb2 as carbon_pb2
+from blockenergy.carbontransfer.v1 import state_pb2 as carbontransfer_pb2
 from blockenergy.certificates.v1 import state_pb2 as certificates_pb2
 from blockenergy.credits.v1 import state_pb2 as credits_pb2
 from blockenergy.feegrant.v1 import state_pb2 as feegrant_pb2
@@ -69,6 +70,8 @@ STATE_KINDS = [
     forecast_pb2.Skill, forecast_pb2.Model, forecast_pb2.PredictionMarket,
     forecast_pb2.Holding, forecast_pb2.Params,
     ibc_pb2.Client, ibc_pb2.TransferLimit, ibc_pb2.Params, tendermint_pb2.ConsensusState,
+    carbontransfer_pb2.Route, carbontransfer_pb2.ForeignSeries,
+    carbontransfer_pb2.ForeignRetirement,
     tielines_pb2.TieLine, tielines_pb2.Schedule, tielines_pb2.PlacedOrder,
 ]  # fmt: skip
 

@@ -297,6 +297,7 @@ class TestQueries:
             "authz",
             "feegrant",
             "tielines",
+            "carbontransfer",
         }
         with pytest.raises(ChainError):
             app.KEYSPACE.get_store_key("gold", b"")
