@@ -16,6 +16,7 @@ from agents.commands.options import (
     check_picture,
     check_range,
     read_street,
+    say_left_out,
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_table
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
         for name, marks in content["marks"].items():
             for mark in marks:
                 text_output.say(f"{text_output.escape(name)}: {mark}")
+        say_left_out(street)
     if args.csv:
         times = [street.grid.time_of(slot).isoformat() for slot in range(case.clock.slots)]
         write_slots(args.csv, agents, times)

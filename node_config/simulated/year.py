@@ -82,9 +82,9 @@ def _make_models(street: observation.Street, net: np.ndarray, threads: int) -> l
     import numpy as np
 
     from agents.planning.outlook import ERROR_DAYS_MIN, look_ahead
-    from agents.planning.year import fill_gaps
+    from agents.planning.year import get_load
 
-    load = fill_gaps(street.get_matrix("load"), street.grid.slots_per_day)
+    load = get_load(street)
     pv = np.maximum(load - net, 0.0)
     outlook = look_ahead(load / WH_PER_KWH, pv / WH_PER_KWH, street.grid, threads)
     whole = np.sort(np.rint(outlook.quantiles * WH_PER_KWH).astype(np.int64), axis=0)
