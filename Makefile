@@ -137,7 +137,7 @@ test-ibc-go: $(VENV)/.dev proto cometbft ## Money to a running wasmd (ibc-go 11)
 	-$(python) -m bench.networks.sdk_build
 	$(python) -m pytest -m ibc_go tests/ibc_go $(PYTEST_ARGS)
 
-test-agents: $(VENV)/.dev proto ## What forecasts, plans, detection and trading reach on a year of real homes; 11 minutes
+test-agents: $(VENV)/.dev proto cometbft ## What agents reach on a year of real homes, and five of them trading for a day; 14 minutes
 	$(python) -m pytest -m agent_bars tests/agents $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev proto ## A million nearly right inputs to each way in; FUZZ_SECONDS limits it

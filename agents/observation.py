@@ -87,7 +87,8 @@ class Home:
 class Street:
     """Homes on one grid, with what is known to all of them: EUR or $ per kWh, kg of CO2 per kWh.
 
-    `left_out` holds a sentence for each meter that cannot be used.
+    `left_out` holds a sentence for each meter that cannot be used, `marks` sentences about what all
+    homes share.
     """
 
     grid: Grid
@@ -96,6 +97,7 @@ class Street:
     carbon: np.ndarray | None = None
     temperature: np.ndarray | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
 
     def get_matrix(self, target: str) -> np.ndarray:
         """Homes by slots."""

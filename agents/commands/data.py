@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import text_output
-from agents.commands.options import add_folder, read_street
+from agents.commands.options import add_folder, read_street, say_left_out
 from client.cli.common import add_output_option
 from client.cli.table import format_rows, format_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from agents.observation import Street
 
 DESCRIPTION = """
 Reads meters as the other commands do and says what was found: from when to when, in which slots,
@@ -24,7 +29,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Shows what there is."""
-    found = describe(args)
+    street = read_street(args)
+    found = describe(street)
     if args.output == "json":
         text_output.say(text_output.to_json(found))
         return 0
@@ -47,16 +53,14 @@ def run(args: argparse.Namespace) -> int:
     for one in homes:
         for mark in one["marks"]:
             text_output.say(f"{text_output.escape(one['name'])}: {mark}")
-    for name, why in found["left_out"].items():
-        text_output.say(f"{text_output.escape(name)} is left out: it {why}")
+    say_left_out(street)
     return 0
 
 
-def describe(args: argparse.Namespace) -> dict[str, Any]:
+def describe(street: Street) -> dict[str, Any]:
     """The content as names and numbers."""
     import numpy as np
 
-    street = read_street(args)
     grid = street.grid
     per_day = grid.slots_per_day
 
@@ -86,6 +90,7 @@ def describe(args: argparse.Namespace) -> dict[str, Any]:
             }
             for home in street.homes
         ],
+        "marks": list(street.marks),
         "left_out": street.left_out,
     }
 

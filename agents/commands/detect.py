@@ -14,6 +14,7 @@ from agents.commands.options import (
     add_threads,
     check_picture,
     check_range,
+    say_left_out,
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_rows, format_table
@@ -86,14 +87,19 @@ def run(args: argparse.Namespace) -> int:
         curve = None
         if labels is not None:
             content["labels"] = describe_labels(found, labels.is_attacked, labels.kinds)
+            content["labels"]["marks"] = list(labels.marks)
             watched = slice(found.until, None)
             curve = (found.scores[:, watched].ravel(), labels.is_attacked[:, watched].ravel())
         _print(args, content, show)
+        if args.output != "json":
+            say_left_out(street)
     if args.picture:
         from agents.pictures.roc import draw
 
         if curve is None:
             raise UsageError("--picture needs --trial or labels.csv")
+        if len(set(curve[1])) < 2:
+            raise UsageError("--picture needs attacked and ordinary weeks among the watched ones")
         draw(args.picture, *curve)
     return 0
 
@@ -197,6 +203,8 @@ def show(content: dict[str, Any]) -> None:
     text_output.say(format_table(header, table, text_output.get_width()))
     if "labels" in content:
         _show_quality(content["labels"])
+        for mark in content["labels"]["marks"]:
+            text_output.say(mark)
     for meter in content["meters"]:
         for mark in meter["marks"]:
             text_output.say(f"{text_output.escape(meter['name'])}: {mark}")

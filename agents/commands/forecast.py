@@ -18,6 +18,7 @@ from agents.commands.options import (
     check_picture,
     check_range,
     read_street,
+    say_left_out,
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_table
@@ -106,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
         text_output.say(text_output.to_json(content))
     else:
         show(content)
+        say_left_out(street)
     if args.next:
         write_next(args.next, found)
     if args.picture:
@@ -163,8 +165,6 @@ def show(content: dict[str, Any]) -> None:
     for row in content["homes"]:
         for mark in row["marks"]:
             text_output.say(f"{text_output.escape(row['name'])}: {mark}")
-    for name, why in content["left_out"].items():
-        text_output.say(f"{text_output.escape(name)} is left out: it {why}")
 
 
 def _percent(value: float | None) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import text_output
-from agents.commands.options import add_folder, read_street
+from agents.commands.options import add_folder, read_street, say_left_out
 from client.cli.common import add_output_option
 from client.errors import UsageError
+
+if TYPE_CHECKING:
+    from agents.observation import Street
 
 DESCRIPTION = """
 Says what a home's meter shows: what always runs, heating and cooling by the temperature, a car, PV,
@@ -35,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Shows the findings of each home."""
     if not 0 < args.price < 1_000_000:
         raise UsageError(f"--price {args.price} is not a price above zero")
-    content = describe(args)
+    street = read_street(args)
+    content = describe(street, args.price)
     if args.output == "json":
         text_output.say(text_output.to_json(content))
         return 0
@@ -45,17 +49,17 @@ def run(args: argparse.Namespace) -> int:
             text_output.say(f"  {one['sentence']} ({one['certainty']:.0%} sure)")
         for mark in home["marks"]:
             text_output.say(f"  {mark}")
+    say_left_out(street)
     return 0
 
 
-def describe(args: argparse.Namespace) -> dict[str, Any]:
+def describe(street: Street, default_price: float) -> dict[str, Any]:
     """The findings of each home as names and numbers."""
     from agents.insight.findings import DAYS_MIN, find_all, make_view
 
-    street = read_street(args)
     homes: list[dict[str, Any]] = []
     for home in street.homes:
-        view = make_view(home, street.grid, street.price, args.price, street.temperature)
+        view = make_view(home, street.grid, street.price, default_price, street.temperature)
         marks = list(home.marks)
         if view is None:
             marks.append(f"nothing can be said: it takes {DAYS_MIN} whole days with some use")

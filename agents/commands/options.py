@@ -65,6 +65,14 @@ def read_street(args: argparse.Namespace) -> Street:
     return read(args.folder, args.zone)
 
 
+def say_left_out(street: Street) -> None:
+    """What was wrong with that which all homes share, and which meters are not used."""
+    for mark in street.marks:
+        text_output.say(mark)
+    for name, why in street.left_out.items():
+        text_output.say(f"{text_output.escape(name)} is left out: it {why}")
+
+
 def check_picture(path: Path | None) -> None:
     """Before hours of work: whether the picture could be written."""
     if path is None:

@@ -17,10 +17,11 @@ from agents.commands.options import (
     check_picture,
     check_range,
     read_street,
+    say_left_out,
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_rows, format_table
-from client.errors import MissingError
+from client.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from agents.observation import Street
@@ -32,7 +33,7 @@ and from what was known before the slot; moves them as the plan's first slot say
 came of it against the same homes without batteries: cost, carbon, ramping and 1 - load factor, each
 as a share, and their mean as CityLearn 2022 takes it. Lower is better.
 """
-DAYS_MAX = 3_660
+DAYS_MAX, KWH_MAX = 3_660, 1_000.0
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,19 @@ def fill(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write what each battery did, and what a kWh was worth to its home",
     )
+    parser.add_argument(
+        "--battery-kwh",
+        metavar="KWH",
+        type=float,
+        default=0.0,
+        help="battery of homes whose data name none, of half as many kW (default: none)",
+    )
+    parser.add_argument(
+        "--tariff",
+        metavar="PRICE",
+        default="",
+        help="what a kWh costs where the folder has no prices: 0.25, or by hours 0.22,16-21=0.54",
+    )
     add_threads(parser)
     add_picture(parser, "plans against prices, of the last week")
     add_output_option(parser)
@@ -60,10 +74,13 @@ def run(args: argparse.Namespace) -> int:
     check_range("threads", args.threads, 1, THREADS_MAX)
     if args.days is not None:
         check_range("days", args.days, 2, DAYS_MAX)
+    if not 0 <= args.battery_kwh <= KWH_MAX:
+        raise UsageError(f"--battery-kwh {args.battery_kwh} is not between 0 and {KWH_MAX:g}")
     check_picture(args.picture)
+    from agents.planning.supply import supply
     from agents.planning.year import make_case, plan_all
 
-    street = read_street(args)
+    street = supply(read_street(args), args.tariff, args.battery_kwh)
     case = make_case(street, args.threads)
     whole = street.grid.slots
     slots = whole if args.days is None else min(whole, args.days * street.grid.slots_per_day)
@@ -73,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         text_output.say(text_output.to_json(content))
     else:
         show(content)
+        say_left_out(street)
     if args.schedule:
         write_schedule(args.schedule, street, result)
     if args.picture:
@@ -104,6 +122,8 @@ def describe(street: Street, result: Result) -> dict[str, Any]:
             }
             for number, home in enumerate(street.homes)
         ],
+        "marks": list(street.marks),
+        "left_out": street.left_out,
     }
 
 

@@ -24,10 +24,14 @@ _FALSE = frozenset(("", "0", "0.0", "false", "no", "none", "normal", "clean", "n
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Which meters' weeks were attacked, and how, where it is said."""
+    """Which meters' weeks were attacked, and how, where it is said.
+
+    `marks` are sentences about rows that are not used.
+    """
 
     is_attacked: np.ndarray
     kinds: np.ndarray
+    marks: tuple[str, ...] = ()
 
 
 def read_labels(path: Path, weeks: Weeks) -> Labels:
@@ -43,17 +47,29 @@ def read_labels(path: Path, weeks: Weeks) -> Labels:
     shape = weeks.net.shape[:2]
     is_attacked, kinds = np.zeros(shape, dtype=bool), np.full(shape, "", dtype=object)
     at = {name: number for number, name in enumerate(weeks.names)}
-    known = 0
+    unused = dict.fromkeys(
+        (
+            "name a meter that is not in this folder, or cannot be used",
+            "have a week that is neither a number nor a date",
+            f"have a week outside 0 to {weeks.count - 1}",
+        ),
+        0,
+    )
+    no_meter, no_week, outside = unused
     for row, (meter, week) in enumerate(zip(table["meter"], numbers, strict=True)):
-        if meter.strip() not in at or week is None or not 0 <= week < weeks.count:
-            continue
-        known += 1
-        if told is None or told[row].strip().lower() not in _FALSE:
+        if meter.strip() not in at:
+            unused[no_meter] += 1
+        elif week is None:
+            unused[no_week] += 1
+        elif not 0 <= week < weeks.count:
+            unused[outside] += 1
+        elif told is None or told[row].strip().lower() not in _FALSE:
             is_attacked[at[meter.strip()], week] = True
             kinds[at[meter.strip()], week] = kind[row].strip() if kind else ""
-    if not known:
-        raise MissingError(f"{path} names no week of a meter of this folder")
-    return Labels(is_attacked, kinds)
+    marks = tuple(f"{count} rows of {path.name} {what}" for what, count in unused.items() if count)
+    if sum(unused.values()) == len(numbers):
+        raise MissingError(f"{path} names no week of a meter of this folder: {'; '.join(marks)}")
+    return Labels(is_attacked, kinds, marks)
 
 
 def _to_week(text: str, weeks: Weeks) -> int | None:

@@ -75,8 +75,7 @@ def _mean_of_days(values: np.ndarray, per_day: int) -> np.ndarray:
     usual = np.zeros_like(values)
     slots = values.shape[1]
     sums, counts = np.zeros_like(values), np.zeros(slots)
-    for day in range(1, 8):
-        begin = day * per_day
+    for begin in range(per_day, min(8 * per_day, slots), per_day):
         sums[:, begin:] += values[:, : slots - begin]
         counts[begin:] += 1
     later = counts > 0
@@ -88,8 +87,7 @@ def _highest_of_days(values: np.ndarray, per_day: int) -> np.ndarray:
     """The highest value of the same slot of the last two weeks: what a clear sky gives."""
     highest = np.zeros_like(values)
     slots = values.shape[1]
-    for day in range(1, CLEAR_DAYS + 1):
-        begin = day * per_day
+    for begin in range(per_day, min((CLEAR_DAYS + 1) * per_day, slots), per_day):
         highest[:, begin:] = np.maximum(highest[:, begin:], values[:, : slots - begin])
     return highest
 
@@ -132,7 +130,7 @@ def _make_features(values: np.ndarray, usual: np.ndarray, per_day: int, grid: Gr
 
 def _shift(values: np.ndarray, lag: int) -> np.ndarray:
     moved = np.full_like(values, np.nan)
-    moved[:, lag:] = values[:, : values.shape[1] - lag]
+    moved[:, lag:] = values[:, : max(0, values.shape[1] - lag)]
     return moved
 
 

@@ -68,13 +68,15 @@ def make_case(street: Street, threads: int = 1) -> Case:
     """What is known of a street; raises MissingError without prices, carbon or batteries."""
     grid, per_day = street.grid, street.grid.slots_per_day
     if street.price is None or street.carbon is None:
-        raise MissingError("a plan needs prices and carbon: pricing.csv and carbon_intensity.csv")
+        raise MissingError("a plan needs prices: pricing.csv in a folder of CityLearn, or --tariff")
     if all(home.battery is None for home in street.homes):
-        raise MissingError("no home has a battery: its schema must name electrical_storage")
+        raise MissingError(
+            "no home has a battery: a schema must name electrical_storage, or --battery-kwh one"
+        )
     if grid.slots < SLOTS_MIN_DAYS * per_day:
         raise MissingError(f"a plan needs {SLOTS_MIN_DAYS} days of data or more")
-    load = fill_gaps(street.get_matrix("load"), per_day) / WH_PER_KWH
     base = fill_gaps(street.get_matrix("net"), per_day) / WH_PER_KWH
+    load = get_load(street) / WH_PER_KWH
     price, carbon = (fill_gaps(one[None], per_day)[0] for one in (street.price, street.carbon))
     return Case(
         base,
@@ -87,6 +89,11 @@ def make_case(street: Street, threads: int = 1) -> Case:
         per_day,
         grid.slot_s / HOUR_S,
     )
+
+
+def get_load(street: Street) -> np.ndarray:
+    """What homes use, without gaps; where only net energy is metered, what they import."""
+    return np.maximum(fill_gaps(street.get_matrix("load"), street.grid.slots_per_day), 0.0)
 
 
 def fill_gaps(values: np.ndarray, per_day: int) -> np.ndarray:

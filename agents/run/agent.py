@@ -58,7 +58,7 @@ class HomeAgent:
         self._signer, self._network, self._journal, self._say = signer, network, journal, say
         self._ask = ask_node(signer.rpc)
         self._forecaster, self._forecast_by = forecaster, ""
-        self._shown_slot = 0
+        self._shown_slot = self._scheduled_slot = 0
 
     def step(self, slot: int, height: int, *, dry_run: bool = False) -> None:
         """Goes on where it is, while `slot` is delivered and the chain is at this height."""
@@ -70,6 +70,9 @@ class HomeAgent:
                 self.turns += 1
             return
         last = self._journal.get_last_turn()
+        if last is not None and self._scheduled_slot < last.slot:
+            # The program may have ended between the journal and the schedule.
+            self._write_schedule(last)
         if last is not None and last.status == TurnStatus.SIGNED:
             self._resolve(last, height)
         elif last is None or last.slot < slot:
@@ -108,7 +111,7 @@ class HomeAgent:
             "memory": asdict(self._memory),
         }
         self._journal.write_turn(turn, notes)
-        self._write_schedule(slot, seen, decision)
+        self._write_schedule(turn)
         self._show(slot, decision, "")
         if turn.tx:
             self._send(turn)
@@ -175,20 +178,19 @@ class HomeAgent:
             self._say(f"{who} {would}{format_order(order)}")
         for reason in decision.reasons:
             self._say(f"{who} {reason}")
-        if not decision.orders and not decision.reasons:
-            self._say(f"{who} nothing is worth ordering")
 
-    def _write_schedule(self, slot: int, seen: Seen, decision: Decision) -> None:
+    def _write_schedule(self, turn: Turn) -> None:
         """What battery and load are to do, for whoever controls them; replaced at once."""
+        self._scheduled_slot = turn.slot
         path = self.home.get_path(self.home.schedule_file)
         if path is None:
             return
-        flexible = seen.observation.flexible.planned_wh
+        now_wh, battery_wh = turn.decided["now_battery_wh"], turn.decided["battery_wh"]
+        load_wh = turn.seen["flexible"]["planned_wh"]
         content = {
-            "slot": slot,
-            "battery_wh": {str(slot): seen.now_battery_wh}
-            | {str(one): wh for one, wh in decision.battery_wh.items()},
-            "load_wh": {str(one): wh for one, wh in flexible.items() if one >= slot},
+            "slot": turn.slot,
+            "battery_wh": {str(turn.slot): now_wh} | battery_wh,
+            "load_wh": {str(one): wh for one, wh in load_wh.items() if int(one) >= turn.slot},
         }
         write_whole(path, json.dumps(content))
 

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) ST
 """
 # What a year of quarters of an hour needs twice over is plenty.
 TURNS_KEPT = 100_000
+_SLOT_MAX = 2**63 - 1
 
 
 class TurnStatus(StrEnum):
@@ -107,13 +108,9 @@ class Journal:
             self._database.execute("DELETE FROM turns WHERE slot < ?", (turn.slot - TURNS_KEPT,))
             self._write_notes(notes)
 
-    def get_turn(self, slot: int) -> Turn | None:
-        """The turn of a slot."""
-        return self._find("WHERE slot = ?", slot)
-
-    def get_last_turn(self) -> Turn | None:
-        """The latest turn."""
-        return self._find("ORDER BY slot DESC LIMIT 1")
+    def get_last_turn(self, until_slot: int = _SLOT_MAX) -> Turn | None:
+        """The latest turn, of `until_slot` or before."""
+        return self._find("WHERE slot <= ? ORDER BY slot DESC LIMIT 1", until_slot)
 
     def list_turns(self, first_slot: int) -> list[Turn]:
         """Turns from a slot on, the oldest first."""

@@ -157,10 +157,21 @@ def learn_measured(
             continue
         if line.quality != QUALITY_MEASURED or line.inexact:
             continue
-        turn = journal.get_turn(one)
-        moved_wh = turn.decided.get("now_battery_wh", 0) if turn else 0
+        moved_wh = find_battery_wh(journal, one)
         loaded_wh = find_flexible(home, network, journal, one - 1).planned_wh.get(one, 0)
         journal.write_measured(one, line.import_wh - line.export_wh - moved_wh - loaded_wh, {})
+
+
+def find_battery_wh(journal: Journal, slot: int) -> int:
+    """What the battery was told to do in a slot: in its own turn, or where there was none, in the
+    last one before it, whose schedule the controller goes on with.
+    """
+    turn = journal.get_last_turn(slot)
+    if turn is None:
+        return 0
+    if turn.slot == slot:
+        return int(turn.decided.get("now_battery_wh", 0))
+    return int(turn.decided.get("battery_wh", {}).get(str(slot), 0))
 
 
 def make_past(home: HomeSettings, network: Network, journal: Journal, slot: int) -> Past:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from agents.trading.observation import PERMILLE, Battery
@@ -94,20 +93,24 @@ def compute_values(
 
 def _list_flows(battery: Battery, prices: Prices, net_wh: Sequence[int]) -> Iterator[Step]:
     """What a slot pays per kWh of stored energy, from most charging to most discharging."""
-    most_wh = battery.slot_max_wh
-    inner = {-wh for wh in net_wh if -most_wh < -wh < most_wh}
+    most_wh, count = battery.slot_max_wh, len(net_wh)
+    inner = [-wh for wh in net_wh if -most_wh < wh < most_wh]
     ends = sorted({most_wh, 0, -most_wh, *inner}, reverse=True)
-    for high, low in pairwise(ends):
-        buying = sum(wh + low >= 0 for wh in net_wh)
-        total = buying * prices.buy_per_kwh + (len(net_wh) - buying) * prices.sell_per_kwh
-        price = total // len(net_wh)
+    stored_wh = _to_stored(battery, most_wh)
+    for low in ends[1:]:
+        # Those who still buy when so much flows.
+        buying = count
+        for wh in net_wh:
+            if wh + low < 0:
+                buying -= 1
+        price = (buying * prices.buy_per_kwh + (count - buying) * prices.sell_per_kwh) // count
+        before_wh, stored_wh = stored_wh, _to_stored(battery, low)
         if low >= 0:
-            stored_wh = _to_stored(battery, high) - _to_stored(battery, low)
-            yield Step(price * PERMILLE // battery.charge_efficiency_permille, stored_wh)
+            worth = price * PERMILLE // battery.charge_efficiency_permille
         else:
-            stored_wh = _to_stored(battery, low) - _to_stored(battery, high)
             paid = price - battery.wear_per_kwh
-            yield Step(paid * battery.discharge_efficiency_permille // PERMILLE, abs(stored_wh))
+            worth = paid * battery.discharge_efficiency_permille // PERMILLE
+        yield Step(worth, before_wh - stored_wh)
 
 
 def _cut(merged: Sequence[Step], skipped_wh: int, size_wh: int) -> Iterator[Step]:

@@ -53,7 +53,10 @@ def decide(
     """What to do now, and what to remember. The same input gives the same output."""
     decision, memory = STRATEGIES[strategy](seen, memory)
     orders, cut = apply_limits(seen, decision.orders)
-    return replace(decision, orders=tuple(orders), reasons=(*decision.reasons, *cut)), memory
+    reasons = (*decision.reasons, *cut)
+    if not orders and not reasons:
+        reasons = ("nothing is worth ordering",)
+    return replace(decision, orders=tuple(orders), reasons=reasons), memory
 
 
 def _take(seen: Observation, memory: Memory) -> tuple[Decision, Memory]:

@@ -17,8 +17,9 @@ COSTS = (
     "no_market_with_battery",
     "no_battery",
     "agents",
-    "foresight",
     "hindsight",
+    # Where it was asked for.
+    "foresight",
 )
 
 
@@ -31,10 +32,12 @@ def list_costs(results: Mapping[str, StreetResult]) -> list[dict[str, Any]]:
             "no_market_with_battery": home.cost_alone_with_battery,
             "no_battery": results["no battery"].homes[number].cost,
             "agents": home.cost,
-            "foresight": results["foresight"].homes[number].cost,
             "hindsight": home.cost_in_hindsight,
         }
-    costs["all"] = {name: sum(row[name] for row in costs.values()) for name in COSTS}
+        if "foresight" in results:
+            costs[home.name]["foresight"] = results["foresight"].homes[number].cost
+    names = [name for name in COSTS if name != "foresight" or name in results]
+    costs["all"] = {name: sum(row[name] for row in costs.values()) for name in names}
     return [
         {"name": name, **{key: round(value / EUR, 2) for key, value in row.items()}}
         for name, row in costs.items()
@@ -74,7 +77,7 @@ def draw(path: Path, results: Mapping[str, StreetResult], per_day: int) -> None:
 
     def fill(panels: list[Any]) -> None:
         at = np.arange(len(rows))
-        shown = ("no_market_with_battery", "no_battery", "agents", "foresight")
+        shown = ("no_market_with_battery", "no_battery", "agents", "hindsight")
         for number, name in enumerate(shown):
             saved = [row["no_market"] - row[name] for row in rows]
             color = (SIMPLE, BAND, ACTUAL, FORECAST)[number]

@@ -16,6 +16,7 @@ from agents.commands.options import (
     check_picture,
     check_range,
     read_street,
+    say_left_out,
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_table
@@ -28,7 +29,8 @@ DESCRIPTION = """
 Lets homes trade over the data of a folder, slot after slot, on the chain's own rules in this
 process: signed orders, the pool, settlement by their meters, fees. Says what the energy of each
 home cost with the market and its battery, without a battery, without a market, and with perfect
-knowledge of its own next day. No home knows what is to come, nor the slot that begins.
+foresight of its use and of all these prices (hindsight). No home knows what is to come, nor the
+slot that begins.
 """
 DAYS_MAX, POWER_MAX = 3_660, 1_000.0
 
@@ -36,6 +38,11 @@ DAYS_MAX, POWER_MAX = 3_660, 1_000.0
 def fill(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     add_case(parser)
+    parser.add_argument(
+        "--foresight",
+        action="store_true",
+        help="also simulate homes that know their own next day, but no prices; half as long again",
+    )
     parser.add_argument("--csv", metavar="FILE.csv", type=Path, help="write every slot and home")
     add_picture(parser, "money by home, and a week of the market")
     add_output_option(parser)
@@ -90,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
     from node_config.simulated.year import make_jobs, run_jobs
 
     street, case = read_case(args)
-    results = run_jobs(make_jobs(case, Progress("slot")), args.workers)
+    results = run_jobs(
+        make_jobs(case, Progress("slot"), with_foresight=args.foresight), args.workers
+    )
     agents = results["agents"]
     rows = list_costs(results)
     content = {
@@ -108,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         for name, marks in content["marks"].items():
             for mark in marks:
                 text_output.say(f"{text_output.escape(name)}: {mark}")
+        say_left_out(street)
     if args.csv:
         times = [street.grid.time_of(slot).isoformat() for slot in range(case.clock.slots)]
         write_slots(args.csv, agents, times)

@@ -2,29 +2,34 @@
 
 agents      as they are: a market, their batteries, and forecasts of what was known
 no battery  the same without batteries
-foresight   the same, but each home knows its own use and sun of the next day
+foresight   the same, but each home knows its own use and sun of the next day; if asked for
 
-Foresight is of a home's own use, not of prices, and all homes have it at once: it need not cost
-less. The measure of what a home could know is `hindsight`: what its energy would have cost at the
-prices that the agents' slots came to, had it known all of them.
+The measure of what a home could know is `hindsight`: what its energy would have cost at the prices
+that the agents' slots came to, had it known all of them, and its own use. Foresight is of a home's
+own use, not of prices, and all homes have it at once: it need not cost less (decision 76), and
+takes as long as all the rest.
 
 Without a market a home pays the supplier's highest price and gets the lowest, with and without a
-battery that serves itself. Conditions run in processes of their own, and the results do not depend
-on how many.
+battery that serves itself. Conditions run in processes of their own, on the compiled rules if this
+machine has them, and the results depend on neither.
 """
 
 from __future__ import annotations
 
 import math
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from agents.trading import Battery
 from client.errors import MissingError
+from node_config.compiled import find_compiled, is_checkout
 from node_config.simulated.homes import Expect, HomeData
-from node_config.simulated.street import Clock, StreetResult, run_street
+from node_config.simulated.street import Clock, Progress, StreetResult, run_street
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +38,8 @@ if TYPE_CHECKING:
 
 WEAR_PER_KWH = 10_000
 WH_PER_KWH = 1000
-CONDITIONS = ("agents", "no battery", "foresight")
 Job = Callable[[], StreetResult]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +87,39 @@ def _make_models(street: observation.Street, net: np.ndarray, threads: int) -> l
     import numpy as np
 
     from agents.planning.outlook import ERROR_DAYS_MIN, look_ahead
-    from agents.planning.year import fill_gaps
+    from agents.planning.year import get_load
 
-    load = fill_gaps(street.get_matrix("load"), street.grid.slots_per_day)
+    load = get_load(street)
     pv = np.maximum(load - net, 0.0)
     outlook = look_ahead(load / WH_PER_KWH, pv / WH_PER_KWH, street.grid, threads)
     whole = np.sort(np.rint(outlook.quantiles * WH_PER_KWH).astype(np.int64), axis=0)
 
-    def expect_home(number: int) -> Expect:
-        def expect(index: int) -> Sequence[tuple[int, int, int]] | None:
-            if index < ERROR_DAYS_MIN * street.grid.slots_per_day:
-                return None
-            return [tuple(row) for row in whole[:, number, index].T.tolist()]
+    first = ERROR_DAYS_MIN * street.grid.slots_per_day
+    return [_Outlook(whole[:, number], first) for number in range(len(street.homes))]
 
-        return expect
 
-    return [expect_home(number) for number in range(len(street.homes))]
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """What a model expects of a home, (quantiles, slots, horizon), from a first slot on."""
+
+    quantiles_wh: np.ndarray
+    first: int
+
+    def __call__(self, index: int) -> Sequence[tuple[int, int, int]] | None:
+        if index < self.first:
+            return None
+        return [tuple(row) for row in self.quantiles_wh[:, index].T.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Foresight:
+    """What will be used."""
+
+    net_wh: Sequence[int]
+    per_day: int
+
+    def __call__(self, index: int) -> Sequence[tuple[int, int, int]]:
+        return [(wh, wh, wh) for wh in self.net_wh[index : index + self.per_day]]
 
 
 def _make_battery(home: observation.Home, slot_s: int) -> Battery | None:
@@ -119,44 +141,48 @@ def make_battery(capacity_kwh: float, power_kw: float, efficiency: float, slot_s
 
 def foresee(data: HomeData, per_day: int) -> HomeData:
     """The home as it would be if it knew its own use of the next day."""
-
-    def expect(index: int) -> Sequence[tuple[int, int, int]]:
-        known = data.net_wh[index : index + per_day]
-        return [(wh, wh, wh) for wh in known]
-
-    return replace(data, expect=expect)
+    return replace(data, expect=_Foresight(data.net_wh, per_day))
 
 
-def make_jobs(case: Case, on_progress: Callable[[int, int], None]) -> dict[str, Job]:
-    """The conditions by name; what `agents` does is shown while it runs."""
-
-    def run(homes: Sequence[HomeData], *, shown: bool = False) -> StreetResult:
-        if shown:
-            return run_street(homes, case.clock, case.seed, on_progress)
-        return run_street(homes, case.clock, case.seed)
-
-    per_day = case.clock.per_day
-    return {
-        "agents": lambda: run(case.homes, shown=True),
-        "no battery": lambda: run([replace(one, battery=None) for one in case.homes]),
-        "foresight": lambda: run([foresee(one, per_day) for one in case.homes]),
+def make_jobs(
+    case: Case, on_progress: Progress = lambda done, whole: None, *, with_foresight: bool = False
+) -> dict[str, Job]:
+    """The conditions by name, that which takes longest first; what it does is shown."""
+    run = partial(run_street, clock=case.clock, seed=case.seed)
+    bare = [replace(one, battery=None) for one in case.homes]
+    jobs: dict[str, Job] = {
+        "agents": partial(run, case.homes, on_progress=on_progress),
+        "no battery": partial(run, bare),
     }
+    if with_foresight:
+        jobs["foresight"] = partial(run, [foresee(one, case.clock.per_day) for one in case.homes])
+    return jobs
 
 
-# What the processes of `run_jobs` inherit instead of having it sent.
-_jobs: dict[str, Job] = {}
-
-
-def run_jobs(jobs: Mapping[str, Job], workers: int) -> dict[str, StreetResult]:
-    """The result of each job; with several workers in processes that are copies of this one."""
+def run_jobs(jobs: Mapping[str, Callable[[], T]], workers: int) -> dict[str, T]:
+    """The result of each job; with several workers in processes of their own."""
     if workers == 1:
         return {name: job() for name, job in jobs.items()}
-    _jobs.clear()
-    _jobs.update(jobs)
-    with multiprocessing.get_context("fork").Pool(min(workers, len(jobs))) as pool:
-        results = pool.map(_run_job, list(jobs), chunksize=1)
+    with _compiled_rules():
+        pool = multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)))
+    with pool:
+        results = pool.map(_call, list(jobs.values()), chunksize=1)
     return dict(zip(jobs, results, strict=True))
 
 
-def _run_job(name: str) -> StreetResult:
-    return _jobs[name]()
+def _call(job: Callable[[], T]) -> T:
+    return job()
+
+
+@contextmanager
+def _compiled_rules() -> Iterator[None]:
+    """Processes that are started meanwhile take the rules from where these sources are compiled."""
+    folder = find_compiled() if is_checkout() else None
+    if folder is None:
+        yield
+        return
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))

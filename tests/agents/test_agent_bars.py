@@ -65,8 +65,12 @@ def test_detection(street: Street) -> None:
 
 def test_a_year_on_the_market(street: Street) -> None:
     case = year.make_case(street, 365, None, model=True)
-    results = year.run_jobs(year.make_jobs(case, lambda done, whole: None), 2)
-    assert [result.rejections for result in results.values()] == [()] * len(year.CONDITIONS)
+    results = year.run_jobs(year.make_jobs(case, with_foresight=True), 2)
+    assert {name: result.rejections for name, result in results.items()} == {
+        "agents": (),
+        "no battery": (),
+        "foresight": (),
+    }
     total = list_costs(results)[-1]
     assert total["agents"] < total["no_battery"] < total["no_market"]
     assert total["agents"] < total["no_market_with_battery"]

@@ -170,12 +170,21 @@ def test_too_few_weeks_are_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_labels_by_date_and_wrong_ones(folder: Path, tmp_path: Path) -> None:
     weeks: Weeks = make_weeks(read_street(folder, is_raw=True))
     path = tmp_path / "labels.csv"
-    path.write_text("meter,week\nhome_1,2026-05-13\nhome_9,3\n")
+    rows = ("home_1,2026-05-13", "home_9,3", "home_2,24", "home_2,-1", "home_2,soon", "home_2")
+    path.write_text("meter,week\n" + "\n".join(rows) + "\n")
     labels = read_labels(path, weeks)
     assert np.argwhere(labels.is_attacked).tolist() == [[1, 18]]
+    assert labels.marks == (
+        "1 rows of labels.csv name a meter that is not in this folder, or cannot be used",
+        "2 rows of labels.csv have a week that is neither a number nor a date",
+        "2 rows of labels.csv have a week outside 0 to 23",
+    )
     for text, sentence in (
         ("meter,week\nhome_9,3\n", "names no week"),
+        ("meter,week\nhome_1,nan\nhome_1,1e400\n", "neither a number nor a date"),
         ("when\n3\n", "needs the columns"),
+        ("", "no header line"),
+        ("meter,week,label\n", "no rows"),
     ):
         path.write_text(text)
         with pytest.raises(ClientError, match=sentence):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from agent_processes import DEADLINE_S, read_turns, start_agent, wait_for_signed_turn
 
 from agents.chain_view import ask_node, read_position_wh
 from agents.run.settings import read_home
@@ -27,7 +26,6 @@ from node_config.localnet.background import start_in_background, stop_network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 
-DEADLINE_S = 150.0
 SLOTS_PER_DAY = 24
 PRESET = """
 base = "street"
@@ -65,43 +63,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
     start_in_background(home, DEADLINE_S)
     yield home, f"tcp://127.0.0.1:{ports.base + 1}"
     stop_network(home)
-
-
-def start_agent(file: Path, network: tuple[Path, str], *options: str) -> subprocess.Popen[str]:
-    home, node = network
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "client.cli", "agent", "run", str(file)),
-            *("--node", node, "--keyring", str(home / "keys"), *options),
-        ],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def read_turns(file: Path) -> list[tuple[int, str, bytes, str, str]]:
-    path = file.with_suffix(".sqlite")
-    if not path.exists():
-        return []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        try:
-            return database.execute(
-                "SELECT slot, status, tx, decided, outcome FROM turns ORDER BY slot"
-            ).fetchall()
-        except sqlite3.Error:
-            # It is just being made.
-            return []
-
-
-def wait_for_signed_turn(file: Path, after_slot: int) -> int:
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        if (turns := read_turns(file)) and turns[-1][0] > after_slot:
-            return turns[-1][0]
-        time.sleep(0.002)
-    raise AssertionError("the home decided nothing in time")
 
 
 @pytest.mark.network

@@ -23,6 +23,7 @@ from agents.observation import Battery, Street  # noqa: E402
 from agents.planning.battery import Bank, Charge, get_power_max_kw, move, start  # noqa: E402
 from agents.planning.program import WAY_EFFICIENCY, Planner, Weights  # noqa: E402
 from agents.planning.scores import compute_score  # noqa: E402
+from agents.planning.supply import supply  # noqa: E402
 from agents.planning.year import Result, fill_gaps, make_case, plan_all  # noqa: E402
 
 ONE = Battery(6.4, 5.0, 0.9, 1e-5)
@@ -143,7 +144,7 @@ def test_gaps_are_filled_from_the_day_before() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"price": None}, "prices and carbon"),
+        ({"price": None}, "a plan needs prices"),
         ({"homes": make_street(2, 3).homes}, "no home has a battery"),
     ],
 )
@@ -199,3 +200,49 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pricing.csv").unlink()
     assert main(["agent", "plan", folder]) == 4
     assert "pricing.csv" in capfd.readouterr().err
+
+
+def test_a_meter_of_a_home_owner_is_planned_whatever_is_wrong_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Eight days in UTC around the day of 23 hours in Berlin: a gap, NaN, rows twice, a stuck
+    register, a negative use; with PV, a battery and a tariff that the folder does not have.
+    """
+    begin = 1_774_483_200  # 26 March 2026.
+    rows = []
+    for hour in range(8 * 24):
+        sun = max(0, 2_000 - 90 * (hour % 24 - 11) ** 2)
+        net = 300 + hour * 37 % 90 - sun
+        use = "NaN" if hour == 50 else "231" if 100 <= hour < 130 else str(max(0, net))
+        rows.append(f"{begin + 3600 * hour},anna,{use},{max(0, -net)}")
+    rows[60:70] = []
+    rows += [rows[20], rows[21], f"{begin + 3600 * 80},anna,-7,0", "soon,anna,1,0"]
+    path = tmp_path / "anna.csv"
+    path.write_text("time,meter,import_wh,export_wh\n" + "\n".join(rows) + "\n")
+    command = ["agent", "plan", str(path), "--zone", "Europe/Berlin", "-o", "json"]
+    assert main(command) == 4
+    assert "--tariff" in capsys.readouterr().err
+    command += ["--battery-kwh", "5", "--tariff", "0.22,17-21=0.54"]
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["slots_without_plan"] == 0
+    [home] = found["homes"]
+    # It stores the sun of noon for the dear evening.
+    assert home["cost"] < home["cost_without_battery"]
+    said = "; ".join(home["marks"])
+    for sentence in ("stuck", "missing", "rows stand twice", "without a time", "several values"):
+        assert sentence in said
+    assert "carbon" in found["marks"][0]
+
+
+@pytest.mark.parametrize("tariff", ["x", "0.2,", "0.2,5-5=1", "0.2,20-25=1", "16-21=0.5", "1e9"])
+def test_a_tariff_that_is_none_is_a_sentence(tariff: str) -> None:
+    with pytest.raises(ClientError, match="--tariff"):
+        supply(make_street(1, 3), tariff, 0.0)
+
+
+def test_a_tariff_by_hours() -> None:
+    street = replace(make_street(1, 2), price=None)
+    price = supply(street, "0.2, 0-2=0.1,16-21=0.5", 0.0).price
+    assert price is not None
+    assert list(price[:24]) == [0.1] * 2 + [0.2] * 14 + [0.5] * 5 + [0.2] * 3

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agents.trading import STRATEGIES, Battery
+from chain import app
 from client.cli import main
+from node_config.compiled import find_compiled
 from node_config.simulated.hindsight import compute_cost_in_hindsight
 from node_config.simulated.homes import HomeData
 from node_config.simulated.street import (
@@ -116,9 +119,20 @@ def test_the_future_changes_nothing_before_it(result: StreetResult) -> None:
 
 
 def test_it_is_the_same_again_and_in_other_processes(result: StreetResult) -> None:
-    jobs = {name: lambda: run_street(make_homes(), CLOCK) for name in ("one", "two")}
+    """On the compiled rules, where this machine has them."""
+    jobs = {name: partial(run_street, make_homes(), CLOCK) for name in ("one", "two")}
     for found in run_jobs(jobs, 2).values():
         assert found == result
+    rules = run_jobs(dict.fromkeys(("one", "two"), find_rules), 2)
+    assert set(map(is_compiled, rules.values())) == {find_compiled() is not None}
+
+
+def find_rules() -> str:
+    return str(app.__file__)
+
+
+def is_compiled(path: str) -> bool:
+    return not path.endswith(".py")
 
 
 def test_forecasts_of_a_model_are_the_same_on_two_threads() -> None:
@@ -178,7 +192,7 @@ def test_the_command_writes_all_it_has(tmp_path: Path, capsys: pytest.CaptureFix
     write_street(tmp_path, make_street(2, 3))
     picture, table = tmp_path / "sim.png", tmp_path / "out.csv.txt"
     arguments = ["agent", "simulate", str(tmp_path), "--days", "2", "--forecast", "simple"]
-    arguments += ["--battery-kwh", "5", "--workers", "1", "-o", "json"]
+    arguments += ["--battery-kwh", "5", "--workers", "1", "--foresight", "-o", "json"]
     assert main([*arguments, "--picture", str(picture), "--csv", str(table)]) == 0
     said = json.loads(capsys.readouterr().out)
     assert [home["name"] for home in said["homes"]] == ["home_0", "home_1"]

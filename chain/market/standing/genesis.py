@@ -9,8 +9,8 @@ from chain.runtime.state.collections import GenesisError, HasStore
 
 # Each is looked at when a gate closes.
 STANDING_ORDERS_CEILING = 10_000
-# The gas of a standing order stands for about a hundred limit orders.
-STANDING_SLOTS_CEILING = 10_000
+# Looking at one at so many gates takes less than the gas that was paid for it.
+STANDING_SLOTS_CEILING = 1_500
 _SIDES = (state_pb2.SIDE_BUY, state_pb2.SIDE_SELL)
 
 
@@ -23,5 +23,7 @@ def validate_standing_orders(state: HasStore) -> None:
             raise GenesisError(f"{where}: after last_standing_order_id")
         if order.side not in _SIDES or not order.slot_max_wh:
             raise GenesisError(f"{where}: not valid")
+        if not order.placings_left and not order.placed_order_id:
+            raise GenesisError(f"{where}: its gas is used up")
         if order.last_slot - order.first_slot > STANDING_SLOTS_CEILING:
             raise GenesisError(f"{where}: the deadline is too far ahead")

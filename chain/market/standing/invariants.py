@@ -12,9 +12,10 @@ from chain.runtime.state.collections import HasStore
 
 
 def standing_orders(state: HasStore) -> list[str]:
-    """Every standing order has energy left and a hold; its limit order is in the slot that is being
-    booked, is no more than a slot may have, and is secured at its limit. What is left may need more
-    than is on hold, if collateral has risen since: then it waits.
+    """Every standing order has energy left, a hold, and gas for being placed once more; its limit
+    order is in the slot that is being booked, is no more than a slot may have, and is secured at
+    its limit. What is left may need more than is on hold, if collateral has risen since: then it
+    waits.
     """
     problems = []
     booked = BOOKING.get(state).slot
@@ -25,6 +26,8 @@ def standing_orders(state: HasStore) -> list[str]:
         hold = get_collateral_hold(state, bech32.decode(order.owner), order.hold_id)
         if not order.left_wh or hold is None:
             problems.append(f"standing order {order_id} is filled, or has no hold")
+        if not order.placings_left and not order.placed_order_id:
+            problems.append(f"standing order {order_id} waits for more than its gas has paid for")
     return problems
 
 

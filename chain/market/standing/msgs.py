@@ -19,6 +19,7 @@ from chain.market.state import (
 from chain.runtime import slots
 from chain.runtime.context import Context
 from chain.runtime.errors import ChainError, require
+from chain.runtime.gas import compute_message_gas
 
 
 def place_standing_order(
@@ -48,6 +49,7 @@ def place_standing_order(
     _require_quantity(order, params)
     _require_prices(ctx, order, params)
     _require_condition(order)
+    order.placings_left = _count_placings(ctx, msg)
     backed_wh = _require_connection(ctx, order)
     _require_not_too_many(ctx, params)
     reserve = rules.compute_worst_case(order, params, get_price_max(ctx), backed_wh)
@@ -88,6 +90,15 @@ def _find_first_slot(ctx: Context, msg: tx_pb2.MsgPlaceStandingOrder) -> int:
     gate_s = get_gate_closure_s(ctx, msg.last_slot)
     require(ctx.block.time_s < gate_s, MarketError.DEADLINE_INVALID)
     return max(msg.first_slot, now + 1)
+
+
+def _count_placings(ctx: Context, msg: tx_pb2.MsgPlaceStandingOrder) -> int:
+    """What the gas of the message pays for, beside looking at the order until its deadline."""
+    now = slots.slot_at(ctx.block.time_s, metering.get_params(ctx).slot_length_s)
+    gas, ahead = compute_message_gas(msg), msg.last_slot - now
+    placings = rules.count_placings(gas, ahead, is_linear=msg.full_price_per_kwh != 0)
+    require(placings, MarketError.DEADLINE_INVALID, "sooner")
+    return placings
 
 
 def _require_quantity(order: state_pb2.StandingOrder, params: state_pb2.Params) -> None:

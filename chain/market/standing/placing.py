@@ -59,7 +59,7 @@ def take_back(ctx: Context, slot: int, order: state_pb2.LimitOrder, filled_wh: i
     standing.filled_wh += filled_wh
     standing.left_wh -= filled_wh
     standing.placed_order_id = 0
-    if standing.left_wh and slot < standing.last_slot:
+    if standing.left_wh and standing.placings_left and slot < standing.last_slot:
         STANDING_ORDERS.set(ctx, standing_id, standing)
     else:
         end(ctx, standing_id, standing)
@@ -92,6 +92,7 @@ def _place(ctx: Context, slot: OpenSlot, order_id: int, standing: state_pb2.Stan
         return
     order.hold_id = bank.move_hold(ctx, owner, standing.hold_id, 0, reserve)
     standing.placed_order_id = limit_orders.put(ctx, slot, order)
+    standing.placings_left -= 1
     STANDING_ORDERS.set(ctx, order_id, standing)
     limit_orders.announce(ctx, slot.number, standing.placed_order_id, order)
 

@@ -7,6 +7,10 @@ from blockenergy.market.v1 import state_pb2
 from chain.market import rules
 from chain.runtime.units import ceil_div
 
+# The gas of looking at a standing order at a gate, and of placing, clearing and booking its limit
+# order, by itself and as steps of a linear one. tests/unit/chain/test_work_has_a_price.py.
+LOOK_GAS, PLACE_GAS, PLACE_LINEAR_GAS = 2_000, 20_000, 45_000
+
 
 def compute_worst_case(
     order: state_pb2.StandingOrder, params: state_pb2.Params, price_high: int, backed_wh: int
@@ -33,6 +37,14 @@ def compute_worst_case(
     # In every slot price and collateral are rounded up, by less than one each.
     slots = order.last_slot - order.first_slot + 1
     return max(reserve + 2 * slots, params.order_collateral_min)
+
+
+def count_placings(gas: int, slots: int, *, is_linear: bool) -> int:
+    """In how many slots it can be placed for the gas of its message, which pays for that as well,
+    and for looking at it at the gates of all `slots` until the deadline.
+    """
+    each = PLACE_LINEAR_GAS if is_linear else PLACE_GAS
+    return max(0, gas - PLACE_GAS - slots * LOOK_GAS) // each
 
 
 def is_met(order: state_pb2.StandingOrder, pool_price: rules.Price, median: int | None) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from blockenergy.bank.v1 import state_pb2 as bank_pb2
 from blockenergy.market.v1 import state_pb2, tx_pb2
 from blockenergy.registry.v1 import tx_pb2 as registry_tx_pb2
@@ -13,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.bank.state import HOLDS
+from chain.market.standing import rules
+from chain.market.standing.genesis import STANDING_SLOTS_CEILING
 from chain.market.state import LIMIT_ORDERS, STANDING_ORDERS
 from chain.runtime.encoding import bech32
+from chain.runtime.gas import compute_message_gas
 from tests.support import parameters
 from tests.support.properties import examples
 from tests.support.streets import people
@@ -251,3 +255,31 @@ def test_a_book_is_filled_in_the_order_of_the_standing_orders() -> None:
     close(world, first)
     assert [one.owner for _, one in orders_of(world)] == [people.address_text("clara")]
     assert slot_of(world, first).status == state_pb2.SLOT_STATUS_CLOSED
+
+
+@given(st.integers(1, STANDING_SLOTS_CEILING), st.booleans())
+def test_its_gas_stands_for_all_that_is_done_for_it(slots: int, is_linear: bool) -> None:
+    """Its message, a look at each gate until its deadline, and each time that it is placed."""
+    message = tx_pb2.MsgPlaceStandingOrder(full_price_per_kwh=int(is_linear))
+    gas = compute_message_gas(message)
+    each = rules.PLACE_LINEAR_GAS if is_linear else rules.PLACE_GAS
+    placings = rules.count_placings(gas, slots, is_linear=is_linear)
+    work = rules.PLACE_GAS + slots * rules.LOOK_GAS + min(placings, slots) * each
+    assert 0 < work <= gas
+    # A day and more of quarters of an hour is paid for, whatever happens in them.
+    assert placings >= (slots if slots <= 180 else 130 if slots <= 672 else 1)
+
+
+def test_it_ends_when_its_gas_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "PLACE_GAS", 1_300_000)
+    world, first = opened()
+    before = sum(money_of(world, "ben"))
+    world.block(stand(world, "ben", 2_000, 1_000, price_limit_per_kwh=80_000))
+    assert standing(world)[0].placings_left == 2
+    close(world, first)
+    assert standing(world)[0].placings_left == 1
+    # Nobody sells so cheaply: it was placed twice, traded nothing, and has its money back.
+    close(world, first + 1)
+    assert not standing(world)
+    assert [order.filled_wh for _, order in orders_of(world)] == [0, 0]
+    assert money_of(world, "ben") == (before, 0)
