@@ -12,7 +12,7 @@ import pytest
 from blockenergy.market.v1 import tx_pb2 as market_pb2
 from browsing import VIEWS, Seen, find_barriers, sign_in
 from built import DIST, needs_browser
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from served import Served, serving
 from settled_streets import trade_and_settle
 from street_node import StreetNode
@@ -110,11 +110,19 @@ def test_a_wallet_signs_in_and_its_owner_sees_what_was_settled(seen: Seen, serve
     expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
 
 
-def test_another_key_in_the_wallet_signs_out(seen: Seen) -> None:
+def hold(_: Route) -> None:
+    """Never answers."""
+
+
+def test_another_key_in_the_wallet_signs_out_and_what_is_under_way_is_given_up(seen: Seen) -> None:
     sign_in(seen, "anna")
-    expect(seen.page.get_by_text("Waiting for the server")).to_have_count(0)
-    seen.page.evaluate("window.dispatchEvent(new Event('keplr_keystorechange'))")
-    expect(seen.page.get_by_role("button", name="Sign in with Keplr")).to_be_visible()
+    page = seen.page
+    page.route("**/api/v1/mine/slots*", hold)
+    with page.expect_request("**/api/v1/mine/slots*"):
+        page.get_by_label("Day").fill("2026-01-01")
+    with page.expect_event("requestfailed", lambda one: "/mine/slots" in one.url):
+        page.evaluate("window.dispatchEvent(new Event('keplr_keystorechange'))")
+    expect(page.get_by_role("button", name="Sign in with Keplr")).to_be_visible()
 
 
 def test_texts_of_others_stay_texts(seen: Seen, served: Served) -> None:

@@ -24,23 +24,62 @@ export class ApiError extends Error {
 
 const WAIT_MS = 15_000;
 
+// The calls under way that only somebody who has signed in may make.
+const personal = new Set<AbortController>();
+let isLeaving = false;
+
+/** Before somebody signs out: what is under way for them is given up, and nothing more is asked. Neither is answered. */
+export function stopPersonal(): void {
+  isLeaving = true;
+  for (const one of personal) one.abort();
+  personal.clear();
+}
+
+/** Once it is known who is signed in now. */
+export function resumePersonal(): void {
+  isLeaving = false;
+}
+
 /** The answer to a call; ApiError if there is none. Parameters that are undefined are left out. */
 export async function call<N extends Name>(name: N, parameters: Parameters = {}): Promise<Calls[N]["response"]> {
+  const stop = new AbortController();
+  if (calls[name].who === "everybody") return await ask(name, parameters, stop);
+  if (isLeaving) return await never();
+  personal.add(stop);
+  try {
+    return await ask(name, parameters, stop);
+  } catch (error) {
+    if (!personal.has(stop)) return await never();
+    throw error;
+  } finally {
+    personal.delete(stop);
+  }
+}
+
+/** For those who are no longer there to be told. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+async function ask<N extends Name>(name: N, parameters: Parameters, stop: AbortController): Promise<Calls[N]["response"]> {
   const { verb } = calls[name];
   const isPost = verb === "POST";
   const address = makeAddress(name, isPost ? pick(name, parameters) : parameters);
-  const request: RequestInit = { method: verb, signal: AbortSignal.timeout(WAIT_MS) };
+  const request: RequestInit = { method: verb, signal: stop.signal };
   if (isPost) {
     request.headers = { "content-type": "application/json" };
     request.body = JSON.stringify(parameters);
   }
   let response: Response;
   let content: unknown;
+  const timer = window.setTimeout(() => stop.abort(), WAIT_MS);
   try {
     response = await fetch(address, request);
     content = await response.json();
   } catch {
     throw new ApiError("", 0, "");
+  } finally {
+    window.clearTimeout(timer);
   }
   if (!response.ok) {
     const error = (content as { error?: { codespace?: string; code?: number; text?: string } }).error;

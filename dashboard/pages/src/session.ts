@@ -1,9 +1,10 @@
 // Who is signed in.
 import { computed, signal } from "@preact/signals";
-import { call, type SessionResponse } from "./api";
+import { call, resumePersonal, type SessionResponse, stopPersonal } from "./api";
 import { followMine } from "./live";
 import { onKeyChange, signText, type Wallet } from "./wallet";
 
+/** null: not known, or about to end. */
 export const session = signal<SessionResponse | null>(null);
 export const isSignedIn = computed(() => (session.value?.accounts.length ?? 0) > 0);
 /** The account that is shown: the first one that has signed in. */
@@ -57,13 +58,17 @@ function requireOwnText(text: string, chainId: string, address: string): void {
 }
 
 export async function signOut(): Promise<void> {
-  if (!isSignedIn.value) return;
-  // The stream of one's own account ends with the session, and would come back in vain.
+  const before = session.value;
+  if (!before || !isSignedIn.value) return;
+  // What is under way, and the stream of one's own account, would be rejected once the session has ended.
+  session.value = null;
+  stopPersonal();
   followMine(false);
-  set(await call("SignOut"));
+  set(await call("SignOut").catch(() => before));
 }
 
 function set(found: SessionResponse): void {
+  resumePersonal();
   session.value = found;
   followMine(found.accounts.length > 0);
 }

@@ -3,12 +3,23 @@ import { useSignal } from "@preact/signals";
 import { type AuditResponse, call } from "../api";
 import { chain } from "../live";
 import { Ask, Card, Facts, Heading } from "../parts/common";
+import { hasRole, session } from "../session";
 import { type Key, t } from "../text";
 import { formatEnergy, formatMoneyExact } from "../units";
 
 export function Audit() {
+  if (!session.value || !chain.value) return <Heading>{t("page.audit")}</Heading>;
+  if (hasRole("ROLE_AUDITOR")) return <Sums />;
+  return (
+    <>
+      <Heading>{t("page.audit")}</Heading>
+      <p>{t("audit.not_yours")}</p>
+    </>
+  );
+}
+
+function Sums() {
   const slot = useSignal("");
-  if (!chain.value) return <Heading>{t("page.audit")}</Heading>;
   return (
     <>
       <Heading>{t("page.audit")}</Heading>
