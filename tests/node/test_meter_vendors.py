@@ -36,6 +36,7 @@ from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
 from tests.support.others import meter_telegrams as written
 from tests.support.others.meter_telegrams import Shown
+from tests.support.others.wireless_telegrams import make_wmbus
 
 pytestmark = pytest.mark.network
 
@@ -64,7 +65,7 @@ VENDORS: dict[str, tuple[str, Callable[[Shown], list[bytes]], tuple[int, int] | 
     "landis-gyr": ("iec-62056-21", make_one(written.make_iec_62056_21), None),
     "elster": ("iec-62056-21", make_one(written.make_iec_62056_21), None),
     "kamstrup": ("dlms", make_one(written.make_dlms_ciphered), None),
-    "kamstrup-radio": ("wmbus", make_one(written.make_wmbus), None),
+    "kamstrup-radio": ("wmbus", make_one(make_wmbus), None),
     "itron": ("ieee-2030-5", make_one(written.make_ieee_2030_5), None),
     # 1,238.5 W for 15 s are 5 Wh.
     "sense": ("sense", make_sense_frames, (5, 0)),
