@@ -14,8 +14,8 @@ from pathlib import Path
 from node_config.localnet.ports import find_free_ports
 from tests.docs.pages import ROOT, RUN, Block, find_missing
 
-# For each block of a page, on a machine that others use as well.
-DEADLINE_S = 120
+# For a page, and for each of its blocks, on a machine that others use as well.
+DEADLINE_S, BLOCK_S = 480, 60
 # What pages name. Packages are not linked: Python would take them for other copies.
 LINKED = (".venv", "docs", "examples", "proto")
 # The networks of other people and tests must not be in the way.
@@ -48,7 +48,7 @@ class Shell:
         script = ["set -eu -o pipefail", self.preface]
         for block in wanted:
             script += [f"echo; echo '{_MARK}{block.line}'", _get_script(block)]
-        code, printed = self._execute("\n".join(script) + "\n", DEADLINE_S * len(wanted))
+        code, printed = self._execute("\n".join(script) + "\n", DEADLINE_S + BLOCK_S * len(wanted))
         parts = [part.partition("\n") for part in printed.split(f"\n{_MARK}")[1:]]
         outputs = {int(number): output for number, _, output in parts}
         if code:

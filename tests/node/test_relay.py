@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +24,8 @@ from client.queries import query
 from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
+from tests.support.networks import quick, running_network, with_params
 
 pytestmark = pytest.mark.network
 
@@ -100,14 +96,9 @@ class Ends(NamedTuple):
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     """Two networks of one validator each."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("relay")
     Keyring(folder / "keys").add("relayer", RELAYER, None)
-    preset = load_preset("localnet")
-    free = {"auth": {**preset.params["auth"], "min_gas_price_micro": 0}}
+    preset = with_params(quick("localnet"), auth={"min_gas_price_micro": 0})
     accounts = [
         GenesisAccount(RELAYER.address, (ROLE_RELAYER,), MONEY),
         GenesisAccount(ANNA.address, (ROLE_CONSUMER,), MONEY),
@@ -115,19 +106,10 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     networks = []
     with ExitStack() as stack:
         for chain_id in CHAINS:
-            home = folder / chain_id
-            init_network(
-                home,
-                1,
-                preset=replace(preset, params={**preset.params, **free}),
-                base_port=find_free_ports(1).base,
-                chain_id=chain_id,
-                accounts=accounts,
+            network = running_network(
+                folder / chain_id, preset=preset, chain_id=chain_id, accounts=accounts
             )
-            network = Network(home, print)
-            stack.callback(network.stop)
-            network.start(DEADLINE_S)
-            networks.append(network)
+            networks.append(stack.enter_context(network))
         yield Ends(tuple(networks), folder)
 
 
