@@ -99,7 +99,7 @@ agents: $(VENV)/.agents proto ## Install what forecasts, plans and detects: bloc
 
 test: $(VENV)/.dev proto cometbft compiled ## Format, lint, type and test; everything but the long suites below
 	$(MAKE) --no-print-directory lint typecheck
-	$(python) -m pytest -n 2 --no-loadscope-reorder -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next and not monitoring and not ibc_go" $(PYTEST_ARGS)
+	$(python) -m pytest -n 3 --no-loadscope-reorder -m "not crash and not docker and not simulation_long and not docs and not agent_bars and not cometbft_next and not monitoring and not ibc_go" $(PYTEST_ARGS)
 
 test-network: $(VENV)/.dev proto cometbft ## Only the tests on a real network
 	$(python) -m pytest -m network $(PYTEST_ARGS)

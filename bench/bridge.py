@@ -36,7 +36,8 @@ from meter_bridge.formats.telegram import Context, complete
 from meter_bridge.spool.spool import FILE_NAME
 from node_config.localnet.process import make_environment
 from tests.bridge.fakes import CHAIN_ID, NOW_S, SLOT_LENGTH_S, make_key
-from tests.support.others.meter_telegrams import SECRETS, WRITERS, Shown
+from tests.support.others.meter_telegrams import SECRETS, Shown
+from tests.support.others.telegram_writers import WRITERS
 
 CONTEXT = Context(secrets=SECRETS)
 STREAM_S = 300.0

@@ -29,20 +29,21 @@ def compiled() -> Path:
     return build()
 
 
-# Their tests share what they build and the networks that they start.
-WITH_PROCESSES = ("agents", "bridge", "clients", "docs", "node")
+# Tests in them share what they build or start for the whole session.
+SHARING = ("agents", "clients/ics23", "clients/wallets", "docs")
 
 
-class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """Shares tests out to processes: folders that start networks as one, the others by file. `make
-    test` leaves them in their order, in which those that take long are not the last.
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Shares tests out to processes by file, and folders that share something as one. `make test`
+    leaves them in their order: those with networks, which mostly wait, come early and beside others
+    that compute.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = file.split("/")[1]
-        return folder if folder in WITH_PROCESSES else file
+        shared = (folder for folder in SHARING if file.startswith(f"tests/{folder}/"))
+        return next(shared, file)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
-    return ByFolder(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)

@@ -21,10 +21,10 @@ from client.errors import ClientError
 from client.node.rpc import Rpc
 from client.signing import tx
 from client.signing.keyring import Keyring
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.background import start_in_background, stop_network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
+from tests.support.networks import require_cometbft
 
 SLOTS_PER_DAY = 24
 PRESET = """
@@ -51,10 +51,7 @@ state_of_charge_wh = 5_000
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     folder = tmp_path_factory.mktemp("network")
     preset = folder / "fast.toml"
     preset.write_text(PRESET)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.background import ENV, is_running
 from tests.docs.pages import ROOT, read_blocks
 from tests.docs.shell import Shell
+from tests.support.networks import require_cometbft
 
 HOME = ".localnet"
 STOP = f"```sh\n.venv/bin/blockenergy localnet stop --home {HOME}\n```"
@@ -18,10 +18,7 @@ STOP = f"```sh\n.venv/bin/blockenergy localnet stop --home {HOME}\n```"
 @pytest.fixture(scope="session")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """A shell after the commands of README.md."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     shell = Shell.make(tmp_path_factory.mktemp("docs"))
     home = shell.folder / HOME
     try:

@@ -14,7 +14,8 @@ from pathlib import Path
 from node_config.localnet.ports import find_free_ports
 from tests.docs.pages import ROOT, RUN, Block, find_missing
 
-DEADLINE_S = 480
+# For a page, and for each of its blocks, on a machine that others use as well.
+DEADLINE_S, BLOCK_S = 480, 60
 # What pages name. Packages are not linked: Python would take them for other copies.
 LINKED = (".venv", "docs", "examples", "proto")
 # The networks of other people and tests must not be in the way.
@@ -47,7 +48,7 @@ class Shell:
         script = ["set -eu -o pipefail", self.preface]
         for block in wanted:
             script += [f"echo; echo '{_MARK}{block.line}'", _get_script(block)]
-        code, printed = self._execute("\n".join(script) + "\n")
+        code, printed = self._execute("\n".join(script) + "\n", DEADLINE_S + BLOCK_S * len(wanted))
         parts = [part.partition("\n") for part in printed.split(f"\n{_MARK}")[1:]]
         outputs = {int(number): output for number, _, output in parts}
         if code:
@@ -61,7 +62,7 @@ class Shell:
                     f"{outputs[block.line]}"
                 )
 
-    def _execute(self, script: str) -> tuple[int, str]:
+    def _execute(self, script: str, deadline_s: float) -> tuple[int, str]:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("BLOCKENERGY")
         }
@@ -76,7 +77,7 @@ class Shell:
             start_new_session=True,
         )
         try:
-            printed, _ = process.communicate(timeout=DEADLINE_S)
+            printed, _ = process.communicate(timeout=deadline_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             printed, _ = process.communicate()

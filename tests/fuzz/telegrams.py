@@ -22,7 +22,8 @@ from meter_bridge.formats.telegram import (
     TelegramError,
 )
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, Target, require
-from tests.support.others.meter_telegrams import SECRETS, WRITERS, Shown
+from tests.support.others.meter_telegrams import SECRETS, Shown
+from tests.support.others.telegram_writers import WRITERS
 
 CONTEXT = Context(secrets=SECRETS)
 CHANGES_MAX = 4
@@ -37,8 +38,17 @@ TOKENS = (
     b"\x0d\x78", b"\x84" * 12, b"\x2f\x2f", b"{", b"}", b"[", b"]" * 3, b'"', b"\\u0000",
     b"1e999", b"-1", b"9" * 40, b"NaN", b"null", b"true", b"<", b"</x>", b"&amp;", b"&#0;",
     b"<!DOCTYPE a [", b"<![CDATA[", b",", b"\n", b"KWHREG", b"99999999", b"|", b"1-0:1.8.0",
-    b"1-0:1.8.9", "\u00e9\u0663".encode(), b"\xff",
+    b"1-0:1.8.9", "\u00e9\u0663".encode(), b"\xff", b"Kamstrup_V0001", b"KFM_001", b"LGZ",
 )  # fmt: skip
+# What may stand in a text as a word, so that its structure stays.
+WORDS = (
+    b"0", b"-0", b"-1", b"1.5", b"1e3", b"1e999", b"NaN", b"Infinity", b"null", b"true", b"{}",
+    b"[]", b"00", b"+1", b"", b"9" * 20, b"9" * 400, b"-" + b"9" * 30, b"0." + b"1" * 40,
+    b"4294967296", b"9223372036854775807", b"9223372036854775808", b"19", b"255", b"KWHREG", b"CF",
+    b"Wh", b"MWh", b"kWh", b"var", b"a" * 70, "\u00e9".encode(), "\u0663".encode(), b"x",
+    b"&lt;", b"powerOfTenMultiplier", b"accumulationBehaviour", b"2026-10-25 02:30", b"1-0:1.8.1",
+)  # fmt: skip
+WORD = re.compile(rb"[A-Za-z0-9_.:+-]+")
 
 
 def change(content: bytes, random: Random) -> bytes:
@@ -64,6 +74,19 @@ def change(content: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
+def change_words(content: bytes, random: Random) -> bytes:
+    """The text with a few words replaced, by each other or by odd ones."""
+    for _ in range(random.randint(1, CHANGES_MAX)):
+        words = list(WORD.finditer(content))
+        if not words:
+            break
+        word, other = random.choice(words), random.choice(words)[0]
+        if random.random() < 0.7:
+            other = random.choice(WORDS)
+        content = content[: word.start()] + other + content[word.end() :]
+    return content
+
+
 def judge(contents: list[Content]) -> None:
     """That what was read can be used."""
     require(contents, "read, but says nothing")
@@ -83,6 +106,7 @@ class Telegrams:
     batch = 20_000
     format: TelegramFormat
     write: Callable[..., bytes]
+    is_text = False
 
     def begin(self) -> None:
         """There is no state."""
@@ -98,9 +122,10 @@ class Telegrams:
         choice = random.randrange(16)
         if choice == 0:
             return write(shown)
+        alter = change_words if self.is_text and choice % 2 else change
         if choice < 9:
-            return write(shown, lambda content: change(content, random))
-        return change(write(shown), random)
+            return write(shown, lambda content: alter(content, random))
+        return alter(write(shown), random)
 
     def check(self, data: bytes) -> str:
         found = find_format(data)
@@ -109,7 +134,8 @@ class Telegrams:
             self._read(*found)
         outcome = self._read(self.format, data)
         for part in FORMATS[self.format].split(data):
-            self._read(self.format, part)
+            if part != data:
+                self._read(self.format, part)
         return outcome
 
     def _read(self, format_id: TelegramFormat, data: bytes) -> str:
@@ -134,7 +160,10 @@ class Telegrams:
 def make_target(name: str) -> Callable[[], Target]:
     """The target of one format."""
     format_id, write = WRITERS[name]
-    parts = {"name": f"telegrams-{name}", "format": format_id, "write": staticmethod(write)}
+    parts = {
+        "name": f"telegrams-{name}", "format": format_id, "write": staticmethod(write),
+        "is_text": write(Shown()).isascii(),
+    }  # fmt: skip
     return type(f"Telegrams{name}", (Telegrams,), parts)
 
 

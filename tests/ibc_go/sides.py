@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -38,9 +37,8 @@ from client.signing.keys import AccountKey
 from client.signing.tx import pack
 from node_config.accounts import GenesisAccount
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
+from tests.support.networks import running_network, with_cometbft, with_params
 from tests.support.others.headers import Signer as Validator
 
 DEADLINE_S = 180.0
@@ -236,34 +234,21 @@ class Wasm(Side):
 @contextmanager
 def run_street(home: Path) -> Iterator[Street]:
     """A network of ours with one validator, and no lowest gas price."""
-    preset = load_preset("localnet")
-    free = {"auth": {**preset.params["auth"], "min_gas_price_micro": 0}}
+    preset = with_params(load_preset("localnet"), auth={"min_gas_price_micro": 0})
     accounts = [
         GenesisAccount(RELAYER.address, (ROLE_RELAYER,), MONEY),
         GenesisAccount(ANNA.address, (ROLE_CONSUMER,), MONEY),
     ]
-    init_network(
-        home,
-        1,
-        preset=replace(preset, params={**preset.params, **free}),
-        base_port=find_free_ports(1).base,
-        chain_id=Street.chain_id,
-        accounts=accounts,
-    )
-    network = Network(home, lambda _: None)
-    network.start(DEADLINE_S)
-    try:
+    with running_network(
+        home, preset=preset, chain_id=Street.chain_id, accounts=accounts
+    ) as network:
         yield Street(network)
-    finally:
-        network.stop()
 
 
 @contextmanager
 def run_wasm(home: Path, binary: Path) -> Iterator[Wasm]:
     """A wasmd with one validator, whose governance decides within a minute."""
-    preset = load_preset("localnet")
-    consensus = {**preset.cometbft["consensus"], "timeout_commit": "500ms"}
-    preset = replace(preset, cometbft={**preset.cometbft, "consensus": consensus})
+    preset = with_cometbft(load_preset("localnet"), consensus={"timeout_commit": "500ms"})
     with run_sdk(home, binary, preset, [RELAYER, ANNA], 1, Wasm.chain_id, _hasten) as nodes:
         yield Wasm(nodes[0], binary)
 

@@ -12,9 +12,9 @@ import pytest
 
 from bench.networks.sdk_build import find_sdk_node
 from client.errors import RejectedError
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from tests.ibc_go.links import SHORT_S, TRUSTING_S, Link, finish, join, join_again
 from tests.ibc_go.sides import Side, run_street, run_wasm, wait_until
+from tests.support.networks import require_cometbft
 
 pytestmark = pytest.mark.ibc_go
 
@@ -25,10 +25,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
     binary = find_sdk_node()
     if binary is None:
         pytest.skip("wasmd is not built: make test-ibc-go does it")
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     folder = tmp_path_factory.mktemp("ibc-go")
     with ExitStack() as stack:
         street = stack.enter_context(run_street(folder / "street"))

@@ -2,9 +2,6 @@
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +18,13 @@ from client.queries import query
 from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey, MeterKey
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
+from tests.support.command_line import run_here
+from tests.support.networks import quick, running_network
 
 pytestmark = pytest.mark.network
 
-ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60.0
 EXIT_LAPSED = 5
 
@@ -39,22 +34,11 @@ class User:
 
     def __init__(self, folder: Path, network: Network) -> None:
         self.node = network.rpc_urls[0]
-        self._environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "proto" / "gen")]),
-            "BLOCKENERGY_HOME": str(folder),
-            "BLOCKENERGY_NODE": self.node,
-        }
+        self._variables = {"BLOCKENERGY_HOME": str(folder), "BLOCKENERGY_NODE": self.node}
 
     def run(self, *arguments: str, code: int = 0) -> Any:
         """The JSON that a command prints; each line of its own for `watch`."""
-        done = subprocess.run(
-            [sys.executable, "-m", "client.cli", *arguments, "-o", "json"],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        done = run_here([*arguments, "-o", "json"], self._variables)
         assert done.returncode == code, done.stderr
         if arguments[0] == "watch":
             return [json.loads(line) for line in done.stdout.splitlines()]
@@ -67,27 +51,17 @@ class User:
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("command-line")
     keyring = Keyring(folder / "home" / "keys")
     anna = keyring.add("anna", AccountKey.generate(), None)
-    chain_id = init_network(
+    with running_network(
         folder / "net",
-        1,
-        base_port=find_free_ports(1).base,
+        preset=quick("localnet"),
         accounts=[GenesisAccount(anna.address, (ROLE_PROSUMER,), 500_000_000)],
         meters=[GenesisMeter("m-1", anna.address, "feeder-1", 17_000, MeterKey(b"m" * 32).pub_key)],
-    )
-    chain_pin.pin(keyring.folder, chain_id)
-    network = Network(folder / "net", lambda _: None)
-    network.start(DEADLINE_S)
-    try:
+    ) as network:
+        chain_pin.pin(keyring.folder, chain_pin.read_pin(network.layout.keys))
         yield User(folder / "home", network)
-    finally:
-        network.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
+from tests.support.networks import require_cometbft
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -18,10 +18,7 @@ DEADLINE_S = 150.0
 def test_one_hour(tmp_path: Path) -> None:
     for library in ("demandlib", "pvlib", "matplotlib", "rich", "uvicorn"):
         pytest.importorskip(library, reason="the demonstration's libraries are not installed")
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     out = tmp_path / "out"
     done = subprocess.run(
         [

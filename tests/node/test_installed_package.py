@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.ports import find_free_ports
+from tests.support.networks import require_cometbft
 from tests.support.source import ROOT
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -32,10 +32,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new environment with the wheel, the locked libraries and CometBFT, as by make install."""
-    try:
-        cometbft = cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    cometbft = require_cometbft()
     folder = tmp_path_factory.mktemp("installed")
     wheel = make_wheel(folder / "source", folder / "dist")
     prefix = folder / "prefix"

@@ -12,11 +12,11 @@ import pytest
 
 from client.errors import UsageError
 from client.node.rpc import Rpc
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.localnet.supervisor import NetworkError
+from tests.support.networks import quick, require_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -28,11 +28,8 @@ PROCESSES = 4 if len(os.sched_getaffinity(0)) > 1 else 3
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A network of one validator, which starts fastest."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
-    init_network(tmp_path / "net", 1, base_port=find_free_ports(1).base)
+    require_cometbft()
+    init_network(tmp_path / "net", 1, preset=quick("localnet"), base_port=find_free_ports(1).base)
     return tmp_path / "net"
 
 
@@ -91,7 +88,12 @@ def test_a_signal_ends_everything(
     assert not (home / "node0" / "app.sock").exists()
 
 
-def test_kill_leaves_nothing_behind(home: Path, supervisor: subprocess.Popen[str]) -> None:
+def test_a_second_supervisor_is_kept_out_and_kill_leaves_nothing_behind(
+    home: Path, supervisor: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(UsageError, match=r"a network is already running from"):
+        Network(home).start()
+    assert supervisor.poll() is None
     assert len(find_processes(home)) == PROCESSES
     supervisor.kill()
     supervisor.wait(DEADLINE_S)
@@ -101,19 +103,16 @@ def test_kill_leaves_nothing_behind(home: Path, supervisor: subprocess.Popen[str
         network.wait_for_height(2, DEADLINE_S)
 
 
-def test_a_second_supervisor_is_kept_out(home: Path, supervisor: subprocess.Popen[str]) -> None:
-    assert supervisor.poll() is None
-    with pytest.raises(UsageError, match=r"a network is already running from"):
-        Network(home).start()
-    assert len(find_processes(home)) == PROCESSES
-
-
-def test_whatever_dies_is_started_again(home: Path) -> None:
+def test_edited_files_are_in_force_and_whatever_dies_is_started_again(home: Path) -> None:
+    genesis = home / "node0" / "config" / "genesis.json"
+    text = genesis.read_text()
+    genesis.write_text(text.replace('"chain_id": "energy-local-', '"chain_id": "edited-'))
     lines: list[str] = []
     network = Network(home, lines.append)
     network.start(DEADLINE_S)
     rpc = Rpc(network.rpc_urls[0])
     try:
+        assert rpc.status().chain_id.startswith("edited-")
         for unit, process in (("node0", "app"), ("node0", "cometbft"), ("bridge", "bridge")):
             height = rpc.status().latest_height
             pid = network.get_pid(unit, process)
@@ -139,11 +138,3 @@ def test_a_process_that_cannot_start_is_named(home: Path) -> None:
     ):
         network.start(DEADLINE_S)
     assert not find_processes(home)
-
-
-def test_edited_parameters_are_in_force(home: Path) -> None:
-    genesis = home / "node0" / "config" / "genesis.json"
-    text = genesis.read_text()
-    genesis.write_text(text.replace('"chain_id": "energy-local-', '"chain_id": "edited-'))
-    with Network(home) as network:
-        assert Rpc(network.rpc_urls[0]).status().chain_id.startswith("edited-")

@@ -13,11 +13,11 @@ import pytest
 from chain import app
 from client.errors import UsageError
 from client.signing.keyring import Keyring
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.background import ENV, is_running, start_in_background, stop_network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.localnet.supervisor import NetworkError
+from tests.support.networks import require_cometbft
 from tests.support.store import SortedStore
 
 DEADLINE_S = 60.0
@@ -97,10 +97,3 @@ def test_a_network_that_does_not_start_says_why(home: Path) -> None:
     with pytest.raises(NetworkError, match="is not a genesis document"):
         start_in_background(home, DEADLINE_S)
     assert not is_running(home)
-
-
-def require_cometbft() -> None:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))

@@ -28,20 +28,19 @@ from meter_bridge.client import MeterClient
 from meter_bridge.gateway.config import check
 from meter_bridge.gateway.run import RunningGateway
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
+from tests.support.networks import quick, running_network, with_params
 from tests.support.others import meter_telegrams as written
 from tests.support.others.meter_telegrams import Shown
+from tests.support.others.wireless_telegrams import make_wmbus
 
 pytestmark = pytest.mark.network
 
 DEADLINE_S = 90.0
 # A quarter of a minute, so that the minutes of some formats are ends of slots.
-SLOT_LENGTH_S, READING_DEADLINE_S = 15, 45
+# Readings of the last one are in time until after the next.
+SLOT_LENGTH_S, READING_DEADLINE_S = 15, 150
 OWNER = AccountKey(b"v" * 32)
 IMPORT_WH, EXPORT_WH = 1_500, 40
 
@@ -64,7 +63,7 @@ VENDORS: dict[str, tuple[str, Callable[[Shown], list[bytes]], tuple[int, int] | 
     "landis-gyr": ("iec-62056-21", make_one(written.make_iec_62056_21), None),
     "elster": ("iec-62056-21", make_one(written.make_iec_62056_21), None),
     "kamstrup": ("dlms", make_one(written.make_dlms_ciphered), None),
-    "kamstrup-radio": ("wmbus", make_one(written.make_wmbus), None),
+    "kamstrup-radio": ("wmbus", make_one(make_wmbus), None),
     "itron": ("ieee-2030-5", make_one(written.make_ieee_2030_5), None),
     # 1,238.5 W for 15 s are 5 Wh.
     "sense": ("sense", make_sense_frames, (5, 0)),
@@ -85,31 +84,20 @@ def make_key(name: str) -> MeterKey:
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """A validator and a bridge, with a meter of each vendor."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     home = tmp_path_factory.mktemp("vendors") / "net"
-    preset = load_preset("demo")
     times = {"slot_length_s": SLOT_LENGTH_S, "reading_deadline_s": READING_DEADLINE_S}
-    metering = {**preset.params["metering"], **times}
-    init_network(
+    with running_network(
         home,
-        1,
-        preset=replace(preset, params={**preset.params, "metering": metering}),
-        base_port=find_free_ports(1).base,
+        preset=with_params(quick("demo"), metering=times),
+        # The slot before the last full minute is one of this chain.
+        genesis_time_s=int(time.time()) - 2 * 60,
         accounts=[GenesisAccount(OWNER.address, (ROLE_CONSUMER,), 20_000_000)],
         meters=[
             GenesisMeter(name, OWNER.address, "feeder-1", 17_000, make_key(name).pub_key)
             for name in VENDORS
         ],
-    )
-    network = Network(home, lambda _: None)
-    network.start(DEADLINE_S)
-    try:
+    ) as network:
         yield network
-    finally:
-        network.stop()
 
 
 def make_document(folder: Path, network: Network) -> dict[str, Any]:
@@ -163,9 +151,8 @@ def test_a_reading_of_each_vendor_is_recorded_once(network: Network, tmp_path: P
     gateway = check(make_document(tmp_path, network), tmp_path)
     with RunningGateway(gateway, pytest.fail) as running:  # type: ignore[arg-type]
         wait_for(lambda: running.get_terms() is not None)
-        # The next full minute, at which some formats have the end of an interval.
-        end_s = (int(time.time()) // 60 + 1) * 60
-        wait_for(lambda: time.time() > end_s)
+        # The last full minute, at which some formats have the end of an interval.
+        end_s = int(time.time()) // 60 * 60
         shown = Shown(end_s, IMPORT_WH, EXPORT_WH)
         for collector in running.collectors:
             telegrams = VENDORS[collector.meter.id][1](shown)

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,12 +37,11 @@ from meter_bridge.chain.node import NodeChain
 from meter_bridge.chain.proofs import open_proofs
 from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr, sign_reading
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
+from tests.support.networks import quick, require_cometbft, with_params
 from tests.support.others.lying_node import LIES, claim_recorded, lying_node
 
 pytestmark = pytest.mark.network
@@ -72,19 +70,13 @@ def poll(get: Callable[[], T], is_enough: Callable[[T], bool]) -> T:
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """Four validators and a bridge, with slots short enough to wait for."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     home = tmp_path_factory.mktemp("network") / "net"
-    preset = load_preset("demo")
     times = {"slot_length_s": SLOT_LENGTH_S, "reading_deadline_s": READING_DEADLINE_S}
-    metering = {**preset.params["metering"], **times}
-    market = {**preset.params["market"], "gate_closure_s": 1}
+    require_cometbft()
     init_network(
         home,
         4,
-        preset=replace(preset, params={**preset.params, "metering": metering, "market": market}),
+        preset=with_params(quick("demo"), metering=times, market={"gate_closure_s": 1}),
         base_port=find_free_ports(4).base,
         accounts=[
             # Enough for minutes of a meter that is silent while a busy machine starts all this.

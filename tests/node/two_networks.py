@@ -6,13 +6,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
 from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER, ROLE_RELAYER, Role
 from cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest, QueryBalanceResponse
 
@@ -22,12 +20,9 @@ from client.queries import query
 from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
+from tests.support.networks import Change, quick, running_network, with_params
 
 DEADLINE_S = 120.0
 RELAYER, ANNA = AccountKey(b"r" * 32), AccountKey(b"a" * 32)
@@ -35,7 +30,6 @@ MONEY = 20_000_000
 CHAINS = ("north-1", "south-4")
 CLIENT = "07-tendermint-0"
 NS_PER_S = 1_000_000_000
-Change = Callable[[dict[str, Any]], None]
 
 
 class Ends(NamedTuple):
@@ -102,44 +96,27 @@ def start_networks(
     change: Change | None = None,
 ) -> Iterator[Ends]:
     """Two networks on which Anna has money. change: of the state that both begin with."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     Keyring(folder / "keys").add("relayer", RELAYER, None)
-    preset = load_preset("localnet")
-    free = {"auth": {**preset.params["auth"], "min_gas_price_micro": 0}}
+    preset = with_params(quick("localnet"), auth={"min_gas_price_micro": 0})
     accounts = [
         GenesisAccount(RELAYER.address, (ROLE_RELAYER,), MONEY),
         GenesisAccount(ANNA.address, tuple(roles), MONEY),
     ]
-    networks = []
     with ExitStack() as stack:
-        for chain_id in CHAINS:
-            home = folder / chain_id
-            init_network(
-                home,
-                1,
-                preset=replace(preset, params={**preset.params, **free}),
-                base_port=find_free_ports(1).base,
-                chain_id=chain_id,
-                accounts=accounts,
-                meters=meters,
+        networks = [
+            stack.enter_context(
+                running_network(
+                    folder / chain_id,
+                    preset=preset,
+                    chain_id=chain_id,
+                    accounts=accounts,
+                    meters=meters,
+                    change=change,
+                )
             )
-            if change is not None:
-                _change_genesis(home, change)
-            network = Network(home, print)
-            stack.callback(network.stop)
-            network.start(DEADLINE_S)
-            networks.append(network)
+            for chain_id in CHAINS
+        ]
         yield Ends(tuple(networks), folder)
-
-
-def _change_genesis(home: Path, change: Change) -> None:
-    (path,) = home.glob("*/config/genesis.json")
-    document = json.loads(path.read_text())
-    change(document["app_state"])
-    path.write_text(json.dumps(document))
 
 
 def finish(relayer: subprocess.Popen[str]) -> list[dict[str, Any]]:

@@ -110,7 +110,7 @@ def split(content: bytes) -> list[bytes]:
     A frame without the header of the link layer continues the telegram before it.
     """
     telegrams: list[bytes] = []
-    position, is_open = content.find(FLAG), False
+    position, is_open, last = content.find(FLAG), False, -1
     while 0 <= position < len(content) - 1:
         if content[position + 1] == FLAG:
             position += 1
@@ -122,8 +122,9 @@ def split(content: bytes) -> list[bytes]:
             continue
         frame = content[position : end + 1]
         if is_open and telegrams and not any(llc in frame[:16] for llc in LLC):
-            telegrams[-1] += frame
+            # Its first flag may be the last one of the frame before it.
+            telegrams[-1] += frame[1:] if position == last else frame
         else:
             telegrams.append(frame)
-        position, is_open = end, True
+        position, is_open, last = end, True, end
     return telegrams or [content]

@@ -41,7 +41,7 @@ def require_checksum(raw: bytes) -> bytes:
         )
     content, stated = frame[1], int(frame[2], 16)
     sent = _LINE_END.sub(b"\r\n", content)
-    for candidate in (content, sent):
+    for candidate in dict.fromkeys((content, sent)):
         if compute_crc16(candidate) == stated:
             return candidate
     cause = "it was altered or damaged in transit"

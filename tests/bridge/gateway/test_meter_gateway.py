@@ -23,7 +23,9 @@ from tests.bridge.fakes import CHAIN_ID, NOW_S, SLOT, SLOT_LENGTH_S, FakeChain, 
 from tests.bridge.service.serving import require_no_failure, running
 from tests.bridge.waiting import wait_until
 from tests.support.others import meter_telegrams as written
-from tests.support.others.meter_telegrams import SECRETS, WRITERS, Shown
+from tests.support.others.meter_telegrams import SECRETS, Shown
+from tests.support.others.telegram_writers import WRITERS
+from tests.support.others.wireless_telegrams import make_wmbus
 
 METER = "HOME-07"
 TERMS = Terms(CHAIN_ID, SLOT_LENGTH_S)
@@ -152,9 +154,9 @@ def test_meters_that_share_a_source(tmp_path: Path, chain: FakeChain) -> None:
 def test_a_neighbour_on_the_radio_is_not_heard(tmp_path: Path) -> None:
     """Whose telegrams are encrypted with another key."""
     with collecting(tmp_path, "wmbus", serial="12345678") as (collector, store):
-        assert collector.deliver(written.make_wmbus(Shown(NOW_S, number=7)), NOW_S)
+        assert collector.deliver(make_wmbus(Shown(NOW_S, number=7)), NOW_S)
         assert registers(store) == [] and collector.problem == ""
-        assert collector.deliver(written.make_wmbus(Shown(NOW_S)), NOW_S)
+        assert collector.deliver(make_wmbus(Shown(NOW_S)), NOW_S)
         assert len(registers(store)) == 1
 
 

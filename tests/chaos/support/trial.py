@@ -21,10 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
-
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
@@ -35,6 +32,7 @@ from tests.chaos.support.figures import note
 from tests.chaos.support.load import Load
 from tests.chaos.support.processes import Faults
 from tests.chaos.support.rpc import get_heights, let_pass, wait_until
+from tests.support.networks import require_cometbft
 
 VALIDATORS = 4
 DEADLINE_S = 60.0
@@ -102,10 +100,7 @@ def trial(
     """A running network; `prepare` may change its files before it starts, and `others` have
     accounts on it.
     """
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     load, household, faults = Load(chance), Household(chance), faults or Faults()
     home = folder / "net"
     init_network(

@@ -236,12 +236,16 @@ def run_npm() -> Path:
         pytest.skip("no node and npm on PATH to run the ICS-23 library for npm with")
     folder = PROGRAM.parent / "npm"
     shutil.copytree(SOURCE / "npm", folder, dirs_exist_ok=True)
+    lock, done = (folder / "package-lock.json").read_bytes(), folder / "installed-lock.json"
+    if done.exists() and done.read_bytes() == lock:
+        return folder / "verify.cjs"
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
     install = subprocess.run(
         command, check=False, cwd=folder, capture_output=True, text=True, timeout=BUILD_DEADLINE_S
     )
     if install.returncode:
         pytest.skip(f"the ICS-23 library for npm cannot be had: {install.stderr[-300:]}")
+    done.write_bytes(lock)
     return folder / "verify.cjs"
 
 

@@ -35,11 +35,8 @@ from client.node.rpc import Rpc
 from client.queries import query
 from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
+from tests.support.networks import quick, running_network
 from tests.support.others.lying_node import lying_node, spoil_header
 
 pytestmark = pytest.mark.network
@@ -54,22 +51,12 @@ RUST_CLIENT = CACHE / "light-client-cli" / "bin" / "tendermint-light-client-cli"
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     accounts = [
         GenesisAccount(key.address, (ROLE_CONSUMER,), 100_000_000) for key in (PAYER, RECEIVER)
     ]
     home = tmp_path_factory.mktemp("light") / "net"
-    port = find_free_ports(2).base
-    init_network(home, 2, preset=load_preset("demo"), base_port=port, accounts=accounts)
-    network = Network(home, lambda line: None)
-    network.start(DEADLINE_S)
-    try:
+    with running_network(home, 2, quick("demo"), accounts=accounts) as network:
         yield network
-    finally:
-        network.stop()
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +175,7 @@ def test_a_node_that_lies_is_never_believed(network: Network, paid: bytes) -> No
     request = QueryBalanceRequest(address=RECEIVER.address, denom="ueur")
     truth = verified.get_tx(make_client(network), paid)
     liar = Liar(seed=11)
-    refused = 0
+    rejected = 0
     with lying_node(network.rpc_urls[0], liar.change) as url:
         for number in range(LIES):
             client = make_client(network, url)
@@ -202,9 +189,9 @@ def test_a_node_that_lies_is_never_believed(network: Network, paid: bytes) -> No
                 else:
                     assert verified.get_tx(client, paid, wait_s=0.2) == truth
             except ClientError:
-                refused += 1
+                rejected += 1
     assert liar.changed > LIES // 2
-    assert refused > LIES // 4
+    assert rejected > LIES // 4
 
 
 def test_a_light_client_in_rust_follows_the_network(network: Network, paid: bytes) -> None:

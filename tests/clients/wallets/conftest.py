@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -15,12 +14,9 @@ from blockenergy.registry.v1.role_pb2 import ROLE_CONSUMER
 from wallet_keys import BIDDER, BIDDER_METER, DEADLINE_S, ORIGIN, PAYER, RECEIVER
 
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
+from tests.support.networks import quick, running_network, with_cometbft
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,13 +31,7 @@ class Gateway(NamedTuple):
 @pytest.fixture(scope="session")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """A validator that allows a few subscriptions."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
-    preset = load_preset("demo")
-    rpc = {**preset.cometbft["rpc"], "max_subscription_clients": 5}
-    preset = dataclasses.replace(preset, cometbft={**preset.cometbft, "rpc": rpc})
+    preset = with_cometbft(quick("demo"), rpc={"max_subscription_clients": 5})
     accounts = [
         GenesisAccount(key.address, (ROLE_CONSUMER,), 100_000_000)
         for key in (PAYER, RECEIVER, BIDDER)
@@ -50,14 +40,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         "M-1", BIDDER.address, next(iter(preset.feeders)), 20_000, BIDDER_METER.pub_key
     )
     home = tmp_path_factory.mktemp("wallets") / "net"
-    port = find_free_ports(1).base
-    init_network(home, 1, preset=preset, base_port=port, accounts=accounts, meters=[meter])
-    network = Network(home, lambda line: None)
-    network.start(DEADLINE_S)
-    try:
+    with running_network(home, 1, preset, accounts=accounts, meters=[meter]) as network:
         yield network
-    finally:
-        network.stop()
 
 
 @pytest.fixture(scope="session")

@@ -26,9 +26,12 @@ def install(name: str, *options: str) -> Path:
     done, python = folder / "installed.txt", folder / "bin" / "python"
     if done.exists() and done.read_bytes() == lock.read_bytes():
         return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, timeout=120)
-    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    command += ["--require-hashes", *options, "-r", lock]
+    # Our pip installs into it: a pip of its own takes longer than some clients.
+    venv = [sys.executable, "-m", "venv", "--clear", "--without-pip", folder]
+    subprocess.run(venv, check=True, timeout=120)
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    # What is imported is compiled then.
+    command = [*pip, "install", "-q", "--no-compile", "--require-hashes", *options, "-r", lock]
     run = subprocess.run(
         command, check=False, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S
     )

@@ -110,3 +110,4 @@ def test_what_npm_would_publish_has_the_types() -> None:
     assert {"dist/index.js", "dist/index.d.ts", "README.md"} <= names
     assert "dist/gen/blockenergy/market/v1/tx.d.ts" in names
     assert not any(name.startswith(("src/", "test/", "node_modules/")) for name in names)
+    assert "dist/.tsbuildinfo" not in names

@@ -20,8 +20,8 @@ from tendermint.abci import types_pb2 as abci
 
 from abci_app.protocol.dispatch import frame_reply
 from abci_app.protocol.server import Server
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from tests.node.application.toy import KeyValueApplication
+from tests.support.networks import require_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -31,10 +31,7 @@ REQUEST_TIMEOUT_S = 20.0
 
 @pytest.fixture(scope="module")
 def cometbft() -> Path:
-    try:
-        return cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    return require_cometbft()
 
 
 @pytest.fixture

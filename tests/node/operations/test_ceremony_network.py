@@ -23,13 +23,13 @@ import pytest
 from client.cli.__main__ import main
 from client.errors import RpcError
 from client.node.rpc import Rpc
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.compiled import ROOT
 from node_config.localnet.ports import Ports, find_free_ports
 from node_config.localnet.process import make_environment
 from node_config.localnet.supervisor import NetworkError
 from node_config.node.home import NodeHome
 from tests.chaos.support.rpc import wait_until
+from tests.support.networks import hasten, require_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -39,6 +39,7 @@ DENOMS_MAX = 77
 # What the next release has, and this one has not.
 MIGRATION = f"""
 from chain.bank.state import PARAMS
+from tests.support.networks import hasten, require_cometbft
 
 
 def raise_denoms(ctx):
@@ -122,10 +123,7 @@ class Company:
 
 @pytest.fixture(scope="module")
 def companies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Company]]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     ports = find_free_ports(COUNT)
     folder = tmp_path_factory.mktemp("ceremony")
     companies = [Company(folder, number, ports) for number in range(COUNT)]
@@ -173,6 +171,8 @@ def hold_ceremony(folder: Path, companies: list[Company]) -> None:
     assert f"{COUNT} validators" in checked
     missing = ("--draft", draft, "--records", *records[1:])
     assert "is not made of" in first.run("genesis", "validate", "genesis.json", *missing, status=2)
+    for company in companies:
+        hasten(company.home.path / "config" / "config.toml")
 
 
 def test_the_chain_runs_and_every_node_is_in_good_health(companies: list[Company]) -> None:
@@ -257,7 +257,7 @@ def decide(companies: list[Company], content: Mapping[str, object]) -> None:
 def test_a_vote_upgrades_the_chain(companies: list[Company], tmp_path: Path) -> None:
     first = companies[0]
     authority = first.read("query", "validators", "vote-account")["address"]
-    height = first.get_height() + 20
+    height = first.get_height() + 40
     plan = {"name": "v2", "height": str(height), "info": "https://example.com/v2"}
     message = {"@type": "/blockenergy.upgrade.v1.MsgPlanUpgrade", "authority": authority}
     decide(companies, message | {"plan": plan})

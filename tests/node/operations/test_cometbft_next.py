@@ -22,9 +22,8 @@ from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey
 from node_config.cometbft.toolchain import BUILD_FLAGS, cometbft_binary, get_cache_folder
 from node_config.localnet.network import Network, get_height
-from node_config.localnet.ports import find_free_ports
 from node_config.localnet.process import Process
-from node_config.localnet.setup import init_network
+from tests.support.networks import running_network
 
 pytestmark = pytest.mark.cometbft_next
 
@@ -65,13 +64,8 @@ def network(binary: Path, tmp_path: Path) -> Iterator[Network]:
         return Process(name, [str(binary) if one == ours else one for one in command], folder, log)
 
     home = tmp_path / "net"
-    init_network(home, COUNT, preset="demo", base_port=find_free_ports(COUNT).base)
-    network = Network(home, lambda line: None, make_process)
-    network.start(DEADLINE_S)
-    try:
+    with running_network(home, COUNT, make_process=make_process) as network:
         yield network
-    finally:
-        network.stop()
 
 
 def test_blocks_payments_and_crashes(network: Network) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network, get_height
 from node_config.localnet.ports import Ports, find_free_ports
 from node_config.localnet.process import Process
-from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
 from tests.chaos.support.rpc import connect, wait_until
 from tests.node.operations.newcomer import DEADLINE_S, Newcomer, list_peer
+from tests.support.networks import running_network
 
 pytestmark = pytest.mark.network
 
@@ -34,19 +33,12 @@ def make_process(name: str, command: Sequence[str], folder: Path, log: Path) -> 
 
 @contextmanager
 def running(home: Path) -> Iterator[tuple[Network, Ports, Preset]]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     preset = load_preset("demo")
     ports = find_free_ports(VALIDATORS + 1)
-    init_network(home, VALIDATORS, preset=preset, base_port=ports.base)
-    network = Network(home, lambda line: None, make_process)
-    network.start(DEADLINE_S)
-    try:
+    with running_network(
+        home, VALIDATORS, preset, ports=ports, make_process=make_process
+    ) as network:
         yield network, ports, preset
-    finally:
-        network.stop()
 
 
 def find_block(url: str, height: int) -> tuple[str, str]:

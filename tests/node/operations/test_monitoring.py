@@ -22,13 +22,13 @@ from client.account import Signer
 from client.node.rpc import Rpc
 from client.signing.keys import AccountKey, MeterKey
 from node_config.accounts import GenesisAccount
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.process import Process
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
+from tests.support.networks import require_cometbft
 
 pytestmark = pytest.mark.monitoring
 
@@ -63,10 +63,7 @@ class Watched(Network):
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    require_cometbft()
     home = tmp_path_factory.mktemp("monitoring") / "net"
     base = find_free_ports(NODES).base
     preset = load_preset("demo")

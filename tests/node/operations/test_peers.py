@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blockenergy.peers.v1.tx_pb2 import MsgRemovePeer
 
 from client.signing.keyring import Keyring
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network, get_height
 from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
-from node_config.preset import load_preset
 from tests.chaos.support.rpc import connect, wait_until
 from tests.node.operations.newcomer import DEADLINE_S, Newcomer, list_peer, read_plan, send
+from tests.support.networks import quick, running_network, with_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -29,26 +26,19 @@ REJECTIONS = 2
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[Network, Newcomer]]:
     """Validators with one inbound place each for whom they do not know, and a node beside them."""
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
-    preset = load_preset("demo")
-    sections = dict(preset.cometbft)
-    sections["base"] = {**sections["base"], "log_level": "p2p:info,*:error"}
-    sections["p2p"] = {**sections["p2p"], "max_num_inbound_peers": 1}
-    preset = replace(preset, cometbft=sections)
+    preset = with_cometbft(
+        quick("demo"),
+        base={"log_level": "p2p:info,*:error"},
+        p2p={"max_num_inbound_peers": 1},
+    )
     ports = find_free_ports(VALIDATORS + 1)
-    init_network(folder / "net", VALIDATORS, preset=preset, base_port=ports.base)
-    network = Network(folder / "net", lambda line: None)
-    network.start(DEADLINE_S)
-    newcomer = Newcomer(network, ports, preset)
-    try:
-        newcomer.start()
-        yield network, newcomer
-    finally:
-        newcomer.stop()
-        network.stop()
+    with running_network(folder / "net", VALIDATORS, preset, ports=ports) as network:
+        newcomer = Newcomer(network, ports, preset)
+        try:
+            newcomer.start()
+            yield network, newcomer
+        finally:
+            newcomer.stop()
 
 
 def get_peers(url: str) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary, signer_binary
+from node_config.cometbft.toolchain import ToolchainError, signer_binary
 from node_config.localnet.address import Address
 from node_config.localnet.network import Network, get_height
 from node_config.localnet.ports import find_free_ports
@@ -17,6 +17,7 @@ from node_config.localnet.setup import init_network
 from node_config.localnet.supervisor import Supervisor
 from node_config.localnet.unit import Stage, Unit
 from node_config.node.settings import set_value
+from tests.support.networks import require_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -50,8 +51,8 @@ def make_signer(network: Network, keys: Path, port: int) -> Unit:
 
 
 def test_a_validator_signs_by_a_remote_signer(tmp_path: Path) -> None:
+    require_cometbft()
     try:
-        cometbft_binary()
         signer_binary()
     except ToolchainError as error:
         pytest.skip(str(error))

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from client.node.rpc import Rpc
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.layout import load_node
 from node_config.localnet.network import get_height
 from node_config.localnet.ports import find_free_ports
@@ -23,6 +22,7 @@ from node_config.localnet.setup import init_network
 from node_config.service import systemd
 from node_config.service.systemd import Manager
 from node_config.service.unit_files import APP, COMETBFT, SUFFIX, make_units
+from tests.support.networks import quick, require_cometbft
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -90,12 +90,9 @@ def is_ready() -> bool:
 
 
 def test_whatever_is_killed_comes_back(tmp_path: Path, manager: Manager) -> None:
-    try:
-        cometbft = cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    cometbft = require_cometbft()
     net = tmp_path / "100% net"
-    init_network(net, 1, base_port=find_free_ports(1).base)
+    init_network(net, 1, preset=quick("localnet"), base_port=find_free_ports(1).base)
     node = load_node(net / "node0")
     rpc = Rpc(node.rpc_url)
     units = make_units("validator", node.home, [], cometbft=cometbft, address=node.proxy_app)

@@ -21,10 +21,8 @@ from client.node.rpc import Rpc
 from client.queries import query
 from client.signing.keyring import Keyring
 from client.signing.tx import pack
-from node_config.cometbft.toolchain import ToolchainError, cometbft_binary
 from node_config.localnet.network import Network
-from node_config.localnet.ports import find_free_ports
-from node_config.localnet.setup import init_network
+from tests.support.networks import quick, running_network
 
 pytestmark = pytest.mark.network
 
@@ -34,18 +32,9 @@ VALIDATORS = 4
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    try:
-        cometbft_binary()
-    except ToolchainError as error:
-        pytest.skip(str(error))
     home = tmp_path_factory.mktemp("votes") / "net"
-    init_network(home, VALIDATORS, preset="demo", base_port=find_free_ports(VALIDATORS).base)
-    network = Network(home, lambda line: None)
-    network.start(DEADLINE_S)
-    try:
+    with running_network(home, VALIDATORS, quick("demo")) as network:
         yield network
-    finally:
-        network.stop()
 
 
 class Votes:

@@ -6,14 +6,12 @@ Nothing here is taken from the readers, so that a mistake in one of them shows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import reduce
+from functools import cache, reduce
 from operator import xor
 
-from blockenergy.bridge.v1 import bridge_pb2
-from blockenergy.bridge.v1.bridge_pb2 import TelegramFormat
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -53,30 +51,30 @@ def to_local(time_s: int) -> datetime:
     return datetime.fromtimestamp(time_s, UTC) + timedelta(hours=1 + is_eu_summer_time(time_s))
 
 
+@cache
+def find_remainders(polynomial: int) -> tuple[int, ...]:
+    """Of each byte by a reflected polynomial, bit by bit."""
+    remainders = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ polynomial if crc & 1 else crc >> 1
+        remainders.append(crc)
+    return tuple(remainders)
+
+
 def compute_crc(
     content: bytes, polynomial: int, *, start: int = 0xFFFF, invert: bool = True
 ) -> int:
-    """A reflected CRC-16, bit by bit."""
-    crc = start
+    """A reflected CRC-16, byte by byte."""
+    crc, remainders = start, find_remainders(polynomial)
     for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ polynomial if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ remainders[(crc ^ byte) & 0xFF]
     return crc ^ 0xFFFF if invert else crc
 
 
 def compute_x25(content: bytes) -> bytes:
     return compute_crc(content, 0x8408).to_bytes(2, "little")
-
-
-def compute_en_13757(content: bytes) -> int:
-    crc = 0
-    for byte in content:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1) ^ 0x3D65 if crc & 0x8000 else crc << 1
-            crc &= 0xFFFF
-    return crc ^ 0xFFFF
 
 
 Change = Callable[[bytes], bytes]
@@ -177,7 +175,9 @@ def make_dsmr_ciphered(shown: Shown, change: Change = leave, *, counter: int = 7
     return encipher(make_dsmr(shown, change), counter)
 
 
-def make_sml(shown: Shown, change: Change = leave) -> bytes:
+def make_sml_messages(shown: Shown, change: Change = leave) -> bytes:
+    """As some readers hand them on, without the frame of the file."""
+
     def octets(content: bytes) -> bytes:
         return bytes([len(content) + 1]) + content
 
@@ -209,29 +209,15 @@ def make_sml(shown: Shown, change: Change = leave) -> bytes:
         + b"".join(entries) + b"\x01\x01"
     )  # fmt: skip
     content = message(1, 0x0101, b"\x76\x01\x01\x02\x05\x02\x06\x01\x01")
-    content += message(2, 0x0701, change(response)) + message(3, 0x0201, b"\x71\x01")
+    return content + message(2, 0x0701, change(response)) + message(3, 0x0201, b"\x71\x01")
+
+
+def make_sml(shown: Shown, change: Change = leave) -> bytes:
+    content = make_sml_messages(shown, change)
     fill = -len(content) % 4
     content = content.replace(b"\x1b" * 4, b"\x1b" * 8)
     framed = b"\x1b" * 4 + b"\x01" * 4 + content + bytes(fill) + b"\x1b" * 4 + bytes([0x1A, fill])
     return framed + compute_x25(framed)
-
-
-def make_wmbus(shown: Shown, change: Change = leave) -> bytes:
-    """Encrypted, as Kamstrup's meters send it, and with the radio's checksums of format A."""
-    # Maker KAM, identification, version, type: electricity.
-    address = b"\x2d\x2c" + bytes.fromhex(f"{shown.number:08d}")[::-1] + b"\x30\x02"
-    records = b"\x04\x03" + shown.import_wh.to_bytes(4, "little")
-    records += b"\x04\x83\x3c" + shown.export_wh.to_bytes(4, "little")
-    plain = change(b"\x78" + records)
-    plain = compute_en_13757(plain).to_bytes(2, "little") + plain
-    # Session 1 of a minute, encrypted by counter mode.
-    session = (0x20000000 | shown.time_s // 60 % 0x1000000 << 4 | 1).to_bytes(4, "little")
-    nonce = address + b"\x20" + session + bytes(3)
-    text = Cipher(algorithms.AES(KEY), modes.CTR(nonce)).encryptor().update(plain)
-    content = b"\x44" + address + b"\x8d\x20\x01" + session + text
-    content = bytes([len(content)]) + content
-    blocks = [content[:10], *(content[at : at + 16] for at in range(10, len(content), 16))]
-    return b"".join(block + compute_en_13757(block).to_bytes(2, "big") for block in blocks)
 
 
 def make_ieee_2030_5(shown: Shown, change: Change = leave) -> bytes:
@@ -376,24 +362,3 @@ def make_dsmr(shown: Shown, change: Change = leave) -> bytes:
     )
     content = change(sent[: sent.rindex(b"!")]) + b"!"
     return content + f"{compute_crc(content, 0xA001, start=0, invert=False):04X}\r\n".encode()
-
-
-WRITERS: Mapping[str, tuple[TelegramFormat, Callable[..., bytes]]] = {
-    "dsmr": (bridge_pb2.TELEGRAM_FORMAT_DSMR_P1, make_dsmr),
-    "iec-62056-21": (bridge_pb2.TELEGRAM_FORMAT_IEC_62056_21, make_iec_62056_21),
-    "dlms": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms),
-    "dlms-ciphered": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms_ciphered),
-    "dlms-wrapped": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dlms_wrapped),
-    "dsmr-ciphered": (bridge_pb2.TELEGRAM_FORMAT_DLMS, make_dsmr_ciphered),
-    "sml": (bridge_pb2.TELEGRAM_FORMAT_SML, make_sml),
-    "wmbus": (bridge_pb2.TELEGRAM_FORMAT_WMBUS, make_wmbus),
-    "ieee-2030-5": (bridge_pb2.TELEGRAM_FORMAT_IEEE_2030_5, make_ieee_2030_5),
-    "espi": (bridge_pb2.TELEGRAM_FORMAT_ESPI, make_espi),
-    "cmep": (bridge_pb2.TELEGRAM_FORMAT_CMEP, make_cmep),
-    "sense": (bridge_pb2.TELEGRAM_FORMAT_SENSE, make_sense),
-    "n3rgy": (bridge_pb2.TELEGRAM_FORMAT_N3RGY, make_n3rgy),
-    "ocmf": (bridge_pb2.TELEGRAM_FORMAT_OCMF, make_ocmf),
-    "tasmota": (bridge_pb2.TELEGRAM_FORMAT_TASMOTA, make_tasmota),
-}
-# Formats in which no bit can be changed unnoticed.
-PROTECTED = ("dsmr", "iec-62056-21", "dlms", "dlms-ciphered", "sml", "wmbus")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,13 +14,11 @@ import pytest
 from tendermint.types.validator_pb2 import ValidatorSet
 
 from chain import light
-from node_config.cometbft.toolchain import MODULE_FOLDER, get_go_version, get_needed_go_version
+from tests.support.go_tests import run_tests
 from tests.support.others.headers import NIL, START_S, Block, Signer, make_block, make_signers, sign
 
 pytestmark = pytest.mark.slow
 
-# A first run compiles CometBFT.
-DEADLINE_S = 600
 CASES = 600
 PERIOD_NS = 1000 * light.NS_PER_S
 Damage = Callable[[Random, Block], None]
@@ -130,9 +125,6 @@ def encode(trusted: Block, block: Block, now_ns: int, verdict: str) -> dict[str,
 
 
 def test_verdicts_are_those_of_cometbft(tmp_path: Path) -> None:
-    go = shutil.which("go")
-    if go is None or get_go_version(go) < get_needed_go_version():
-        pytest.skip("there is no Go to run CometBFT's code with")
     random, counts, cases = Random(4), Counter[str](), []
     for _ in range(CASES):
         trusted, block, now_ns = make_case(random)
@@ -143,15 +135,4 @@ def test_verdicts_are_those_of_cometbft(tmp_path: Path) -> None:
     assert min(counts.values()) > 20
     path = tmp_path / "cases.json"
     path.write_text(json.dumps(cases))
-    environment = {"LIGHT_CASES": str(path), "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    done = subprocess.run(
-        [go, "test", "-count=1", "-mod=readonly", "-run", "TestVerdictsOfTheRules", "-v", "."],
-        cwd=MODULE_FOLDER,
-        env=os.environ | environment | {"GOWORK": "off"},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "--- PASS: TestVerdictsOfTheRules" in done.stdout
+    run_tests("TestVerdictsOfTheRules", LIGHT_CASES=str(path))

@@ -12,6 +12,7 @@ from meter_bridge.formats import FORMATS, find_format, read_telegram
 from meter_bridge.formats.telegram import Content, Context, Secrets, TelegramError
 from meter_bridge.formats.wmbus import read_records
 from tests.support.others import meter_telegrams as written
+from tests.support.others import pushed_lists as pushed
 from tests.support.others.meter_telegrams import Shown
 
 SHOWN = Shown()
@@ -75,12 +76,7 @@ def test_kaifa_by_position() -> None:
 
 def test_austrian_frames_of_m_bus() -> None:
     """A push in two segments, ciphered; frames of M-Bus around them."""
-    apdu = written.encipher(written.make_notification(SHOWN), 5)
-    frames = b""
-    for number, part in enumerate((apdu[:100], apdu[100:])):
-        content = bytes([0x53, 0xFF, number | 0x10 * number, 0x01, 0x67]) + part
-        head = bytes([0x68, len(content), len(content), 0x68])
-        frames += head + content + bytes([sum(content) & 0xFF, 0x16])
+    frames = pushed.make_dlms_m_bus(SHOWN)
     context = Context(secrets=written.SECRETS)
     (found,) = read_telegram(bridge_pb2.TELEGRAM_FORMAT_DLMS, frames, context)
     assert found.import_register_wh == SHOWN.import_wh
@@ -91,12 +87,8 @@ def test_austrian_frames_of_m_bus() -> None:
 
 
 def test_blocks_and_the_header_of_tcp() -> None:
-    apdu = written.make_notification(SHOWN)
-    blocks = b""
-    for number, part in enumerate((apdu[:60], apdu[60:]), start=1):
-        last = 0x80 * (number == 2)
-        blocks += bytes([0xE0, 0x40 | last, 0, number, 0, 0, len(part)]) + part
-    tcp = b"\x00\x01\x00\x01\x00\x10" + len(blocks).to_bytes(2, "big") + blocks
+    blocks = pushed.make_blocks(written.make_notification(SHOWN))
+    tcp = pushed.make_tcp(blocks)
     assert read(tcp).import_register_wh == SHOWN.import_wh
     with pytest.raises(TelegramError, match="block 2 instead of block 1"):
         read(blocks[67:])
@@ -106,7 +98,7 @@ def test_blocks_and_the_header_of_tcp() -> None:
 
 def test_sml_with_four_fill_bytes_and_bare_messages() -> None:
     raw = written.make_sml(SHOWN)
-    content = raw[8:-8]
+    content = written.make_sml_messages(SHOWN)
     framed = raw[:8] + content + bytes(4) + raw[-8:-3] + b"\x04"
     assert read(framed + written.compute_x25(framed)).import_register_wh == SHOWN.import_wh
     found = read(content)

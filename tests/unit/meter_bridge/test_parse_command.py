@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockenergy.bridge.v1 import bridge_pb2
 
 from client.cli.__main__ import main
 from tests.support.others import meter_telegrams as written
-from tests.support.others.meter_telegrams import WRITERS, Shown
+from tests.support.others.meter_telegrams import Shown
+from tests.support.others.telegram_writers import WRITERS
 
 SHOWN = Shown()
 
@@ -40,13 +42,17 @@ def test_any_format(
     name: str, keys: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "telegram"
-    path.write_bytes(WRITERS[name][1](SHOWN))
+    format_id, write = WRITERS[name]
+    path.write_bytes(write(SHOWN))
     code, (row,), errors = parse(path, capsys, *keys)
     assert (code, errors) == (0, "")
-    # A P1 telegram that is ciphered as a whole comes in the envelope of DLMS.
-    shown = {"dsmr": "dsmr-p1", "dsmr-ciphered": "dlms", "dlms-wrapped": "dlms"}
-    assert row["format"] == shown.get(name, name.removesuffix("-ciphered"))
-    assert row["time"] == (None if name == "wmbus" else "2027-01-15T12:00:00Z")
+    shown = {
+        bridge_pb2.TELEGRAM_FORMAT_DSMR_P1: "dsmr-p1", bridge_pb2.TELEGRAM_FORMAT_DLMS: "dlms",
+        bridge_pb2.TELEGRAM_FORMAT_SML: "sml", bridge_pb2.TELEGRAM_FORMAT_WMBUS: "wmbus",
+    }  # fmt: skip
+    assert row["format"] == shown.get(format_id, name)
+    is_wireless = format_id == bridge_pb2.TELEGRAM_FORMAT_WMBUS
+    assert row["time"] == (None if is_wireless else "2027-01-15T12:00:00Z")
     if name not in {"espi", "sense", "n3rgy"}:
         assert (row["import_register_wh"], row["export_register_wh"]) == (1_234_567, 89_000)
 

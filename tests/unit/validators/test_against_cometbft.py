@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
@@ -17,12 +14,10 @@ from validator_world import make_key, update_set
 
 from chain.runtime.consensus import ValidatorUpdate
 from chain.validators import compute_address, plan_step
-from node_config.cometbft.toolchain import MODULE_FOLDER, get_go_version, get_needed_go_version
+from tests.support.go_tests import run_tests
 
 pytestmark = pytest.mark.slow
 
-# A first run compiles CometBFT.
-DEADLINE_S = 600
 HISTORIES, BLOCKS = 200, 60
 KEYS = {compute_address(key): key for key in map(make_key, range(1, 25))}
 
@@ -59,27 +54,8 @@ def make_history(random: Random) -> dict[str, Any]:
 
 
 def test_cometbft_takes_every_update_and_has_the_same_set(tmp_path: Path) -> None:
-    go = shutil.which("go")
-    if go is None or get_go_version(go) < get_needed_go_version():
-        pytest.skip("there is no Go to run CometBFT's code with")
     histories = [make_history(Random(seed)) for seed in range(HISTORIES)]
     assert sum(len(history["Updates"]) for history in histories) > HISTORIES
     path = tmp_path / "histories.json"
     path.write_text(json.dumps(histories))
-    done = subprocess.run(
-        [go, "test", "-count=1", "-mod=readonly", "-run", "TestUpdatesOfTheRules", "-v", "."],
-        cwd=MODULE_FOLDER,
-        env=os.environ
-        | {
-            "VALIDATOR_HISTORIES": str(path),
-            "CGO_ENABLED": "0",
-            "GOTOOLCHAIN": "local",
-            "GOWORK": "off",
-        },
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "--- PASS: TestUpdatesOfTheRules" in done.stdout
+    run_tests("TestUpdatesOfTheRules", VALIDATOR_HISTORIES=str(path))
