@@ -32,7 +32,7 @@ from chain.certificates.state import PARAMS, SCHEMA
 from chain.certificates.statement import Shown, Sums, add_up, compute_shown
 from chain.runtime.module import Module
 
-MODULE = Module(
+MODULE: Module = Module(
     name="certificates",
     schema=SCHEMA,
     msg_services=(tx_pb2.DESCRIPTOR.services_by_name["Msg"],),
