@@ -147,7 +147,7 @@ def _rebuild(args: argparse.Namespace) -> int:
     rpc = Rpc(args.node)
     # Nothing is lost to a node that does not respond.
     rpc.status()
-    engine = open_tables(args.tables)
+    engine = open_tables(args.tables, any_release=True)
     empty_tables(engine)
     log.info("the tables reach block %d", Indexer(engine, rpc).catch_up())
     return 0
