@@ -35,13 +35,13 @@ def read_values(kind: type[Message], row: Any) -> dict[str, Any]:
     """Its fields, for a message that it is a part of: without making it, that is four times as
     fast.
     """
-    names, get = _find_columns(kind)
+    names, get = _find_columns(kind.DESCRIPTOR)
     return dict(zip(names, get(row), strict=True))
 
 
 @cache
-def _find_columns(kind: type[Message]) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
-    names = list(get_fields(kind))
+def _find_columns(kind: Any) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+    names = [field.name for field in kind.fields]
     return names, attrgetter(*names)
 
 

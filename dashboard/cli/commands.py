@@ -8,7 +8,6 @@ import signal
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from client.cli.common import (
     Command,
@@ -22,9 +21,6 @@ from client.node.rpc import Rpc
 from dashboard.cli import serve as serve_commands
 from dashboard.cli import sign_in as sign_in_commands
 from dashboard.cli.options import add_tables_option
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
