@@ -153,7 +153,7 @@ light-client-cli: ## Build a light client that nobody here wrote; its test is sk
 
 test-proofs: $(VENV)/.dev proto ## A hundred thousand altered proofs, by the command line and the pages' verifier; half an hour
 	ALTERED_PROOFS=$(or $(ALTERED_PROOFS),100000) $(python) -m pytest -q \
-	  tests/dashboard/test_saved_proof.py tests/dashboard/test_page_verifier.py
+	  tests/dashboard/proofs/test_saved_proof.py tests/dashboard/proofs/test_page_verifier.py
 
 fuzz-meters: $(VENV)/.dev proto ## A million nearly right telegrams to each reader of a meter format; some hours
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),28800) $(FUZZ_ARGS) --targets \

@@ -208,7 +208,8 @@ def open_application(options: argparse.Namespace, state: NodeState) -> Iterator[
                 state, get_version(), options.check_invariants, worker, pace, share, sync
             )
         else:
-            from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
+            from abci_app.metrics import MeteredApplication, Metrics
+            from abci_app.metrics_server import serve_metrics
 
             metrics = Metrics(state, options.home / DATA_FOLDER)
             stack.enter_context(serve_metrics(metrics, options.metrics))

@@ -29,13 +29,11 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
-    start_http_server,
 )
 from tendermint.abci import types_pb2 as abci
 
 from abci_app.node import EnergyApplication
 from abci_app.protocol.application import EncodedReply
-from abci_app.protocol.listener import ListenError
 from abci_app.query_budget import QueryShare
 from abci_app.signature_worker import SignatureWorker
 from abci_app.statesync.sync import StateSync
@@ -43,10 +41,8 @@ from abci_app.storage.node_state import NodeState
 from chain import app
 from chain.pace import Pace
 from chain.runtime.context import BlockInfo, CosmosEvent, Event
-from net_address import parse_host_port
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-JOIN_DEADLINE_S = 5.0
 
 
 class Metrics:
@@ -159,28 +155,6 @@ class MeteredApplication(EnergyApplication):
         begin_s = time.perf_counter()
         yield
         self._metrics.calls.labels(call).observe(time.perf_counter() - begin_s)
-
-
-@contextmanager
-def serve_metrics(metrics: Metrics, address: str) -> Iterator[None]:
-    """Answers GET /metrics at HOST:PORT. Errors: ListenError."""
-    try:
-        host, port = parse_host_port(address)
-    except ValueError as error:
-        raise ListenError(f"{error}; write it like 127.0.0.1:26661.") from error
-    try:
-        server, thread = start_http_server(port, host, metrics.registry)
-    except OSError as error:
-        raise ListenError(
-            f"the metrics cannot be served at {address} ({error.strerror}); choose another "
-            "address with --metrics."
-        ) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(JOIN_DEADLINE_S)
 
 
 def get_type(event: Event) -> str:

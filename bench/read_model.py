@@ -31,7 +31,14 @@ from bench.results.report import finish, make_parser
 from chain.runtime.encoding import bech32
 from dashboard.answers import account, grid, rows
 from dashboard.model.days import Days
-from dashboard.model.tables import ACCOUNT_SLOT, FEEDER_SLOT, SLOT_RESULT, make_row, open_tables
+from dashboard.model.tables import (
+    ACCOUNT_SLOT,
+    FEEDER_SLOT,
+    SLOT_RESULT,
+    make_row,
+    number_accounts,
+    open_tables,
+)
 
 SLOT_S = 900
 SLOTS_PER_DAY = 96
@@ -69,8 +76,12 @@ def measure(place: str, accounts: int, feeders: int, days: int) -> dict[str, Any
     began_s = time.monotonic()
     count = _fill(engine, SLOT_RESULT, _make_results(slots, accounts))
     count += _fill(engine, FEEDER_SLOT, _make_sums(slots, names, METERS // feeders))
-    count += _fill(engine, ACCOUNT_SLOT, _make_lines(slots, owners, rng))
+    with engine.begin() as connection:
+        numbers = number_accounts(connection, owners)
+    count += _fill(engine, ACCOUNT_SLOT, _make_lines(slots, list(numbers.values()), rng))
     filled_s = time.monotonic() - began_s
+    # With its last connection closed, all of SQLite's tables are in their one file.
+    engine.dispose()
     calls = _make_calls(engine, slots, owners, names, rng)
     return {
         "rows": count,
@@ -104,7 +115,7 @@ def _make_sums(slots: range, names: list[str], meters: int) -> Iterator[dict[str
             yield row | {"slot": slot, "feeder": name, "largest_wh": 900}
 
 
-def _make_lines(slots: range, owners: list[str], rng: random.Random) -> Iterator[dict[str, Any]]:
+def _make_lines(slots: range, owners: list[int], rng: random.Random) -> Iterator[dict[str, Any]]:
     """Slot by slot, as an indexer writes them."""
     row = make_row(Line())
     for slot in slots:
@@ -119,7 +130,7 @@ def _make_calls(
 ) -> dict[str, Callable[[], object]]:
     """The server's functions, each with other arguments at every call."""
     days = Days(ZoneInfo("UTC"), SLOT_S)
-    moment = SimpleNamespace(slot_length_s=SLOT_S)
+    moment = SimpleNamespace(slot_length_s=SLOT_S, slots=())
     visit: Any = SimpleNamespace(
         site=SimpleNamespace(engine=engine, days=days), moment=moment, date=lambda one: one
     )

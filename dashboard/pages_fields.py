@@ -32,9 +32,12 @@ _TABLES: dict[str, list[Any]] = {
         market_pb2.MsgSell,
         market_pb2.MsgCancelPosition,
         market_pb2.MsgPlaceLimitOrder,
+        market_pb2.MsgAmendLimitOrder,
         market_pb2.MsgCancelLimitOrder,
         market_pb2.MsgPlaceStandingOrder,
         market_pb2.MsgCancelStandingOrder,
+        market_pb2.MsgSetOffer,
+        market_pb2.MsgBuyOffer,
         market_pb2.MsgCurtail,
     ],
 }

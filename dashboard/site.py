@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Engine
@@ -12,9 +12,7 @@ from sqlalchemy import Engine
 from client.queries import query_pages
 from dashboard.model.days import Days
 from dashboard.model.moment import Moment, Present
-
-if TYPE_CHECKING:
-    from dashboard.web.sessions import Sessions
+from dashboard.web.sessions import Sessions, Visitor
 
 R = TypeVar("R", bound=Message)
 
@@ -29,21 +27,6 @@ class Site:
     days: Days
     sessions: Sessions
     get_time_s: Callable[[], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who asks: the accounts that have signed in, or the one that a pass is for; none: anybody.
-
-    address: where from. pass_label: what the owner calls the pass.
-    """
-
-    accounts: tuple[str, ...] = ()
-    pass_id: int | None = None
-    pass_label: str = ""
-    token_hash: str = ""
-    expires_at_s: int = 0
-    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

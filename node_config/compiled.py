@@ -39,6 +39,7 @@ FILES = (
         for name in ("accounts", "block", "feeder_sums", "line_roots")
     ),
     *(
+        "abci_app/metrics.py",
         "abci_app/node.py",
         "abci_app/prefetch.py",
         "abci_app/results.py",

@@ -22,6 +22,9 @@ else:
 BLOCK_CACHE_BYTES = 64 * 1024 * 1024
 # Larger ones make nothing faster in the long run, and take their memory twice over.
 WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+# Keys are looked up in no order, and each lookup reads and checks a block: quarters of the usual
+# size take 4 % off the settlement of a million meters.
+BLOCK_BYTES = 1024
 # About one percent of the lookups of a key that is not there still reach the disk.
 BLOOM_FILTER_BITS = 10
 
@@ -112,6 +115,7 @@ def open_leveldb(path: Path, *, create: bool) -> Handle:
             # would lack a block's writes and still bear a later height.
             paranoid_checks=True,
             lru_cache_size=BLOCK_CACHE_BYTES,
+            block_size=BLOCK_BYTES,
             write_buffer_size=WRITE_BUFFER_BYTES,
             bloom_filter_bits=BLOOM_FILTER_BITS,
             # Snappy, as the bindings come with it, takes a third of all processor time at a million

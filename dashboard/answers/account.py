@@ -19,7 +19,7 @@ from client.account import get_account
 from client.cli.common import NS_PER_S
 from client.errors import RejectedError
 from dashboard.answers.events import make_page, select_types
-from dashboard.answers.rows import add_columns, add_lines, read_message, read_sum
+from dashboard.answers.rows import add_columns, add_lines, is_line_of, read_message, read_sum
 from dashboard.answers.shown import require_range
 from dashboard.errors import ApiError, Code
 from dashboard.model.days import list_month, parse_day
@@ -147,10 +147,8 @@ def quote(visit: Visit, request: account_pb2.QuoteRequest) -> account_pb2.QuoteR
 def _show_day(
     visit: Visit, account: str, day: date, slots: range, missing: bool
 ) -> account_pb2.MyDay:
-    table = ACCOUNT_SLOT
-    query = select(func.count().label("lines"), *add_columns(table)).where(
-        table.c.account == account, table.c.slot.between(slots.start, slots.stop - 1)
-    )
+    query = select(func.count().label("lines"), *add_columns(ACCOUNT_SLOT))
+    query = query.where(is_line_of(account, slots))
     with visit.site.engine.connect() as connection:
         row = connection.execute(query).one()
     return account_pb2.MyDay(
@@ -164,12 +162,7 @@ def _show_day(
 
 
 def _list_lines(visit: Visit, account: str, wanted: range) -> dict[int, Line]:
-    query = (
-        select(ACCOUNT_SLOT)
-        .where(ACCOUNT_SLOT.c.account == account)
-        .where(ACCOUNT_SLOT.c.slot.between(wanted.start, wanted.stop - 1))
-        .order_by(ACCOUNT_SLOT.c.slot)
-    )
+    query = select(ACCOUNT_SLOT).where(is_line_of(account, wanted)).order_by(ACCOUNT_SLOT.c.slot)
     with visit.site.engine.connect() as connection:
         return {row.slot: read_message(Line, row) for row in connection.execute(query)}
 

@@ -10,9 +10,9 @@ from blockenergy.settlement.v1.state_pb2 import SlotResult
 from sqlalchemy import Select, func, select
 
 from dashboard.answers.events import make_page, select_types
-from dashboard.answers.rows import add_columns, read_message, read_sum
+from dashboard.answers.rows import add_columns, read_message, read_sum, select_lines
 from dashboard.errors import ApiError, Code
-from dashboard.model.tables import ACCOUNT_SLOT, EVENT, GAP, SLOT_RESULT
+from dashboard.model.tables import EVENT, GAP, SLOT_RESULT
 from dashboard.site import Visit
 
 LISTED_MAX = 100
@@ -27,8 +27,9 @@ def audit(visit: Visit, request: grid_pb2.AuditRequest) -> grid_pb2.AuditRespons
         row = connection.execute(query).one_or_none()
         if row is None:
             raise ApiError(Code.NOT_FOUND)
-        lines = select(func.count().label("lines"), *add_columns(ACCOUNT_SLOT))
-        added = connection.execute(lines.where(ACCOUNT_SLOT.c.slot == row.slot)).one()
+        lines = select_lines(row.slot).subquery()
+        sums = select(func.count().label("lines"), *add_columns(lines))
+        added = connection.execute(sums).one()
     return visit.date(
         grid_pb2.AuditResponse(
             slot=row.slot,

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from client.cli.common import NS_PER_S
 from client.errors import RejectedError
-from dashboard.answers.rows import read_message
+from dashboard.answers.rows import read_message, read_values
 from dashboard.answers.shown import SLOTS_MAX, find_cleared, require_range
 from dashboard.model.days import parse_day
 from dashboard.model.tables import BLOCK, EVENT, FEEDER_SLOT
@@ -55,9 +55,12 @@ def feeder_table(visit: Visit, request: public_pb2.DayTableRequest) -> grid_pb2.
         .order_by(FEEDER_SLOT.c.slot, FEEDER_SLOT.c.feeder)
         .limit(_ROWS_MAX)
     )
+    response = grid_pb2.FeederTableResponse()
     with visit.site.engine.connect() as connection:
-        rows = [row for row in connection.execute(query) if not _is_withheld(row)]
-    return grid_pb2.FeederTableResponse(rows=[_show_row(visit, row) for row in rows])
+        for row in connection.execute(query):
+            if not _is_withheld(row):
+                _add_row(visit, response.rows, row)
+    return response
 
 
 def feeder_slots(
@@ -75,12 +78,11 @@ def feeder_slots(
     with visit.site.engine.connect() as connection:
         rows = connection.execute(query).all()
     known = [book.slot for book in visit.moment.slots if book.slot in wanted]
-    return visit.date(
-        grid_pb2.FeederSlotsResponse(
-            slots=[_show_row(visit, row) for row in rows],
-            agreed=[_show_agreed(visit, request.feeder, slot) for slot in known[:_AGREED_MAX]],
-        )
-    )
+    agreed = [_show_agreed(visit, request.feeder, slot) for slot in known[:_AGREED_MAX]]
+    response = grid_pb2.FeederSlotsResponse(agreed=agreed)
+    for row in rows:
+        _add_row(visit, response.slots, row)
+    return visit.date(response)
 
 
 def feeder_meters(
@@ -204,10 +206,10 @@ def _find_baseline(visit: Visit, meter_id: str) -> Any:
         return None
 
 
-def _show_row(visit: Visit, row: Any) -> grid_pb2.FeederRow:
-    return grid_pb2.FeederRow(
+def _add_row(visit: Visit, rows: Any, row: Any) -> None:
+    rows.add(
         slot=row.slot,
         shown_start_s=visit.site.days.get_start_s(row.slot),
         feeder=row.feeder,
-        sum=read_message(grid_pb2.FeederSum, row),
+        sum=read_values(grid_pb2.FeederSum, row),
     )

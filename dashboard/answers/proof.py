@@ -57,7 +57,7 @@ def _prove_by_root(
         if not root.value or connection.scalar(complete) != "agree":
             raise ApiError(Code.NOT_FOUND)
         rows = connection.execute(select_lines(request.slot)).all()
-        lines = [(row.account, read_message(Line, row)) for row in rows]
+        lines = [(row.address, read_message(Line, row)) for row in rows]
     proven = prove_among(request.slot, lines, request.account)
     if proven is None:
         raise ApiError(Code.NOT_FOUND)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from blockenergy.market.v1 import query_pb2, state_pb2, tx_pb2
@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from chain.market import compute_reserve, compute_standing_reserve, get_curve
 from client.errors import RejectedError
+from dashboard.answers.offers import compute_price, list_offers
 from dashboard.site import Visit
 
 S_PER_HOUR = 3600
@@ -60,58 +61,97 @@ def count_taken(visit: Visit, account: str, slot: int) -> Taken:
     except RejectedError:
         # It has no position.
         pass
-    orders = query_pb2.QueryLimitOrdersRequest(slot=slot, owner=account)
-    orders.pagination.limit = _PAGE
-    for one in visit.ask(orders, query_pb2.QueryLimitOrdersResponse).orders:
+    for one in _list_own(visit, account, slot):
         if one.order.hold_id and one.order.side == SIDE_BUY:
             bought_wh += one.order.quantity_wh
         elif one.order.hold_id:
             sold_wh += one.order.quantity_wh
-    offers = query_pb2.QueryOffersRequest(slot=slot)
-    offers.pagination.limit = _PAGE
-    for entry in visit.ask(offers, query_pb2.QueryOffersResponse).offers:
-        if entry.seller == account:
-            sold_wh += entry.offer.available_wh
-    return Taken(bought_wh, sold_wh)
+    offer = list_offers(visit, slot).get(account)
+    return Taken(bought_wh, sold_wh + (offer.available_wh if offer else 0))
 
 
 def compute_reserves(visit: Visit, account: str, messages: Iterable[Message]) -> int:
-    """What orders put on hold at most, by the parameters in force. Cancelling what was bought needs
-    nothing; for what was sold the chain asks no more than not delivering it would cost.
+    """What orders put on hold at most, by the parameters in force; one that is changed, in all.
+    Cancelling what was bought needs nothing; for what was sold the chain asks no more than not
+    delivering it would cost.
     """
     params = visit.ask(query_pb2.QueryParamsRequest(), query_pb2.QueryParamsResponse).params
     reserve = 0
     for message in messages:
         if isinstance(message, tx_pb2.MsgPlaceStandingOrder):
             reserve += _reserve_standing(visit, account, message, params)
-        elif isinstance(message, tx_pb2.MsgPlaceLimitOrder):
-            is_buy = message.side == SIDE_BUY
-            found = _reserve_order(visit, account, message, params, is_buy=is_buy)
-            reserve += max(found, params.order_collateral_min)
-        elif isinstance(message, tx_pb2.MsgBuy | tx_pb2.MsgSell):
-            is_buy = isinstance(message, tx_pb2.MsgBuy)
-            reserve += _reserve_order(visit, account, message, params, is_buy=is_buy)
+        elif order := _read_order(visit, account, message):
+            reserve += _reserve_order(visit, account, order, params)
     return reserve
 
 
-def _reserve_order(
-    visit: Visit, account: str, order: Any, params: state_pb2.Params, *, is_buy: bool
-) -> int:
+class _Order(NamedTuple):
+    """An order for a slot. replaced_wh: of the one that it replaces. stays: it is not executed at
+    the end of its block.
+    """
+
+    slot: int
+    is_buy: bool
+    quantity_wh: int
+    limit: int
+    replaced_wh: int = 0
+    stays: bool = True
+
+
+def _read_order(visit: Visit, account: str, message: Any) -> _Order | None:
+    """The order that a message places or changes; None if it is another message."""
+    match message:
+        case tx_pb2.MsgBuy() | tx_pb2.MsgSell():
+            is_buy = isinstance(message, tx_pb2.MsgBuy)
+            limit = message.price_limit_per_kwh
+            return _Order(message.slot, is_buy, message.quantity_wh, limit, stays=False)
+        case tx_pb2.MsgPlaceLimitOrder():
+            is_buy, limit = message.side == SIDE_BUY, message.price_limit_per_kwh
+            return _Order(message.slot, is_buy, message.quantity_wh, limit)
+        case tx_pb2.MsgAmendLimitOrder():
+            before = _find_limit_order(visit, account, message.slot, message.order_id)
+            is_buy, limit = before.side == SIDE_BUY, message.price_limit_per_kwh
+            return _Order(message.slot, is_buy, message.quantity_wh, limit, before.quantity_wh)
+        case tx_pb2.MsgSetOffer() if message.available_wh:
+            own = list_offers(visit, message.slot).get(account)
+            replaced_wh, price = own.available_wh if own else 0, message.price_per_kwh
+            return _Order(message.slot, False, message.available_wh, price, replaced_wh)
+        case tx_pb2.MsgBuyOffer():
+            # The price is known, so that no more than that is needed.
+            offer = list_offers(visit, message.slot)[message.seller]
+            price = compute_price(visit, offer, find_connections(visit, account).feeder)
+            return _Order(message.slot, True, message.quantity_wh, price, stays=False)
+    return None
+
+
+def _find_limit_order(visit: Visit, account: str, slot: int, order_id: int) -> state_pb2.LimitOrder:
+    """An order of an account that the chain has just said is there."""
+    return next(one.order for one in _list_own(visit, account, slot) if one.order_id == order_id)
+
+
+def _list_own(visit: Visit, account: str, slot: int) -> Sequence[query_pb2.QueryLimitOrderResponse]:
+    request = query_pb2.QueryLimitOrdersRequest(slot=slot, owner=account)
+    request.pagination.limit = _PAGE
+    return visit.ask(request, query_pb2.QueryLimitOrdersResponse).orders
+
+
+def _reserve_order(visit: Visit, account: str, order: _Order, params: state_pb2.Params) -> int:
     slot = visit.ask(query_pb2.QuerySlotRequest(slot=order.slot), query_pb2.QuerySlotResponse)
     unbacked_wh = 0
-    if not is_buy:
-        sold_wh = count_taken(visit, account, order.slot).sold_wh
+    if not order.is_buy:
+        sold_wh = count_taken(visit, account, order.slot).sold_wh - order.replaced_wh
         left_wh = max(0, find_connections(visit, account).backed_wh - sold_wh)
         unbacked_wh = max(0, order.quantity_wh - left_wh)
-    return compute_reserve(
-        is_buy,
+    found = compute_reserve(
+        order.is_buy,
         order.quantity_wh,
-        order.price_limit_per_kwh,
+        order.limit,
         get_curve(slot.info),
         params.imbalance_collateral_permille,
         unbacked_wh,
         params.carbon_cover_per_kwh,
     )
+    return max(found, params.order_collateral_min) if order.stays else found
 
 
 def _reserve_standing(

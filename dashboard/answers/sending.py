@@ -25,13 +25,11 @@ from client.cost import compute_cost
 from client.errors import RejectedError, UsageError
 from client.queries import query_path
 from client.signing import tx as txs
+from dashboard.answers.offers import list_offers
 from dashboard.answers.room import compute_reserves
 from dashboard.errors import ApiError, Code
 from dashboard.signers import find_signer
 from dashboard.site import Visit
-
-# Each of them has a deposit with its hold.
-_WITH_DEPOSIT = (market_pb2.MsgPlaceLimitOrder, market_pb2.MsgPlaceStandingOrder)
 
 
 def preview_tx(
@@ -61,7 +59,7 @@ def preview_tx(
             gas_limit=cost.gas_limit,
             fee=sum(int(coin.amount) for coin in cost.fee),
             reserve=compute_reserves(visit, signer, messages),
-            deposit=_compute_deposits(visit, messages),
+            deposit=_compute_deposits(visit, signer, messages),
             responses=TxMsgData.FromString(simulated.result.data).msg_responses,
             quote=_quote(visit, messages),
         )
@@ -105,9 +103,16 @@ def _find_key(tx: Tx) -> bytes:
     return bytes(SECP256K1_KEY_BYTES)
 
 
-def _compute_deposits(visit: Visit, messages: Sequence[Message]) -> int:
+def _compute_deposits(visit: Visit, signer: str, messages: Sequence[Message]) -> int:
     params = visit.ask(bank_pb2.QueryParamsRequest(), bank_pb2.QueryParamsResponse).params
-    return params.deposit_per_entry * sum(isinstance(one, _WITH_DEPOSIT) for one in messages)
+    return params.deposit_per_entry * sum(_is_new_entry(visit, signer, one) for one in messages)
+
+
+def _is_new_entry(visit: Visit, signer: str, message: Message) -> bool:
+    """Whether a message puts something on record that has a deposit with its hold."""
+    if isinstance(message, market_pb2.MsgSetOffer):
+        return message.available_wh > 0 and signer not in list_offers(visit, message.slot)
+    return isinstance(message, market_pb2.MsgPlaceLimitOrder | market_pb2.MsgPlaceStandingOrder)
 
 
 def _quote(visit: Visit, messages: Sequence[Message]) -> query_pb2.QueryQuoteResponse | None:

@@ -9,9 +9,10 @@ import text_output
 from chain.runtime.encoding import bech32
 from dashboard.errors import ApiError, Code
 from dashboard.model.accounts import PASS, VIEW
-from dashboard.site import Visit, Visitor
+from dashboard.site import Visit
 from dashboard.web import adr36
 from dashboard.web.rights import find_active, find_participant, list_feeders
+from dashboard.web.sessions import Visitor
 
 LABEL_CHARACTERS_MAX = 64
 PASS_DAYS_MAX = 365

@@ -9,10 +9,12 @@ from blockenergy.dashboard.v1 import account_pb2
 from blockenergy.market.v1 import events_pb2, query_pb2, state_pb2
 from blockenergy.market.v1.state_pb2 import SIDE_BUY, SIDE_SELL
 from blockenergy.settlement.v1 import query_pb2 as settlement_pb2
+from google.protobuf.message import Message
 from sqlalchemy import and_, select
 
 from client.errors import RejectedError
 from dashboard.answers.grid import METERS_MIN
+from dashboard.answers.offers import list_for, list_offers
 from dashboard.answers.room import count_taken, find_connections
 from dashboard.answers.shown import find_cleared
 from dashboard.model.tables import EVENT, EVENT_ACCOUNT
@@ -26,7 +28,7 @@ _PAGE = 1000
 
 
 def my_orders(visit: Visit, request: account_pb2.AccountRequest) -> account_pb2.MyOrdersResponse:
-    """Limit orders of an account in slots that are not settled, and its holds."""
+    """Limit orders and offers of an account in slots that are not settled, and its holds."""
     asked = bank_pb2.QueryHoldsRequest(owner=request.account)
     asked.pagination.limit = HOLDS_SHOWN_MAX
     held = visit.ask(asked, bank_pb2.QueryHoldsResponse)
@@ -34,11 +36,16 @@ def my_orders(visit: Visit, request: account_pb2.AccountRequest) -> account_pb2.
         account_pb2.MyOrdersResponse(
             limit_orders=[
                 order
-                for slot in _list_slots(visit, request.account)
+                for slot in _list_slots(visit, request.account, events_pb2.EventLimitOrderPlaced)
                 for order in _list_own(visit, slot, request.account)
             ],
             holds=held.holds,
             more_holds=bool(held.pagination.next_key),
+            offers=[
+                account_pb2.OwnOffer(slot=slot, offer=offer)
+                for slot in _list_slots(visit, request.account, events_pb2.EventOfferSet)
+                if (offer := list_offers(visit, slot).get(request.account))
+            ],
         )
     )
 
@@ -64,6 +71,7 @@ def book(visit: Visit, request: account_pb2.BookRequest) -> account_pb2.BookResp
     response.buy_room_wh = min(max(0, buy_room_wh - taken.bought_wh), line.import_headroom_wh)
     response.sell_room_wh = min(max(0, sell_room_wh - taken.sold_wh), line.export_headroom_wh)
     _add_levels(visit, slot, account, response)
+    response.offers.extend(list_for(visit, slot, account, connections.feeder))
     cleared = find_cleared(visit, slot)
     node = cleared.nodes.get(connections.feeder) if cleared else None
     if cleared and node:
@@ -72,8 +80,8 @@ def book(visit: Visit, request: account_pb2.BookRequest) -> account_pb2.BookResp
     return visit.date(response)
 
 
-def _list_slots(visit: Visit, account: str) -> list[int]:
-    """The slots that are not settled in which an account has placed limit orders."""
+def _list_slots(visit: Visit, account: str, kind: type[Message]) -> list[int]:
+    """The slots that are not settled with events of a kind that concern an account."""
     progress = settlement_pb2.QueryProgressRequest()
     first = visit.ask(progress, settlement_pb2.QueryProgressResponse).progress.slot
     own = and_(EVENT.c.height == EVENT_ACCOUNT.c.height, EVENT.c.number == EVENT_ACCOUNT.c.number)
@@ -82,7 +90,7 @@ def _list_slots(visit: Visit, account: str) -> list[int]:
         .distinct()
         .join(EVENT_ACCOUNT, own)
         .where(EVENT_ACCOUNT.c.account == account, EVENT.c.slot >= first)
-        .where(EVENT.c.type == events_pb2.EventLimitOrderPlaced.DESCRIPTOR.full_name)
+        .where(EVENT.c.type == kind.DESCRIPTOR.full_name)
         .order_by(EVENT.c.slot)
     )
     with visit.site.engine.connect() as connection:

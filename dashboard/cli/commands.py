@@ -8,7 +8,6 @@ import signal
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from client.cli.common import (
     Command,
@@ -22,9 +21,6 @@ from client.node.rpc import Rpc
 from dashboard.cli import serve as serve_commands
 from dashboard.cli import sign_in as sign_in_commands
 from dashboard.cli.options import add_tables_option
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +143,7 @@ def _rebuild(args: argparse.Namespace) -> int:
     rpc = Rpc(args.node)
     # Nothing is lost to a node that does not respond.
     rpc.status()
-    engine = open_tables(args.tables)
+    engine = open_tables(args.tables, any_release=True)
     empty_tables(engine)
     log.info("the tables reach block %d", Indexer(engine, rpc).catch_up())
     return 0

@@ -31,6 +31,7 @@ from dashboard.model.tables import (
     GAP,
     SLOT_RESULT,
     make_row,
+    number_accounts,
 )
 
 # Of larger slots only the result is kept.
@@ -219,7 +220,10 @@ def _write_slot(connection: Connection, height: int, settled: _Settled) -> None:
     event, lines = settled.event, settled.lines
     head = {"slot": event.slot, "height": height, "lines": compare_lines(event, lines)}
     connection.execute(insert(SLOT_RESULT).values(head | make_row(event.result)))
-    rows = [{"account": one.owner, "slot": event.slot, **make_row(one.line)} for one in lines]
+    numbers = number_accounts(connection, [one.owner for one in lines])
+    rows = [
+        {"account": numbers[one.owner], "slot": event.slot, **make_row(one.line)} for one in lines
+    ]
     if rows:
         connection.execute(insert(ACCOUNT_SLOT), rows)
 

@@ -7,6 +7,7 @@ once. The same tables in SQLite and in PostgreSQL.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from google.protobuf.message import Message
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Index,
     Integer,
@@ -26,6 +28,9 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    insert,
+    inspect,
+    select,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -129,30 +134,37 @@ SLOT_RESULT = Table(
     *_fields(state_pb2.SlotResult),
     **STRICT,
 )
+# Accounts that have lines, numbered as they come: an address would be half of each line.
+ACCOUNT = Table("account", METADATA, key("number"), text("address"), **STRICT)
+Index("account_address", ACCOUNT.c.address, unique=True)
 ACCOUNT_SLOT = Table(
-    "account_slot", METADATA, key("account", Text), key("slot"), *_fields(state_pb2.Line), **STRICT
+    "account_slot", METADATA, key("account"), key("slot"), *_fields(state_pb2.Line), **STRICT
 )
 # Sums over the accounts on a feeder and below it; largest_wh: what of the energy one of them has.
 FEEDER_SLOT = Table(
     "feeder_slot",
     METADATA,
-    key("feeder", Text),
     key("slot"),
+    key("feeder", Text),
     number("largest_wh"),
     *_fields(grid_pb2.FeederSum),
     **STRICT,
 )
+Index("feeder_slot_feeder", FEEDER_SLOT.c.feeder, FEEDER_SLOT.c.slot)
 
 
-def open_tables(place: Path | str, *more: MetaData) -> Engine:
+def open_tables(place: Path | str, *more: MetaData, any_release: bool = False) -> Engine:
     """Opens the tables in a file or at `postgresql://...`, and makes them if there are none;
-    MissingError if it cannot. more: tables that are not of the chain.
+    MissingError if it cannot, or if they are of a release with others. more: tables that are not of
+    the chain. any_release: they are to be emptied anyway.
     """
     try:
         engine = _make_engine(str(place))
     except (ArgumentError, ValueError) as error:
         raise MissingError(f"{_hide(str(place))} is no address of tables") from error
     try:
+        if not any_release:
+            _require_same_release(engine)
         for metadata in (METADATA, *more):
             metadata.create_all(engine)
     except SQLAlchemyError as error:
@@ -161,6 +173,21 @@ def open_tables(place: Path | str, *more: MetaData) -> Engine:
             f"{_hide(str(place))} cannot be used as the dashboard's tables: {_explain(error)}"
         ) from error
     return engine
+
+
+def _require_same_release(engine: Engine) -> None:
+    """Rejects tables whose columns or keys are not those above."""
+    found = inspect(engine)
+    for table in METADATA.sorted_tables:
+        if not found.has_table(table.name):
+            continue
+        columns = [column["name"] for column in found.get_columns(table.name)]
+        keys = found.get_pk_constraint(table.name)["constrained_columns"]
+        if columns != table.columns.keys() or keys != table.primary_key.columns.keys():
+            raise MissingError(
+                f"the tables are of a release with another table {table.name!r}; fill them anew "
+                "with blockenergy dashboard rebuild"
+            )
 
 
 def empty_tables(engine: Engine) -> None:
@@ -204,6 +231,16 @@ def make_row(message: Message) -> dict[str, int | str]:
         if isinstance(value, int) and value > INTEGER_MAX:
             raise ClientError(f"{field.name} is {value}, more than the tables can hold")
     return row
+
+
+def number_accounts(connection: Connection, addresses: Sequence[str]) -> dict[str, int]:
+    """The numbers of accounts by their addresses; those that are new get the next ones."""
+    known = {row.address: row.number for row in connection.execute(select(ACCOUNT))}
+    new = {one: len(known) + at for at, one in enumerate(sorted(set(addresses) - known.keys()))}
+    if new:
+        rows = [{"number": number, "address": address} for address, number in new.items()]
+        connection.execute(insert(ACCOUNT), rows)
+    return known | new
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

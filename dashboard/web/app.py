@@ -35,11 +35,12 @@ from dashboard.answers import (
     trade,
 )
 from dashboard.errors import ApiError, Code
-from dashboard.site import Site, Visit, Visitor
+from dashboard.site import Site, Visit
 from dashboard.web import forms, rights
 from dashboard.web.calls import PREFIX, Call, load_calls
 from dashboard.web.files import Files
 from dashboard.web.guard import Buckets, Guard, Rate
+from dashboard.web.sessions import Visitor
 from dashboard.web.stream import Streams
 
 log = logging.getLogger(__name__)

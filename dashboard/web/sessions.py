@@ -10,13 +10,13 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from dashboard.errors import ApiError, Code
 from dashboard.model.accounts import PASS, SECRET, SESSION, USED_NONCE, VIEW
-from dashboard.site import Visitor
 
 CHALLENGE_S = 300
 SESSION_S = 12 * 3600
@@ -25,6 +25,21 @@ ACCOUNTS_MAX = 8
 PASSES_MAX = 20
 SESSIONS_PER_ACCOUNT_MAX = 50
 _SECRET_NAME = "nonces"  # noqa: S105 - the name of a row.
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks: the accounts that have signed in, or the one that a pass is for; none: anybody.
+
+    address: where from. pass_label: what the owner calls the pass.
+    """
+
+    accounts: tuple[str, ...] = ()
+    pass_id: int | None = None
+    pass_label: str = ""
+    token_hash: str = ""
+    expires_at_s: int = 0
+    address: str = ""
 
 
 class Sessions:

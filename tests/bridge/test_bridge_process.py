@@ -22,6 +22,7 @@ from meter_bridge.formats.encoding.frame import compute_crc16
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
+from tests.support.command_line import run_here
 from tests.support.streets import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, World
 
@@ -52,9 +53,8 @@ class Operator:
 
     def meter(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, output and errors of `blockenergy meter`."""
-        with child("-m", "client.cli", "meter", *arguments) as process:
-            output, errors = process.communicate(timeout=DEADLINE_S)
-            return process.returncode, output, errors
+        done = run_here(["meter", *arguments], {})
+        return done.returncode, done.stdout, done.stderr
 
     def push(self, bridge: str, file: Path, *options: str) -> tuple[int, Any]:
         """Exit code and JSON output of `blockenergy meter push`."""

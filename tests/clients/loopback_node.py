@@ -20,6 +20,15 @@ class LostResponseError(Exception):
     """Makes the node execute a request and lose the response."""
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of a method that has no response: its client sees a connection that ends."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Not on the standard error of a command that runs in this process."""
+
+
 class LoopbackNode:
     """Responds to each method by a function of its params; records requests and connections."""
 
@@ -29,8 +38,7 @@ class LoopbackNode:
         self.connections: list[object] = []
         # Called instead of responding; may send anything, or close the connection.
         self.misbehave: Callable[[BaseHTTPRequestHandler], None] | None = None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._make_handler())
         self.url = f"tcp://127.0.0.1:{self._server.server_port}"
 
     @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from node_config.compiled import ROOT, list_sources
+from node_config.compiled import PACKAGES, ROOT, list_sources
 from tests.determinism.test_determinism import compare, journal
 
 DEADLINE_S = 60
@@ -38,6 +38,34 @@ def test_every_listed_module_is_compiled(compiled: Path, tmp_path: Path) -> None
 
 def test_the_compiled_rules_change_nothing(compiled: Path) -> None:
     compare(journal(sys.executable, "0"), journal(sys.executable, "1", compiled))
+
+
+def list_bases(name: str) -> Iterator[tuple[str, str]]:
+    """The module and the name of each imported class that a class of a module is derived from."""
+    tree = ast.parse((ROOT / name).read_text())
+    imported = {
+        one.asname or one.name: (node.module or "", one.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for one in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+            yield from (imported[base] for base in bases if base in imported)
+
+
+def test_no_class_of_sources_is_derived_from_a_compiled_one() -> None:
+    """No object of such a class can be made."""
+    sources = set(list_sources())
+    compiled = {path.removesuffix(".py").replace("/", ".") for path in sources}
+    rest = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    } - sources
+    derived = [(name, base) for name in rest for base in list_bases(name) if base[0] in compiled]
+    assert not derived
 
 
 def find_renamed(tree: ast.AST) -> Iterator[str]:

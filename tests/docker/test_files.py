@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -107,6 +108,31 @@ def test_what_compose_starts_is_built_and_published() -> None:
     assert all(f" AS {name}\n" in stages for name in images.IMAGES)
     ports = dict(re.findall(r"127\.0\.0\.1:\$\{(\w+_PORT(?:_\d)?):-(\d+)\}:", text))
     assert ports == {name: str(default) for name, default in PORTS.values()}
+
+
+def test_the_images_have_every_package_that_is_imported_in_them() -> None:
+    """But those of functions, which are imported where they are called."""
+    listed = images.DOCKERFILE.with_name("Dockerfile.dockerignore").read_text().splitlines()
+    copied = {line.removeprefix("!") for line in listed if line.startswith("!")}
+    packages = {path.parent.name for path in images.CHECKOUT.glob("*/__init__.py")}
+    sources = [
+        path for name in packages & copied for path in (images.CHECKOUT / name).rglob("*.py")
+    ]
+    elsewhere = {images.CHECKOUT / "node_config" / name for name in ("demo", "simulated")}
+    for path in sources:
+        if not elsewhere & set(path.parents):
+            assert packages & find_imported(path) <= copied, path
+
+
+def find_imported(path: Path) -> set[str]:
+    """The packages that a module imports as soon as it is imported itself."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        found |= {name.partition(".")[0] for name in names}
+    return found
 
 
 def test_a_dashboard_that_does_not_respond_is_not_well(

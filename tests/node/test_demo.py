@@ -33,7 +33,7 @@ def test_one_hour(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 readings, 1 slots settled" in done.stdout
-    # tests/dashboard/test_demo_page.py follows the link.
+    # tests/dashboard/pages/test_demo_page.py follows the link.
     assert "/#sign-in=" in done.stdout
     with (out / "demo.csv").open() as file:
         [row] = csv.DictReader(file)

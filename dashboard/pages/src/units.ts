@@ -68,9 +68,27 @@ export function parsePrice(text: string): bigint | null {
   return parseDecimal(text, Math.max(0, denom().decimals - 2));
 }
 
-/** A price as it is typed. */
+/** A price as it is typed, to the last digit. */
 export function writePrice(perKwh: bigint): string {
-  return formatDecimal(perKwh, Math.max(0, denom().decimals - 2), 2).replaceAll(NARROW, "");
+  return writeDecimal(perKwh, Math.max(0, denom().decimals - 2), 2);
+}
+
+const KWH_DECIMALS = 3;
+
+/** What somebody has typed as kWh, in Wh; null if it is none, or finer. */
+export function parseEnergy(text: string): bigint | null {
+  return parseDecimal(text, KWH_DECIMALS);
+}
+
+/** Energy as it is typed, in kWh. */
+export function writeEnergy(wh: bigint): string {
+  return writeDecimal(wh, KWH_DECIMALS, 0);
+}
+
+function writeDecimal(value: bigint, decimals: number, least: number): string {
+  let shown = Math.min(least, decimals);
+  while (value % 10n ** BigInt(decimals - shown) !== 0n) shown += 1;
+  return formatDecimal(value, decimals, shown).replaceAll(NARROW, "");
 }
 
 /** The unit of prices. */
@@ -125,4 +143,9 @@ export function clean(text: string): string {
   return shown
     .join("")
     .replace(UNSEEN, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** An address as far as one compares it; whole in its title. */
+export function shortenAddress(address: string): string {
+  return `${address.slice(0, 11)}…${address.slice(-4)}`;
 }

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tendermint.abci import types_pb2 as abci
 from tendermint.types.validator_pb2 import BLOCK_ID_FLAG_ABSENT, BLOCK_ID_FLAG_COMMIT
 
-from abci_app.metrics import MeteredApplication, Metrics, serve_metrics
+from abci_app.metrics import MeteredApplication, Metrics
+from abci_app.metrics_server import serve_metrics
 from abci_app.protocol.listener import ListenError
 from abci_app.storage.node_state import NodeState
 from abci_app.storage.persistence import Database

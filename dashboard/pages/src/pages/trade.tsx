@@ -1,16 +1,17 @@
 // Trading: the open slots, an order with its quote, and what one has ordered, traded and on hold.
-import { type Signal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { call, type ShownSlot } from "../api";
 import { chain, mineChanged, slots } from "../live";
 import { Ask, Card, describeLeft, Heading, Table } from "../parts/common";
 import { account, isSignedIn, session } from "../session";
-import { t } from "../text";
+import { type Key, t } from "../text";
 import { Book } from "../trade/book";
+import { Change, type Wish } from "../trade/change";
 import { OrderForm } from "../trade/form";
-import { Holds, LimitOrders, Positions, StandingOrders } from "../trade/own";
+import { Holds, LimitOrders, OwnOffers, Positions, StandingOrders } from "../trade/own";
 import { type Life, look } from "../tx/life";
-import { type Draft, LifeText, Sign } from "../tx/sign";
+import { LifeText } from "../tx/sign";
 import { formatEnergy, formatPrice, formatSpan, priceUnit } from "../units";
 
 const SHOWN_FIRST = 8;
@@ -30,7 +31,7 @@ export function Trade() {
 
 function Floor() {
   const chosen = useSignal("");
-  const draft = useSignal<Draft | null>(null);
+  const wish = useSignal<Wish | null>(null);
   const life = useSignal<Life | null>(null);
   const place = useRef<HTMLElement>(null);
   const open = useComputed(() => [...slots.value.values()].filter((one) => one.book?.takes_orders));
@@ -38,20 +39,19 @@ function Floor() {
     const isOpen = open.value.some((one) => one.slot === chosen.value);
     return isOpen ? chosen.value : (open.value[0]?.slot ?? "");
   });
-  // As a text, so that other slots, which change more often, do not count.
-  const book = useComputed(() => JSON.stringify(slots.value.get(slot.value)?.book ?? null));
   useSignalEffect(() => {
     void chain.value?.tables_height;
     if (life.value?.state === "waiting") void look(life);
-    if (life.value) draft.value = null;
+    if (life.value) wish.value = null;
   });
-  const cancel = (wanted: Draft) => {
+  const ask = (wanted: Wish) => {
     life.value = null;
-    draft.value = wanted;
+    wish.value = wanted;
     place.current?.focus();
   };
   const askBook = () => {
-    void book.value;
+    // Offers and orders of others come and go without a word.
+    void chain.value?.height;
     void mineChanged.value;
     return slot.value ? call("Book", { slot: slot.value }) : null;
   };
@@ -67,17 +67,17 @@ function Floor() {
       </Card>
       <Ask ask={askOwn}>
         {([mine, orders]) => {
-          const own = { mine, orders, owner: account.value, cancel };
+          const own = { mine, orders, owner: account.value, ask };
           return (
             <>
               <Ask ask={askBook}>
                 {(found) => (
                   <div class="cards">
                     <section class="card" ref={place} tabIndex={-1} aria-labelledby="order">
-                      <h2 id="order">{t(draft.value ? "trade.cancel" : "trade.order")}</h2>
+                      <h2 id="order">{t(nameWish(wish.value))}</h2>
                       {life.value && <LifeText life={life.value} />}
-                      {draft.value ? (
-                        <Cancelling draft={draft} life={life} />
+                      {wish.value ? (
+                        <Change wish={wish} life={life} />
                       ) : (
                         <OrderForm mine={mine} slot={slot.value} book={found} life={life} />
                       )}
@@ -87,6 +87,7 @@ function Floor() {
                 )}
               </Ask>
               <LimitOrders {...own} />
+              <OwnOffers {...own} />
               <StandingOrders {...own} />
               <Positions {...own} />
               <Holds {...own} />
@@ -98,16 +99,9 @@ function Floor() {
   );
 }
 
-function Cancelling(props: { draft: Signal<Draft | null>; life: Signal<Life | null> }) {
-  if (!props.draft.value) return null;
-  return (
-    <>
-      <Sign draft={props.draft.value} life={props.life} />
-      <button type="button" onClick={() => (props.draft.value = null)}>
-        {t("trade.keep")}
-      </button>
-    </>
-  );
+function nameWish(wish: Wish | null): Key {
+  if (!wish) return "trade.order";
+  return "draft" in wish ? "trade.cancel" : "trade.amend";
 }
 
 function OpenSlots(props: { slots: ShownSlot[]; chosen: string; choose: (slot: string) => void }) {

@@ -1,9 +1,9 @@
 // A slot for one who trades: the pool's prices, what waits for the auction, and room for more.
-import type { BookResponse, PriceLevel } from "../api";
+import type { BookResponse, PriceLevel, ShownOffer } from "../api";
 import { Card, Facts, Table } from "../parts/common";
 import { t } from "../text";
 import { describeSlot } from "../tx/life";
-import { formatEnergy, formatPrice, priceUnit } from "../units";
+import { formatEnergy, formatPrice, priceUnit, shortenAddress } from "../units";
 
 const withUnit = (price: string) => `${formatPrice(price)} ${priceUnit()}`;
 
@@ -32,6 +32,8 @@ export function Book(props: { found: BookResponse }) {
       ) : (
         <Waiting found={props.found} />
       )}
+      <h3>{t("offers.others")}</h3>
+      {props.found.offers.length === 0 ? <p>{t("offers.none")}</p> : <Offers offers={props.found.offers} />}
     </Card>
   );
 }
@@ -64,5 +66,20 @@ function Levels(props: { title: string; levels: PriceLevel[] }) {
         ]}
       />
     </>
+  );
+}
+
+function Offers(props: { offers: ShownOffer[] }) {
+  return (
+    <Table
+      caption={t("offers.others")}
+      rows={props.offers}
+      name={(one) => one.seller}
+      columns={[
+        { head: "head.seller", cell: (one) => <span title={one.seller}>{shortenAddress(one.seller)}</span> },
+        { head: "head.price_all", figure: true, cell: (one) => withUnit(one.price_per_kwh) },
+        { head: "head.quantity", figure: true, cell: (one) => formatEnergy(one.available_wh) },
+      ]}
+    />
   );
 }

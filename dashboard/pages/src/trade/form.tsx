@@ -1,26 +1,33 @@
 // The form of an order. What it would cost is asked for while somebody types.
 import { type Signal, useSignal } from "@preact/signals";
-import type { BookResponse, MineResponse } from "../api";
+import type { BookResponse, MineResponse, ShownOffer } from "../api";
 import { slots } from "../live";
 import { account } from "../session";
 import { type Key, t } from "../text";
 import { type Draft, Sign } from "../tx/sign";
 import { describeSlot, type Life } from "../tx/life";
-import { formatEnergy, formatMoney, formatPrice, parseDecimal, parsePrice, priceUnit, writePrice } from "../units";
+import { formatEnergy, formatMoney, formatPrice, parseEnergy, parsePrice, priceUnit, shortenAddress, writePrice } from "../units";
 import { describeOrder, type Kind, makeOrder, type Order, type Side } from "./order";
 
 const KINDS: [Kind, Key, Key][] = [
   ["now", "form.now", "form.now_text"],
   ["auction", "form.auction", "form.auction_text"],
+  ["offer", "form.offer", "form.offer_buy_text"],
   ["standing", "form.standing", "form.standing_text"],
 ];
 const SIDES: [Side, Key][] = [
   ["SIDE_BUY", "form.buy"],
   ["SIDE_SELL", "form.sell"],
 ];
+const NOTES: Record<Kind | "own_offer", Key> = {
+  now: "note.now",
+  auction: "note.auction",
+  standing: "note.standing",
+  offer: "note.offer",
+  own_offer: "note.own_offer",
+};
 const BUYERS = ["ROLE_CONSUMER", "ROLE_PROSUMER"];
 const SELLERS = ["ROLE_PRODUCER", "ROLE_PROSUMER"];
-const KWH_DECIMALS = 3;
 // A limit that nobody has typed is so much worse than the pool's price, as far as the slot allows.
 const TOLERANCE_PERCENT = 10n;
 
@@ -40,16 +47,19 @@ export function OrderForm(props: { mine: MineResponse; slot: string; book: BookR
   const most = useSignal("");
   const limit = useSignal("");
   const last = useSignal("");
-  const { book } = props.book;
+  const seller = useSignal("");
+  const { book, offers } = props.book;
   if (!book) return null;
   if (sides.length === 0) return <p class="warning">{t("form.no_role")}</p>;
+  const isFromOffer = kind.value === "offer" && side.value === "SIDE_BUY";
+  const offer = isFromOffer ? (offers.find((one) => one.seller === seller.value) ?? offers[0]) : undefined;
   const shownLimit = limit.value || writePrice(proposeLimit(side.value, props.book));
-  const quantity_wh = parseDecimal(quantity.value, KWH_DECIMALS);
-  const slot_max_wh = most.value ? parseDecimal(most.value, KWH_DECIMALS) : quantity_wh;
-  const price = parsePrice(shownLimit);
+  const quantity_wh = parseEnergy(quantity.value);
+  const slot_max_wh = most.value ? parseEnergy(most.value) : quantity_wh;
+  const price = offer ? BigInt(offer.price_per_kwh) : parsePrice(shownLimit);
   const isStanding = kind.value === "standing";
   const isThere = book.slot === props.slot;
-  const isComplete = isThere && quantity_wh && price !== null && (!isStanding || slot_max_wh);
+  const isComplete = isThere && quantity_wh && price !== null && (!isStanding || slot_max_wh) && (!isFromOffer || offer);
   const order: Order | null = isComplete
     ? {
         kind: kind.value,
@@ -59,21 +69,26 @@ export function OrderForm(props: { mine: MineResponse; slot: string; book: BookR
         limit: price,
         last_slot: isAfter(last.value, book.slot) ? BigInt(last.value) : BigInt(book.slot),
         slot_max_wh: slot_max_wh ?? 0n,
+        seller: offer?.seller ?? "",
       }
     : null;
   return (
     <form onSubmit={(event) => event.preventDefault()}>
       <Choice legend={t("form.side")} name="side" chosen={side} options={SIDES.filter(([one]) => sides.includes(one))} />
       <Choice legend={t("form.kind")} name="kind" chosen={kind} options={KINDS.map(([one, text]) => [one, text])} />
-      <p class="quiet">{t(KINDS.find(([one]) => one === kind.value)?.[2] ?? "form.now_text")}</p>
+      <p class="quiet">{t(describeKind(kind.value, side.value))}</p>
+      {isFromOffer && offers.length === 0 && <p>{t("offers.none")}</p>}
       <div class="fields">
+        {offer && <OfferChoice offers={offers} chosen={offer} into={seller} />}
         <Field label={t("form.quantity")} value={quantity.value} into={quantity} bad={!quantity_wh && t("form.bad_quantity")} />
-        <Field
-          label={t(side.value === "SIDE_BUY" ? "form.most_price" : "form.least_price", { unit: priceUnit() })}
-          value={shownLimit}
-          into={limit}
-          bad={price === null && t("form.bad_price")}
-        />
+        {!isFromOffer && (
+          <Field
+            label={t(nameLimit(kind.value, side.value), { unit: priceUnit() })}
+            value={shownLimit}
+            into={limit}
+            bad={price === null && t("form.bad_price")}
+          />
+        )}
         {isStanding && <Deadline first={props.slot} last={last} />}
         {isStanding && (
           <Field
@@ -88,6 +103,16 @@ export function OrderForm(props: { mine: MineResponse; slot: string; book: BookR
       {order && <Sign draft={makeDraft(order, props.book)} life={props.life} />}
     </form>
   );
+}
+
+function describeKind(kind: Kind, side: Side): Key {
+  if (kind === "offer" && side === "SIDE_SELL") return "form.offer_sell_text";
+  return KINDS.find(([one]) => one === kind)?.[2] ?? "form.now_text";
+}
+
+function nameLimit(kind: Kind, side: Side): Key {
+  if (kind === "offer") return "form.offer_price";
+  return side === "SIDE_BUY" ? "form.most_price" : "form.least_price";
 }
 
 function isAfter(slot: string, first: string): boolean {
@@ -107,6 +132,7 @@ function proposeLimit(side: Side, { book }: BookResponse): bigint {
 
 function makeDraft(order: Order, found: BookResponse): Draft {
   const isBuy = order.side === "SIDE_BUY";
+  const isForPool = order.kind === "now" || order.kind === "auction";
   const info = found.book?.info;
   const room_wh = BigInt(isBuy ? found.buy_room_wh : found.sell_room_wh);
   const total = (order.quantity_wh * order.limit + (isBuy ? 999n : 0n)) / 1000n;
@@ -114,7 +140,7 @@ function makeDraft(order: Order, found: BookResponse): Draft {
   const high = `${formatPrice(info?.price_high_per_kwh ?? 0n)} ${priceUnit()}`;
   return {
     message: makeOrder(order, account.value),
-    version: `${found.book?.ask_per_kwh} ${found.book?.bid_per_kwh} ${found.buy_room_wh} ${found.sell_room_wh}`,
+    version: JSON.stringify([found.book?.ask_per_kwh, found.book?.bid_per_kwh, found.buy_room_wh, found.sell_room_wh, found.offers]),
     words: describeOrder(order),
     describe: ({ quote }) => {
       const worst: [string, string] = [t(isBuy ? "order.most" : "order.least"), formatMoney(total, false, 4)];
@@ -123,9 +149,9 @@ function makeDraft(order: Order, found: BookResponse): Draft {
       return [[t(isBuy ? "quote.buy" : "quote.sell"), now], worst];
     },
     notes: [
-      t(order.kind === "now" ? "note.now" : order.kind === "auction" ? "note.auction" : "note.standing"),
+      t(NOTES[order.kind === "offer" && !isBuy ? "own_offer" : order.kind]),
       isBuy ? t("note.buy", { low, high }) : t("note.sell", { low, high }),
-      ...(order.kind !== "standing" && order.quantity_wh > room_wh ? [t("note.room", { energy: formatEnergy(room_wh) })] : []),
+      ...(isForPool && order.quantity_wh > room_wh ? [t("note.room", { energy: formatEnergy(room_wh) })] : []),
     ],
   };
 }
@@ -150,7 +176,7 @@ function Choice<T extends string>(props: { legend: string; name: string; chosen:
   );
 }
 
-function Field(props: { label: string; value: string; into: Signal<string>; bad: string | false }) {
+export function Field(props: { label: string; value: string; into: Signal<string>; bad: string | false }) {
   return (
     <label class="field">
       {props.label}
@@ -163,6 +189,26 @@ function Field(props: { label: string; value: string; into: Signal<string>; bad:
         onInput={(event) => (props.into.value = event.currentTarget.value)}
       />
       {props.bad && <span class="error">{props.bad}</span>}
+    </label>
+  );
+}
+
+/** The offer to buy from. */
+function OfferChoice(props: { offers: ShownOffer[]; chosen: ShownOffer; into: Signal<string> }) {
+  return (
+    <label class="field">
+      {t("form.which_offer")}
+      <select value={props.chosen.seller} onChange={(event) => (props.into.value = event.currentTarget.value)}>
+        {props.offers.map((one) => (
+          <option key={one.seller} value={one.seller}>
+            {t("form.one_offer", {
+              price: `${formatPrice(one.price_per_kwh)} ${priceUnit()}`,
+              energy: formatEnergy(one.available_wh),
+              seller: shortenAddress(one.seller),
+            })}
+          </option>
+        ))}
+      </select>
     </label>
   );
 }

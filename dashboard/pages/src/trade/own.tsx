@@ -7,17 +7,17 @@ import { type Key, t } from "../text";
 import { type Draft, formatFee } from "../tx/sign";
 import { describeSlot } from "../tx/life";
 import { formatEnergy, formatMoney, formatMoneyExact, formatPrice, priceUnit } from "../units";
-import { cancelLimitOrder, cancelPosition, cancelStandingOrder, type Side } from "./order";
+import type { Amendment, Wish } from "./change";
+import { amendLimitOrder, cancelLimitOrder, cancelPosition, cancelStandingOrder, setOffer, type Side } from "./order";
 
-type Cancel = (draft: Draft) => void;
 interface Own {
   mine: MineResponse;
   orders: MyOrdersResponse;
   owner: string;
-  cancel: Cancel;
+  ask: (wish: Wish) => void;
 }
 
-const price = (value: string) => `${formatPrice(value)} ${priceUnit()}`;
+const price = (value: string | bigint) => `${formatPrice(value)} ${priceUnit()}`;
 const sideText = (side: string): Key => (side === "SIDE_BUY" ? "form.buy" : "form.sell");
 const takesOrders = (slot: string) => slots.value.get(slot)?.book?.takes_orders === true;
 
@@ -38,7 +38,19 @@ function CancelButton(props: { of: string; run: () => void }) {
   );
 }
 
-export function LimitOrders({ orders, owner, cancel }: Own) {
+/** The two buttons of what may be changed as well. */
+function Buttons(props: { amendment: Amendment; draft: Draft; ask: (wish: Wish) => void }) {
+  return (
+    <span class="row actions">
+      <button type="button" onClick={() => props.ask({ amendment: props.amendment })} aria-label={props.amendment.name}>
+        {t("own.amend")}
+      </button>
+      <CancelButton of={props.draft.words} run={() => props.ask({ draft: props.draft })} />
+    </span>
+  );
+}
+
+export function LimitOrders({ orders, owner, ask }: Own) {
   return (
     <Listed title="own.orders" empty="own.no_orders" rows={orders.limit_orders}>
       {(rows) => (
@@ -55,9 +67,65 @@ export function LimitOrders({ orders, owner, cancel }: Own) {
             {
               head: "head.action",
               cell: (one) => {
-                if (one.order?.hold_id === "0" || !takesOrders(one.slot)) return t("none");
-                const words = t("own.cancel_order", { span: describeSlot(one.slot), energy: formatEnergy(one.order?.quantity_wh ?? "0") });
-                return <CancelButton of={words} run={() => cancel({ words, message: cancelLimitOrder(owner, one.slot, one.order_id) })} />;
+                const { order, slot, order_id: id } = one;
+                if (!order || order.hold_id === "0" || !takesOrders(slot)) return t("none");
+                const span = describeSlot(slot);
+                const words = t("own.cancel_order", { span, energy: formatEnergy(order.quantity_wh) });
+                const make = (quantity_wh: bigint, limit: bigint): Draft => ({
+                  words: t("own.amend_order", { id, span, energy: formatEnergy(quantity_wh), price: price(limit) }),
+                  message: amendLimitOrder(owner, one, quantity_wh, limit),
+                });
+                const amendment: Amendment = {
+                  name: t("own.amend_of", { id, span }),
+                  side: order.side as Side,
+                  quantity_wh: order.quantity_wh,
+                  price: order.price_limit_per_kwh,
+                  label: order.side === "SIDE_BUY" ? "form.most_price" : "form.least_price",
+                  make,
+                };
+                const draft = { words, message: cancelLimitOrder(owner, slot, id) };
+                return <Buttons amendment={amendment} draft={draft} ask={ask} />;
+              },
+            },
+          ]}
+        />
+      )}
+    </Listed>
+  );
+}
+
+export function OwnOffers({ orders, owner, ask }: Own) {
+  return (
+    <Listed title="offers.own" empty="offers.no_own" rows={orders.offers}>
+      {(rows) => (
+        <Table
+          caption={t("offers.own")}
+          rows={rows}
+          name={(one) => one.slot}
+          columns={[
+            { head: "head.slot", cell: (one) => describeSlot(one.slot) },
+            { head: "head.quantity", figure: true, cell: (one) => formatEnergy(one.offer?.available_wh ?? "0") },
+            { head: "head.price", figure: true, cell: (one) => price(one.offer?.price_per_kwh ?? "0") },
+            {
+              head: "head.action",
+              cell: ({ slot, offer }) => {
+                if (!offer || !takesOrders(slot)) return t("none");
+                const span = describeSlot(slot);
+                const amendment: Amendment = {
+                  name: t("offers.amend_of", { span }),
+                  side: "SIDE_SELL",
+                  quantity_wh: offer.available_wh,
+                  price: offer.price_per_kwh,
+                  label: "form.offer_price",
+                  make: (available_wh, wanted) => ({
+                    words: t("order.offer_sell", { span, energy: formatEnergy(available_wh), price: price(wanted) }),
+                    notes: [t("note.own_offer")],
+                    message: setOffer(owner, BigInt(slot), available_wh, wanted),
+                  }),
+                };
+                const words = t("offers.end", { span, energy: formatEnergy(offer.available_wh) });
+                const draft = { words, message: setOffer(owner, BigInt(slot), 0n, 0n) };
+                return <Buttons amendment={amendment} draft={draft} ask={ask} />;
               },
             },
           ]}
@@ -72,7 +140,7 @@ function describeFill(hold_id: string, filled_wh: string): string {
   return filled_wh === "0" ? t("own.not_filled") : t("own.filled", { energy: formatEnergy(filled_wh) });
 }
 
-export function StandingOrders({ mine, owner, cancel }: Own) {
+export function StandingOrders({ mine, owner, ask }: Own) {
   return (
     <Listed title="own.standing" empty="own.no_standing" rows={mine.standing_orders}>
       {(rows) => (
@@ -92,7 +160,7 @@ export function StandingOrders({ mine, owner, cancel }: Own) {
               head: "head.action",
               cell: (one) => {
                 const words = t("own.cancel_standing", { id: one.standing_order_id, energy: formatEnergy(one.order?.left_wh ?? "0") });
-                return <CancelButton of={words} run={() => cancel({ words, message: cancelStandingOrder(owner, one.standing_order_id) })} />;
+                return <CancelButton of={words} run={() => ask({ draft: { words, message: cancelStandingOrder(owner, one.standing_order_id) } })} />;
               },
             },
           ]}
@@ -102,7 +170,7 @@ export function StandingOrders({ mine, owner, cancel }: Own) {
   );
 }
 
-export function Positions({ mine, owner, cancel }: Own) {
+export function Positions({ mine, owner, ask }: Own) {
   const rows = mine.positions.flatMap(({ slot, position }) => {
     if (!position) return [];
     const sides: [Side, string, string][] = [
@@ -133,7 +201,7 @@ export function Positions({ mine, owner, cancel }: Own) {
                 const worst = BigInt(isBought ? info.price_low_per_kwh : info.price_high_per_kwh);
                 const message = cancelPosition(owner, one.slot, one.side, BigInt(one.wh), worst);
                 const notes = [t(isBought ? "note.cancel_bought" : "note.cancel_sold"), t("note.cancel")];
-                return <CancelButton of={words} run={() => cancel({ words, message, notes })} />;
+                return <CancelButton of={words} run={() => ask({ draft: { words, message, notes } })} />;
               },
             },
           ]}
@@ -186,6 +254,7 @@ function listPurposes({ mine, orders }: Own): Map<string, string> {
       order?.hold_id ?? "",
       t("own.hold_order", { span: describeSlot(slot), id: order_id }),
     ]),
+    ...orders.offers.map(({ slot, offer }): [string, string] => [offer?.hold_id ?? "", t("offers.hold", { span: describeSlot(slot) })]),
     ...mine.standing_orders.map(({ standing_order_id: id, order }): [string, string] => [order?.hold_id ?? "", t("own.hold_standing", { id })]),
   ]);
 }

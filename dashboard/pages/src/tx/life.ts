@@ -5,7 +5,7 @@ import { chain, mineChanged, slots } from "../live";
 import { describeError } from "../parts/common";
 import { account } from "../session";
 import { type Key, t } from "../text";
-import { formatEnergy, formatMoney, formatSpan } from "../units";
+import { formatEnergy, formatMoney, formatPrice, formatSpan, priceUnit } from "../units";
 import type { Sent } from "./transaction";
 
 export interface Life {
@@ -86,9 +86,16 @@ function describeEvent(event: ShownEvent, cancelling: string[]): string[] {
     case "EventOrderLapsed":
       return [t("outcome.lapsed", { span, reason: t(LAPSES[values.reason ?? ""] ?? "lapse.limit") })];
     case "EventLimitOrderPlaced":
-      return [t("outcome.resting", { span, energy, id: values.order_id ?? "" })];
+      return [t(String(values.amended) === "true" ? "outcome.amended" : "outcome.resting", { span, energy, id: values.order_id ?? "" })];
     case "EventLimitOrderCancelled":
       return [t(String(values.evicted) === "true" ? "outcome.evicted" : "outcome.cancelled", { span, id: values.order_id ?? "" })];
+    case "EventOfferSet":
+      if ((values.available_wh ?? "0") === "0") return [t("outcome.offer_ended", { span })];
+      return [t("outcome.offer", { span, energy: formatEnergy(values.available_wh ?? "0"), price: `${formatPrice(values.price_per_kwh ?? "0")} ${priceUnit()}` })];
+    case "EventOfferBought":
+      return [t(values.buyer === account.value ? "outcome.bought" : "outcome.offer_sold", { span, energy, amount })];
+    case "EventOfferPurchaseLapsed":
+      return [t("outcome.offer_lapsed", { span })];
     case "EventStandingOrderPlaced":
       return [t("outcome.standing", { energy, id: values.standing_order_id ?? "", span: describeSlot(values.last_slot ?? "0") })];
     case "EventStandingOrderEnded":

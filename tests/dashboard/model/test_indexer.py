@@ -20,12 +20,13 @@ from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from settled_streets import Traded, trade_and_settle
-from sqlalchemy import Engine, delete, event, func, insert, select, update
+from sqlalchemy import Engine, delete, event, func, insert, select, text, update
 from street_node import StreetNode
 
 from client.cli import main
 from client.errors import ClientError
 from client.node.rpc import Rpc
+from dashboard.answers.rows import select_lines
 from dashboard.model.accounts import SERVER_METADATA, USED_NONCE
 from dashboard.model.indexer import SUMMED, Indexer, compare_lines
 from dashboard.model.tables import (
@@ -84,7 +85,7 @@ def test_rows_are_what_the_chain_answers(tmp_path_factory: Any, traded: Traded) 
         world = node.world
     with engine.connect() as connection:
         result = connection.execute(select(SLOT_RESULT).where(SLOT_RESULT.c.slot == slot)).one()
-        lines = connection.execute(select(ACCOUNT_SLOT).where(ACCOUNT_SLOT.c.slot == slot)).all()
+        lines = connection.execute(select_lines(slot)).all()
         blocks = connection.execute(
             select(func.count(), func.sum(BLOCK.c.txs)).select_from(BLOCK)
         ).one()
@@ -94,7 +95,7 @@ def test_rows_are_what_the_chain_answers(tmp_path_factory: Any, traded: Traded) 
     assert len(lines) == result.parties
     names = {people.address_text(name): name for name in (*people.GRID, *people.HOUSEHOLDS)}
     for line in lines:
-        told = make_row(line_of(world, slot, names[line.account]))
+        told = make_row(line_of(world, slot, names[line.address]))
         assert {name: line._mapping[name] for name in told} == told
     for name in SUMMED:
         assert sum(line._mapping[name] for line in lines) == result._mapping[name], name
@@ -139,13 +140,15 @@ def index_and_die(place: str, url: str, steps: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_killed_at_each_step_it_loses_and_doubles_nothing(node: StreetNode, tmp_path: Path) -> None:
+def test_killed_at_each_step_it_loses_and_doubles_nothing(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
     trade_and_settle(node, [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500)])
-    whole = open_tables(tmp_path / "whole.sqlite")
+    whole = open_tables(make_place())
     Indexer(whole, Rpc(node.url)).catch_up()
     fork = multiprocessing.get_context("fork")
     for steps in itertools.count():
-        place = str(tmp_path / f"killed{steps}.sqlite")
+        place = make_place()
         process = fork.Process(target=index_and_die, args=(place, node.url, steps))
         process.start()
         process.join(DEADLINE_S)
@@ -178,6 +181,22 @@ def test_filled_anew_the_tables_are_the_same_and_sessions_stay(
     # Without a node nothing is emptied.
     assert main(["dashboard", "rebuild", "--node", "http://127.0.0.1:1", "--tables", place]) == 3
     assert dump(engine) == whole
+
+
+def test_tables_of_another_release_are_filled_anew_or_not_at_all(
+    node: StreetNode, make_place: Callable[[], str]
+) -> None:
+    trade_and_settle(node, [("ben", True, 2_000, 1_000)])
+    place = make_place()
+    engine = open_tables(place)
+    Indexer(engine, Rpc(node.url)).catch_up()
+    whole = dump(engine)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE feeder_slot RENAME COLUMN meters TO homes"))
+    with pytest.raises(ClientError, match="'feeder_slot'; fill them anew"):
+        open_tables(place)
+    assert main(["dashboard", "rebuild", "--node", node.url, "--tables", place]) == 0
+    assert dump(open_tables(place)) == whole
 
 
 def test_blocks_that_the_node_no_longer_has_are_noted(node: StreetNode, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from blockenergy.market.v1 import tx_pb2 as market_pb2
 from browsing import VIEWS, Seen, find_barriers, sign_in
 from built import DIST, needs_browser
 from playwright.sync_api import Route, expect
+from saved_proofs import CHAIN, SAVED, TRUSTED
 from served import Served, serving
 from settled_streets import trade_and_settle
 from street_node import StreetNode
-from test_saved_proof import CHAIN, SAVED, TRUSTED
 
 from client.signing.tx import compute_hash
 from dashboard.model.accounts import SERVER_METADATA

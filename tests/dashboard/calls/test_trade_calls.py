@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from served import Browser, Served, serving
 from street_node import StreetNode
 
+from chain.market import MarketError
 from dashboard.model.accounts import SERVER_METADATA
 from dashboard.model.tables import open_tables
 from tests.support.streets import people
@@ -20,6 +21,8 @@ from tests.support.world import World
 COSTS = {
     "auth.params": {"min_gas_price_micro": 2_000},
     "bank.params": {"deposit_per_entry": 5_000},
+    "registry.feeders[north]": {"grid_fee_per_kwh": 12_345},
+    "registry.feeders[south]": {"grid_fee_per_kwh": 6_789},
     "market.params": {"resting_orders_max": 100},
 }
 BUY, SELL = state_pb2.SIDE_BUY, state_pb2.SIDE_SELL
@@ -70,6 +73,16 @@ def list_orders(slot: int) -> dict[str, Message]:
         "ask beyond its sources": limit_order("anna", slot, SELL, 9_000, 200_000),
         "standing bid": standing_order(BUY, slot),
         "standing ask": standing_order(SELL, slot),
+        "offer": tx_pb2.MsgSetOffer(
+            seller=anna, slot=slot, available_wh=9_000, price_per_kwh=200_000
+        ),
+        "purchase from an offer": tx_pb2.MsgBuyOffer(
+            buyer=anna,
+            seller=people.address_text("eva"),
+            slot=slot + 1,
+            quantity_wh=300,
+            price_limit_per_kwh=300_000,
+        ),
         "sale": tx_pb2.MsgSell(quantity_wh=9_000, **sale),
         "purchase": tx_pb2.MsgBuy(
             buyer=anna, slot=slot + 1, quantity_wh=300, price_limit_per_kwh=250_000
@@ -82,7 +95,11 @@ def test_what_is_said_to_go_on_hold_goes_on_hold(served: Served, name: str) -> N
     """Resting orders exactly; of one that is executed at once no more than was said."""
     world, slot = served.node.world, served.node.world.slot_ahead(2)
     # She has sold some of what her sources produce, so that the rest backs less.
-    served.node.record(world.sell("anna", slot, 500, 80_000))
+    sellers = {"seller": people.address_text("eva"), "slot": slot + 1}
+    served.node.record(
+        world.sell("anna", slot, 500, 80_000),
+        world.sign("eva", tx_pb2.MsgSetOffer(available_wh=700, price_per_kwh=200_000, **sellers)),
+    )
     served.catch_up()
     browser = served.browser("anna")
     before = browser.call("mine")[1]["balances"]
@@ -96,13 +113,81 @@ def test_what_is_said_to_go_on_hold_goes_on_hold(served: Served, name: str) -> N
     after = browser.call("mine")[1]["balances"]
     held = int(get_amount(after["held"])) - int(get_amount(before["held"]))
     paid = int(get_amount(before["free"])) - int(get_amount(after["free"])) - held
-    is_resting = name not in {"sale", "purchase"}
-    if is_resting:
+    if name == "purchase from an offer":
+        # Its price is known; what it costs stays on hold until it is delivered.
+        assert held == int(said["reserve"]) and said["deposit"] == "0"
+    elif name not in {"sale", "purchase"}:
         assert held == int(said["reserve"]) + int(said["deposit"])
     else:
         assert 0 < held <= int(said["reserve"]) and said["deposit"] == "0"
         assert int(said["quote"]["amount"]) > 0
     assert paid == int(said["fee"]) > 0
+
+
+def test_what_is_changed_goes_on_hold_as_said(served: Served) -> None:
+    """In all, and with the deposit that it had."""
+    world, slot = served.node.world, served.node.world.slot_ahead(2)
+    anna, browser = people.address_text("anna"), served.browser("anna")
+    offer = {"seller": anna, "slot": slot}
+    for first, then in (
+        (
+            limit_order("anna", slot, SELL, 5_000, 200_000),
+            lambda order_id: tx_pb2.MsgAmendLimitOrder(
+                owner=anna,
+                slot=slot,
+                order_id=order_id,
+                quantity_wh=6_000,
+                price_limit_per_kwh=210_000,
+            ),
+        ),
+        (
+            tx_pb2.MsgSetOffer(available_wh=500, price_per_kwh=200_000, **offer),
+            lambda _: tx_pb2.MsgSetOffer(available_wh=700, price_per_kwh=150_000, **offer),
+        ),
+    ):
+        before = get_amount(browser.call("mine")[1]["balances"]["held"])
+        served.node.record(world.sign("anna", first))
+        served.catch_up()
+        orders = browser.call("mine/orders")[1]
+        order_id = int(orders["limit_orders"][0]["order_id"])
+        said = preview(browser, world.spoil("anna", then(order_id)))
+        assert (said["code"], said["deposit"]) == ("0", "0"), said
+        served.node.record(world.sign("anna", then(order_id)))
+        assert not world.results[0].code
+        served.catch_up()
+        after = get_amount(browser.call("mine")[1]["balances"]["held"])
+        deposit = COSTS["bank.params"]["deposit_per_entry"]
+        assert int(after) - int(before) == int(said["reserve"]) + deposit
+    assert [one["offer"]["available_wh"] for one in browser.call("mine/orders")[1]["offers"]] == [
+        "700"
+    ]
+
+
+def test_offers_of_others_are_shown_with_the_grid_fee_between(served: Served) -> None:
+    """The page promises what the chain takes: one millionth less is too little."""
+    world, slot = served.node.world, served.node.world.slot_ahead(2)
+    offer = {"slot": slot, "available_wh": 700}
+    for name, price in (("eva", 200_000), ("dirk", 190_000), ("anna", 180_000)):
+        message = tx_pb2.MsgSetOffer(seller=people.address_text(name), price_per_kwh=price, **offer)
+        served.node.record(world.sign(name, message))
+        assert not world.results[0].code
+    served.catch_up()
+    anna = served.browser("anna")
+    shown = anna.call(f"mine/book/{slot}")[1]["offers"]
+    assert {one["seller"] for one in shown} == {people.address_text(one) for one in ("eva", "dirk")}
+    assert shown == sorted(shown, key=lambda one: int(one["price_per_kwh"]))
+    for one in shown:
+        for less in (0, 1):
+            message = tx_pb2.MsgBuyOffer(
+                buyer=people.address_text("anna"),
+                seller=one["seller"],
+                slot=slot,
+                quantity_wh=700,
+                price_limit_per_kwh=int(one["price_per_kwh"]) - less,
+            )
+            said = preview(anna, world.spoil("anna", message))
+            expected = str(MarketError.OFFER_TOO_DEAR.code) if less else "0"
+            assert said["code"] == expected, said
 
 
 def get_amount(coins: Any) -> str:

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-from pathlib import Path
-from typing import Any
 
 import pytest
 import rooted_proof
 from blockenergy.dashboard.v1.account_pb2 import SavedProof, VotedBlock
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError
+from saved_proofs import ALTERED, CARL, CHAIN, PROOF, ROOTED, SLOT, TRUSTED, trust
 
 from client.light.client import LightError
 from client.light.saved import make_line_key, verify_saved
-
-# `GET /api/v1/proof/89798760` of carl, on a local network of four validators.
-SAVED = json.loads((Path(__file__).parent / "saved_proof.json").read_text())
-CHAIN = "energy-street-041c1e-1"
-CARL = "energy1gvcjtq86qjda5tyhh94ht4u8cnjuxpjrur6wz9"
-SLOT = 89_798_760
-# `make test-proofs` tries more.
-ALTERED = int(os.environ.get("ALTERED_PROOFS", "1500"))
-
-
-def read(content: Any) -> SavedProof:
-    return json_format.ParseDict(content, SavedProof())
-
-
-def trust(proof: SavedProof) -> bytes:
-    """The hash of validators that a proof holds against."""
-    return proof.block.signed_header.header.validators_hash
-
-
-PROOF, ROOTED = read(SAVED), rooted_proof.make_rooted_proof()
-TRUSTED = trust(PROOF)
 
 
 def test_it_says_what_carl_was_charged() -> None:

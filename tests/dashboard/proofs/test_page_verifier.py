@@ -15,7 +15,7 @@ from blockenergy.dashboard.v1.account_pb2 import SavedProof
 from built import NODE_MODULES, PAGES, needs_node
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from test_saved_proof import ALTERED, CHAIN, PROOF, ROOTED, TRUSTED, trust
+from saved_proofs import ALTERED, CHAIN, PROOF, ROOTED, TRUSTED, trust
 
 from chain.runtime.encoding import bech32
 from client.light.client import LightError

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from blockenergy.market.v1 import query_pb2
+from blockenergy.market.v1 import query_pb2, tx_pb2
 from browsing import VIEWS, Seen, find_barriers, hold_wallet, sign_in
 from built import needs_browser
 from playwright.sync_api import Page, expect
@@ -25,6 +25,8 @@ pytestmark = needs_browser
 COSTS = {
     "auth.params": {"min_gas_price_micro": 2_000},
     "bank.params": {"deposit_per_entry": 5_000},
+    "registry.feeders[north]": {"grid_fee_per_kwh": 12_345},
+    "registry.feeders[south]": {"grid_fee_per_kwh": 6_789},
 }
 PATH = "/blockenergy.market.v1.Query/"
 ANNA = people.address_text("anna")
@@ -70,8 +72,11 @@ def sign(seen: Seen) -> None:
 
 def get_position(served: Served, slot: int) -> Any:
     request = query_pb2.QueryPositionRequest(slot=slot, owner=ANNA)
-    world = served.node.world
-    return world.query(f"{PATH}Position", request, query_pb2.QueryPositionResponse).position
+    return ask(served, "Position", request, query_pb2.QueryPositionResponse).position
+
+
+def ask(served: Served, name: str, request: Any, response: type[Any]) -> Any:
+    return served.node.world.query(f"{PATH}{name}", request, response)
 
 
 def fill(page: Page, label: str, text: str) -> None:
@@ -114,8 +119,7 @@ def test_an_order_waits_for_the_auction_until_it_is_taken_back(seen: Seen, serve
     sign(seen)
     expect(page.locator(".verdict")).to_contain_text("with 250 Wh waits for the auction")
     request = query_pb2.QueryLimitOrdersRequest(slot=slot, owner=ANNA)
-    world = served.node.world
-    [found] = world.query(f"{PATH}LimitOrders", request, query_pb2.QueryLimitOrdersResponse).orders
+    [found] = ask(served, "LimitOrders", request, query_pb2.QueryLimitOrdersResponse).orders
     assert (found.order.quantity_wh, found.order.price_limit_per_kwh) == (250, 215_000)
     orders = page.locator("section").filter(has_text="My orders in auctions")
     expect(orders.locator("tbody tr")).to_contain_text("waits for the auction")
@@ -123,6 +127,110 @@ def test_an_order_waits_for_the_auction_until_it_is_taken_back(seen: Seen, serve
     sign(seen)
     expect(page.locator(".verdict")).to_contain_text("is cancelled")
     expect(page.get_by_text("You have no orders in auctions.")).to_be_visible()
+
+
+def test_an_order_that_waits_is_amended(seen: Seen, served: Served) -> None:
+    page = seen.page
+    slot = choose_slot(seen, 2)
+    page.get_by_label("in the auction").check()
+    fill(page, "Energy, kWh", "0.7")
+    fill(page, "At most", "20")
+    sign(seen)
+    orders = page.locator("section").filter(has=page.get_by_role("heading", name="in auctions"))
+    orders.get_by_role("button", name="Change").click()
+    expect(page.get_by_role("heading", name="Change", exact=True)).to_be_visible()
+    expect(page.get_by_label("Energy, kWh")).to_have_value("0.7")
+    fill(page, "Energy, kWh", "0.9")
+    fill(page, "At most", "21.4567")
+    expect(page.locator(".draft")).to_contain_text("to 900")
+    sign(seen)
+    expect(page.locator(".verdict")).to_contain_text("is changed: 900")
+    request = query_pb2.QueryLimitOrdersRequest(slot=slot, owner=ANNA)
+    [found] = ask(served, "LimitOrders", request, query_pb2.QueryLimitOrdersResponse).orders
+    assert (found.order.quantity_wh, found.order.price_limit_per_kwh) == (900, 214_567)
+    expect(orders.locator("tbody tr")).to_contain_text("900")
+    # One that the chain rejects is rejected before the wallet opens.
+    orders.get_by_role("button", name="Change").click()
+    fill(page, "At most", "99")
+    expect(page.locator(".draft .error")).to_contain_text("The price limit lies outside")
+    expect(page.get_by_role("button", name="Sign with Keplr")).to_be_disabled()
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("heading", name="New order")).to_be_visible()
+
+
+def test_an_offer_is_bought(seen: Seen, served: Served) -> None:
+    page, world = seen.page, served.node.world
+    slot = choose_slot(seen, 2)
+    page.get_by_label("by an offer").check()
+    expect(page.locator("form")).to_contain_text("Nobody offers energy for this slot.")
+    served.node.record(
+        offer(world, "eva", slot, 900, 214_567), offer(world, "dirk", slot, 800, 200_000)
+    )
+    served.catch_up()
+    [cheap, dear] = served.browser("anna").call(f"mine/book/{slot}")[1]["offers"]
+    assert cheap["seller"] == people.address_text("dirk")
+    which = page.get_by_role("combobox", name="Offer")
+    expect(which.locator("option")).to_have_count(2)
+    expect(which).to_have_value(cheap["seller"])
+    which.select_option(dear["seller"])
+    fill(page, "Energy, kWh", "0.4")
+    cost = -(-400 * int(dear["price_per_kwh"]) // 1_000)
+    expect(page.locator(".draft")).to_contain_text(f"{cost / 1e6:.4f}")
+    sign(seen)
+    expect(page.locator(".verdict")).to_contain_text("Bought 400")
+    position = get_position(served, slot)
+    assert (position.bought_wh, position.cost) == (400, cost)
+    expect(page.get_by_role("table", name="Offers of others")).to_contain_text("500")
+    # More than is left.
+    fill(page, "Energy, kWh", "0.6")
+    expect(page.locator(".draft .error")).to_contain_text("offer")
+    expect(page.get_by_role("button", name="Sign with Keplr")).to_be_disabled()
+
+
+def test_an_offer_is_placed_changed_and_ended(seen: Seen, served: Served) -> None:
+    page = seen.page
+    slot = choose_slot(seen, 2)
+    page.get_by_label("sell").check()
+    page.get_by_label("by an offer").check()
+    fill(page, "Energy, kWh", "0.6")
+    fill(page, "Your price", "19.5")
+    expect(page.locator(".draft")).to_contain_text("Deposit")
+    sign(seen)
+    expect(page.locator(".verdict")).to_contain_text("600")
+    assert list_offers(served, slot) == {ANNA: (600, 195_000)}
+    own = page.locator("section").filter(has=page.get_by_role("heading", name="My offers"))
+    own.get_by_role("button", name="Change").click()
+    expect(page.get_by_label("Your price")).to_have_value("19.50")
+    fill(page, "Your price", "18")
+    # Its deposit stays with it.
+    expect(page.locator(".draft")).to_contain_text("On hold until then, at most")
+    expect(page.locator(".draft")).not_to_contain_text("Deposit")
+    sign(seen)
+    expect(page.locator(".verdict")).to_contain_text("at 18.00")
+    assert list_offers(served, slot) == {ANNA: (600, 180_000)}
+    held = page.locator("section").filter(has=page.get_by_role("heading", name="Money on hold"))
+    expect(held.locator("tbody tr")).to_contain_text("offer for")
+    own.get_by_role("button", name="Cancel").click()
+    sign(seen)
+    expect(page.locator(".verdict")).to_contain_text("has ended")
+    expect(page.get_by_text("You have no offers.")).to_be_visible()
+    assert not list_offers(served, slot)
+
+
+def offer(world: World, name: str, slot: int, available_wh: int, price: int) -> bytes:
+    seller = people.address_text(name)
+    return world.sign(
+        name,
+        tx_pb2.MsgSetOffer(
+            seller=seller, slot=slot, available_wh=available_wh, price_per_kwh=price
+        ),
+    )
+
+
+def list_offers(served: Served, slot: int) -> dict[str, tuple[int, int]]:
+    request = query_pb2.QueryOffersRequest(slot=slot)
+    found = ask(served, "Offers", request, query_pb2.QueryOffersResponse).offers
+    return {one.seller: (one.offer.available_wh, one.offer.price_per_kwh) for one in found}
 
 
 def test_a_standing_order_is_placed_and_taken_back(seen: Seen) -> None:
@@ -234,7 +342,11 @@ def test_trade_hinders_nobody(chromium: Any, served: Served, width: int, mode: A
     seen = Seen(context, served)
     hold_wallet(seen, "anna")
     world, slot = served.node.world, served.node.world.slot_ahead(3)
-    served.node.record(world.buy("anna", slot, 1_000, 300_000))
+    served.node.record(
+        world.buy("anna", slot, 1_000, 300_000),
+        offer(world, "anna", slot, 300, 200_000),
+        offer(world, "eva", slot, 900, 214_567),
+    )
     page = seen.page
     page.goto(f"{served.url}/mine")
     page.get_by_role("button", name="Keplr").click()
