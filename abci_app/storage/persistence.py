@@ -25,6 +25,7 @@ from typing import Final, Self
 
 from abci_app.query_budget import QueryBudget
 from abci_app.storage import history
+from abci_app.storage.format import mark_end, require_format
 from abci_app.storage.leveldb import (
     Batch,
     DatabaseError,
@@ -36,7 +37,6 @@ from abci_app.storage.leveldb import (
 from abci_app.storage.snapshot import (
     LAST_KEY,
     STATE,
-    STATE_END,
     HeightError,
     Last,
     Snapshot,
@@ -47,8 +47,6 @@ from abci_app.storage.snapshot import (
 
 __all__ = ["Database", "DatabaseError"]
 
-FORMAT_KEY: Final = b"m/format"
-FORMAT: Final = b"2"
 HISTORY_HEIGHTS: Final = 1000
 # Records of heights that are too old, deleted with a block beyond twice those that it writes.
 PRUNED_EXTRA: Final = 100
@@ -381,31 +379,3 @@ class Database:
 def is_small(value: bytes | None) -> bool:
     """Whether a value may be in the cache."""
     return value is None or len(value) <= MAX_CACHED_BYTES
-
-
-def mark_end(handle: Handle) -> None:
-    """Puts an entry behind the state. A read that finds nothing at the end of the state stops
-    there; else it would step over all records of old blocks that were deleted behind it.
-    """
-    if handle.get(STATE_END, verify_checksums=True) is None:
-        batch = handle.write_batch(sync=True)
-        batch.put(STATE_END, b"")
-        batch.write()
-
-
-def require_format(handle: Handle, path: Path) -> None:
-    """Marks a new database as ours; rejects one that is not, or that a later version wrote."""
-    found = handle.get(FORMAT_KEY, verify_checksums=True)
-    if found == FORMAT:
-        return
-    if found is not None:
-        raise DatabaseError(
-            f"The database in {path} has format {found.decode(errors='replace')} and this version "
-            f"reads format {FORMAT.decode()}; use the version that wrote it."
-        )
-    with handle.iterator(start=b"", stop=b"\xff", reverse=False, verify_checksums=True) as entries:
-        if next(entries, None) is not None:
-            raise DatabaseError(f"The database in {path} belongs to another program.")
-    batch = handle.write_batch(sync=True)
-    batch.put(FORMAT_KEY, FORMAT)
-    batch.write()
