@@ -1,4 +1,4 @@
-"""Files of meters, good and bad: used, marked, or refused with one sentence."""
+"""Files of meters, good and bad: used, marked, or rejected in one sentence."""
 
 from __future__ import annotations
 

@@ -93,12 +93,10 @@ def _find_first_slot(ctx: Context, msg: tx_pb2.MsgPlaceStandingOrder) -> int:
 
 
 def _count_placings(ctx: Context, msg: tx_pb2.MsgPlaceStandingOrder) -> int:
-    """What the gas of the message pays for, beside looking at the order until its deadline."""
+    """How often the gas of the message pays for placing it, beside a look at each gate."""
     now = slots.slot_at(ctx.block.time_s, metering.get_params(ctx).slot_length_s)
     gas, ahead = compute_message_gas(msg), msg.last_slot - now
-    placings = rules.count_placings(gas, ahead, is_linear=msg.full_price_per_kwh != 0)
-    require(placings, MarketError.DEADLINE_INVALID, "sooner")
-    return placings
+    return rules.count_placings(gas, ahead, is_linear=msg.full_price_per_kwh != 0)
 
 
 def _require_quantity(order: state_pb2.StandingOrder, params: state_pb2.Params) -> None:
