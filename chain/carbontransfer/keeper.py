@@ -30,8 +30,8 @@ def require_route(state: HasStore, client_id: str) -> state_pb2.Route:
 def count_sent(ctx: Context, client_id: str, *, wh: int = 0, grams: int = 0) -> state_pb2.Route:
     """The route with what leaves today; rejects more than may. The caller writes it."""
     route = _require_today(ctx, client_id)
-    _require_within(route.sent_wh, wh, route.sent_wh_per_day_max, "Wh")
-    _require_within(route.sent_g, grams, route.sent_g_per_day_max, "g")
+    _require_within(route.sent_wh, wh, route.sent_per_day_max_wh, "Wh")
+    _require_within(route.sent_g, grams, route.sent_per_day_max_g, "g")
     route.sent_wh += wh
     route.sent_g += grams
     return route
@@ -41,8 +41,8 @@ def count_received(ctx: Context, client_id: str, *, wh: int = 0, grams: int = 0)
     """The route with what comes today; rejects more than may. The caller writes it."""
     route = _require_today(ctx, client_id)
     _require_within(route.received_packets, 1, route.received_packets_per_day_max, "packets")
-    _require_within(route.received_wh, wh, route.received_wh_per_day_max, "Wh")
-    _require_within(route.received_g, grams, route.received_g_per_day_max, "g")
+    _require_within(route.received_wh, wh, route.received_per_day_max_wh, "Wh")
+    _require_within(route.received_g, grams, route.received_per_day_max_g, "g")
     route.received_packets += 1
     route.received_wh += wh
     route.received_g += grams

@@ -16,10 +16,10 @@ from chain.runtime.tx import decode_address
 from chain.runtime.units import AMOUNT_MAX
 
 _LIMITS = (
-    "sent_wh_per_day_max",
-    "received_wh_per_day_max",
-    "sent_g_per_day_max",
-    "received_g_per_day_max",
+    "sent_per_day_max_wh",
+    "received_per_day_max_wh",
+    "sent_per_day_max_g",
+    "received_per_day_max_g",
     "received_packets_per_day_max",
     "batches_max",
 )

@@ -118,10 +118,10 @@ def _allow(ends: Ends, side: int) -> None:
     message = tx_pb2.MsgSetRoute(
         authority=authority.address,
         client_id=CLIENT,
-        sent_wh_per_day_max=1_000_000,
-        received_wh_per_day_max=1_000_000,
-        sent_g_per_day_max=1_000_000,
-        received_g_per_day_max=1_000_000,
+        sent_per_day_max_wh=1_000_000,
+        received_per_day_max_wh=1_000_000,
+        sent_per_day_max_g=1_000_000,
+        received_per_day_max_g=1_000_000,
         received_packets_per_day_max=1_000,
         batches_max=3,
     )

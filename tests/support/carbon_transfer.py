@@ -40,10 +40,10 @@ MADE_WH = 5_000
 BATCH = "C1-moor-20250101-20260101-1"
 MADE_G = 3_000_000
 LIMITS = {
-    "sent_wh_per_day_max": 1_000_000,
-    "received_wh_per_day_max": 1_000_000,
-    "sent_g_per_day_max": 100_000_000,
-    "received_g_per_day_max": 100_000_000,
+    "sent_per_day_max_wh": 1_000_000,
+    "received_per_day_max_wh": 1_000_000,
+    "sent_per_day_max_g": 100_000_000,
+    "received_per_day_max_g": 100_000_000,
     "received_packets_per_day_max": 1_000,
     "batches_max": 3,
 }

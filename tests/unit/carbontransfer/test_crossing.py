@@ -353,10 +353,10 @@ def test_a_series_or_a_batch_that_comes_again_has_to_be_the_same(crossing: Cross
 def test_limits_of_a_day(crossing: Crossing) -> None:
     south = crossing.south
     good = make_content(certificates=[make_lot()]).SerializeToString()
-    crossing.set_route(south, received_packets_per_day_max=1, received_wh_per_day_max=900)
+    crossing.set_route(south, received_packets_per_day_max=1, received_per_day_max_wh=900)
     assert not deliver(crossing, south, good)
     assert deliver(crossing, south, good) == "LIMIT_REACHED"
-    crossing.set_route(south, received_wh_per_day_max=900)
+    crossing.set_route(south, received_per_day_max_wh=900)
     assert deliver(crossing, south, good) == "LIMIT_REACHED"
     tomorrow_s = (south.time_s // LIFE_S + 1) * LIFE_S
     for chain in crossing.link.chains:
