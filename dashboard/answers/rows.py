@@ -47,13 +47,12 @@ def _find_columns(kind: Any) -> tuple[list[str], Callable[[Any], tuple[Any, ...]
 
 def select_lines(slot: int) -> Select[Any]:
     """All lines of a slot, with the address of each account: rows are in the order of accounts, so
-    that each account is looked up.
+    that each account is looked up. As a sum its number is not looked up by that of each line, which
+    a database that knows no better would do with the lines of all slots.
     """
-    return select(ACCOUNT.c.address, ACCOUNT_SLOT).join_from(
-        ACCOUNT,
-        ACCOUNT_SLOT,
-        and_(ACCOUNT_SLOT.c.account == ACCOUNT.c.number, ACCOUNT_SLOT.c.slot == slot),
-    )
+    is_own = ACCOUNT_SLOT.c.account == ACCOUNT.c.number + 0
+    query = select(ACCOUNT.c.address, ACCOUNT_SLOT).join_from(ACCOUNT, ACCOUNT_SLOT, is_own)
+    return query.where(ACCOUNT_SLOT.c.slot == slot)
 
 
 def is_line_of(account: str, slots: range) -> ColumnElement[bool]:
