@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from blockenergy.metering.v1.state_pb2 import QUALITY_MEASURED
@@ -28,21 +25,7 @@ ADDED = [
 
 def read_message(kind: type[M], row: Any) -> M:
     """The message that `tables.make_row` made a row of."""
-    return kind(**read_values(kind, row))
-
-
-def read_values(kind: type[Message], row: Any) -> dict[str, Any]:
-    """Its fields, for a message that it is a part of: without making it, that is four times as
-    fast.
-    """
-    names, get = _find_columns(kind.DESCRIPTOR)
-    return dict(zip(names, get(row), strict=True))
-
-
-@cache
-def _find_columns(kind: Any) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
-    names = [field.name for field in kind.fields]
-    return names, attrgetter(*names)
+    return kind(**{name: getattr(row, name) for name in get_fields(kind)})
 
 
 def select_lines(slot: int) -> Select[Any]:
