@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from client.cli.common import NS_PER_S
 from client.errors import RejectedError
-from dashboard.answers.rows import read_message, read_values
+from dashboard.answers.rows import read_message
 from dashboard.answers.shown import SLOTS_MAX, find_cleared, require_range
 from dashboard.model.days import parse_day
 from dashboard.model.tables import BLOCK, EVENT, FEEDER_SLOT
@@ -27,6 +27,7 @@ from dashboard.web.rights import Feeders, is_auditor, list_feeders, list_operate
 METERS_MIN = 10
 METERS_SHOWN_MAX = 1000
 _ROWS_MAX = 5_000
+_SUM_FIELDS = [field.name for field in grid_pb2.FeederSum.DESCRIPTOR.fields]
 _PAGE = 1000
 _AGREED_MAX = 100
 _CURTAILMENTS_READ_MAX, _CURTAILMENTS_SHOWN_MAX = 1_000, 100
@@ -207,9 +208,9 @@ def _find_baseline(visit: Visit, meter_id: str) -> Any:
 
 
 def _add_row(visit: Visit, rows: Any, row: Any) -> None:
-    rows.add(
-        slot=row.slot,
-        shown_start_s=visit.site.days.get_start_s(row.slot),
-        feeder=row.feeder,
-        sum=read_values(grid_pb2.FeederSum, row),
-    )
+    """Adds a row of the table, whose columns end with the fields of its sum. A table of a day has
+    thousands: by their names, and as messages of their own, they would take three times as long.
+    """
+    values = zip(_SUM_FIELDS, row[-len(_SUM_FIELDS) :], strict=True)
+    start_s = visit.site.days.get_start_s(row.slot)
+    rows.add(slot=row.slot, shown_start_s=start_s, feeder=row.feeder, sum=dict(values))

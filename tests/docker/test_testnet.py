@@ -6,6 +6,8 @@ Everything that is started here has names and addresses of its own, and is remov
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import ssl
 import urllib.error
 import urllib.parse
@@ -61,6 +63,7 @@ VALIDATOR_BYTES_MAX = 250_000_000
 SERVICES = ["node0", "node1", "node2", "node3", "bridge", "meters"]
 SERVICES += ["dashboard", "prometheus"]
 DASHBOARD = images.FOLDER / "monitoring" / "grafana" / "dashboards" / "blockenergy.json"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 QUANTITY_WH, USED_WH = 2_000, 2_500
 
 
@@ -112,6 +115,33 @@ def test_the_dashboard_shows_the_chain_and_its_pages(net: Testnet, operators: Pa
         assert b"<script" in answer.read()
     with pytest.raises(urllib.error.HTTPError, match="401"):
         opener.open(f"{site}/api/v1/mine", timeout=DEADLINE_S)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
+def test_the_pages_of_the_container_follow_the_chain_in_a_browser(net: Testnet) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    problems: list[str] = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # Its certificate is by the network's own authority, which no browser knows.
+        page = browser.new_context(ignore_https_errors=True, locale="en-GB").new_page()
+        page.on("console", lambda one: problems.append(one.text) if one.type == "error" else None)
+        page.on("pageerror", lambda one: problems.append(str(one)))
+        deadline_ms = DEADLINE_S * 1_000
+        for path in ("mine", "trade", "explore", ""):
+            page.goto(f"https://{net.get_address('dashboard')}/{path}", timeout=deadline_ms)
+            page.locator("h1").wait_for(timeout=deadline_ms)
+        block = page.locator(".block span").first
+        height = poll(lambda: read_height(block.inner_text()), lambda found: found > 0)
+        poll(lambda: read_height(block.inner_text()), lambda found: found > height)
+        browser.close()
+    assert not problems
+
+
+def read_height(text: str) -> int:
+    """Of `Block 17, 0.4 s ago`; 0 of anything else."""
+    found = re.match(r"Block (\d+),", text)
+    return int(found[1]) if found else 0
 
 
 @pytest.mark.parametrize("number", range(NODES))
