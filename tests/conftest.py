@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,6 +18,10 @@ from node_config.compiled import build, find_obstacle
 # Tests reach servers on loopback only, and children as well; those about proxies set them anew.
 for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[name]
+
+# An example that takes long on a busy machine has found nothing.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 pytest.register_assert_rewrite("tests.support.vectors", "tests.support.world")
 

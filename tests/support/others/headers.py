@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,15 +63,20 @@ def validators_of(signers: Sequence[Signer]) -> list[Validator]:
 
 @dataclass
 class Block:
-    """A signed header and its validators."""
+    """A header and its validators, who sign it when it is asked for; but for those at `absent`."""
 
-    signed: SignedHeader
+    header: Header
     signers: Sequence[Signer]
     next_signers: Sequence[Signer]
-    validators: list[Validator] = field(default_factory=list)
+    absent: Sequence[int] = ()
 
-    def __post_init__(self) -> None:
-        self.validators = validators_of(self.signers)
+    @cached_property
+    def signed(self) -> SignedHeader:
+        return SignedHeader(header=self.header, commit=sign(self.header, self.signers, self.absent))
+
+    @cached_property
+    def validators(self) -> list[Validator]:
+        return validators_of(self.signers)
 
     @property
     def trusted(self) -> light.Trusted:
@@ -110,9 +115,7 @@ def make_block(
             header.time.CopyFrom(value)
         else:
             setattr(header, name, value)
-    return Block(
-        SignedHeader(header=header, commit=sign(header, signers, absent)), signers, next_signers
-    )
+    return Block(header, signers, next_signers, absent)
 
 
 def make_id(block_hash: bytes) -> BlockID:

@@ -87,7 +87,7 @@ class OtherChain:
             client_id = packet.destination_client
         past, key = self._past[self.height], ibc.make_key(client_id, kind, packet.sequence)
         ops = build_proof_ops(past, STORE, key, past.values.get)
-        header = self.add_block(time_s).signed.header
+        header = self.add_block(time_s).header
         proof = messages.make_proof([op.data for op in ops])
         return ProvenPacket(packet, proof, messages.make_height(header))
 

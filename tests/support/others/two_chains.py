@@ -139,7 +139,7 @@ class Link:
             chain.block()
             chain.block()
         for chain in chains:
-            header = self.other(chain).headers[self.other(chain).height].signed.header
+            header = self.other(chain).headers[self.other(chain).height].header
             relayer = people.address_text(RELAYER)
             message = messages.create_client(header, 14 * DAY_S, 21 * DAY_S, relayer)
             chain.send_messages(RELAYER, message)
@@ -229,7 +229,7 @@ class Link:
         key = ibc.make_key(client_id, kind, packet.sequence)
         proof = chain.prove(chain.height, key)
         chain.block()
-        header = chain.headers[chain.height].signed.header
+        header = chain.headers[chain.height].header
         return ProvenPacket(packet, proof, messages.make_height(header))
 
     def make_message(self, chain: Chain, one: Sent | Answered) -> Message:
@@ -269,7 +269,7 @@ def make_chains(changes: Mapping[str, Any] | None = None) -> tuple[Chain, Chain]
 
 def at(chain: Chain) -> Height:
     """The height of the last header of a chain."""
-    return messages.make_height(chain.headers[chain.height].signed.header)
+    return messages.make_height(chain.headers[chain.height].header)
 
 
 __all__ = [

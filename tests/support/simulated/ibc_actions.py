@@ -67,7 +67,7 @@ def begin() -> OtherChain:
 
 def draw() -> dict[str, Any]:
     """A client that packets go over from the beginning."""
-    header = begin().blocks[1].signed.header
+    header = begin().blocks[1].header
     message = messages.create_client(header, _DAY_S, 2 * _DAY_S, "")
     state = tendermint_pb2.ClientState.FromString(message.client_state.value)
     consensus = tendermint_pb2.ConsensusState.FromString(message.consensus_state.value)
@@ -94,7 +94,7 @@ def create_client(sim: Simulation) -> bytes:
     who = _relayer(sim)
     block = sim.other.add_block(sim.world.time_s)
     periods = sim.random.choice([(_DAY_S, 2 * _DAY_S), (_DAY_S, 2 * _DAY_S), (5, 4)])
-    message = messages.create_client(block.signed.header, *periods, people.address_text(who))
+    message = messages.create_client(block.header, *periods, people.address_text(who))
     return sim.world.sign(who, message)
 
 
@@ -109,7 +109,7 @@ def update_client(sim: Simulation) -> bytes:
     """A header of the other chain; now and then one that it has not signed."""
     who, client_id = _relayer(sim), choose_client(sim)
     block = sim.other.add_block(sim.world.time_s)
-    header = _header(sim, client_id, block.signed.header.height)
+    header = _header(sim, client_id, block.header.height)
     if sim.random.random() < 0.2:
         header.signed_header.header.app_hash = bytes(32)
     return sim.world.sign(who, messages.update_client(client_id, header, people.address_text(who)))
@@ -118,7 +118,7 @@ def update_client(sim: Simulation) -> bytes:
 def show_two_blocks(sim: Simulation) -> bytes:
     """Two headers of one height, or the same one twice."""
     who, client_id = _relayer(sim), choose_client(sim)
-    height = sim.other.add_block(sim.world.time_s).signed.header.height
+    height = sim.other.add_block(sim.world.time_s).header.height
     headers = [_header(sim, client_id, height) for _ in range(2)]
     if sim.random.random() < 0.3:
         other = sim.other.sign(height, app_hash=b"\x09" * 32)
