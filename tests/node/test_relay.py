@@ -25,7 +25,7 @@ from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.localnet.network import Network
-from tests.support.networks import quick, running_network, with_params
+from tests.support.running.networks import quick, running_network, with_params
 
 pytestmark = pytest.mark.network
 

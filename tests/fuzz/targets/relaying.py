@@ -25,8 +25,8 @@ from chain.ibc.transfer_data import JSON, PORT, PROTOBUF, SUCCESS, VERSION, Tran
 from client.relay import messages
 from client.relay.packets import Sent, read_events
 from client.signing.tx import pack
-from tests.fuzz import wire
-from tests.fuzz.transactions import judge_execution
+from tests.fuzz.making import wire
+from tests.fuzz.targets.transactions import judge_execution
 from tests.support.others.headers import Block
 from tests.support.others.other_chain import OtherChain
 from tests.support.others.two_chains import RELAYER, RELAYS
