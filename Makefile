@@ -157,7 +157,7 @@ test-proofs: $(VENV)/.dev proto ## A hundred thousand altered proofs, by the com
 
 fuzz-meters: $(VENV)/.dev proto ## A million nearly right telegrams to each reader of a meter format; some hours
 	$(python) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),28800) $(FUZZ_ARGS) --targets \
-	  $$($(python) -c "from tests.fuzz.telegrams import TELEGRAMS; print(*TELEGRAMS)")
+	  $$($(python) -c "from tests.fuzz.targets.telegrams import TELEGRAMS; print(*TELEGRAMS)")
 
 lint: $(VENV)/.dev ## Check format and style
 	$(python) -m ruff format --quiet --check .

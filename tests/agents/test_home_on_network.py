@@ -24,7 +24,7 @@ from client.signing.keyring import Keyring
 from node_config.localnet.background import start_in_background, stop_network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 SLOTS_PER_DAY = 24
 PRESET = """

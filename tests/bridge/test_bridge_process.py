@@ -22,7 +22,7 @@ from meter_bridge.formats.encoding.frame import compute_crc16
 from tests.bridge.processes import DEADLINE_S, child, get
 from tests.bridge.waiting import wait_until
 from tests.bridge.world_node import WorldNode, make_bridge_key
-from tests.support.command_line import run_here
+from tests.support.running.command_line import run_here
 from tests.support.streets import people
 from tests.support.world import CHAIN_ID, FIRST_SLOT, World
 

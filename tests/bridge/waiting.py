@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.chaos.support.figures import NOTES, note
+from tests.chaos.support.observed.figures import NOTES, note
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.support.clocks import Clock
-from tests.chaos.support.figures import note
+from tests.chaos.support.observed.figures import note
 from tests.chaos.support.processes import Faults
 from tests.chaos.support.rpc import connect, get_heights
 from tests.chaos.support.trial import VALIDATORS, Trial, trial

@@ -16,7 +16,7 @@ from node_config.localnet.layout import load_layout
 from node_config.localnet.process import make_environment
 from node_config.localnet.supervisor import NetworkError
 from tests.chaos.support import disk
-from tests.chaos.support.figures import note
+from tests.chaos.support.observed.figures import note
 from tests.chaos.support.rpc import let_pass, wait_until
 from tests.chaos.support.trial import DEADLINE_S, VALIDATORS, Trial, trial
 

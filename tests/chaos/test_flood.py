@@ -16,9 +16,9 @@ from bench.sending.floods import make_target, run_flood
 from bench.sending.transactions import make_genesis_accounts, make_keys
 from client.signing.tx import compute_hash
 from node_config.localnet.network import Network
-from tests.chaos.support.figures import note
-from tests.chaos.support.flood import Flood
+from tests.chaos.support.observed.figures import note
 from tests.chaos.support.rpc import connect, in_background, wait_until
+from tests.chaos.support.traffic.flood import Flood
 from tests.chaos.support.trial import DEADLINE_S, trial
 
 pytestmark = pytest.mark.crash

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.support.history import UNKNOWN, History, Place, Read, Transfer, check_invariants
+from tests.chaos.support.observed.history import (
+    UNKNOWN,
+    History,
+    Place,
+    Read,
+    Transfer,
+    check_invariants,
+)
 
 START = {"anna": 100, "ben": 100}
 FIRST = Transfer("anna", "ben", 10, 0.0, 1.0, (b"1",), height=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.support.links import Links, make_links
+from tests.chaos.support.connections.links import Links, make_links
 from tests.chaos.support.rpc import let_pass
 from tests.chaos.support.trial import Trial, require_standstill, trial
 

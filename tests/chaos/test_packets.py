@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.support.figures import note
-from tests.chaos.support.lan import Lan, make_lan
+from tests.chaos.support.connections.lan import Lan, make_lan
+from tests.chaos.support.connections.switch import Weather
+from tests.chaos.support.observed.figures import note
 from tests.chaos.support.rpc import let_pass
-from tests.chaos.support.switch import Weather
 from tests.chaos.support.trial import VALIDATORS, require_standstill, trial
 
 pytestmark = pytest.mark.crash

@@ -14,8 +14,8 @@ from client.queries import query
 from node_config.localnet.layout import load_layout
 from node_config.localnet.network import Network
 from node_config.localnet.ports import Ports
-from tests.chaos.support.figures import note
 from tests.chaos.support.liar import GARBAGE, lie
+from tests.chaos.support.observed.figures import note
 from tests.chaos.support.processes import Faults
 from tests.chaos.support.rpc import connect, wait_until
 from tests.chaos.support.trial import DEADLINE_S, VALIDATORS, trial

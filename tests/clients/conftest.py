@@ -14,7 +14,7 @@ from test_client_rpc import STATUS
 from client.node import chain_pin
 from client.signing.keyring import Keyring
 from client.signing.keys import AccountKey, MeterKey
-from tests.support.command_line import OURS, run_here
+from tests.support.running.command_line import OURS, run_here
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60

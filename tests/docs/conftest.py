@@ -9,7 +9,7 @@ import pytest
 from node_config.localnet.background import ENV, is_running
 from tests.docs.pages import ROOT, read_blocks
 from tests.docs.shell import Shell
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 HOME = ".localnet"
 STOP = f"```sh\n.venv/bin/blockenergy localnet stop --home {HOME}\n```"

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.fuzz import wire
+from tests.fuzz.making import wire
 
 # How often libFuzzer's own changes, ours, and fresh inputs are taken, in percent.
 OWN_CHANGES, FRESH = 50, 15

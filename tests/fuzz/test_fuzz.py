@@ -14,11 +14,11 @@ from blockenergy.bridge.v1.bridge_pb2 import PUSH_ACCEPTED, PushResult
 from chain.runtime.encoding import codec, strict
 from meter_bridge.spool import table as spool_table
 from tests.fuzz import __main__ as command
-from tests.fuzz import genesis, runner
+from tests.fuzz import runner
 from tests.fuzz.campaign import Plan
 from tests.fuzz.runner import Finding, Tally, load_finding, run_batch
 from tests.fuzz.target import Target, Violation, judge_rejection
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, genesis
 
 SEED = 0
 INPUTS = {

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz.genesis import Genesis
-from tests.fuzz.json_changes import to_text
+from tests.fuzz.making.json_changes import to_text
 from tests.fuzz.runner import Tally, interrupting, judge
+from tests.fuzz.targets.genesis import Genesis
 
 # Parts of a path are names, and places in lists.
 _Path = tuple[str | int, ...]

@@ -38,8 +38,8 @@ from client.signing.tx import pack
 from node_config.accounts import GenesisAccount
 from node_config.localnet.network import Network
 from node_config.preset import load_preset
-from tests.support.networks import running_network, with_cometbft, with_params
 from tests.support.others.headers import Signer as Validator
+from tests.support.running.networks import running_network, with_cometbft, with_params
 
 DEADLINE_S = 180.0
 MONEY = 20_000_000

@@ -14,7 +14,7 @@ from bench.networks.sdk_build import find_sdk_node
 from client.errors import RejectedError
 from tests.ibc_go.links import SHORT_S, TRUSTING_S, Link, finish, join, join_again
 from tests.ibc_go.sides import Side, run_street, run_wasm, wait_until
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 pytestmark = pytest.mark.ibc_go
 

@@ -20,8 +20,8 @@ from client.signing.keys import AccountKey, MeterKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from tests.support.command_line import run_here
-from tests.support.networks import quick, running_network
+from tests.support.running.command_line import run_here
+from tests.support.running.networks import quick, running_network
 
 pytestmark = pytest.mark.network
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 

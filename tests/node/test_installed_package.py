@@ -17,7 +17,7 @@ import pytest
 from packaging.markers import Marker
 
 from node_config.localnet.ports import find_free_ports
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 from tests.support.source import ROOT
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]

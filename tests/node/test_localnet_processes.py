@@ -16,7 +16,7 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.localnet.supervisor import NetworkError
-from tests.support.networks import quick, require_cometbft
+from tests.support.running.networks import quick, require_cometbft
 
 pytestmark = pytest.mark.network
 

@@ -17,7 +17,7 @@ from node_config.localnet.background import ENV, is_running, start_in_background
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.localnet.supervisor import NetworkError
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 from tests.support.store import SortedStore
 
 DEADLINE_S = 60.0

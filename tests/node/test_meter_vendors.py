@@ -30,10 +30,10 @@ from meter_bridge.gateway.run import RunningGateway
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from tests.support.networks import quick, running_network, with_params
 from tests.support.others import meter_telegrams as written
 from tests.support.others.meter_telegrams import Shown
 from tests.support.others.wireless_telegrams import make_wmbus
+from tests.support.running.networks import quick, running_network, with_params
 
 pytestmark = pytest.mark.network
 

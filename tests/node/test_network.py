@@ -41,8 +41,8 @@ from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
-from tests.support.networks import quick, require_cometbft, with_params
 from tests.support.others.lying_node import LIES, claim_recorded, lying_node
+from tests.support.running.networks import quick, require_cometbft, with_params
 
 pytestmark = pytest.mark.network
 

@@ -22,7 +22,7 @@ from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from tests.support.networks import Change, quick, running_network, with_params
+from tests.support.running.networks import Change, quick, running_network, with_params
 
 DEADLINE_S = 120.0
 RELAYER, ANNA = AccountKey(b"r" * 32), AccountKey(b"a" * 32)

@@ -26,13 +26,13 @@ from node_config.localnet.network import Network
 from node_config.localnet.ports import find_free_ports
 from node_config.localnet.setup import init_network
 from node_config.preset import Preset, load_preset
-from tests.chaos.support.checks import require_consistent, require_sound_states
-from tests.chaos.support.energy import READING_DEADLINE_S, SLOT_LENGTH_S, Household
-from tests.chaos.support.figures import note
-from tests.chaos.support.load import Load
+from tests.chaos.support.observed.checks import require_consistent, require_sound_states
+from tests.chaos.support.observed.figures import note
 from tests.chaos.support.processes import Faults
 from tests.chaos.support.rpc import get_heights, let_pass, wait_until
-from tests.support.networks import require_cometbft
+from tests.chaos.support.traffic.energy import READING_DEADLINE_S, SLOT_LENGTH_S, Household
+from tests.chaos.support.traffic.load import Load
+from tests.support.running.networks import require_cometbft
 
 VALIDATORS = 4
 DEADLINE_S = 60.0

@@ -36,8 +36,8 @@ from client.queries import query
 from client.signing.keys import AccountKey
 from node_config.accounts import GenesisAccount
 from node_config.localnet.network import Network
-from tests.support.networks import quick, running_network
 from tests.support.others.lying_node import lying_node, spoil_header
+from tests.support.running.networks import quick, running_network
 
 pytestmark = pytest.mark.network
 

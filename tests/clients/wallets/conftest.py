@@ -16,7 +16,7 @@ from wallet_keys import BIDDER, BIDDER_METER, DEADLINE_S, ORIGIN, PAYER, RECEIVE
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from tests.support.networks import quick, running_network, with_cometbft
+from tests.support.running.networks import quick, running_network, with_cometbft
 
 ROOT = Path(__file__).parents[3]
 

@@ -21,7 +21,7 @@ from tendermint.abci import types_pb2 as abci
 from abci_app.protocol.dispatch import frame_reply
 from abci_app.protocol.server import Server
 from tests.node.application.toy import KeyValueApplication
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 pytestmark = pytest.mark.network
 

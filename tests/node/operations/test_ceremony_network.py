@@ -29,7 +29,7 @@ from node_config.localnet.process import make_environment
 from node_config.localnet.supervisor import NetworkError
 from node_config.node.home import NodeHome
 from tests.chaos.support.rpc import wait_until
-from tests.support.networks import hasten, require_cometbft
+from tests.support.running.networks import hasten, require_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -39,7 +39,7 @@ DENOMS_MAX = 77
 # What the next release has, and this one has not.
 MIGRATION = f"""
 from chain.bank.state import PARAMS
-from tests.support.networks import hasten, require_cometbft
+from tests.support.running.networks import hasten, require_cometbft
 
 
 def raise_denoms(ctx):

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from node_config.cometbft.toolchain import MODULE_FOLDER
-from tests.support.go_tests import run_go, run_tests
+from tests.support.running.go_tests import run_go, run_tests
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from client.signing.keys import AccountKey
 from node_config.cometbft.toolchain import BUILD_FLAGS, cometbft_binary, get_cache_folder
 from node_config.localnet.network import Network, get_height
 from node_config.localnet.process import Process
-from tests.support.networks import running_network
+from tests.support.running.networks import running_network
 
 pytestmark = pytest.mark.cometbft_next
 

@@ -15,7 +15,7 @@ from node_config.localnet.process import Process
 from node_config.preset import Preset, load_preset
 from tests.chaos.support.rpc import connect, wait_until
 from tests.node.operations.newcomer import DEADLINE_S, Newcomer, list_peer
-from tests.support.networks import running_network
+from tests.support.running.networks import running_network
 
 pytestmark = pytest.mark.network
 

@@ -28,7 +28,7 @@ from node_config.localnet.ports import find_free_ports
 from node_config.localnet.process import Process
 from node_config.localnet.setup import init_network
 from node_config.preset import load_preset
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 pytestmark = pytest.mark.monitoring
 

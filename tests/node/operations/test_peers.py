@@ -14,7 +14,7 @@ from node_config.localnet.network import Network, get_height
 from node_config.localnet.ports import find_free_ports
 from tests.chaos.support.rpc import connect, wait_until
 from tests.node.operations.newcomer import DEADLINE_S, Newcomer, list_peer, read_plan, send
-from tests.support.networks import quick, running_network, with_cometbft
+from tests.support.running.networks import quick, running_network, with_cometbft
 
 pytestmark = pytest.mark.network
 

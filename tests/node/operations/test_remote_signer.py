@@ -17,7 +17,7 @@ from node_config.localnet.setup import init_network
 from node_config.localnet.supervisor import Supervisor
 from node_config.localnet.unit import Stage, Unit
 from node_config.node.settings import set_value
-from tests.support.networks import require_cometbft
+from tests.support.running.networks import require_cometbft
 
 pytestmark = pytest.mark.network
 

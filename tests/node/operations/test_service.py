@@ -22,7 +22,7 @@ from node_config.localnet.setup import init_network
 from node_config.service import systemd
 from node_config.service.systemd import Manager
 from node_config.service.unit_files import APP, COMETBFT, SUFFIX, make_units
-from tests.support.networks import quick, require_cometbft
+from tests.support.running.networks import quick, require_cometbft
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 

@@ -22,7 +22,7 @@ from client.queries import query
 from client.signing.keyring import Keyring
 from client.signing.tx import pack
 from node_config.localnet.network import Network
-from tests.support.networks import quick, running_network
+from tests.support.running.networks import quick, running_network
 
 pytestmark = pytest.mark.network
 

@@ -14,8 +14,8 @@ import pytest
 from tendermint.types.validator_pb2 import ValidatorSet
 
 from chain import light
-from tests.support.go_tests import run_tests
 from tests.support.others.headers import NIL, START_S, Block, Signer, make_block, make_signers, sign
+from tests.support.running.go_tests import run_tests
 
 pytestmark = pytest.mark.slow
 

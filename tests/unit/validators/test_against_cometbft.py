@@ -14,7 +14,7 @@ from validator_world import make_key, update_set
 
 from chain.runtime.consensus import ValidatorUpdate
 from chain.validators import compute_address, plan_step
-from tests.support.go_tests import run_tests
+from tests.support.running.go_tests import run_tests
 
 pytestmark = pytest.mark.slow
 

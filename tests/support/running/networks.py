@@ -21,7 +21,7 @@ from node_config.preset import Preset, load_preset
 
 Change = Callable[[dict[str, Any]], None]
 
-DEADLINE_S = 90.0
+DEADLINE_S = 180.0
 # Blocks without transactions come four times as often as by the presets: what waits for the next
 # block, as every proof does, waits less.
 QUICK = {"timeout_commit": "100ms", "create_empty_blocks_interval": "250ms"}

@@ -19,7 +19,7 @@ from client.node.rpc import Rpc
 from client.signing.keys import AccountKey
 from client.signing.tx import compute_hash, decode
 from node_config.accounts import GenesisAccount
-from tests.chaos.support.history import UNKNOWN, History, Read, Transfer
+from tests.chaos.support.observed.history import UNKNOWN, History, Read, Transfer
 from tests.chaos.support.rpc import RecordingRpc, in_background, let_pass
 
 CLIENTS = 6

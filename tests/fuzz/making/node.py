@@ -16,7 +16,7 @@ from abci_app.storage.node_state import NodeState
 from abci_app.storage.persistence import Database
 from chain import app
 from chain.runtime.context import BlockInfo
-from tests.fuzz.street import Street
+from tests.fuzz.making.street import Street
 from tests.support.world import CHAIN_ID
 
 _IN_MEMORY = Path("/dev/shm")

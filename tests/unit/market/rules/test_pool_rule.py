@@ -25,7 +25,7 @@ from chain.market.pool.purse_rules import Terms, compute_cap, compute_opening
 from chain.market.rules import Curve, Price
 from tests.support.properties import examples
 
-REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "tools" / "pool"
+REFERENCE = Path(__file__).resolve().parents[5] / "shared" / "tools" / "pool"
 STREET = Terms(80_000, 300_000, 25_000, 5_500, 250)
 LINE = Curve(80_000, 300_000, 10_000, 5_500)
 STEP = Curve(80_000, 300_000, 0, 5_500)

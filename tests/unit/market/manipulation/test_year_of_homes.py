@@ -16,7 +16,7 @@ from chain.market.positions import charges
 from chain.market.rules import Curve
 from chain.settlement import rules as settlement_rules
 
-GIVEN = Path(__file__).resolve().parents[4] / "shared" / "data" / "homes_fontana_2022"
+GIVEN = Path(__file__).resolve().parents[5] / "shared" / "data" / "homes_fontana_2022"
 GAINED = json.loads((Path(__file__).parent / "plans_that_gained.json").read_text())
 DAYS = 40
 

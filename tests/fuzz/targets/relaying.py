@@ -30,8 +30,8 @@ from chain.tielines import packets as tielines
 from client.relay import messages
 from client.relay.packets import Sent, read_events
 from client.signing.tx import pack
-from tests.fuzz import carbon_packets, wire
-from tests.fuzz.transactions import judge_execution
+from tests.fuzz.making import carbon_packets, wire
+from tests.fuzz.targets.transactions import judge_execution
 from tests.support import tie_lines
 from tests.support.others.headers import Block
 from tests.support.others.other_chain import OtherChain

@@ -22,10 +22,10 @@ from abci_app.protocol.dispatch import CallFailed, Dispatcher, make_exception_re
 from abci_app.protocol.framing import FrameReader, FramingError
 from abci_app.protocol.server import Server
 from chain.runtime.state.collections import GenesisError
-from tests.fuzz import wire
-from tests.fuzz.node import FuzzedNode, SteadyApplication, make_folder
-from tests.fuzz.stream_maker import StreamMaker
-from tests.fuzz.street import get_street
+from tests.fuzz.making import wire
+from tests.fuzz.making.node import FuzzedNode, SteadyApplication, make_folder
+from tests.fuzz.making.stream_maker import StreamMaker
+from tests.fuzz.making.street import get_street
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
 from tests.node.application.toy import Client, connect, split_pieces
 

@@ -16,9 +16,9 @@ from chain import app
 from chain.runtime.context import BlockInfo
 from chain.runtime.state.collections import GenesisError
 from chain.runtime.state.store import CacheStore
-from tests.fuzz.json_changes import Values, change, change_text, to_text
+from tests.fuzz.making.json_changes import Values, change, change_text, to_text
+from tests.fuzz.making.worlds import find_worlds
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, require
-from tests.fuzz.worlds import find_worlds
 from tests.support import documents
 from tests.support.store import SortedStore
 from tests.support.streets import people

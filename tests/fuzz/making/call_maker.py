@@ -17,8 +17,8 @@ from meter_bridge.formats.encoding.local_time import CENTRAL_EUROPE
 from meter_bridge.insights import sign_insight
 from meter_bridge.readings import compute_reading
 from tests.bridge.fakes import CHAIN_ID, SLOT, SLOT_LENGTH_S, make_key
-from tests.fuzz import wire
-from tests.fuzz.pools import Pools, fill, vary
+from tests.fuzz.making import wire
+from tests.fuzz.making.pools import Pools, fill, vary
 
 METERS = ("HOME-07", "HOME-08", "a")
 # Known to the chain, but another bridge's; and one that nobody knows.

@@ -17,7 +17,7 @@ from client.node.rpc import Rpc
 from client.signing import tx
 from client.signing.keys import AccountKey
 from client.signing.tx import compute_hash
-from tests.chaos.support.load import DENOM, make_key
+from tests.chaos.support.traffic.load import DENOM, make_key
 
 # Max concurrent calls of CometBFT.
 BATCH, TIMEOUT_S = 10, 30.0

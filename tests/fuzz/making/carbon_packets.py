@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from ibc.core.channel.v2.packet_pb2 import Payload
 
 from chain import carbontransfer
-from tests.fuzz import wire
+from tests.fuzz.making import wire
 from tests.support import carbon_transfer
 from tests.support.carbon_transfer import ADDED_AT_S, BATCH, CLIENT, LIMITS, make_entry
 from tests.support.streets import people

@@ -36,8 +36,8 @@ from tests.bridge.fakes import (
     FakeChain,
     make_key,
 )
-from tests.fuzz.call_maker import METERS, UNREGISTERED, CallMaker
-from tests.fuzz.node import FaultCatcher, make_folder
+from tests.fuzz.making.call_maker import METERS, UNREGISTERED, CallMaker
+from tests.fuzz.making.node import FaultCatcher, make_folder
 from tests.fuzz.target import ACCEPTED, LOG_CHARACTERS_MAX, Violation, require
 
 METHODS = sorted(method.name for method in SERVICE.methods)

@@ -23,8 +23,8 @@ from chain.runtime.errors import ChainError
 from chain.runtime.state.store import CacheStore
 from chain.runtime.tx import DecodedTx, decode, sign_bytes
 from chain.transactions import TxResult
-from tests.fuzz import wire
-from tests.fuzz.street import choose_street, get_street, get_streets, split_street
+from tests.fuzz.making import wire
+from tests.fuzz.making.street import choose_street, get_street, get_streets, split_street
 from tests.fuzz.target import ACCEPTED, judge_rejection, require
 from tests.support.streets import people
 from tests.support.transactions import sign_content

@@ -9,9 +9,9 @@ from tendermint.abci import types_pb2 as abci
 
 from chain import app
 from chain.runtime.encoding.codec import write_varint
-from tests.fuzz import wire
-from tests.fuzz.pools import Pools, fill
-from tests.fuzz.street import Street
+from tests.fuzz.making import wire
+from tests.fuzz.making.pools import Pools, fill
+from tests.fuzz.making.street import Street
 from tests.support.documents import complete, expand, street
 
 REQUESTS = 600

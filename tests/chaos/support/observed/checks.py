@@ -13,11 +13,15 @@ from client.signing.tx import compute_hash
 from node_config.localnet.layout import Layout
 from node_config.localnet.network import Network
 from node_config.localnet.process import make_environment
-from tests.chaos.support.energy import Household, require_all_energy_settled, require_recorded
-from tests.chaos.support.figures import note
-from tests.chaos.support.history import Place, check_invariants
-from tests.chaos.support.load import DENOM, Load
+from tests.chaos.support.observed.figures import note
+from tests.chaos.support.observed.history import Place, check_invariants
 from tests.chaos.support.rpc import connect, get_heights
+from tests.chaos.support.traffic.energy import (
+    Household,
+    require_all_energy_settled,
+    require_recorded,
+)
+from tests.chaos.support.traffic.load import DENOM, Load
 
 DEADLINE_S = 60.0
 # What CometBFT gives at once.

@@ -22,8 +22,8 @@ from google.protobuf.message import Message
 from chain import app
 from chain.runtime.errors import ChainError
 from chain.runtime.tx import decode
-from tests.fuzz.pools import Pools, fill, vary
-from tests.fuzz.worlds import find_worlds
+from tests.fuzz.making.pools import Pools, fill, vary
+from tests.fuzz.making.worlds import find_worlds
 from tests.support import documents, vectors
 from tests.support.simulated.simulation import Simulation
 from tests.support.streets import people

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.fuzz.abci_streams import AbciStreams
-from tests.fuzz.bridge_calls import BridgeCalls
-from tests.fuzz.genesis import Genesis
-from tests.fuzz.queries import Queries
-from tests.fuzz.relaying import Relaying
 from tests.fuzz.target import Target
-from tests.fuzz.telegrams import TELEGRAMS
-from tests.fuzz.transactions import Messages, Transactions
+from tests.fuzz.targets.abci_streams import AbciStreams
+from tests.fuzz.targets.bridge_calls import BridgeCalls
+from tests.fuzz.targets.genesis import Genesis
+from tests.fuzz.targets.queries import Queries
+from tests.fuzz.targets.relaying import Relaying
+from tests.fuzz.targets.telegrams import TELEGRAMS
+from tests.fuzz.targets.transactions import Messages, Transactions
 
 TARGETS: Mapping[str, Callable[[], Target]] = {
     **{

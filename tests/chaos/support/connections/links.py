@@ -10,7 +10,7 @@ from itertools import combinations, permutations
 from pathlib import Path
 
 from node_config.localnet.layout import load_layout
-from tests.chaos.support.relays import LOOPBACK, Link, Relays
+from tests.chaos.support.connections.relays import LOOPBACK, Link, Relays
 
 CONNECT_S = 5.0
 

@@ -24,8 +24,8 @@ from meter_bridge.client import ACKNOWLEDGED, MeterClient, compute_reading, dsmr
 from node_config.accounts import GenesisAccount
 from node_config.genesis import GenesisMeter
 from node_config.localnet.network import Network
-from tests.chaos.support.load import make_key
 from tests.chaos.support.rpc import connect, in_background, wait_until
+from tests.chaos.support.traffic.load import make_key
 
 METER_ID, METER = "E0000000000000001", MeterKey(b"m" * 32)
 MONEY = 1_000_000_000

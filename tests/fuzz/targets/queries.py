@@ -16,9 +16,9 @@ from google.protobuf.message import DecodeError
 from tendermint.abci import types_pb2 as abci
 
 from chain import app
-from tests.fuzz import wire
-from tests.fuzz.node import FuzzedNode
-from tests.fuzz.street import Street, choose_street, get_streets
+from tests.fuzz.making import wire
+from tests.fuzz.making.node import FuzzedNode
+from tests.fuzz.making.street import Street, choose_street, get_streets
 from tests.fuzz.target import ACCEPTED, judge_rejection, require
 from tests.support import vectors
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from node_config.localnet.layout import load_layout
-from tests.chaos.support.namespaces import Namespace, NamespaceError
+from tests.chaos.support.connections.namespaces import Namespace, NamespaceError
+from tests.chaos.support.connections.relays import LOOPBACK, Link, Relays
+from tests.chaos.support.connections.switch import Switch
 from tests.chaos.support.processes import Faults, Rewrite
-from tests.chaos.support.relays import LOOPBACK, Link, Relays
-from tests.chaos.support.switch import Switch
 
 # Reserved for tests of networks (RFC 2544).
 ADDRESS, PREFIX_BITS = "198.18.0.{}", 24
