@@ -297,7 +297,6 @@ class TestQueries:
             "authz",
             "feegrant",
             "tielines",
-            "carbontransfer",
         }
         with pytest.raises(ChainError):
             app.KEYSPACE.get_store_key("gold", b"")
