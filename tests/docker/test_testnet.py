@@ -207,7 +207,7 @@ def test_a_telegram_becomes_settled_money(net: Testnet, operators: Path) -> None
     )
     # What was used beyond the position costs the highest price there is.
     assert line.imbalance_charge == (USED_WH - QUANTITY_WH) * 300
-    assert line.charged == line.cost + line.imbalance_charge
+    assert line.charged == line.cost + line.imbalance_charge + line.carbon_charge
     assert line.cost > 0
     # The same on a validator that took no part in it, and in the account.
     other = Rpc(net.get_rpc_url(3))
