@@ -59,7 +59,7 @@ class Link:
         return side.status(self.ids[side])
 
     def transfer(
-        self, side: Side, amount: int, *, denom: str = "", receiver: str = "", wait_s: int = 600
+        self, side: Side, amount: int, *, denom: str = "", receiver: str = "", wait_s: int = 3_600
     ) -> int:
         """Anna sends money to herself on the other chain; returns the timeout."""
         message = MsgTransfer(

@@ -41,7 +41,7 @@ from node_config.preset import load_preset
 from tests.support.others.headers import Signer as Validator
 from tests.support.running.networks import running_network, with_cometbft, with_params
 
-DEADLINE_S = 180.0
+DEADLINE_S = 900.0
 MONEY = 20_000_000
 DAY_MAX = 1_000_000
 NS_PER_S = 1_000_000_000

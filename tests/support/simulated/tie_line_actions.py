@@ -60,14 +60,14 @@ def set_tie_line(sim: Simulation) -> bytes:
 
 
 def trade_over_tie_line(sim: Simulation) -> bytes:
-    who = sim.random.choice([OPERATOR] * 9 + [sim.anybody()])
+    who, side = sim.random.choice([OPERATOR] * 9 + [sim.anybody()]), _choose_side(sim)
     message = tx_pb2.MsgTradeOverTieLine(
         operator=people.address_text(who),
         tie_line=sim.random.choice([NAME] * 9 + ["east-west"]),
         slot=sim.world.slot_ahead(sim.random.choice([1, 1, 2, 2, 3])),
-        side=_choose_side(sim),
+        side=side,
         quantity_wh=_choose_quantity_wh(sim),
-        price_limit_per_kwh=sim.random.choice([LOW, 190_000, HIGH]),
+        price_limit_per_kwh=_choose_limit(sim, side),
         price_limit_there_per_kwh=sim.random.choice([LOW, HIGH]),
     )
     return sim.world.sign(who, message)
@@ -85,13 +85,14 @@ def take_tie_line_money(sim: Simulation) -> bytes:
 
 def receive_request(sim: Simulation) -> bytes:
     """The other region asks for a trade here, sometimes one that no rule of ours asks for."""
+    side = _choose_side(sim)
     request = packet_pb2.Request(
         tie_line=sim.random.choice([NAME] * 9 + ["east-west"]),
         slot=sim.world.slot_ahead(sim.random.choice([0, 1, 1, 2, 2, 3])),
         slot_length_s=sim.random.choice([SLOT_LENGTH_S] * 9 + [900]),
-        side=_choose_side(sim),
+        side=side,
         quantity_wh=_choose_quantity_wh(sim),
-        price_limit_per_kwh=sim.random.choice([LOW, 190_000, HIGH]),
+        price_limit_per_kwh=_choose_limit(sim, side),
     )
     payload = Payload(
         source_port=PORT, destination_port=PORT, version=VERSION, encoding=ENCODING,
@@ -117,6 +118,11 @@ def _choose_side(sim: Simulation) -> market_pb2.Side:
     return sim.random.choice(sides)
 
 
+def _choose_limit(sim: Simulation, side: market_pb2.Side) -> int:
+    """Mostly any price."""
+    return sim.random.choice([LOW if side == market_pb2.SIDE_SELL else HIGH] * 3 + [190_000])
+
+
 def _choose_quantity_wh(sim: Simulation) -> int:
     choices = [1, 200, sim.random.randint(1, 3_000), sim.random.randint(1, 3_000), _CAPACITY_WH + 1]
     return sim.random.choice(choices)
@@ -124,8 +130,8 @@ def _choose_quantity_wh(sim: Simulation) -> int:
 
 ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (1, set_tie_line),
-    (5, trade_over_tie_line),
+    (10, trade_over_tie_line),
     (1, take_tie_line_money),
-    (3, receive_request),
-    (4, answer_request),
+    (4, receive_request),
+    (8, answer_request),
 ]
