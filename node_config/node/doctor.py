@@ -137,7 +137,7 @@ def _examine_running(home: NodeHome, node: NodeFiles) -> Iterator[Finding]:
         yield Finding("running")
         try:
             yield Finding("peers", "; ".join(_check_peers(home, rpc, status)))
-            yield Finding("blocks", "; ".join(_check_blocks(home, status)))
+            yield Finding("blocks", "; ".join(_check_blocks(home, rpc, status)))
             yield Finding("validator", "; ".join(_check_validator(home, rpc, status)))
             yield Finding("signatures", "; ".join(_check_signatures(rpc, status)))
         except ClientError as error:
@@ -158,7 +158,7 @@ def _check_peers(home: NodeHome, rpc: Rpc, status: NodeStatus) -> Iterator[str]:
                 yield f"node {node_id} is not on the chain's list; the registrar sends set-peer"
 
 
-def _check_blocks(home: NodeHome, status: NodeStatus) -> Iterator[str]:
+def _check_blocks(home: NodeHome, rpc: Rpc, status: NodeStatus) -> Iterator[str]:
     if not status.latest_height:
         yield "there is no block yet; more than two thirds of the power have to be up"
         return
@@ -172,10 +172,12 @@ def _check_blocks(home: NodeHome, status: NodeStatus) -> Iterator[str]:
             "whether more than two thirds of the power are up"
         )
     signed = int(read_document(home.signing_state).get("height", 0))
-    if signed > status.latest_height + 1:
+    # Since the status was asked for the chain has gone on.
+    height = status.latest_height if signed <= status.latest_height else rpc.status().latest_height
+    if signed > height + 1:
         yield (
-            f"the validator has signed height {signed}, and the chain is at "
-            f"{status.latest_height}: is it the right chain?"
+            f"the validator has signed height {signed}, and the chain is at {height}: is it the "
+            "right chain?"
         )
 
 

@@ -29,7 +29,7 @@ from node_config.localnet.process import make_environment
 from node_config.localnet.supervisor import NetworkError
 from node_config.node.home import NodeHome
 from tests.chaos.support.rpc import wait_until
-from tests.support.running.networks import hasten, require_cometbft
+from tests.support.running.networks import require_cometbft
 
 pytestmark = pytest.mark.network
 
@@ -39,7 +39,7 @@ DENOMS_MAX = 77
 # What the next release has, and this one has not.
 MIGRATION = f"""
 from chain.bank.state import PARAMS
-from tests.support.running.networks import hasten, require_cometbft
+from tests.support.running.networks import require_cometbft
 
 
 def raise_denoms(ctx):
@@ -171,8 +171,6 @@ def hold_ceremony(folder: Path, companies: list[Company]) -> None:
     assert f"{COUNT} validators" in checked
     missing = ("--draft", draft, "--records", *records[1:])
     assert "is not made of" in first.run("genesis", "validate", "genesis.json", *missing, status=2)
-    for company in companies:
-        hasten(company.home.path / "config" / "config.toml")
 
 
 def test_the_chain_runs_and_every_node_is_in_good_health(companies: list[Company]) -> None:
@@ -257,7 +255,7 @@ def decide(companies: list[Company], content: Mapping[str, object]) -> None:
 def test_a_vote_upgrades_the_chain(companies: list[Company], tmp_path: Path) -> None:
     first = companies[0]
     authority = first.read("query", "validators", "vote-account")["address"]
-    height = first.get_height() + 40
+    height = first.get_height() + 20
     plan = {"name": "v2", "height": str(height), "info": "https://example.com/v2"}
     message = {"@type": "/blockenergy.upgrade.v1.MsgPlanUpgrade", "authority": authority}
     decide(companies, message | {"plan": plan})

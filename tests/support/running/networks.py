@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,15 +50,6 @@ def quick(preset: str | Preset) -> Preset:
     """A preset whose blocks come more often."""
     preset = load_preset(preset) if isinstance(preset, str) else preset
     return with_cometbft(preset, consensus=QUICK)
-
-
-def hasten(config: Path) -> None:
-    """The same for the config.toml of a node."""
-    text = config.read_text()
-    for name, value in QUICK.items():
-        text, count = re.subn(rf'^{name} = ".*"$', f'{name} = "{value}"', text, flags=re.MULTILINE)
-        assert count == 1, name
-    config.write_text(text)
 
 
 def forget(_: str) -> None:
