@@ -52,7 +52,7 @@ base = "localnet"
 [params.metering]
 slot_length_s = {SLOT_S}
 represented_duration_s = 3_600
-reading_deadline_s = 6
+reading_deadline_s = 24
 silent_slots_max = 100_000
 estimate_permille = 0
 
