@@ -288,7 +288,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (1, register_counterparty),
     (2, update_client),
     (1, show_two_blocks),
-    (2, recover_client),
+    (6, recover_client),
     (1, set_transfer_limit),
     (3, transfer_tokens),
     (1, send_packet),

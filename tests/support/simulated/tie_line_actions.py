@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # The account of the tests has this name in all of them.
 NAME, ACCOUNT, METER = "north-south", "tie", "meter-tie"
-OPERATOR = "home-1"
+# Who always has enough for fees.
+OPERATOR = ibc_actions.RELAYER
 _CAPACITY_WH = 6_000
 
 
