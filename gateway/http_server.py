@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 log = logging.getLogger(__name__)
 
 _ADDRESS_CHARACTERS_MAX = 8192
-_REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_REJECTED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _JSON = "application/json"
 
 
@@ -103,7 +103,7 @@ class HttpServer:
             if self._take_place(connection, peer[0]):
                 threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
             else:
-                _refuse(connection)
+                _reject(connection)
 
     def _take_place(self, connection: socket.socket, address: str) -> bool:
         limits = self._limits
@@ -236,10 +236,10 @@ class _TimedReader(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-def _refuse(connection: socket.socket) -> None:
+def _reject(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.settimeout(0)
-        connection.send(_REFUSED)
+        connection.send(_REJECTED)
     _shut(connection)
     connection.close()
 

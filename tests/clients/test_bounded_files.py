@@ -1,4 +1,4 @@
-"""Files that users name: read to their limit and no further, and refused with a sentence."""
+"""Files that users name: read to their limit and no further, and rejected with a sentence."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_a_file_is_read_up_to_its_limit_and_without_the_mark_of_an_editor(tmp_pa
         ("/no such file", MissingError, "cannot be read"),
     ],
 )
-def test_what_is_no_file_is_refused_with_a_sentence(
+def test_what_is_no_file_is_rejected_with_a_sentence(
     name: str, error: type[ClientError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
         read_bytes(Path(name), 1000)
 
 
-def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_text_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "picture"
     file.write_bytes(b"\x89PNG\xff")
     with pytest.raises(UsageError, match="not UTF-8"):
