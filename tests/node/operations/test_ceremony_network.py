@@ -39,7 +39,6 @@ DENOMS_MAX = 77
 # What the next release has, and this one has not.
 MIGRATION = f"""
 from chain.bank.state import PARAMS
-from tests.support.running.networks import require_cometbft
 
 
 def raise_denoms(ctx):
