@@ -310,7 +310,7 @@ def draw_entries(sim: Simulation) -> tuple[str, list[state_pb2.Entry]]:
     holder, slot, producer, wh = sim.random.choice(found[-20:])
     wh = sim.random.choice([wh, wh, max(1, wh // 2), max(1, wh // 3), wh + 1])
     entry = state_pb2.Entry(slot=slot, producer=bech32.encode(producer), wh=wh)
-    name = sim.anybody() if sim.random.random() < 0.05 else sim.name_of(holder)
+    name = sim.anybody() if sim.random.random() < 0.05 else sim.signer_of(holder)
     return name, [entry] * sim.random.choice([1] * 15 + [0, 2])
 
 

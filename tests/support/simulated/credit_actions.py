@@ -212,7 +212,7 @@ def offset(sim: Simulation) -> bytes:
     state = sim.world.state
     last = PROGRESS.get(state).slot - 1
     charged = [
-        sim.name_of(owner)
+        sim.signer_of(owner)
         for owner, line in LINES.under(max(0, last)).items(state)
         if line.carbon_charge
     ]

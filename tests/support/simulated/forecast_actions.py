@@ -94,7 +94,7 @@ def reveal_forecast(sim: Simulation) -> bytes:
     message = tx_pb2.MsgRevealForecast(
         target_id=target_id, first_slot=slot, quantiles=_fix_quantiles(shown), salts=[SALT]
     )
-    return _sign(sim, sim.name_of(address), message)
+    return _sign(sim, sim.signer_of(address), message)
 
 
 def register_model(sim: Simulation) -> bytes:
@@ -139,7 +139,7 @@ def sell_shares(sim: Simulation) -> bytes:
     name, market_id, outcome, shares = _some_trader(sim), _some_open_market(sim), 0, 1
     if held and sim.random.random() < 0.9:
         (market_id, address), holding = sim.random.choice(held)
-        name = sim.name_of(address)
+        name = sim.signer_of(address)
         outcome = sim.random.randrange(len(holding.shares))
         shares = sim.random.choice([holding.shares[outcome], 1, 5_000])
     message = tx_pb2.MsgSellShares(

@@ -30,15 +30,10 @@ def cancel_position(sim: Simulation) -> bytes:
     slot, quantity_wh, limit = draw_order(sim)
     owner, is_bought = sim.anybody(), random.random() < 0.5
     first = sim.world.slot_ahead(1)
-    # Nobody signs for a tie line.
-    held = [
-        (key, position)
-        for key, position in POSITIONS.items(sim.world.state)
-        if key[0] >= first and sim.name_of(key[1]) not in people.MODULE_ACCOUNTS
-    ]
+    held = [entry for entry in POSITIONS.items(sim.world.state) if entry[0][0] >= first]
     if held and random.random() < 0.9:
         (slot, address), position = random.choice(held)
-        owner = sim.name_of(address)
+        owner = sim.signer_of(address)
         is_bought = position.bought_wh > 0 and (not position.sold_wh or is_bought)
         whole_wh = position.bought_wh if is_bought else position.sold_wh
         quantity_wh = random.choice([whole_wh, 1, random.randint(1, whole_wh + 1)])

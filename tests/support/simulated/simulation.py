@@ -196,6 +196,11 @@ class Simulation:
         """The name behind an address."""
         return people.name_of(bech32.encode(address))
 
+    def signer_of(self, address: bytes) -> str:
+        """Who signs for an address; for an account of the chain itself somebody else tries."""
+        name = self.name_of(address)
+        return self.anybody() if name in people.MODULE_ACCOUNTS else name
+
     def expect_meter(self, meter_id: str) -> None:
         """A meter that may be registered from the next block on."""
         self.meters.setdefault(meter_id, PhysicalMeter())

@@ -67,8 +67,8 @@ class Wallet:
 
 @cache
 def wallet(name: str) -> Wallet:
-    """The wallet of a name; from then on the name stands for its address. No key signs for an account
-    of the chain itself.
+    """The wallet of a name; from then on the name stands for its address. The chain's own accounts
+    have none.
     """
     assert name not in MODULE_ACCOUNTS, name
     found = Wallet(name, PrivateKey(hashlib.sha256(f"wallet {name}".encode()).digest()))

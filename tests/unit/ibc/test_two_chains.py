@@ -173,7 +173,7 @@ def test_names_that_are_too_long_for_a_key_are_rejected_with_a_sentence(joined: 
     for path, query in app.RULES.queries.items():
         if "client_id" in query.request.DESCRIPTOR.fields_by_name and "Status" not in path:
             request = query.request(client_id=long).SerializeToString()
-            with pytest.raises(ChainError, match="no such client|has not allowed"):
+            with pytest.raises(ChainError, match=r"no such client|has not allowed"):
                 app.query(north.store, north.block_info, path, request)
 
 
