@@ -56,7 +56,7 @@ MUST_HAPPEN = {
     "money sent to another chain", "money from another chain", "money of ours came home",
     "money returned", "packet rejected", "client frozen",
     "energy offered over a tie line", "energy to another region", "energy from another region",
-    "energy traded back",
+
     "battery charged", "battery discharged", "flow of a battery rejected",
 }  # fmt: skip
 # Sent in order to be rejected. A replay is accepted if the first attempt was not.

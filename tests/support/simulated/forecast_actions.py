@@ -234,7 +234,7 @@ ACTIONS: list[tuple[int, Callable[[Simulation], bytes]]] = [
     (8, create_market),
     (10, buy_shares),
     (6, sell_shares),
-    (8, report_outcome),
-    (8, dispute_outcome),
+    (12, report_outcome),
+    (24, dispute_outcome),
     (6, decide_outcome),
 ]
