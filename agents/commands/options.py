@@ -35,6 +35,17 @@ def add_folder(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> No
     )
 
 
+def add_battery(parser: argparse.ArgumentParser) -> None:
+    """--battery-kwh."""
+    parser.add_argument(
+        "--battery-kwh",
+        metavar="KWH",
+        type=float,
+        default=0.0,
+        help="battery of homes whose data name none, of half as many kW (default: none)",
+    )
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """--threads."""
     parser.add_argument(

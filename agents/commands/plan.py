@@ -11,6 +11,7 @@ import text_output
 from agents.commands.options import (
     THREADS_MAX,
     Progress,
+    add_battery,
     add_folder,
     add_picture,
     add_threads,
@@ -51,13 +52,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write what each battery did, and what a kWh was worth to its home",
     )
-    parser.add_argument(
-        "--battery-kwh",
-        metavar="KWH",
-        type=float,
-        default=0.0,
-        help="battery of homes whose data name none, of half as many kW (default: none)",
-    )
+    add_battery(parser)
     parser.add_argument(
         "--tariff",
         metavar="PRICE",

@@ -10,6 +10,7 @@ import text_output
 from agents.commands.options import (
     THREADS_MAX,
     Progress,
+    add_battery,
     add_folder,
     add_picture,
     add_threads,
@@ -60,13 +61,7 @@ def add_case(parser: argparse.ArgumentParser) -> None:
         default="model",
         help="by a model of all homes, or by each home's last days (default: model)",
     )
-    parser.add_argument(
-        "--battery-kwh",
-        metavar="KWH",
-        type=float,
-        default=0.0,
-        help="battery of homes whose data name none, of half as many kW (default: none)",
-    )
+    add_battery(parser)
     parser.add_argument(
         "--workers", metavar="N", type=int, default=2, help="processes (default: 2)"
     )
