@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agents.observation import Street
 
 PROGRESS_AFTER_S, PROGRESS_EVERY_S = 2.0, 2.0
-THREADS_MAX = 256
+THREADS_MAX, BATTERY_MAX_KWH = 256, 1_000.0
 
 
 def add_folder(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
@@ -44,6 +44,12 @@ def add_battery(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="battery of homes whose data name none, of half as many kW (default: none)",
     )
+
+
+def check_battery(kwh: float) -> None:
+    """Rejects what no home's battery has."""
+    if not 0 <= kwh <= BATTERY_MAX_KWH:
+        raise UsageError(f"--battery-kwh {kwh} is not between 0 and {BATTERY_MAX_KWH:g}")
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from agents.commands.options import (
     add_folder,
     add_picture,
     add_threads,
+    check_battery,
     check_picture,
     check_range,
     read_street,
@@ -22,7 +23,7 @@ from agents.commands.options import (
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_rows, format_table
-from client.errors import MissingError, UsageError
+from client.errors import MissingError
 
 if TYPE_CHECKING:
     from agents.observation import Street
@@ -34,7 +35,7 @@ and from what was known before the slot; moves them as the plan's first slot say
 came of it against the same homes without batteries: cost, carbon, ramping and 1 - load factor, each
 as a share, and their mean as CityLearn 2022 takes it. Lower is better.
 """
-DAYS_MAX, KWH_MAX = 3_660, 1_000.0
+DAYS_MAX = 3_660
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     check_range("threads", args.threads, 1, THREADS_MAX)
     if args.days is not None:
         check_range("days", args.days, 2, DAYS_MAX)
-    if not 0 <= args.battery_kwh <= KWH_MAX:
-        raise UsageError(f"--battery-kwh {args.battery_kwh} is not between 0 and {KWH_MAX:g}")
+    check_battery(args.battery_kwh)
     check_picture(args.picture)
     from agents.planning.supply import supply
     from agents.planning.year import make_case, plan_all

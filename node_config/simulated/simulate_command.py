@@ -14,6 +14,7 @@ from agents.commands.options import (
     add_folder,
     add_picture,
     add_threads,
+    check_battery,
     check_picture,
     check_range,
     read_street,
@@ -21,7 +22,6 @@ from agents.commands.options import (
 )
 from client.cli.common import add_output_option
 from client.cli.table import format_table
-from client.errors import UsageError
 
 if TYPE_CHECKING:
     from agents.trading import Battery
@@ -33,7 +33,7 @@ home cost with the market and its battery, without a battery, without a market, 
 foresight of its use and of all these prices (hindsight). No home knows what is to come, nor the
 slot that begins.
 """
-DAYS_MAX, POWER_MAX = 3_660, 1_000.0
+DAYS_MAX = 3_660
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -73,13 +73,15 @@ def read_case(args: argparse.Namespace) -> tuple[Any, Any]:
     check_range("workers", args.workers, 1, THREADS_MAX)
     check_range("threads", args.threads, 1, THREADS_MAX)
     check_range("days", args.days, 0, DAYS_MAX)
-    if not 0 <= args.battery_kwh <= POWER_MAX:
-        raise UsageError(f"--battery-kwh {args.battery_kwh} is not between 0 and {POWER_MAX:g}")
+    check_battery(args.battery_kwh)
+    from agents.planning.supply import EFFICIENCY, POWER_SHARE
     from node_config.simulated.year import make_battery, make_case
 
     street = read_street(args)
     kwh = args.battery_kwh
-    battery: Battery | None = make_battery(kwh, kwh / 2, 0.9, street.grid.slot_s) if kwh else None
+    battery: Battery | None = None
+    if kwh:
+        battery = make_battery(kwh, kwh * POWER_SHARE, EFFICIENCY, street.grid.slot_s)
     days = 365 if args.year else args.days
     is_model = args.forecast == "model"
     return street, make_case(street, days, battery, model=is_model, threads=args.threads)

@@ -63,7 +63,7 @@ def write(folder: Path, change: Change) -> Path:
 
 
 def put(column: int, rows: range, value: str, name: str = ONE) -> Change:
-    """Another value in some rows; {} is what was there."""
+    """Replaces the value in some rows; {} stands for the old one."""
 
     def change(tables: Tables, _: dict[str, Any]) -> None:
         for row in tables[name][rows.start + 1 : rows.stop + 1]:

@@ -9,7 +9,7 @@ from chain.runtime.state.collections import GenesisError, HasStore
 
 # Each is looked at when a gate closes.
 STANDING_ORDERS_CEILING = 10_000
-# Looking at one at so many gates takes less than the gas that was paid for it.
+# The gas of an order pays for looking at it at this many gates.
 STANDING_SLOTS_CEILING = 1_500
 _SIDES = (state_pb2.SIDE_BUY, state_pb2.SIDE_SELL)
 

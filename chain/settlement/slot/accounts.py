@@ -47,7 +47,7 @@ def read_ahead(ctx: Context, slot_ctx: SlotContext, parties: Sequence[_Party]) -
     owners = [owner for owner, _, _ in parties]
     bank.read_balances_ahead(ctx, owners, slot_ctx.denom)
     storage.read_batteries_ahead(ctx, owners)
-    # That there is no line yet is what each of them replaces.
+    # A block also records what it replaces: here, that there was no line.
     LINES.read_ahead(ctx, [(slot_ctx.slot, owner) for owner in owners])
 
 

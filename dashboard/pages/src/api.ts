@@ -24,7 +24,7 @@ export class ApiError extends Error {
 
 const WAIT_MS = 15_000;
 
-// The calls under way that only somebody who has signed in may make.
+// Calls in flight that need a sign-in.
 const personal = new Set<AbortController>();
 let isLeaving = false;
 
