@@ -29,11 +29,13 @@ from sqlalchemy import Engine, Table, insert, select
 
 from bench.results.report import finish, make_parser
 from chain.runtime.encoding import bech32
-from dashboard.answers import account, grid, rows
+from client.light.saved import GROUP_LINES
+from dashboard.answers import account, audit, grid, line_proof
 from dashboard.model.days import Days
 from dashboard.model.tables import (
     ACCOUNT_SLOT,
     FEEDER_SLOT,
+    LINE_GROUP,
     SLOT_RESULT,
     make_row,
     number_accounts,
@@ -79,6 +81,7 @@ def measure(place: str, accounts: int, feeders: int, days: int) -> dict[str, Any
     with engine.begin() as connection:
         numbers = number_accounts(connection, owners)
     count += _fill(engine, ACCOUNT_SLOT, _make_lines(slots, list(numbers.values()), rng))
+    count += _fill(engine, LINE_GROUP, _make_groups(slots, owners))
     filled_s = time.monotonic() - began_s
     # With its last connection closed, all of SQLite's tables are in their one file.
     engine.dispose()
@@ -125,6 +128,14 @@ def _make_lines(slots: range, owners: list[int], rng: random.Random) -> Iterator
             yield row | {"slot": slot, "account": owner} | used
 
 
+def _make_groups(slots: range, owners: list[str]) -> Iterator[dict[str, Any]]:
+    """The roots are made up."""
+    firsts = sorted(map(bech32.decode, owners))[::GROUP_LINES]
+    for slot in slots:
+        for first in firsts:
+            yield {"slot": slot, "first": first, "root": hashlib.sha256(first).digest()}
+
+
 def _make_calls(
     engine: Engine, slots: range, owners: list[str], names: list[str], rng: random.Random
 ) -> dict[str, Callable[[], object]]:
@@ -137,9 +148,9 @@ def _make_calls(
     first = datetime.fromtimestamp(FIRST_S, UTC).date()
     last = first + timedelta(days=len(slots) // SLOTS_PER_DAY - 1)
 
-    def read_lines_of_slot() -> object:
+    def prove_line() -> object:
         with engine.connect() as connection:
-            return connection.execute(rows.select_lines(rng.choice(slots))).all()
+            return line_proof.prove_in_tables(connection, rng.choice(slots), rng.choice(owners))
 
     def find_fullest() -> object:
         query = select(FEEDER_SLOT.c.feeder).where(FEEDER_SLOT.c.slot == rng.choice(slots))
@@ -169,7 +180,10 @@ def _make_calls(
             visit, public_pb2.DayTableRequest(day=str(first))
         ),
         "the 50 fullest feeders of a slot": find_fullest,
-        "all lines of a slot": read_lines_of_slot,
+        "a line of a slot, by its root": prove_line,
+        "the sums of all lines of a slot": lambda: audit.audit(
+            visit, grid_pb2.AuditRequest(slot=rng.choice(slots))
+        ),
     }
 
 

@@ -6,7 +6,9 @@ distributor, or from an earlier visit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from blockenergy.dashboard.v1.account_pb2 import SavedProof, VotedBlock
 from blockenergy.settlement.v1.query_pb2 import QueryLineResponse
@@ -16,9 +18,16 @@ from google.protobuf.message import DecodeError
 from chain import light, settlement
 from chain.runtime.encoding import bech32
 from chain.runtime.trees.proofs import ProofOp, build_entry_proof
-from chain.runtime.trees.simple import compute_entry_hash, compute_root
+from chain.runtime.trees.simple import (
+    compute_entry_hash,
+    compute_group_roots,
+    compute_root,
+    compute_steps,
+)
 from client.light.client import LightError
 
+# Lines of a slot whose root is kept with the first of their owners: a power of two.
+GROUP_LINES = 64
 _MODULE = settlement.MODULE.name
 # From the line to the root over the lines of its slot, to that of the module, to the app hash.
 _OPS_BY_ROOT = 3
@@ -35,31 +44,64 @@ def make_root_key(slot: int) -> tuple[str, bytes]:
     return _MODULE, settlement.make_root_key(slot)
 
 
-def compute_lines_root(slot: int, lines: Iterable[tuple[str, Line]]) -> bytes:
-    """The root over the lines of a slot, of which there is one at least, by address."""
-    entries = _list_entries(slot, lines)
-    return compute_root([compute_entry_hash(key, value) for key, value in entries])
+class LineGroup(NamedTuple):
+    """Lines of a slot that are next to each other in the order of their owners: the address, in
+    bytes, of the first owner, and the root over the lines.
+    """
+
+    first: bytes
+    root: bytes
 
 
-def prove_among(
-    slot: int, lines: Iterable[tuple[str, Line]], address: str
+def group_lines(slot: int, lines: Iterable[tuple[str, Line]]) -> list[LineGroup]:
+    """The groups of all lines of a slot, which are given by address."""
+    entries = _list_entries(lines)
+    roots = compute_group_roots(_list_leaves(slot, entries), GROUP_LINES)
+    owners = [owner for owner, _ in entries[::GROUP_LINES]]
+    return [LineGroup(*group) for group in zip(owners, roots, strict=True)]
+
+
+def compute_lines_root(groups: Sequence[LineGroup]) -> bytes:
+    """The root over the lines of a slot, which has one at least."""
+    return compute_root([group.root for group in groups])
+
+
+def find_group(groups: Sequence[LineGroup], address: str) -> int | None:
+    """Which of a slot's groups has the line of an account, if it has one."""
+    index = bisect_right([group.first for group in groups], bech32.decode(address)) - 1
+    return index if index >= 0 else None
+
+
+def prove_in_group(
+    slot: int,
+    groups: Sequence[LineGroup],
+    index: int,
+    lines: Iterable[tuple[str, Line]],
+    address: str,
 ) -> tuple[bytes, ProofOp] | None:
     """A line as it was in the state, and the operation that proves it up to the root over all lines
-    of its slot, which are given by address; None if the account has none.
+    of its slot; None if the account has none.
+
+    lines: all of the group at `index`, by address.
     """
-    entries = _list_entries(slot, lines)
-    own = settlement.make_line_key(slot, bech32.decode(address))
-    for index, (key, value) in enumerate(entries):
-        if key == own:
-            return value, build_entry_proof(entries, index)
-    return None
+    entries, own = _list_entries(lines), bech32.decode(address)
+    at = bisect_left([owner for owner, _ in entries], own)
+    if at == len(entries) or entries[at][0] != own:
+        return None
+    steps = compute_steps(_list_leaves(slot, entries), at)
+    steps += compute_steps([group.root for group in groups], index)
+    value = entries[at][1]
+    return value, build_entry_proof(settlement.make_line_key(slot, own), value, steps)
 
 
-def _list_entries(slot: int, lines: Iterable[tuple[str, Line]]) -> list[tuple[bytes, bytes]]:
-    return sorted(
-        (settlement.make_line_key(slot, bech32.decode(owner)), settlement.write_line(line))
-        for owner, line in lines
-    )
+def _list_entries(lines: Iterable[tuple[str, Line]]) -> list[tuple[bytes, bytes]]:
+    return sorted((bech32.decode(owner), settlement.write_line(line)) for owner, line in lines)
+
+
+def _list_leaves(slot: int, entries: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    return [
+        compute_entry_hash(settlement.make_line_key(slot, owner), value) for owner, value in entries
+    ]
 
 
 def verify_saved(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from blockenergy.dashboard.v1 import account_pb2
-from blockenergy.settlement.v1.state_pb2 import Line
 from blockenergy.validators.v1 import events_pb2
 from sqlalchemy import select
 from tendermint.crypto.proof_pb2 import ProofOp
 
 from client.light.provider import LightBlock, fetch_block
-from client.light.saved import make_line_key, make_root_key, prove_among
+from client.light.saved import make_line_key, make_root_key
 from client.queries import query_store
-from dashboard.answers.rows import read_message, select_lines
+from dashboard.answers.line_proof import prove_in_tables
 from dashboard.errors import ApiError, Code
-from dashboard.model.tables import EVENT, SLOT_RESULT
+from dashboard.model.tables import EVENT
 from dashboard.site import Visit
 
 CHANGES_MAX = 50
@@ -52,13 +51,8 @@ def _prove_by_root(
     """A line that only the tables have; ApiError where they do not have all lines of its slot."""
     module, key = make_root_key(request.slot)
     root = query_store(visit.site.present.rpc, module, key, height=height)
-    complete = select(SLOT_RESULT.c.lines).where(SLOT_RESULT.c.slot == request.slot)
     with visit.site.engine.connect() as connection:
-        if not root.value or connection.scalar(complete) != "agree":
-            raise ApiError(Code.NOT_FOUND)
-        rows = connection.execute(select_lines(request.slot)).all()
-        lines = [(row.address, read_message(Line, row)) for row in rows]
-    proven = prove_among(request.slot, lines, request.account)
+        proven = prove_in_tables(connection, request.slot, request.account) if root.value else None
     if proven is None:
         raise ApiError(Code.NOT_FOUND)
     value, op = proven

@@ -28,14 +28,18 @@ def read_message(kind: type[M], row: Any) -> M:
     return kind(**{name: getattr(row, name) for name in get_fields(kind)})
 
 
-def select_lines(slot: int) -> Select[Any]:
-    """All lines of a slot, with the address of each account: rows are in the order of accounts, so
-    that each account is looked up. As a sum its number is not looked up by that of each line, which
+def select_lines(slot: int, first: bytes = b"", behind: bytes = b"") -> Select[Any]:
+    """The lines of a slot, with the address of each account: all, or those of addresses, in bytes,
+    from `first` on to before `behind`. Rows are in the order of accounts, so that each account is
+    looked up. As a sum its number is not looked up by that of each line, which
     a database that knows no better would do with the lines of all slots.
     """
     is_own = ACCOUNT_SLOT.c.account == ACCOUNT.c.number + 0
     query = select(ACCOUNT.c.address, ACCOUNT_SLOT).join_from(ACCOUNT, ACCOUNT_SLOT, is_own)
-    return query.where(ACCOUNT_SLOT.c.slot == slot)
+    query = query.where(ACCOUNT_SLOT.c.slot == slot)
+    if first:
+        query = query.where(ACCOUNT.c.address_bytes >= first)
+    return query.where(ACCOUNT.c.address_bytes < behind) if behind else query
 
 
 def is_line_of(account: str, slots: range) -> ColumnElement[bool]:

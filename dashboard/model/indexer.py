@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from client.errors import ClientError, RejectedError, RpcError
-from client.light.saved import compute_lines_root
+from client.light.saved import LineGroup, compute_lines_root, group_lines
 from client.node.rpc import Rpc
 from client.node.rpc_types import Block, BlockResults, Json
 from client.queries import get_state_height, query, query_pages
@@ -29,6 +29,7 @@ from dashboard.model.tables import (
     CURSOR,
     FEEDER_SLOT,
     GAP,
+    LINE_GROUP,
     SLOT_RESULT,
     make_row,
     number_accounts,
@@ -182,7 +183,9 @@ class Indexer:
             raise ClientError("another process writes to the same tables; end one of the two")
 
 
-def compare_lines(event: events_pb2.EventSlotSettled, lines: Sequence[Line]) -> Lines:
+def compare_lines(
+    event: events_pb2.EventSlotSettled, lines: Sequence[Line], groups: Sequence[LineGroup]
+) -> Lines:
     """Whether the lines of a slot are all there, and add up to its result and to its root.
 
     Slots that were settled before there were roots have none.
@@ -194,8 +197,7 @@ def compare_lines(event: events_pb2.EventSlotSettled, lines: Sequence[Line]) -> 
         sum(getattr(one.line, name) for one in lines) == getattr(result, name) for name in SUMMED
     )
     if is_equal and event.lines_root:
-        root = compute_lines_root(event.slot, [(one.owner, one.line) for one in lines])
-        is_equal = root == event.lines_root
+        is_equal = compute_lines_root(groups) == event.lines_root
     return "agree" if is_equal else "differ"
 
 
@@ -218,7 +220,8 @@ def _write_block(connection: Connection, block: Block, results: BlockResults) ->
 
 def _write_slot(connection: Connection, height: int, settled: _Settled) -> None:
     event, lines = settled.event, settled.lines
-    head = {"slot": event.slot, "height": height, "lines": compare_lines(event, lines)}
+    groups = group_lines(event.slot, [(one.owner, one.line) for one in lines])
+    head = {"slot": event.slot, "height": height, "lines": compare_lines(event, lines, groups)}
     connection.execute(insert(SLOT_RESULT).values(head | make_row(event.result)))
     numbers = number_accounts(connection, [one.owner for one in lines])
     rows = [
@@ -226,6 +229,8 @@ def _write_slot(connection: Connection, height: int, settled: _Settled) -> None:
     ]
     if rows:
         connection.execute(insert(ACCOUNT_SLOT), rows)
+        group_rows = [{"slot": event.slot, **group._asdict()} for group in groups]
+        connection.execute(insert(LINE_GROUP), group_rows)
 
 
 def _write_feeders(connection: Connection, events: Sequence[Message]) -> None:

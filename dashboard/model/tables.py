@@ -34,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from chain.runtime.encoding import bech32
 from client.errors import ClientError, MissingError
 
 INTEGER_MAX = (1 << 63) - 1
@@ -135,10 +136,19 @@ SLOT_RESULT = Table(
     **STRICT,
 )
 # Accounts that have lines, numbered as they come: an address would be half of each line.
-ACCOUNT = Table("account", METADATA, key("number"), text("address"), **STRICT)
+ACCOUNT = Table(
+    "account", METADATA, key("number"), text("address"), blob("address_bytes"), **STRICT
+)
 Index("account_address", ACCOUNT.c.address, unique=True)
+# Their order is that of the lines below the root of a slot.
+Index("account_address_bytes", ACCOUNT.c.address_bytes, unique=True)
 ACCOUNT_SLOT = Table(
     "account_slot", METADATA, key("account"), key("slot"), *_fields(state_pb2.Line), **STRICT
+)
+# Roots over lines of a slot that are next to each other, by the bytes of the first address: with
+# them, one of the lines is proven without all the others.
+LINE_GROUP = Table(
+    "line_group", METADATA, key("slot"), key("first", LargeBinary), blob("root"), **STRICT
 )
 # Sums over the accounts on a feeder and below it; largest_wh: what of the energy one of them has.
 FEEDER_SLOT = Table(
@@ -238,7 +248,10 @@ def number_accounts(connection: Connection, addresses: Sequence[str]) -> dict[st
     known = {row.address: row.number for row in connection.execute(select(ACCOUNT))}
     new = {one: len(known) + at for at, one in enumerate(sorted(set(addresses) - known.keys()))}
     if new:
-        rows = [{"number": number, "address": address} for address, number in new.items()]
+        rows = [
+            {"number": number, "address": address, "address_bytes": bech32.decode(address)}
+            for address, number in new.items()
+        ]
         connection.execute(insert(ACCOUNT), rows)
     return known | new
 

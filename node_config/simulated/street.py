@@ -106,11 +106,15 @@ class StreetResult:
     price_high_per_kwh: int
 
 
+def show_nothing(done: int, whole: int) -> None:
+    """Progress that nobody looks at; by its name, other processes know it too."""
+
+
 def run_street(
     data: Sequence[HomeData],
     clock: Clock,
     seed: int = 1,
-    on_progress: Progress = lambda done, whole: None,
+    on_progress: Progress = show_nothing,
 ) -> StreetResult:
     """Trades, delivers and settles every slot of the data on a new chain."""
     street = _Street(data, clock, seed)

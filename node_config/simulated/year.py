@@ -29,7 +29,7 @@ from agents.trading import Battery
 from client.errors import MissingError
 from node_config.compiled import find_compiled, is_checkout
 from node_config.simulated.homes import Expect, HomeData
-from node_config.simulated.street import Clock, Progress, StreetResult, run_street
+from node_config.simulated.street import Clock, Progress, StreetResult, run_street, show_nothing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +145,7 @@ def foresee(data: HomeData, per_day: int) -> HomeData:
 
 
 def make_jobs(
-    case: Case, on_progress: Progress = lambda done, whole: None, *, with_foresight: bool = False
+    case: Case, on_progress: Progress = show_nothing, *, with_foresight: bool = False
 ) -> dict[str, Job]:
     """The conditions by name, that which takes longest first; what it does is shown."""
     run = partial(run_street, clock=case.clock, seed=case.seed)

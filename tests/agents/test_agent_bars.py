@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from agents.observation import Street  # noqa: E402
 from agents.planning.year import make_case, plan_all  # noqa: E402
 from node_config.simulated import year  # noqa: E402
 from node_config.simulated.report import list_costs  # noqa: E402
+from tests.support.shared import SHARED  # noqa: E402
 
-HOMES = Path("/work/shared/data/homes_fontana_2022")
+HOMES = SHARED / "data" / "homes_fontana_2022"
 pytestmark = [
     pytest.mark.agent_bars,
     pytest.mark.skipif(not HOMES.is_dir(), reason=f"{HOMES} is not there"),

@@ -17,9 +17,10 @@ np = pytest.importorskip("numpy", reason="the extra agents is not installed")
 
 from agents.input.folder import read_street  # noqa: E402
 from agents.observation import Street  # noqa: E402
+from tests.support.shared import SHARED  # noqa: E402
 
-SHARED = Path("/work/shared/data")
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not there")
+DATA = SHARED / "data"
+needs_shared = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there")
 HEADER = "time,meter,import_wh,export_wh\n"
 BEGIN = datetime(2026, 3, 2)  # noqa: DTZ001
 USE = [200 + (hour * 37) % 90 for hour in range(24)]
@@ -216,7 +217,7 @@ def test_the_command_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @needs_shared
 def test_homes_of_citylearn() -> None:
-    street = read_street(SHARED / "homes_fontana_2022")
+    street = read_street(DATA / "homes_fontana_2022")
     assert [home.name for home in street.homes] == [f"Building_{n}" for n in range(1, 11)]
     # The first row is the last hour of a Sunday in July.
     assert street.grid.begin.strftime("%a %d.%m. %H") == "Sun 31.07. 23"
@@ -230,8 +231,8 @@ def test_homes_of_citylearn() -> None:
 
 @needs_shared
 def test_green_button() -> None:
-    street = read_street(SHARED / "greenbutton" / "electric_containerized.xml.gz")
+    street = read_street(DATA / "greenbutton" / "electric_containerized.xml.gz")
     assert list(street.homes[0].net_wh[:4]) == [450, 430, 418, 410]
     assert street.grid.begin.isoformat() == "2011-01-01T00:00:00"
-    berlin = read_street(SHARED / "greenbutton" / "electric_containerized.xml.gz", "Europe/Berlin")
+    berlin = read_street(DATA / "greenbutton" / "electric_containerized.xml.gz", "Europe/Berlin")
     assert berlin.grid.begin.isoformat() == "2011-01-01T09:00:00"

@@ -8,7 +8,13 @@ from tendermint.crypto.proof_pb2 import ProofOp
 
 from chain.runtime.trees.multistore import Multistore
 from chain.runtime.trees.proofs import build_proof_ops
-from client.light.saved import compute_lines_root, make_line_key, make_root_key, prove_among
+from client.light.saved import (
+    compute_lines_root,
+    group_lines,
+    make_line_key,
+    make_root_key,
+    prove_in_group,
+)
 from tests.support.others.headers import make_block, make_signers, validators_of
 from tests.support.streets import people
 
@@ -23,11 +29,12 @@ def make_rooted_proof() -> SavedProof:
         (people.address_text(name), Line(bought_wh=1_000 + number, cost=2, charged=2))
         for number, name in enumerate(people.HOUSEHOLDS)
     ]
-    proven = prove_among(SLOT, lines, OWNER)
+    groups = group_lines(SLOT, lines)
+    proven = prove_in_group(SLOT, groups, 0, lines, OWNER)
     assert proven is not None
     value, op = proven
     module, root_key = make_root_key(SLOT)
-    content = {root_key: compute_lines_root(SLOT, lines), b"\x01": b"progress"}
+    content = {root_key: compute_lines_root(groups), b"\x01": b"progress"}
     trees = Multistore(["bank", "market", module])
     trees.update({module: content})
     ops = [op, *build_proof_ops(trees, module, root_key, content.get)]

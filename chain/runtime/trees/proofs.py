@@ -6,7 +6,7 @@ store, the second (`ics23:simple`, ICS-23 `tendermintSpec`) from the name and ro
 the app hash. The data of each is an ICS-23 CommitmentProof.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from cosmos.ics23.v1.proofs_pb2 import (
@@ -27,7 +27,7 @@ from chain.runtime.trees.hash import (
 )
 from chain.runtime.trees.multistore import prove_store
 from chain.runtime.trees.ordered import LEAF_HEAD, ORDERED_STORE, compute_ordered_leaf
-from chain.runtime.trees.simple import compute_entry_hash, compute_steps
+from chain.runtime.trees.simple import compute_entry_hash
 from chain.runtime.trees.top import AbsencePath, LeafPath
 
 KEY_PROOF_TYPE = "ics23:smt"
@@ -115,11 +115,9 @@ def build_proof_ops(
     ]
 
 
-def build_entry_proof(entries: Sequence[tuple[bytes, bytes]], index: int) -> ProofOp:
-    """The proof of one of the entries of a simple map, up to the root of the map."""
-    leaves = [compute_entry_hash(key, value) for key, value in entries]
-    key, value = entries[index]
-    path = LeafPath(key, leaves[index], tuple(compute_steps(leaves, index)))
+def build_entry_proof(key: bytes, value: bytes, steps: Iterable[Step]) -> ProofOp:
+    """The proof of an entry of a simple map, with the steps from its leaf up to the map's root."""
+    path = LeafPath(key, compute_entry_hash(key, value), tuple(steps))
     proof = CommitmentProof(exist=_build_existence_proof(path, value, ENTRY_LEAF))
     return ProofOp(ENTRY_PROOF_TYPE, key, proof.SerializeToString())
 

@@ -39,6 +39,16 @@ def compute_steps(leaves: Sequence[bytes], index: int) -> list[Step]:
     return [*compute_steps(right, index - middle), make_step(True, compute_root(left))]
 
 
+def compute_group_roots(leaves: Sequence[bytes], size: int) -> list[bytes]:
+    """The roots of the subtrees over each `size` leaves, a power of two; the last may have fewer.
+
+    As leaves of a tree they give the root of the whole tree, and the steps of a leaf are those in
+    its group and then those of its group.
+    """
+    starts = range(0, len(leaves), size)
+    return [compute_root(leaves[start : start + size]) for start in starts]
+
+
 def append_leaves(peaks: Sequence[bytes], count: int, leaves: Iterable[bytes]) -> list[bytes]:
     """The peaks of a tree that had `count` leaves, after more of them.
 

@@ -9,17 +9,22 @@ from typing import Any
 
 import pytest
 from blockenergy.dashboard.v1.account_pb2 import ProofResponse, SavedProof
+from blockenergy.settlement.v1.state_pb2 import Line
 from blockenergy.validators.v1.events_pb2 import EventValidatorChanged
+from cosmos.ics23.v1.proofs_pb2 import CommitmentProof
 from google.protobuf import json_format
 from proven_node import ProvenNode
 from served import serving
 from settled_streets import trade_and_settle
 from sqlalchemy import insert, update
 
-from chain import light
+from chain import light, settlement
 from client.cli import main
+from client.light import saved as saved_proofs
 from client.light.client import LightError
 from client.light.saved import make_line_key, verify_saved
+from dashboard.answers.line_proof import prove_in_tables
+from dashboard.answers.rows import read_message, select_lines
 from dashboard.model.accounts import SERVER_METADATA
 from dashboard.model.tables import EVENT, SLOT_RESULT, open_tables
 from tests.clients.light.light_chain import make_signers, validators_of
@@ -62,8 +67,9 @@ def test_a_proof_holds_over_a_change_of_validators(tmp_path: Any, capsys: Any) -
 
 
 def test_a_line_that_the_chain_has_removed_is_proven_by_the_root(
-    make_place: Callable[[], str],
+    make_place: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(saved_proofs, "GROUP_LINES", 2)
     engine = open_tables(make_place(), SERVER_METADATA)
     node = ProvenNode(World({"settlement.params": {"history_slots": 1}}), {1: FIRST})
     with node.running(), serving(node, engine) as served:
@@ -76,6 +82,9 @@ def test_a_line_that_the_chain_has_removed_is_proven_by_the_root(
         assert not has_line(node.world, slot, "ben")
         browser = served.browser("ben")
         status, told = browser.call(f"proof/{slot}")
+        with engine.connect() as connection:
+            every = connection.execute(select_lines(slot)).all()
+            proven = [prove_in_tables(connection, slot, row.address) for row in every]
         others = [
             served.browser("anna").call(f"proof/{slot - 1}")[0],
             browser.call(f"proof/{slot + 50}")[0],
@@ -86,6 +95,13 @@ def test_a_line_that_the_chain_has_removed_is_proven_by_the_root(
     assert (status, others) == (200, [404, 404, 404])
     saved = json_format.ParseDict(told, ProofResponse()).proof
     assert len(saved.proof_ops) == 3
+    assert len(proven) > 4
+    for row, found_op in zip(every, proven, strict=True):
+        assert found_op is not None
+        value, op = found_op
+        key = make_line_key(slot, row.address)[1]
+        assert value == settlement.write_line(read_message(Line, row))
+        assert light.verify_entry(root_of(saved), key, op) == value
     found, height = verify_saved(saved, CHAIN_ID, OLD)
     assert (found.slot, found.owner, height) == (
         slot,
@@ -99,6 +115,12 @@ def test_a_line_that_the_chain_has_removed_is_proven_by_the_root(
         forged.key = make_line_key(change, people.address_text("ben"))[1]
         with pytest.raises(LightError):
             verify_saved(forged, CHAIN_ID, OLD)
+
+
+def root_of(saved: SavedProof) -> bytes:
+    """The root over the lines of its slot."""
+    of_root = CommitmentProof.FromString(saved.proof_ops[1].data)
+    return of_root.exist.value
 
 
 def told_height(told: Any) -> int:

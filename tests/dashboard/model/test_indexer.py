@@ -25,6 +25,7 @@ from street_node import StreetNode
 
 from client.cli import main
 from client.errors import ClientError
+from client.light.saved import group_lines
 from client.node.rpc import Rpc
 from dashboard.answers.rows import select_lines
 from dashboard.model.accounts import SERVER_METADATA, USED_NONCE
@@ -250,7 +251,7 @@ def test_a_sum_that_differs_is_found(name: str) -> None:
     results = [
         SlotResult(parties=parties, **{name: total}) for parties, total in ((2, 5), (2, 6), (3, 5))
     ]
-    found = [compare_lines(EventSlotSettled(result=result), lines) for result in results]
+    found = [compare_lines(EventSlotSettled(result=result), lines, []) for result in results]
     assert found == ["agree", "differ", "incomplete"]
 
 
@@ -279,8 +280,11 @@ def test_a_line_that_is_not_below_the_root_is_found(node: StreetNode) -> None:
         ]
         return rest + swapped
 
-    assert compare_lines(settled, make("ben", "eva")) == "agree"
-    assert compare_lines(settled, make("eva", "ben")) == "differ"
+    found = [
+        compare_lines(settled, made, group_lines(slot, [(one.owner, one.line) for one in made]))
+        for made in (make("ben", "eva"), make("eva", "ben"))
+    ]
+    assert found == ["agree", "differ"]
 
 
 def people_with_lines(world: World, slot: int) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,9 @@ from chain.market.clearing import (
     clear_truthful,
     verify_clearing,
 )
+from tests.support.shared import SHARED
 
-PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "auctions.json"
+PUBLISHED = SHARED / "vectors" / "auctions.json"
 SCALE = 10
 
 

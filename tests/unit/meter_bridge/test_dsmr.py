@@ -1,7 +1,6 @@
 """The DSMR parser accepts telegrams of genuine meters, and none that were altered in transit."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +9,9 @@ from hypothesis import strategies as st
 from meter_bridge.formats.dsmr import compute_crc16, format_telegram, parse
 from meter_bridge.formats.encoding.local_time import LocalTime, is_eu_summer_time
 from meter_bridge.formats.telegram import Telegram, TelegramError
+from tests.support.shared import SHARED
 
-VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "meter_telegrams.json"
+VECTORS = SHARED / "vectors" / "meter_telegrams.json"
 
 # 2027-01-15 12:00:00 UTC, a Friday in winter; import 1,234,567 Wh, export 89 Wh.
 OURS = (

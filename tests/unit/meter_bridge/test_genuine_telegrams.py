@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,9 @@ from blockenergy.bridge.v1.bridge_pb2 import TELEGRAM_FORMAT_WMBUS
 from meter_bridge.formats import find_format, read_telegram
 from meter_bridge.formats.dlms.security import open_protected
 from meter_bridge.formats.telegram import Content, Context, Secrets, TelegramError
+from tests.support.shared import SHARED
 
-VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "meter_telegrams.json"
+VECTORS = SHARED / "vectors" / "meter_telegrams.json"
 ROWS: dict[str, dict[str, Any]] = (
     {row["id"]: row for row in json.loads(VECTORS.read_text("utf-8"))} if VECTORS.exists() else {}
 )

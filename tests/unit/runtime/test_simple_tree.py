@@ -11,6 +11,7 @@ from chain.runtime.trees.proofs import build_entry_proof
 from chain.runtime.trees.simple import (
     append_leaves,
     compute_entry_hash,
+    compute_group_roots,
     compute_root,
     compute_steps,
     join_peaks,
@@ -57,13 +58,27 @@ def test_every_leaf_has_steps_to_the_root(count: int) -> None:
         assert node == compute_root(leaves)
 
 
+@given(st.integers(1, 70), st.sampled_from([1, 2, 8, 64]))
+def test_groups_of_leaves_are_subtrees(count: int, size: int) -> None:
+    leaves = make_leaves(count)
+    roots = compute_group_roots(leaves, size)
+    assert compute_root(roots) == compute_root(leaves)
+    for index in range(count):
+        group, at = divmod(index, size)
+        own = leaves[group * size : (group + 1) * size]
+        steps = compute_steps(own, at) + compute_steps(roots, group)
+        assert steps == compute_steps(leaves, index)
+
+
 @given(st.integers(1, 20), st.data())
 def test_an_entry_is_proven_and_no_other(count: int, data: st.DataObject) -> None:
     entries = [(b"key %02d" % number, b"value %d" % number) for number in range(count)]
-    root = compute_root([compute_entry_hash(*entry) for entry in entries])
     index = data.draw(st.integers(0, count - 1))
-    op = build_entry_proof(entries, index)
+    leaves = [compute_entry_hash(*entry) for entry in entries]
+    ops = [build_entry_proof(*entry, compute_steps(leaves, at)) for at, entry in enumerate(entries)]
+    op = ops[index]
     key, value = entries[index]
+    root = compute_root(leaves)
     assert verify_entry(root, key, op) == value
     others = [
         (sha256(root).digest(), key, op),
@@ -72,7 +87,7 @@ def test_an_entry_is_proven_and_no_other(count: int, data: st.DataObject) -> Non
     ]
     others += [(root, key, ("ics23:smt", op.key, op.data)), (root, key, (op.type, op.key, b""))]
     if count > 1:
-        others.append((root, key, build_entry_proof(entries, index - 1)))
+        others.append((root, key, ops[index - 1]))
     for other in others:
         with pytest.raises(ProofError):
             verify_entry(*other)

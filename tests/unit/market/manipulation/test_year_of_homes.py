@@ -15,8 +15,9 @@ from chain.market.pool.purse_rules import Terms
 from chain.market.positions import charges
 from chain.market.rules import Curve
 from chain.settlement import rules as settlement_rules
+from tests.support.shared import SHARED
 
-GIVEN = Path(__file__).resolve().parents[5] / "shared" / "data" / "homes_fontana_2022"
+GIVEN = SHARED / "data" / "homes_fontana_2022"
 GAINED = json.loads((Path(__file__).parent / "plans_that_gained.json").read_text())
 DAYS = 40
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -24,8 +23,9 @@ from chain.market.pool.batch import MarketOrder, execute_batch
 from chain.market.pool.purse_rules import Terms, compute_cap, compute_opening
 from chain.market.rules import Curve, Price
 from tests.support.properties import examples
+from tests.support.shared import SHARED
 
-REFERENCE = Path(__file__).resolve().parents[5] / "shared" / "tools" / "pool"
+REFERENCE = SHARED / "tools" / "pool"
 STREET = Terms(80_000, 300_000, 25_000, 5_500, 250)
 LINE = Curve(80_000, 300_000, 10_000, 5_500)
 STEP = Curve(80_000, 300_000, 0, 5_500)
