@@ -263,6 +263,4 @@ def _show_models(rows: list[dict[str, Any]]) -> None:
 def _show(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (
-        f"{value:.4f}" if isinstance(value, float) else "not known" if value is None else str(value)
-    )
+    return f"{value:.4f}" if isinstance(value, float) else "none" if value is None else str(value)
