@@ -133,8 +133,9 @@ test-simulation: $(VENV)/.dev proto ## Thousands of random blocks with every inv
 test-cometbft-next: $(VENV)/.dev proto cometbft ## The network on CometBFT 0.40.0; needs Go
 	$(python) -m pytest -m cometbft_next tests/node
 
-test-ibc-go: $(VENV)/.dev proto cometbft ## Money to a running wasmd (ibc-go 11) and back; needs Go
+test-ibc-go: $(VENV)/.dev proto cometbft ## Money to a running wasmd (ibc-go 10 and 11) and back; needs Go
 	-$(python) -m bench.networks.sdk_build
+	-$(python) -m bench.networks.sdk_build --ibc-go 10
 	$(python) -m pytest -m ibc_go tests/ibc_go $(PYTEST_ARGS)
 
 test-agents: $(VENV)/.dev proto cometbft ## What agents reach on a year of real homes, and five of them trading for a day; 14 minutes

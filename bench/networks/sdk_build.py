@@ -1,6 +1,7 @@
 """Finds a node of the Cosmos SDK to compare with, and builds it on request.
 
-    python -m bench.networks.sdk_build           builds it, about five minutes, once
+    python -m bench.networks.sdk_build                 builds it, about five minutes, once
+    python -m bench.networks.sdk_build --ibc-go 10     builds the one with an older IBC
 
 The node is wasmd, a chain of the Cosmos SDK that builds from one Go module. `find_sdk_node` gives
 the one that $BLOCKENERGY_SDK_NODE names, else the cached build, else None: a benchmark goes on
@@ -18,44 +19,60 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from node_config.cometbft.toolchain import exclusive, get_cache_folder
 
-MODULE, VERSION = "github.com/CosmWasm/wasmd", "v0.70.3"
+MODULE = "github.com/CosmWasm/wasmd"
 LIBRARY_MODULE = "github.com/CosmWasm/wasmvm/v3"
 DEADLINE_S = 3600
 NICENESS = 15
 
 
-def find_sdk_node() -> Path | None:
+class Release(NamedTuple):
+    """A release of wasmd, and the modules of which today's Go needs newer ones than it names."""
+
+    version: str
+    newer_modules: tuple[str, ...] = ()
+
+
+# By the major version of their ibc-go.
+LATEST = 11
+RELEASES = {
+    LATEST: Release("v0.70.3"),
+    10: Release("v0.61.14", ("github.com/bytedance/sonic@v1.15.0",)),
+}
+
+
+def find_sdk_node(ibc_go: int = LATEST) -> Path | None:
     """The executable, or None. Its libwasmvm lies beside it."""
     named = os.environ.get("BLOCKENERGY_SDK_NODE")
-    if named:
+    if named and ibc_go == LATEST:
         found = shutil.which(named)
         if found is None:
             raise RuntimeError(f"BLOCKENERGY_SDK_NODE names {named}, which is not executable")
         return Path(found).resolve()
-    cached = get_folder() / "wasmd"
+    cached = get_folder(ibc_go) / "wasmd"
     return cached if cached.is_file() else None
 
 
-def get_folder() -> Path:
+def get_folder(ibc_go: int) -> Path:
     """Where the build is kept."""
-    return get_cache_folder() / f"wasmd-{VERSION.removeprefix('v')}"
+    return get_cache_folder() / f"wasmd-{RELEASES[ibc_go].version.removeprefix('v')}"
 
 
-def build() -> Path:
+def build(ibc_go: int = LATEST) -> Path:
     """The executable, built if it is not there yet. Raises RuntimeError if it cannot be built."""
     go = shutil.which("go")
     if go is None:
         raise RuntimeError("there is no go on the PATH; a Cosmos SDK node cannot be built")
-    folder = get_folder()
+    folder, release = get_folder(ibc_go), RELEASES[ibc_go]
     with exclusive(folder):
         if not (folder / "wasmd").is_file():
             log = folder / "build.log"
             try:
                 with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as work:
-                    _build_in(Path(work), go, folder, log)
+                    _build_in(Path(work), go, release, folder, log)
             except (OSError, subprocess.SubprocessError, ValueError) as error:
                 raise RuntimeError(
                     f"the Cosmos SDK node was not built, see {log}: {error}"
@@ -63,14 +80,16 @@ def build() -> Path:
     return folder / "wasmd"
 
 
-def _build_in(work: Path, go: str, folder: Path, log: Path) -> None:
+def _build_in(work: Path, go: str, release: Release, folder: Path, log: Path) -> None:
     """Copies the module, because only the main module's replacements count, and builds it."""
-    print(f"Building {MODULE} {VERSION}, about five minutes; log in {log}", flush=True)
-    answer = _ask([go, "mod", "download", "-json", f"{MODULE}@{VERSION}"], work)
+    print(f"Building {MODULE} {release.version}, about five minutes; log in {log}", flush=True)
+    answer = _ask([go, "mod", "download", "-json", f"{MODULE}@{release.version}"], work)
     source = work / "source"
     shutil.copytree(json.loads(answer)["Dir"], source)
     for path in [source, *source.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o200)
+    for module in release.newer_modules:
+        _ask([go, "get", module], source)
     binary = work / "wasmd"
     flags = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
     with log.open("w") as output:
@@ -100,11 +119,15 @@ def _ask(command: Sequence[str], folder: Path) -> str:
 
 def main() -> int:
     """Builds the node and prints its path."""
-    argparse.ArgumentParser(
-        prog="python -m bench.networks.sdk_build", description=__doc__
-    ).parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.networks.sdk_build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--ibc-go", type=int, choices=sorted(RELEASES), default=LATEST)
+    options = parser.parse_args()
     try:
-        print(build())
+        print(build(options.ibc_go))
     except RuntimeError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bench.networks.sdk_build import find_sdk_node
+from bench.networks.sdk_build import RELEASES, find_sdk_node
 from client.errors import RejectedError
 from tests.ibc_go.links import SHORT_S, TRUSTING_S, Link, finish, join, join_again
 from tests.ibc_go.sides import Side, run_street, run_wasm, wait_until
@@ -19,12 +19,14 @@ from tests.support.running.networks import require_cometbft
 pytestmark = pytest.mark.ibc_go
 
 
-@pytest.fixture(scope="module")
-def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
+@pytest.fixture(scope="module", params=sorted(RELEASES), ids=lambda ibc_go: f"ibc-go {ibc_go}")
+def link(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Link]:
     """Both chains, joined by `blockenergy relay join`."""
-    binary = find_sdk_node()
+    binary = find_sdk_node(request.param)
     if binary is None:
-        pytest.skip("wasmd is not built: make test-ibc-go does it")
+        pytest.skip(f"wasmd with ibc-go {request.param} is not built: make test-ibc-go does it")
     require_cometbft()
     folder = tmp_path_factory.mktemp("ibc-go")
     with ExitStack() as stack:
