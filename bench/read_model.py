@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from blockenergy.dashboard.v1 import account_pb2, grid_pb2, public_pb2
+from blockenergy.dashboard.v1 import account_pb2, grid_pb2
 from blockenergy.dashboard.v1.grid_pb2 import FeederSum
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from sqlalchemy import Engine, Table, insert, select
@@ -176,8 +176,8 @@ def _make_calls(
                 last_slot=slots.start + 3 * SLOTS_PER_DAY - 1,
             ),
         ),
-        "feeders of a day as a table": lambda: grid.feeder_table(
-            visit, public_pb2.DayTableRequest(day=str(first))
+        "feeders of a slot as a table": lambda: grid.feeder_table(
+            visit, grid_pb2.FeederTableRequest(day=str(first), slot=rng.choice(slots[:96]))
         ),
         "the 50 fullest feeders of a slot": find_fullest,
         "a line of a slot, by its root": prove_line,

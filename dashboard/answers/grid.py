@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from blockenergy.dashboard.v1 import grid_pb2, public_pb2
+from blockenergy.dashboard.v1 import grid_pb2
 from blockenergy.market.v1 import query_pb2 as market_pb2
 from blockenergy.market.v1.events_pb2 import EventCurtailed
 from blockenergy.market.v1.state_pb2 import FeederFlow
@@ -18,6 +18,7 @@ from client.cli.common import NS_PER_S
 from client.errors import RejectedError
 from dashboard.answers.rows import read_message
 from dashboard.answers.shown import SLOTS_MAX, find_cleared, require_range
+from dashboard.errors import ApiError, Code
 from dashboard.model.days import parse_day
 from dashboard.model.tables import BLOCK, EVENT, FEEDER_SLOT
 from dashboard.site import Visit
@@ -26,7 +27,7 @@ from dashboard.web.rights import Feeders, is_auditor, list_feeders, list_operate
 # Fewer meters, or one with more than half of the energy, would show a single home.
 METERS_MIN = 10
 METERS_SHOWN_MAX = 1000
-_ROWS_MAX = 5_000
+ROWS_MAX = 5_000
 _SUM_FIELDS = [field.name for field in grid_pb2.FeederSum.DESCRIPTOR.fields]
 _PAGE = 1000
 _AGREED_MAX = 100
@@ -46,21 +47,30 @@ def grid(visit: Visit, request: grid_pb2.FeedersRequest) -> grid_pb2.FeedersResp
     return _show(visit, request.slot, shown, seen)
 
 
-def feeder_table(visit: Visit, request: public_pb2.DayTableRequest) -> grid_pb2.FeederTableResponse:
-    """The feeders of a day as a table, without what would show a single home."""
+def feeder_table(
+    visit: Visit, request: grid_pb2.FeederTableRequest
+) -> grid_pb2.FeederTableResponse:
+    """The feeders of a day, or of one of its slots, as a table without what would show a single
+    home.
+    """
     wanted = visit.site.days.get_slots(parse_day(request.day))
+    if request.slot:
+        wanted = range(request.slot, request.slot + 1) if request.slot in wanted else range(0)
     query = (
         select(FEEDER_SLOT)
         .where(FEEDER_SLOT.c.slot.between(wanted.start, wanted.stop - 1))
         .where(FEEDER_SLOT.c.meters >= METERS_MIN)
         .order_by(FEEDER_SLOT.c.slot, FEEDER_SLOT.c.feeder)
-        .limit(_ROWS_MAX)
+        .limit(ROWS_MAX + 1)
     )
     response = grid_pb2.FeederTableResponse()
     with visit.site.engine.connect() as connection:
-        for row in connection.execute(query):
-            if not _is_withheld(row):
-                _add_row(visit, response.rows, row)
+        rows = connection.execute(query).all()
+    if len(rows) > ROWS_MAX:
+        raise ApiError(Code.TOO_LARGE, f"of a day with more than {ROWS_MAX} rows, name a slot")
+    for row in rows:
+        if not _is_withheld(row):
+            _add_row(visit, response.rows, row)
     return response
 
 

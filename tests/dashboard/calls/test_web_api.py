@@ -9,7 +9,8 @@ import io
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from street_node import StreetNode
 
 from chain import app
 from client.cli.display import to_dict
+from dashboard.answers import grid
 from dashboard.answers.rows import ADDED
 from dashboard.model.accounts import SERVER_METADATA
 from dashboard.model.tables import FEEDER_SLOT, open_tables
@@ -191,16 +193,42 @@ def test_texts_of_others_do_nothing(lasting: Served) -> None:
         response, text = browser.fetch(f"/api/v1/{path}")
         assert response.getheader("content-type") == "application/json"
         assert "\u202e" not in text.decode() and response.getheader("x-content-type-options")
-    with lasting.engine.begin() as connection:
-        row = {"feeder": HOSTILE.replace("\0", ""), "slot": 30_000_003, "largest_wh": 1}
-        sums = {"accounts": 12, "meters": 12, "estimated_accounts": 0, "bought_wh": 0}
-        energy = {"sold_wh": 0, "import_wh": 99, "export_wh": 0}
-        connection.execute(insert(FEEDER_SLOT).values(row | sums | energy))
-    table = browser.call("data/2027-01-15/feeders.csv")[1]
+    with feeder_rows(lasting, [HOSTILE.replace("\0", "")]):
+        table = browser.call("data/2027-01-15/feeders.csv")[1]
     (shown,) = csv.DictReader(io.StringIO(table))
     assert shown["feeder"].startswith("'=cmd") and "\u202e" not in table
+
+
+@contextmanager
+def feeder_rows(lasting: Served, names: Sequence[str]) -> Iterator[None]:
+    """Sums of feeders in a slot of 15 January 2027."""
+    row = {"slot": 30_000_003, "largest_wh": 1}
+    sums = {"accounts": 12, "meters": 12, "estimated_accounts": 0, "bought_wh": 0}
+    energy = {"sold_wh": 0, "import_wh": 99, "export_wh": 0}
+    with lasting.engine.begin() as connection:
+        rows = [{"feeder": name, **row, **sums, **energy} for name in names]
+        connection.execute(insert(FEEDER_SLOT), rows)
+    yield
     with lasting.engine.begin() as connection:
         connection.execute(FEEDER_SLOT.delete().where(FEEDER_SLOT.c.slot == 30_000_003))
+
+
+def test_a_table_of_feeders_is_whole_or_says_how_to_get_it(
+    lasting: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, path = lasting.browser(), "data/2027-01-15/feeders.csv"
+    with feeder_rows(lasting, ["north", "south"]):
+        monkeypatch.setattr(grid, "ROWS_MAX", 2)
+        whole, slot, other = (
+            browser.call(path + rest)[1] for rest in ("", "?slot=30000003", "?slot=30000004")
+        )
+        monkeypatch.setattr(grid, "ROWS_MAX", 1)
+        status, told = browser.call(path)
+    found = [[row["feeder"] for row in csv.DictReader(io.StringIO(one))] for one in (whole, slot)]
+    assert found == [["north", "south"]] * 2
+    assert list(csv.DictReader(io.StringIO(other))) == []
+    assert (status, told["error"]["code"]) == (413, 7)
+    assert "name a slot" in told["error"]["text"]
 
 
 @pytest.mark.parametrize(
