@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import http.client
 import io
 import json
 import socket
@@ -19,7 +18,7 @@ from blockenergy.market.v1 import query_pb2 as market_pb2
 from blockenergy.market.v1.tx_pb2 import MsgBuy
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from served import DEADLINE_S, FREE, Browser, Served, serving
+from served import DEADLINE_S, FREE, Served, serving
 from settled_streets import settle, trade, trade_and_settle
 from sqlalchemy import insert
 from street_node import StreetNode
@@ -39,14 +38,6 @@ from tests.support.world import World
 TRADED = [("ben", True, 2_000, 1_000), ("eva", True, 1_000, 500), ("clara", False, 3_000, 2_500)]
 BEN = people.address_text("ben")
 HOSTILE = '=cmd|" /C calc"!A0<script>\u202e\u0000\u2066' + "\U0001f3ed" * 16
-
-
-@pytest.fixture
-def served(make_place: Callable[[], str]) -> Iterator[Served]:
-    with StreetNode(World()).running() as node:
-        assert isinstance(node, StreetNode)
-        with serving(node, open_tables(make_place(), SERVER_METADATA)) as running:
-            yield running
 
 
 @pytest.fixture(scope="module")
@@ -343,61 +334,6 @@ def is_closed(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
-
-
-class Stream:
-    """A reader of server-sent events."""
-
-    def __init__(self, browser: Browser, topics: str) -> None:
-        self.connection = http.client.HTTPConnection(
-            browser.url.partition("://")[2], timeout=DEADLINE_S
-        )
-        path = f"/api/v1/events?topics={topics}"
-        self.connection.request("GET", path, headers=browser.headers)
-        self.response = self.connection.getresponse()
-
-    def read(self, wanted: str) -> Any:
-        """The data of the next event of a name."""
-        name = ""
-        while True:
-            line = self.response.readline().decode().rstrip("\n")
-            assert self.response.fp is not None, "the stream has ended"
-            if line.startswith("event: "):
-                name = line.removeprefix("event: ")
-            if line.startswith("data: ") and name == wanted:
-                return json.loads(line.removeprefix("data: "))
-
-
-def test_a_stream_says_what_there_is_and_then_what_changes(served: Served) -> None:
-    browser = served.browser("ben")
-    stream = Stream(browser, "chain,slots,mine")
-    assert stream.response.getheader("content-type", "").startswith("text/event-stream")
-    first = stream.read("chain")
-    known = {one["slot"] for one in stream.read("slots")["slots"]}
-    assert int(first["height"]) == served.node.world.height
-    assert stream.read("mine")["height"] == "0"
-    slot = trade(served.node, TRADED[:1])
-    served.catch_up()
-    changed = stream.read("slots")["slots"]
-    traded = [one for one in changed if one["book"]["info"]["bought_wh"] == "2000"]
-    assert [int(one["slot"]) for one in traded] == [slot]
-    assert {one["slot"] for one in changed} < known | {str(slot)} or len(changed) < len(known)
-    assert int(stream.read("mine")["height"]) == served.node.world.height
-    others = [Stream(browser, "chain") for _ in range(3)]
-    assert [one.response.status for one in others] == [200, 200, 429]
-    assert Stream(served.browser(), "mine").response.status == 401
-    for one in (stream, *others):
-        one.connection.close()
-
-
-def test_a_stream_ends_with_its_session(lasting: Served) -> None:
-    browser = lasting.browser("eva")
-    stream = Stream(browser, "chain,mine")
-    stream.read("mine")
-    assert browser.call("sign-out", {})[0] == 200
-    lasting.node.record()
-    lasting.catch_up()
-    assert stream.response.read().count(b"event: chain") <= 1
 
 
 def test_every_answer_has_the_headers_that_keep_pages_safe(lasting: Served) -> None:
