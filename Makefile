@@ -118,7 +118,7 @@ chaos: $(VENV)/.dev proto cometbft ## Break real networks in every way and check
 test-crash: $(VENV)/.dev proto cometbft ## The part of it that kills processes
 	$(python) -m pytest tests/chaos/test_kill.py -m crash $(PYTEST_ARGS)
 
-test-docker: $(VENV)/.dev proto ## Cut, kill and watch the network in containers, on a Docker engine
+test-docker: $(VENV)/.dev proto $(if $(shell command -v npm),pages) ## Cut, kill and watch the network in containers, on a Docker engine
 	$(python) -m pytest tests/docker -m docker $(PYTEST_ARGS)
 
 test-pages: $(VENV)/.dev proto pages ## The pages of the dashboard in a real Chromium, on the server's own answers
