@@ -13,6 +13,7 @@ from typing import NamedTuple
 from google.protobuf.message import Message
 
 from chain import ibc
+from client.errors import RpcError
 from client.light.provider import LightBlock, fetch_block
 from client.relay import messages
 from client.relay.end import BehindError, End
@@ -104,6 +105,20 @@ class Carrier:
             header = self._carry(source, target, journal, progress)
             self._left_s[place] = self._refresh(source, target, header, progress)
         return progress
+
+    def has_news(self) -> bool:
+        """Whether something has happened that was not read yet: in the latest block of a chain
+        too, which only the next one proves, however long that takes.
+        """
+        try:
+            return any(
+                end.list_news(height)
+                for end, journal in zip(self._ends, self._journals, strict=True)
+                for height in range(journal.height + 1, end.get_height() + 1)
+            )
+        except RpcError:
+            # A block is there before its results are.
+            return True
 
     def _read(self, place: int, progress: Progress) -> None:
         """Notes what has happened in blocks whose state the next header proves already."""

@@ -168,7 +168,7 @@ def _run_passes(
         attempts = attempts + 1 if progress.rejected else 0
         if args.once and attempts >= _ATTEMPTS_MAX:
             raise ClientError(f"a chain rejects what was carried: {progress.reason}")
-        if args.once and progress.is_idle:
+        if args.once and progress.is_idle and not carrier.has_news():
             return 0
         # What is far behind does not wait.
         if all(one.unread_blocks < _FAR for one in standings):

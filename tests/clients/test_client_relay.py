@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import pytest
+from ibc.core.channel.v2.packet_pb2 import Packet
 from ibc.core.channel.v2.tx_pb2 import MsgRecvPacket
 from ibc.core.client.v1.tx_pb2 import MsgUpdateClient
 
 from client.cost import GasPrice
-from client.errors import UsageError
+from client.errors import RpcError, UsageError
 from client.relay import gas
-from client.relay.carrier import Progress, Standing
+from client.relay.carrier import Carrier, Progress, Standing
+from client.relay.end import End
+from client.relay.journal import Journal
 from client.relay.metrics import Metrics
 from client.relay.options import add_ends, read_costs
+from client.relay.packets import Answered, Sent
 
 
 def parse(*options: str) -> argparse.Namespace:
@@ -41,6 +46,37 @@ def test_a_chain_of_the_sdk_has_its_own_prefix_and_gas() -> None:
 def test_a_prefix_that_cannot_be_is_a_sentence(prefix: str) -> None:
     with pytest.raises(UsageError, match="--prefix-b"):
         read_costs(parse("--prefix-b", prefix), "b")
+
+
+class Node(End):
+    """Its blocks, in some of which a packet was sent; one may have no results yet."""
+
+    def __init__(self, height: int, sent: Sequence[int] = (), without_results: int = 0) -> None:
+        self.height, self.sent, self.without_results = height, sent, without_results
+
+    def get_height(self) -> int:
+        return self.height
+
+    def list_news(self, height: int) -> list[Sent | Answered]:
+        if height == self.without_results:
+            raise RpcError("could not find results")
+        return [Sent(Packet(sequence=1))] if height in self.sent else []
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (Node(7), False),
+        (Node(7, sent=[6]), False),
+        (Node(7, sent=[7]), True),
+        (Node(9, sent=[8]), True),
+        (Node(7, without_results=7), True),
+    ],
+)
+def test_what_only_the_next_block_proves_is_left_to_carry(node: Node, expected: bool) -> None:
+    """The journal has been read up to block 6, which block 7 proves."""
+    for ends in ((node, Node(7)), (Node(7), node)):
+        assert Carrier(ends, (Journal(6), Journal(6))).has_news() is expected
 
 
 def test_figures_are_of_what_was_carried_and_of_where_the_chains_are() -> None:
