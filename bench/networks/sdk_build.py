@@ -112,8 +112,18 @@ def _build_in(work: Path, go: str, release: Release, folder: Path, log: Path) ->
 
 def _ask(command: Sequence[str], folder: Path) -> str:
     done = subprocess.run(
-        command, cwd=folder, check=True, capture_output=True, text=True, timeout=DEADLINE_S
+        command,
+        cwd=folder,
+        env=os.environ | {"GOWORK": "off"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
     )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise RuntimeError(f"{' '.join(command[1:])}: {said[-1]}")
     return done.stdout
 
 

@@ -106,19 +106,19 @@ class Carrier:
             self._left_s[place] = self._refresh(source, target, header, progress)
         return progress
 
-    def has_news(self) -> bool:
-        """Whether something has happened that was not read yet: in the latest block of a chain
-        too, which only the next one proves, however long that takes.
+    def find_news(self) -> str:
+        """The id of a chain on which something has happened that was not read yet, be it in its
+        latest block, which only the next one proves; empty if there is none.
         """
-        try:
-            return any(
-                end.list_news(height)
-                for end, journal in zip(self._ends, self._journals, strict=True)
-                for height in range(journal.height + 1, end.get_height() + 1)
-            )
-        except RpcError:
-            # A block is there before its results are.
-            return True
+        for end, journal in zip(self._ends, self._journals, strict=True):
+            try:
+                unread = range(journal.height + 1, end.get_height() + 1)
+                if any(end.list_news(height) for height in unread):
+                    return end.chain_id
+            except RpcError:
+                # A block is there before its results are.
+                return end.chain_id
+        return ""
 
     def _read(self, place: int, progress: Progress) -> None:
         """Notes what has happened in blocks whose state the next header proves already."""

@@ -29,6 +29,8 @@ _PAUSE_MAX_S = 60.0
 _FAR = 100
 # With --once: passes in which nothing but rejections happen.
 _ATTEMPTS_MAX = 3
+# With --once: passes with nothing to do, while the next block of a chain is waited for.
+_WAITS_MAX = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,13 +142,14 @@ def _run(args: argparse.Namespace) -> int:
     carrier = Carrier(ends, (journals[names[0]], journals[names[1]]))
     metrics = Metrics()
     with serve_metrics(metrics.registry, args.metrics):
-        return _run_passes(args, carrier, metrics, lambda: journal.save(args.journal, journals))
+        return run_passes(args, carrier, metrics, lambda: journal.save(args.journal, journals))
 
 
-def _run_passes(
+def run_passes(
     args: argparse.Namespace, carrier: Carrier, metrics: Metrics, save: Callable[[], None]
 ) -> int:
-    pause_s, attempts = _PAUSE_S, 0
+    """Pass after pass, each followed by `save`; with --once until nothing is left."""
+    pause_s, attempts, waits = _PAUSE_S, 0, 0
     while True:
         try:
             progress = carrier.run_pass()
@@ -168,8 +171,15 @@ def _run_passes(
         attempts = attempts + 1 if progress.rejected else 0
         if args.once and attempts >= _ATTEMPTS_MAX:
             raise ClientError(f"a chain rejects what was carried: {progress.reason}")
-        if args.once and progress.is_idle and not carrier.has_news():
-            return 0
+        waits = waits + 1 if progress.is_idle else 0
+        if args.once and waits:
+            chain_id = carrier.find_news()
+            if not chain_id:
+                return 0
+            if waits > _WAITS_MAX:
+                raise ClientError(
+                    f"{chain_id} makes no block that proves what has happened in its latest one"
+                )
         # What is far behind does not wait.
         if all(one.unread_blocks < _FAR for one in standings):
             time.sleep(pause_s)

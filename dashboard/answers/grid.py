@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from blockenergy.dashboard.v1 import grid_pb2
@@ -18,14 +20,13 @@ from client.cli.common import NS_PER_S
 from client.errors import RejectedError
 from dashboard.answers.rows import read_message
 from dashboard.answers.shown import SLOTS_MAX, find_cleared, require_range
+from dashboard.answers.withheld import find_withheld
 from dashboard.errors import ApiError, Code
 from dashboard.model.days import parse_day
 from dashboard.model.tables import BLOCK, EVENT, FEEDER_SLOT
 from dashboard.site import Visit
 from dashboard.web.rights import Feeders, is_auditor, list_feeders, list_operated, list_way_up
 
-# Fewer meters, or one with more than half of the energy, would show a single home.
-METERS_MIN = 10
 METERS_SHOWN_MAX = 1000
 ROWS_MAX = 5_000
 _SUM_FIELDS = [field.name for field in grid_pb2.FeederSum.DESCRIPTOR.fields]
@@ -59,18 +60,24 @@ def feeder_table(
     query = (
         select(FEEDER_SLOT)
         .where(FEEDER_SLOT.c.slot.between(wanted.start, wanted.stop - 1))
-        .where(FEEDER_SLOT.c.meters >= METERS_MIN)
         .order_by(FEEDER_SLOT.c.slot, FEEDER_SLOT.c.feeder)
-        .limit(ROWS_MAX + 1)
     )
-    response = grid_pb2.FeederTableResponse()
+    if not request.slot:
+        query = query.limit(ROWS_MAX + 1)
     with visit.site.engine.connect() as connection:
         rows = connection.execute(query).all()
-    if len(rows) > ROWS_MAX:
-        raise ApiError(Code.TOO_LARGE, f"of a day with more than {ROWS_MAX} rows, name a slot")
-    for row in rows:
-        if not _is_withheld(row):
-            _add_row(visit, response.rows, row)
+    if not request.slot and len(rows) > ROWS_MAX:
+        raise ApiError(Code.TOO_LARGE, f"of a day with more than {ROWS_MAX:,} rows, name a slot")
+    known = list_feeders(visit)
+    response = grid_pb2.FeederTableResponse()
+    for _, slot_rows in groupby(rows, key=attrgetter("slot")):
+        by_name = {row.feeder: row for row in slot_rows}
+        withheld = _find_withheld(
+            known, {name: row.meters for name, row in by_name.items()}, by_name
+        )
+        for name, row in by_name.items():
+            if name not in withheld:
+                _add_row(visit, response.rows, row)
     return response
 
 
@@ -156,10 +163,12 @@ def _list_meters(visit: Visit) -> list[registry_pb2.QueryMeterResponse]:
     return list(found)
 
 
-def _is_withheld(row: Any) -> bool:
-    """Whether the sums of a feeder would show a single home."""
-    largest_is_half = 2 * row.largest_wh > row.import_wh + row.export_wh
-    return bool(row.meters < METERS_MIN or largest_is_half)
+def _find_withheld(known: Feeders, meters: Mapping[str, int], rows: Mapping[str, Any]) -> set[str]:
+    """The feeders whose sums would show a single home. rows: their sums of a slot, if any."""
+    unfit = {
+        name for name, row in rows.items() if 2 * row.largest_wh > row.import_wh + row.export_wh
+    }
+    return find_withheld({name: info.parent for name, info in known.items()}, meters, unfit)
 
 
 def _show(visit: Visit, slot: int, shown: Feeders, seen: set[str]) -> grid_pb2.FeedersResponse:
@@ -170,11 +179,15 @@ def _show(visit: Visit, slot: int, shown: Feeders, seen: set[str]) -> grid_pb2.F
     query = select(FEEDER_SLOT).where(FEEDER_SLOT.c.slot == slot)
     with visit.site.engine.connect() as connection:
         rows = {row.feeder: row for row in connection.execute(query)}
+    least = {
+        name: min(count, rows[name].meters if name in rows else count)
+        for name, count in meters.items()
+    }
+    hidden = _find_withheld(known, least, rows)
     listed = []
     for name, info in shown.items():
         row = rows.get(name)
-        few = meters.get(name, 0) < METERS_MIN or (row is not None and _is_withheld(row))
-        withheld = few and name not in seen
+        withheld = name not in seen and (name in hidden or name not in meters)
         one = grid_pb2.ShownFeeder(
             feeder=name, info=info, meters=meters.get(name, 0), withheld=withheld
         )

@@ -13,10 +13,10 @@ from google.protobuf.message import Message
 from sqlalchemy import and_, select
 
 from client.errors import RejectedError
-from dashboard.answers.grid import METERS_MIN
 from dashboard.answers.offers import list_for, list_offers
 from dashboard.answers.room import count_taken, find_connections
 from dashboard.answers.shown import find_cleared
+from dashboard.answers.withheld import METERS_MIN
 from dashboard.model.tables import EVENT, EVENT_ACCOUNT
 from dashboard.site import Visit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -11,9 +12,10 @@ from ibc.core.channel.v2.tx_pb2 import MsgRecvPacket
 from ibc.core.client.v1.tx_pb2 import MsgUpdateClient
 
 from client.cost import GasPrice
-from client.errors import RpcError, UsageError
+from client.errors import ClientError, RpcError, UsageError
 from client.relay import gas
 from client.relay.carrier import Carrier, Progress, Standing
+from client.relay.commands import run_passes
 from client.relay.end import End
 from client.relay.journal import Journal
 from client.relay.metrics import Metrics
@@ -54,6 +56,10 @@ class Node(End):
     def __init__(self, height: int, sent: Sequence[int] = (), without_results: int = 0) -> None:
         self.height, self.sent, self.without_results = height, sent, without_results
 
+    @property
+    def chain_id(self) -> str:
+        return "north-1"
+
     def get_height(self) -> int:
         return self.height
 
@@ -66,17 +72,29 @@ class Node(End):
 @pytest.mark.parametrize(
     ("node", "expected"),
     [
-        (Node(7), False),
-        (Node(7, sent=[6]), False),
-        (Node(7, sent=[7]), True),
-        (Node(9, sent=[8]), True),
-        (Node(7, without_results=7), True),
+        (Node(7), ""),
+        (Node(7, sent=[6]), ""),
+        (Node(7, sent=[7]), "north-1"),
+        (Node(9, sent=[8]), "north-1"),
+        (Node(7, without_results=7), "north-1"),
     ],
 )
-def test_what_only_the_next_block_proves_is_left_to_carry(node: Node, expected: bool) -> None:
+def test_what_only_the_next_block_proves_is_left_to_carry(node: Node, expected: str) -> None:
     """The journal has been read up to block 6, which block 7 proves."""
     for ends in ((node, Node(7)), (Node(7), node)):
-        assert Carrier(ends, (Journal(6), Journal(6))).has_news() is expected
+        assert Carrier(ends, (Journal(6), Journal(6))).find_news() == expected
+
+
+def test_a_chain_without_a_next_block_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A timer starts the relayer again; the one before must have ended."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    carrier = Carrier((Node(7, sent=[7]), Node(7)), (Journal(6), Journal(6)))
+    monkeypatch.setattr(carrier, "run_pass", Progress)
+    args = argparse.Namespace(once=True, output="text")
+    with pytest.raises(ClientError, match="north-1 makes no block"):
+        run_passes(args, carrier, Metrics(), lambda: None)
 
 
 def test_figures_are_of_what_was_carried_and_of_where_the_chains_are() -> None:

@@ -132,11 +132,6 @@ function Latest() {
               {t("explore.slots_csv", { day: today })}
             </a>
           </li>
-          <li>
-            <a href={`/api/v1/data/${today}/feeders.csv`} download>
-              {t("explore.feeders_csv", { day: today })}
-            </a>
-          </li>
         </ul>
       </Card>
     </div>
@@ -166,6 +161,11 @@ function Slot(props: { slot: string }) {
                 [t("explore.estimated"), result ? result.estimated_parties : t("none")],
               ]}
             />
+            {result && (
+              <a href={`/api/v1/data/${isoDay(one.shown_start_s)}/feeders.csv?slot=${one.slot}`} download>
+                {t("explore.feeders_csv")}
+              </a>
+            )}
           </Card>
         );
       }}
