@@ -22,7 +22,8 @@ def remove_self_trades(
         own: dict[bytes, tuple[list[int], list[int]]] = {}
         for number, orders in enumerate(left):
             for index, order in enumerate(orders):
-                if order.owner in both:
+                # One of nothing crosses nothing, and must not cost its owner a linear order.
+                if order.owner in both and order.quantity_wh:
                     own.setdefault(order.owner, ([], []))[number].append(index)
         for bid_indexes, ask_indexes in own.values():
             _net_owner(left, bid_indexes, ask_indexes)

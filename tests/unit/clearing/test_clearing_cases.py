@@ -124,6 +124,11 @@ class TestOwnOrders:
         asks = [Order(3, b"ann", 6, 4)]
         assert clear_auction(Book(bids, asks)).ask_fills == [3]
 
+    def test_a_range_stays_beside_an_order_for_nothing_of_its_owner(self) -> None:
+        ask = Order(1, b"bob", 100, 10, 0, 110)
+        book = Book([Order(2, b"bob", 120, 0), Order(3, b"ann", 110, 10)], [ask])
+        assert clear_auction(book).volume_wh == 10
+
     def test_a_range_that_crosses_leaves_whole(self) -> None:
         bids = [Order(1, b"ann", 9, 10, 0, 4), Order(2, b"bob", 8, 3)]
         asks = [Order(3, b"ann", 8, 4)]
