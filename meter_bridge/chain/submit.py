@@ -133,11 +133,12 @@ class Submitter:
 
     def _set_problem(self, problem: str) -> None:
         """Keeps the problem for health, and logs it when it changes."""
-        if problem and problem != self.problem:
+        # Who reads the log and asks then is told the same.
+        before, self.problem = self.problem, problem
+        if problem and problem != before:
             log.warning("readings are waiting: %s", problem)
-        elif self.problem and not problem:
+        elif before and not problem:
             log.info("readings are being submitted")
-        self.problem = problem
 
     def _prune(self) -> None:
         """Removes old decided readings."""

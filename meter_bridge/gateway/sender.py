@@ -118,11 +118,12 @@ class Sender:
             log.error("given up: %s", problem)
 
     def _set_problem(self, problem: str) -> None:
-        if problem and problem != self.problem:
+        # Who reads the log and asks then is told the same.
+        before, self.problem = self.problem, problem
+        if problem and problem != before:
             log.warning("readings are waiting: %s", problem)
-        elif self.problem and not problem:
+        elif before and not problem:
             log.info("readings are being sent")
-        self.problem = problem
 
 
 def decide(response: PushResponse) -> int:
