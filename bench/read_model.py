@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 from blockenergy.dashboard.v1 import account_pb2, grid_pb2
 from blockenergy.dashboard.v1.grid_pb2 import FeederSum
+from blockenergy.registry.v1.state_pb2 import Feeder
 from blockenergy.settlement.v1.state_pb2 import Line, SlotResult
 from sqlalchemy import Engine, Table, insert, select
 
@@ -141,7 +142,8 @@ def _make_calls(
 ) -> dict[str, Callable[[], object]]:
     """The server's functions, each with other arguments at every call."""
     days = Days(ZoneInfo("UTC"), SLOT_S)
-    moment = SimpleNamespace(slot_length_s=SLOT_S, slots=())
+    feeders = {name: Feeder() for name in names}
+    moment = SimpleNamespace(slot_length_s=SLOT_S, slots=(), shared={"feeders": feeders})
     visit: Any = SimpleNamespace(
         site=SimpleNamespace(engine=engine, days=days), moment=moment, date=lambda one: one
     )
