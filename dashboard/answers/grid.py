@@ -57,16 +57,16 @@ def feeder_table(
     wanted = visit.site.days.get_slots(parse_day(request.day))
     if request.slot:
         wanted = range(request.slot, request.slot + 1) if request.slot in wanted else range(0)
+    limit = None if request.slot else ROWS_MAX + 1
     query = (
         select(FEEDER_SLOT)
         .where(FEEDER_SLOT.c.slot.between(wanted.start, wanted.stop - 1))
         .order_by(FEEDER_SLOT.c.slot, FEEDER_SLOT.c.feeder)
+        .limit(limit)
     )
-    if not request.slot:
-        query = query.limit(ROWS_MAX + 1)
     with visit.site.engine.connect() as connection:
         rows = connection.execute(query).all()
-    if not request.slot and len(rows) > ROWS_MAX:
+    if len(rows) == limit:
         raise ApiError(Code.TOO_LARGE, f"of a day with more than {ROWS_MAX:,} rows, name a slot")
     known = list_feeders(visit)
     response = grid_pb2.FeederTableResponse()
@@ -168,7 +168,7 @@ def _find_withheld(known: Feeders, meters: Mapping[str, int], rows: Mapping[str,
     unfit = {
         name for name, row in rows.items() if 2 * row.largest_wh > row.import_wh + row.export_wh
     }
-    return find_withheld({name: info.parent for name, info in known.items()}, meters, unfit)
+    return find_withheld(known, meters, unfit)
 
 
 def _show(visit: Visit, slot: int, shown: Feeders, seen: set[str]) -> grid_pb2.FeedersResponse:

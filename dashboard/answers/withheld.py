@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
+from dashboard.web.rights import Feeders, list_way_up
+
 # Fewer meters, or one with more than half of the energy, would show a single home.
 METERS_MIN = 10
 # What all feeders branch off; its sum is that of the slot, which everybody sees.
@@ -15,24 +17,26 @@ NETWORK = ""
 
 
 def find_withheld(
-    parents: Mapping[str, str], meters: Mapping[str, int], unfit: Container[str] = ()
+    feeders: Feeders, meters: Mapping[str, int], unfit: Container[str] = ()
 ) -> set[str]:
     """The feeders whose sums are not shown.
 
-    parents: of the feeders, NETWORK or none at the grid supply point. meters: on a feeder and
-    below it. unfit: feeders of which one home has most.
+    meters: on a feeder and below it. unfit: feeders of which one home has most.
     """
-    ways_up = {name: _list_above(parents, meters, name) for name in meters}
+    ways_up = {
+        name: [above for above in list_way_up(feeders, name)[1:] if above in meters]
+        for name in meters
+    }
     # What is left of each sum less those below it that are shown.
     rests = {**meters, NETWORK: sum(meters[name] for name, above in ways_up.items() if not above)}
     withheld = set()
     for name in sorted(meters, key=lambda name: len(ways_up[name]), reverse=True):
-        rest = shown = rests[name]
-        if meters[name] < METERS_MIN or name in unfit or 0 < rest < METERS_MIN:
+        hidden = 0
+        if meters[name] < METERS_MIN or name in unfit or 0 < rests[name] < METERS_MIN:
             withheld.add(name)
-            shown = 0
+            hidden = rests[name]
         above = ways_up[name][0] if ways_up[name] else NETWORK
-        rests[above] -= meters[name] - rest + shown
+        rests[above] -= meters[name] - hidden
     # Of the network's sum nothing can be withheld, so the smallest feeders are.
     by_size = sorted(meters, key=lambda name: (meters[name], name))
     while 0 < rests[NETWORK] < METERS_MIN:
@@ -43,11 +47,3 @@ def find_withheld(
         withheld.add(top)
         rests[NETWORK] += rests[top]
     return withheld
-
-
-def _list_above(parents: Mapping[str, str], meters: Mapping[str, int], name: str) -> list[str]:
-    """The feeders above one, the next one first."""
-    above: list[str] = []
-    while (name := parents.get(name, NETWORK)) in meters and len(above) < len(meters):
-        above.append(name)
-    return above

@@ -69,7 +69,7 @@ KINDS = {
 }
 # Its agent is killed in these hours of the day; those of the others are one process.
 KILLED, KILLED_IN = "eva", (8, 15)
-# Who has traded nothing, and whose battery has covered the need to the watt-hour, has no line.
+# A home that traded nothing and whose battery covered its need to the watt-hour has no line.
 NO_LINE = Line(quality=QUALITY_MEASURED)
 
 

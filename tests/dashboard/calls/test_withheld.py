@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from blockenergy.registry.v1.state_pb2 import Feeder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.answers.withheld import METERS_MIN, find_withheld
+from dashboard.web.rights import Feeders
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,11 @@ from dashboard.answers.withheld import METERS_MIN, find_withheld
     ],
 )
 def test_by_example(parents: dict[str, str], meters: dict[str, int], expected: set[str]) -> None:
-    assert find_withheld(parents, meters) == expected
+    assert find_withheld(make_feeders(parents), meters) == expected
+
+
+def make_feeders(parents: dict[str, str]) -> Feeders:
+    return {name: Feeder(parent=parent) for name, parent in parents.items()}
 
 
 @given(
@@ -46,7 +52,7 @@ def test_what_follows_from_sums_has_enough_meters(
             meters[above] += own
             above = parents[above]
     unfit = data.draw(st.sets(st.sampled_from(sorted(meters)), max_size=3))
-    withheld = find_withheld(parents, meters, unfit)
+    withheld = find_withheld(make_feeders(parents), meters, unfit)
     assert unfit <= withheld
     shown = meters.keys() - withheld
     rests = {name: meters[name] for name in shown}
