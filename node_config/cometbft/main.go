@@ -1,8 +1,9 @@
-// Command cometbft is CometBFT as released, with all of its commands and five differences: it talks
+// Command cometbft is CometBFT as released, with all of its commands and six differences: it talks
 // to an application outside its process through the client in abci_client.go, it exits when
 // consensus has failed (halt.go), it detects dead connections to peers early (heartbeat.go), its
-// databases are tuned for large blocks (database.go), and its RPC has bounds (rpc.go). Wire protocols and files are those of the
-// release, so that any CometBFT of this release can replace it and be its peer.
+// databases are tuned for large blocks (database.go), its RPC has bounds (rpc.go) and reads batches
+// of transactions once (broadcasts.go). Wire protocols and files are those of the release, so that
+// any CometBFT of this release can replace it and be its peer.
 package main
 
 import (

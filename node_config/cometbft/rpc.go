@@ -30,6 +30,8 @@ const (
 	restMax      = time.Second
 	// Max calls of each kind at once.
 	searchesMax, largeMax, queriesMax = 1, 2, 4
+	// Max room that is made for a body which a client has only announced.
+	bodyReserve = 1 << 16
 )
 
 // kind is a kind of calls that takes much work or memory, so that few go on at once. A place is
@@ -89,6 +91,9 @@ func serveRPC(n *node.Node, settings *config.RPCConfig, address string, index db
 	serverSettings.WriteTimeout = max(
 		serverSettings.WriteTimeout, settings.TimeoutBroadcastTxCommit+time.Second,
 	)
+	senders := map[string]sender{
+		"broadcast_tx_async": env.BroadcastTxAsync, "broadcast_tx_sync": env.BroadcastTxSync,
+	}
 	kinds := newKinds()
 	logger := n.Logger.With("module", "rpc-server")
 	var listeners []net.Listener
@@ -98,7 +103,8 @@ func serveRPC(n *node.Node, settings *config.RPCConfig, address string, index db
 			return err
 		}
 		listeners = append(listeners, listener)
-		handler := limitCalls(newHandler(n, settings, routes, kinds, logger), kinds)
+		handler := newHandler(n, settings, routes, kinds, logger)
+		handler = limitCalls(broadcasts{senders, settings.MaxRequestBatchSize, handler}, kinds)
 		if settings.IsCorsEnabled() {
 			handler = cors.New(cors.Options{
 				AllowedOrigins: settings.CORSAllowedOrigins,
@@ -198,11 +204,10 @@ func readMethods(r *http.Request, kinds []*kind) ([]string, error) {
 	if len(r.URL.Path) > 1 {
 		return []string{strings.TrimPrefix(r.URL.Path, "/")}, nil
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	if err != nil {
 		return nil, err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	if !mayNameAny(body, kinds) {
 		return nil, nil
 	}
@@ -219,6 +224,28 @@ func readMethods(r *http.Request, kinds []*kind) ([]string, error) {
 		methods[i] = call.Method
 	}
 	return methods, nil
+}
+
+// keptBody is the body of a request that has been read, for whoever reads it again.
+type keptBody struct {
+	io.Reader
+	content []byte
+}
+
+func (keptBody) Close() error { return nil }
+
+// readBody reads the body of a request, which stays as it is.
+func readBody(r *http.Request) ([]byte, error) {
+	if kept, ok := r.Body.(keptBody); ok {
+		return kept.content, nil
+	}
+	var content bytes.Buffer
+	if r.ContentLength > 0 {
+		content.Grow(int(min(r.ContentLength, bodyReserve)) + bytes.MinRead)
+	}
+	_, err := content.ReadFrom(r.Body)
+	r.Body = keptBody{bytes.NewReader(content.Bytes()), content.Bytes()}
+	return content.Bytes(), err
 }
 
 // mayNameAny tells whether a method of the kinds may stand in a body: between two quotes, or written
