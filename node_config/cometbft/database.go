@@ -10,16 +10,24 @@ import (
 // library's own sizes each of its bytes is sorted and written several times over.
 const indexDatabase = "tx_index"
 
+// A database keeps two write buffers in memory from the start, so that they are small; the more of
+// what they have held is merged at once.
 var indexOptions = opt.Options{
-	WriteBuffer:         8 * opt.MiB,
-	CompactionTableSize: 16 * opt.MiB,
-	CompactionTotalSize: 80 * opt.MiB,
+	WriteBuffer:            4 * opt.MiB,
+	CompactionTableSize:    16 * opt.MiB,
+	CompactionTotalSize:    80 * opt.MiB,
+	CompactionL0Trigger:    16,
+	WriteL0SlowdownTrigger: 32,
+	WriteL0PauseTrigger:    48,
 }
 
-// The others have write buffers of half the library's size: a database keeps two of them in memory
-// from the start.
 var databaseOptions = opt.Options{
-	WriteBuffer: 2 * opt.MiB,
+	WriteBuffer:            1 * opt.MiB,
+	CompactionTableSize:    8 * opt.MiB,
+	CompactionTotalSize:    40 * opt.MiB,
+	CompactionL0Trigger:    8,
+	WriteL0SlowdownTrigger: 16,
+	WriteL0PauseTrigger:    24,
 }
 
 // openDatabase is CometBFT's own way to open a database but for the sizes above and the order within
