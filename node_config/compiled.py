@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("abci_app", "chain")
 FILES = (
     *("chain/runtime/*.py", "chain/runtime/*/*.py", "chain/ante.py", "chain/app.py"),
-    *("chain/mempool.py", "chain/proposals.py", "chain/transactions.py"),
+    *("chain/mempool.py", "chain/proposals.py", "chain/ruleset.py", "chain/transactions.py"),
     *("chain/*/keeper.py", "chain/*/rules.py", "chain/bank/msgs.py", "chain/metering/msgs.py"),
     "chain/market/open_slot.py",
     *(

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ const (
 	dialPause  = time.Second
 	messageMax = 1<<31 - 1
 	readBuffer = 1 << 16
+	// Longer answers are not compared with the one before.
+	repeatedMax = 64
 	// Buffers that a large block has made larger than this are given back.
 	bufferKept = 1 << 20
 )
@@ -197,7 +200,8 @@ func (c *client) sendAll() error {
 
 func (c *client) receiveAll() error {
 	reader := bufio.NewReaderSize(c.conn, readBuffer)
-	var buffer []byte
+	var buffer, last []byte
+	var response *types.Response
 	for {
 		size, err := binary.ReadUvarint(reader)
 		if err != nil {
@@ -213,9 +217,16 @@ func (c *client) receiveAll() error {
 		if _, err := io.ReadFull(reader, buffer); err != nil {
 			return err
 		}
-		response := new(types.Response)
-		if err := response.Unmarshal(buffer); err != nil {
-			return err
+		// Most answers to CheckTx say the same; nobody changes an answer.
+		if len(last) == 0 || !bytes.Equal(buffer, last) {
+			response = new(types.Response)
+			if err := response.Unmarshal(buffer); err != nil {
+				return err
+			}
+			last = last[:0]
+			if size <= repeatedMax {
+				last = append(last, buffer...)
+			}
 		}
 		if err := c.answer(response); err != nil {
 			return err
