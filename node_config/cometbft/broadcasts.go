@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	version = "2.0"
+	version    = "2.0"
+	whitespace = " \t\r\n"
 	// The release reads a number as a float, which is exact up to here.
 	idMax = 1 << 53
 	// Nearly every answer has fewer bytes.
@@ -24,7 +25,6 @@ const (
 
 var (
 	parsers      fastjson.ParserPool
-	batchStart   = []byte{'['}
 	broadcastTag = []byte(`"broadcast_tx_`)
 )
 
@@ -55,7 +55,7 @@ func (b broadcasts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := readBody(r)
 	if err != nil {
-		reject(w, rpctypes.RPCInvalidRequestError(nil, fmt.Errorf("the body cannot be read: %w", err)))
+		rejectUnread(w, err)
 		return
 	}
 	calls := b.read(body)
@@ -75,29 +75,49 @@ func (b broadcasts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // read gives the calls of a body that is a batch of broadcasts as clients write them, and nil for any
-// other body.
+// other body. The parser sees one call at a time, and none that is built otherwise: what it keeps
+// and writes into its errors would grow with the body.
 func (b broadcasts) read(body []byte) []broadcast {
-	if !bytes.HasPrefix(body, batchStart) || !bytes.Contains(body, broadcastTag) {
+	if !bytes.Contains(body, broadcastTag) {
 		return nil
 	}
 	parser := parsers.Get()
 	defer parsers.Put(parser)
-	document, err := parser.ParseBytes(body)
-	if err != nil {
-		return nil
-	}
-	items, _ := document.Array()
-	// The answer to a batch of one has no brackets.
-	if len(items) < 2 || b.batchMax > 0 && len(items) > b.batchMax {
-		return nil
-	}
-	calls := make([]broadcast, len(items))
-	for i, item := range items {
-		if !calls[i].read(item) || b.senders[calls[i].method] == nil {
+	var calls []broadcast
+	for separator := byte('['); ; separator = ',' {
+		body = bytes.TrimLeft(body, whitespace)
+		if len(body) == 0 || body[0] != separator {
+			break
+		}
+		text := cutCall(bytes.TrimLeft(body[1:], whitespace))
+		item, err := parser.ParseBytes(text)
+		var call broadcast
+		if err != nil || !call.read(item) || b.senders[call.method] == nil {
 			return nil
 		}
+		calls = append(calls, call)
+		body = body[bytes.IndexByte(body, '{')+len(text):]
+	}
+	// The answer to a batch of one has no brackets.
+	if len(calls) < 2 || b.batchMax > 0 && len(calls) > b.batchMax {
+		return nil
+	}
+	if string(bytes.TrimRight(body, whitespace)) != "]" {
+		return nil
 	}
 	return calls
+}
+
+// cutCall gives the beginning of a text that may be a call: an object of four members, one of them an
+// object of one. It is empty for any other text.
+func cutCall(text []byte) []byte {
+	inner := bytes.IndexByte(text, '}') + 1
+	call := text[:inner+bytes.IndexByte(text[inner:], '}')+1]
+	if !bytes.HasPrefix(call, []byte("{")) || bytes.IndexByte(call, '[') >= 0 ||
+		bytes.Count(call, []byte("{")) != 2 || bytes.Count(call, []byte(",")) != 3 {
+		return nil
+	}
+	return call
 }
 
 // read takes a call that has each of its four members once, and no other; the parser is not strict

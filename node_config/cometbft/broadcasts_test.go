@@ -7,7 +7,10 @@ import (
 	"math/rand"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/cometbft/cometbft/libs/log"
 	ctypes "github.com/cometbft/cometbft/rpc/core/types"
@@ -71,7 +74,7 @@ const (
 func TestBatchesOfBroadcastsAreAnsweredAsTheReleaseAnswersThem(t *testing.T) {
 	for _, body := range []string{
 		"[" + first + "," + second + "]",
-		"[" + first + "," + first + "] \n",
+		" [ " + first + " ,\t" + first + "] \n",
 		// An error, a rejection, and data.
 		`[` + first + `, {"jsonrpc": "2.0", "id": 2, "method": "broadcast_tx_sync", "params": {"tx": "ZQ=="}}]`,
 		`[` + first + `, {"jsonrpc": "2.0", "id": 2, "method": "broadcast_tx_sync", "params": {"tx": "cg=="}}]`,
@@ -148,5 +151,40 @@ func TestWhateverIsAlteredTheAnswerIsTheReleases(t *testing.T) {
 	}
 	if *left == 0 || *left == altered {
 		t.Errorf("%d of %d were left to the release", *left, altered)
+	}
+}
+
+func TestNoBodyTakesMuchMemory(t *testing.T) {
+	const size = 100_000
+	tag := `["broadcast_tx_"`
+	for name, body := range map[string]string{
+		"many items":      tag + strings.Repeat(",0", size/2) + "]",
+		"many members":    tag + ",{" + strings.Repeat(`"":null,`, size/8) + `"":null}]`,
+		"deep, and wrong": tag + "," + strings.Repeat("[", 290) + "t" + strings.Repeat("\x01", size),
+		"no end":          tag + strings.Repeat("{", size),
+	} {
+		handler := broadcasts{map[string]sender{"broadcast_tx_async": send}, 0, nil}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if handler.read([]byte(body)) != nil {
+			t.Error(name + ": it is a batch")
+		}
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 10*size {
+			t.Errorf("%s: %d bytes for %d", name, taken, len(body))
+		}
+	}
+}
+
+func TestABodyThatCannotBeReadIsRejectedAsByTheRelease(t *testing.T) {
+	ours, release, _ := newHandlers()
+	for _, handler := range []http.Handler{release, limitCalls(ours, newKinds())} {
+		recorder := httptest.NewRecorder()
+		body := io.MultiReader(strings.NewReader("["), iotest.ErrReader(errors.New("gone")))
+		handler.ServeHTTP(recorder, httptest.NewRequest("POST", "/", body))
+		text := recorder.Body.String()
+		if recorder.Code != http.StatusBadRequest || !strings.Contains(text, "error reading request body: gone") {
+			t.Errorf("%d %s", recorder.Code, text)
+		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 // library's own sizes each of its bytes is sorted and written several times over.
 const indexDatabase = "tx_index"
 
-// A database keeps two write buffers in memory from the start, so that they are small; the more of
-// what they have held is merged at once.
+// A database makes two write buffers when it is opened, so they are small; to make up for it, more of
+// the tables that are written from them are merged at once.
 var indexOptions = opt.Options{
 	WriteBuffer:            4 * opt.MiB,
 	CompactionTableSize:    16 * opt.MiB,

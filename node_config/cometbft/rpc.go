@@ -64,9 +64,10 @@ var (
 )
 
 // serveRPC answers what the release answers at rpc.laddr, with the same code, but for this: calls
-// that take much are few at a time, searches have a budget (search.go), check_tx is not served,
-// because it uses up a sequence until the next block, and websockets only where
-// rpc.max_subscription_clients allows some, because what waits to be sent to them has no bound.
+// that take much are few at a time, searches have a budget (search.go), batches of transactions are
+// read once (broadcasts.go), check_tx is not served, because it uses up a sequence until the next
+// block, and websockets only where rpc.max_subscription_clients allows some, because what waits to
+// be sent to them has no bound.
 func serveRPC(n *node.Node, settings *config.RPCConfig, address string, index dbm.DB) error {
 	if settings.GRPCListenAddress != "" {
 		return errGRPC
@@ -167,7 +168,7 @@ func limitCalls(next http.Handler, kinds []*kind) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		methods, err := readMethods(r, kinds)
 		if err != nil {
-			reject(w, rpctypes.RPCInvalidRequestError(nil, fmt.Errorf("the body cannot be read: %w", err)))
+			rejectUnread(w, err)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), placeWaitMax)
@@ -230,6 +231,7 @@ func readMethods(r *http.Request, kinds []*kind) ([]string, error) {
 type keptBody struct {
 	io.Reader
 	content []byte
+	err     error
 }
 
 func (keptBody) Close() error { return nil }
@@ -237,14 +239,14 @@ func (keptBody) Close() error { return nil }
 // readBody reads the body of a request, which stays as it is.
 func readBody(r *http.Request) ([]byte, error) {
 	if kept, ok := r.Body.(keptBody); ok {
-		return kept.content, nil
+		return kept.content, kept.err
 	}
 	var content bytes.Buffer
 	if r.ContentLength > 0 {
 		content.Grow(int(min(r.ContentLength, bodyReserve)) + bytes.MinRead)
 	}
 	_, err := content.ReadFrom(r.Body)
-	r.Body = keptBody{bytes.NewReader(content.Bytes()), content.Bytes()}
+	r.Body = keptBody{bytes.NewReader(content.Bytes()), content.Bytes(), err}
 	return content.Bytes(), err
 }
 
@@ -267,6 +269,12 @@ func mayNameAny(body []byte, kinds []*kind) bool {
 		}
 	}
 	return false
+}
+
+// rejectUnread answers, as the release does, that a body cannot be read.
+func rejectUnread(w http.ResponseWriter, err error) {
+	response := rpctypes.RPCInvalidRequestError(nil, fmt.Errorf("error reading request body: %w", err))
+	_ = rpcserver.WriteRPCResponseHTTPError(w, http.StatusBadRequest, response)
 }
 
 // reject answers with an error; a client that has gone does not hear it.
