@@ -10,24 +10,23 @@ import (
 // library's own sizes each of its bytes is sorted and written several times over.
 const indexDatabase = "tx_index"
 
-// A database makes two write buffers when it is opened, so they are small; to make up for it, more of
-// the tables that are written from them are merged at once.
-var indexOptions = opt.Options{
-	WriteBuffer:            4 * opt.MiB,
-	CompactionTableSize:    16 * opt.MiB,
-	CompactionTotalSize:    80 * opt.MiB,
-	CompactionL0Trigger:    16,
-	WriteL0SlowdownTrigger: 32,
-	WriteL0PauseTrigger:    48,
-}
+var (
+	indexOptions    = newOptions(4, 16, 16)
+	databaseOptions = newOptions(1, 8, 8)
+)
 
-var databaseOptions = opt.Options{
-	WriteBuffer:            1 * opt.MiB,
-	CompactionTableSize:    8 * opt.MiB,
-	CompactionTotalSize:    40 * opt.MiB,
-	CompactionL0Trigger:    8,
-	WriteL0SlowdownTrigger: 16,
-	WriteL0PauseTrigger:    24,
+// newOptions are for a database whose first level has five tables of some size. It makes two write
+// buffers when it is opened, so they are small; to make up for it, more of the tables that are written
+// from them are merged at once than the library would.
+func newOptions(bufferMiB, tableMiB, mergedTables int) opt.Options {
+	return opt.Options{
+		WriteBuffer:            bufferMiB * opt.MiB,
+		CompactionTableSize:    tableMiB * opt.MiB,
+		CompactionTotalSize:    5 * tableMiB * opt.MiB,
+		CompactionL0Trigger:    mergedTables,
+		WriteL0SlowdownTrigger: 2 * mergedTables,
+		WriteL0PauseTrigger:    3 * mergedTables,
+	}
 }
 
 // openDatabase is CometBFT's own way to open a database but for the sizes above and the order within

@@ -227,11 +227,10 @@ func readMethods(r *http.Request, kinds []*kind) ([]string, error) {
 	return methods, nil
 }
 
-// keptBody is the body of a request that has been read, for whoever reads it again.
+// keptBody is the body of a request in memory, so that it can be read again.
 type keptBody struct {
 	io.Reader
 	content []byte
-	err     error
 }
 
 func (keptBody) Close() error { return nil }
@@ -239,15 +238,17 @@ func (keptBody) Close() error { return nil }
 // readBody reads the body of a request, which stays as it is.
 func readBody(r *http.Request) ([]byte, error) {
 	if kept, ok := r.Body.(keptBody); ok {
-		return kept.content, kept.err
+		return kept.content, nil
 	}
 	var content bytes.Buffer
 	if r.ContentLength > 0 {
 		content.Grow(int(min(r.ContentLength, bodyReserve)) + bytes.MinRead)
 	}
-	_, err := content.ReadFrom(r.Body)
-	r.Body = keptBody{bytes.NewReader(content.Bytes()), content.Bytes(), err}
-	return content.Bytes(), err
+	if _, err := content.ReadFrom(r.Body); err != nil {
+		return nil, err
+	}
+	r.Body = keptBody{bytes.NewReader(content.Bytes()), content.Bytes()}
+	return content.Bytes(), nil
 }
 
 // mayNameAny tells whether a method of the kinds may stand in a body: between two quotes, or written
