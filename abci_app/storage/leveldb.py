@@ -21,7 +21,7 @@ else:
 
 BLOCK_CACHE_BYTES = 64 * 1024 * 1024
 # Larger ones make nothing faster in the long run, and take their memory twice over.
-WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+WRITE_BUFFER_BYTES = 8 * 1024 * 1024
 # Keys are looked up in no order, and each lookup reads and checks a block: quarters of the usual
 # size take 4 % off the settlement of a million meters.
 BLOCK_BYTES = 1024

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math/rand/v2"
+
 	dbm "github.com/cometbft/cometbft-db"
 	"github.com/cometbft/cometbft/config"
 	"github.com/syndtr/goleveldb/leveldb/opt"
@@ -10,20 +12,28 @@ import (
 // library's own sizes each of its bytes is sorted and written several times over.
 const indexDatabase = "tx_index"
 
+// Only searches read the index, and they look into all of its tables. What the other databases are
+// asked for was written just before.
 var (
-	indexOptions    = newOptions(4, 16, 16)
-	databaseOptions = newOptions(1, 8, 8)
+	indexOptions    = newOptions(2, 32, 80, 8)
+	databaseOptions = newOptions(1, 8, 40, 1)
 )
 
-// newOptions are for a database whose first level has five tables of some size. It makes two write
-// buffers when it is opened, so they are small; to make up for it, more of the tables that are written
-// from them are merged at once than the library would.
-func newOptions(bufferMiB, tableMiB, mergedTables int) opt.Options {
+// newOptions are for a database whose first level has some size. It makes two write buffers when it
+// is opened, so they are small; to make up for it, more of the tables that are written from them are
+// merged at once than the library would.
+//
+// Tables stay as small as the library has them: a merge lets a full write buffer be written only
+// between two of its tables, and meanwhile the chain waits for the next one to have room.
+//
+// Validators write the same, so that all would merge at the same time, and with two thirds of them
+// the chain would be slow. Each waits for some tables more, which it draws when it starts.
+func newOptions(bufferMiB, mergedTables, levelMiB, cacheMiB int) opt.Options {
 	return opt.Options{
 		WriteBuffer:            bufferMiB * opt.MiB,
-		CompactionTableSize:    tableMiB * opt.MiB,
-		CompactionTotalSize:    5 * tableMiB * opt.MiB,
-		CompactionL0Trigger:    mergedTables,
+		BlockCacheCapacity:     cacheMiB * opt.MiB,
+		CompactionTotalSize:    levelMiB * opt.MiB,
+		CompactionL0Trigger:    mergedTables + rand.IntN(mergedTables/2+1),
 		WriteL0SlowdownTrigger: 2 * mergedTables,
 		WriteL0PauseTrigger:    3 * mergedTables,
 	}
