@@ -23,7 +23,7 @@ LAST_WORDS_BYTES_MAX = 4096
 # CometBFT allocates much and keeps little: collecting at five times the live heap instead of twice
 # saves a tenth of its processor time under load. Near the memory limit it collects more often, so
 # that no flood makes it large; what it keeps under one is half of that.
-COLLECTOR = {"GOGC": "400", "GOMEMLIMIT": "44MiB"}
+COLLECTOR = {"GOGC": "400", "GOMEMLIMIT": "56MiB"}
 
 
 class Process:
