@@ -19,9 +19,9 @@ var (
 	databaseOptions = newOptions(1, 8, 40, 1)
 )
 
-// newOptions are for a database whose first level has some size. It makes two write buffers when it
-// is opened, so they are small; to make up for it, more of the tables that are written from them are
-// merged at once than the library would.
+// newOptions are the sizes of a database. goleveldb makes two write buffers when it opens one, so they
+// are small; to make up for it, more of the tables that are written from them are merged at once than
+// the library would.
 //
 // Tables stay as small as the library has them: a merge lets a full write buffer be written only
 // between two of its tables, and meanwhile the chain waits for the next one to have room.
